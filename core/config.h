@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config.h - the configuration as the daemon uses it: one INI file with its includes, checked, every
+ * option parsed into a struct by its table, every plugin that is named loaded.
+ *
+ * Immutable once loaded; any thread may read it. What is reported is collected, so that a person sees
+ * all errors of a file in one go.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "plugin.h"
+
+struct server_conf {
+	const char **listen;  /* "127.0.0.1:8080", "[::1]:8080", "unix:/path" */
+	const char *base_url; /* instanceData.baseUrl */
+	int64_t workers;      /* 0: one per core (written "auto") */
+	const char *plugin_dir;
+	const char *control; /* path of the control socket */
+	int64_t shutdown_timeout_ms;
+	int64_t max_connections; /* of all workers together */
+	int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms;
+	int64_t max_header_bytes;
+};
+
+struct store_conf {
+	const char *plugin;
+	int64_t retention_ms; /* how long settled events are kept for replay */
+};
+
+struct ingest_conf {
+	int64_t max_body_bytes;
+	int64_t queue_bytes;    /* of events that wait for the store; over it: 503 */
+	int64_t retry_after_ms; /* what a 503 asks for */
+	bool auto_create;       /* accept instances that no section names */
+};
+
+struct log_conf {
+	int level;  /* enum hsw_log_level */
+	int format; /* enum log_format */
+	const char *target;
+};
+
+struct instance_conf {
+	const char *token;
+};
+
+/* Options of every source, beside its plugin's own. */
+struct source_conf {
+	const char *plugin; /* default: the section's name */
+	const char *token;  /* ingest credential; NULL: none is asked for */
+};
+
+enum sink_ordering { ORDERING_CHAT, ORDERING_NONE };
+enum sink_secrets { SECRETS_AUTO, SECRETS_YES, SECRETS_NO };
+
+#define RETRY_STEPS_MAX 32
+
+/* Options of every sink, beside its plugin's own. */
+struct sink_conf {
+	const char *plugin;
+	const char **events;    /* names of types; NULL: all six */
+	const char **instances; /* names; NULL: all */
+	bool media_base64;
+	bool token;
+	int secrets;         /* enum sink_secrets */
+	int ordering;        /* enum sink_ordering */
+	int64_t concurrency; /* 0: the plugin's default */
+	int64_t timeout_ms;
+	const char **retry;                /* as written; parsed into: */
+	int64_t retry_ms[RETRY_STEPS_MAX]; /* wait after the 1st, 2nd, ... failed attempt */
+	size_t retry_steps;
+	int64_t probe_interval_ms; /* how often a destination that is down is tried with a new event */
+	int64_t max_retrying;      /* events in retry at once; more wait in the journal */
+};
+
+/* One [instance NAME], [source NAME] or [sink NAME]; lists in the file's order. */
+struct config_section {
+	struct config_section *next;
+	const char *name; /* NAME */
+	const char *file; /* where it stands, for messages */
+	int line;
+	const struct plugin *plugin; /* NULL for instances */
+	const void *conf;            /* the plugin's conf struct; NULL: it has no options */
+	union {
+		struct instance_conf instance;
+		struct source_conf source;
+		struct sink_conf sink;
+	} u;
+};
+
+struct config {
+	char *path;
+	struct server_conf server;
+	struct store_conf store;
+	const struct plugin *store_plugin;
+	const void *store_plugin_conf;
+	struct ingest_conf ingest;
+	struct log_conf log;
+	struct config_section *instances, *sources, *sinks;
+	struct config_private *private;
+};
+
+#define CONFIG_ERRORS_MAX 200 /* kept; further ones are only counted */
+
+/* What was wrong: lines "file:line: [section] key: what was found, what was expected". */
+struct config_errors {
+	char *text[CONFIG_ERRORS_MAX];
+	size_t count;
+};
+
+/* How much of a configuration to load. */
+enum config_scope {
+	CONFIG_CHECK, /* everything, plugins too */
+	CONFIG_CLIENT /* only [server] and [log], no plugin: for commands that talk to a daemon */
+};
+
+/* Reads and checks. NULL: errors tells why (there is at least one). */
+struct config *config_load(const char *path, enum config_scope, struct config_errors *errors);
+void config_free(struct config *);
+void config_errors_print(const struct config_errors *, FILE *);
+void config_errors_free(struct config_errors *);
+
+/* The path that is read when none is given: SYSCONF_DIR "/hookswitch/hookswitch.ini". */
+extern const char *const config_default_path;
+
+#endif

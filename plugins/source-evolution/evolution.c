@@ -1,0 +1,2 @@
+#include <hookswitch/plugin.h>
+const struct hsw_plugin hsw_plugin;

@@ -1,0 +1,1 @@
+# The library that every source uses; see canon.h.

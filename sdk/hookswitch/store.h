@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hookswitch/store.h - plugins that keep the journal. UNSTABLE until ABI 2: it may change between
+ * minor versions, and a store must be built for the daemon that loads it.
+ *
+ * There is one handle. All its calls come on the daemon's store thread, one after another, and may
+ * block. host->log, ref and unref work there; timers, watches and post do not.
+ *
+ * The journal is a log of events with ever growing seq, and for each destination a cursor (every
+ * event up to it is settled) plus exceptions: retries (waiting for another attempt) and dead letters.
+ */
+#ifndef HOOKSWITCH_STORE_H
+#define HOOKSWITCH_STORE_H
+
+#include <hookswitch/plugin.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HSW_EVENT_ID_BYTES 16
+
+/* One event as it is stored. The strings are borrowed until the call (or the callback) returns. */
+struct hsw_store_event {
+	int64_t seq; /* > 0; set by commit, given by reads */
+	int64_t received_ms;
+	unsigned char id[HSW_EVENT_ID_BYTES];
+	struct hsw_str instance, type, provider, key;
+	struct hsw_str layout; /* the daemon's own index into body; opaque bytes */
+	struct hsw_str body;
+};
+
+enum hsw_write_kind {
+	HSW_WRITE_EVENT,  /* append `event`; its seq is set */
+	HSW_WRITE_CURSOR, /* destination's cursor = seq, unless it is already further */
+	HSW_WRITE_RETRY, /* insert or replace the retry (destination, seq): attempts, due_ms, status, text */
+	HSW_WRITE_SETTLED, /* delete the retry (destination, seq) */
+	HSW_WRITE_DEAD /* insert the dead letter (destination, seq): attempts, at_ms, status, text; delete its retry */
+};
+
+/* One write of a batch; members not named at its kind are unused. */
+struct hsw_write {
+	enum hsw_write_kind kind;
+	struct hsw_store_event *event;
+	struct hsw_str destination;
+	int64_t seq;
+	int attempts;        /* made so far */
+	int64_t due_ms;      /* when to try again: milliseconds since 1970 */
+	int64_t at_ms;       /* when it died: milliseconds since 1970 */
+	int status;          /* of the last attempt; 0: none */
+	struct hsw_str text; /* of the last error; may be empty */
+};
+
+/* A retry or a dead letter, as read. */
+struct hsw_store_exception {
+	int64_t seq;
+	struct hsw_str destination;
+	int attempts;
+	int64_t due_ms; /* retries */
+	int64_t at_ms;  /* dead letters */
+	int status;
+	struct hsw_str text;
+	/* The event; body is empty unless asked for. */
+	const struct hsw_store_event *event;
+};
+
+/* Which dead letters; empty or 0 members select all. */
+struct hsw_dead_query {
+	struct hsw_str destination;
+	struct hsw_str id; /* 16 bytes of one event's id, or empty */
+	int64_t after;     /* only seq > after (for paging within a destination's list) */
+	size_t limit;      /* at most so many; 0: no bound */
+	int with_body;
+};
+
+struct hsw_store_stats {
+	int64_t first_seq,
+		last_seq; /* of the log; 0, 0: empty and never written; an emptied log keeps last_seq */
+	int64_t events; /* rows kept; may be an estimate */
+	int64_t bytes;  /* on disk */
+};
+
+/* Callbacks of reads: HSW_OK goes on, anything else ends the read with HSW_OK. */
+typedef int hsw_event_fn(void *arg, const struct hsw_store_event *);
+typedef int hsw_exception_fn(void *arg, const struct hsw_store_exception *);
+typedef int hsw_cursor_fn(void *arg, struct hsw_str destination, int64_t cursor);
+typedef int hsw_count_fn(void *arg, struct hsw_str destination, int64_t count);
+
+struct hsw_store_ops {
+	uint32_t size; /* sizeof(struct hsw_store_ops) */
+
+	/* Opens, creates or migrates. A file of a newer version, or a corrupt one, is refused with a
+	 * text that says so and what to do. */
+	int (*open)(const struct hsw_host *host, struct hsw_handle *handle, const void *conf,
+		void **self, struct hsw_error *err);
+	/*
+	 * Does all n writes in one transaction and returns HSW_OK only when it is durable. Events get
+	 * their seq, ascending in the order given. On error nothing of the batch is kept:
+	 * HSW_ELIMIT (disk full: it may work later), HSW_EAGAIN (busy, read-only or unreachable: it may
+	 * work later), HSW_EIO.
+	 */
+	int (*commit)(void *self, struct hsw_write *const *writes, size_t n, struct hsw_error *err);
+	/* Events with seq > after, ascending, up to max_events, ending after the one that makes the
+	 * bodies reach max_bytes. */
+	int (*read)(void *self, int64_t after, size_t max_events, size_t max_bytes,
+		hsw_event_fn *fn, void *arg, struct hsw_error *err);
+	/* The events with these seqs, ascending; those that do not exist are passed over. */
+	int (*read_seqs)(void *self, const int64_t *seqs, size_t n, hsw_event_fn *fn, void *arg,
+		struct hsw_error *err);
+	/*
+	 * The cursor of a destination. One never seen is created, durably, with its cursor at the end
+	 * of the log: it gets what comes from now on.
+	 */
+	int (*attach)(
+		void *self, struct hsw_str destination, int64_t *cursor, struct hsw_error *err);
+	/* All known destinations and cursors. */
+	int (*cursors)(void *self, hsw_cursor_fn *fn, void *arg, struct hsw_error *err);
+	/* Retries of a destination by seq ascending, seq > after, at most limit; without bodies. */
+	int (*retries)(void *self, struct hsw_str destination, int64_t after, size_t limit,
+		hsw_exception_fn *fn, void *arg, struct hsw_error *err);
+	/* Dead letters by destination and seq. */
+	int (*dead)(void *self, const struct hsw_dead_query *, hsw_exception_fn *fn, void *arg,
+		struct hsw_error *err);
+	/* Counts of dead letters, a call of fn for each destination that has any. */
+	int (*dead_counts)(void *self, hsw_count_fn *fn, void *arg, struct hsw_error *err);
+	/*
+	 * Turns the matching dead letters of q->destination into retries with no attempts made and
+	 * due_ms = due, in one transaction. *n: how many.
+	 */
+	int (*dead_replay)(void *self, const struct hsw_dead_query *q, int64_t due, size_t *n,
+		struct hsw_error *err);
+	/* Deletes the matching dead letters. *n: how many. */
+	int (*dead_purge)(
+		void *self, const struct hsw_dead_query *q, size_t *n, struct hsw_error *err);
+	/*
+	 * Deletes up to max events with seq <= upto that were received before before_ms and that no
+	 * retry or dead letter names. *n: how many; fewer than max: nothing is left to delete.
+	 */
+	int (*prune)(void *self, int64_t upto, int64_t before_ms, size_t max, size_t *n,
+		struct hsw_error *err);
+	int (*stats)(void *self, struct hsw_store_stats *, struct hsw_error *err);
+	/* Called when there is nothing else to do: checkpoints and the like, 50 ms at most. Optional. */
+	void (*idle)(void *self);
+	void (*close)(void *self);
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

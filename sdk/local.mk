@@ -1,0 +1,10 @@
+hookswitchincludedir = $(includedir)/hookswitch
+hookswitchinclude_HEADERS = \
+	sdk/hookswitch/plugin.h \
+	sdk/hookswitch/sink.h \
+	sdk/hookswitch/source.h \
+	sdk/hookswitch/store.h
+pkgconfigdir = $(libdir)/pkgconfig
+pkgconfig_DATA = sdk/hookswitch.pc
+
+include sdk/canon/local.mk
