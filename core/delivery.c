@@ -25,18 +25,22 @@ struct save_note {
 
 /* ---- the lists ---- */
 
+/* The lists are in seq order; a slot that becomes ready is mostly among the newest. */
 static void
-make_ready(struct hsw_delivery *slot, bool at_head)
+make_ready(struct hsw_delivery *slot)
 {
 	struct destination *d = slot->d;
 	struct slot_list *list = slot->is_retry ? &d->retries_ready : &d->ready;
+	struct hsw_delivery *before = TAILQ_LAST(list, slot_list);
 
 	slot->state = SLOT_READY;
 	d->n_retries_ready += slot->is_retry;
-	if (at_head)
-		TAILQ_INSERT_HEAD(list, slot, link);
+	while (before != NULL && before->seq > slot->seq)
+		before = TAILQ_PREV(before, slot_list, link);
+	if (before != NULL)
+		TAILQ_INSERT_AFTER(list, before, slot, link);
 	else
-		TAILQ_INSERT_TAIL(list, slot, link);
+		TAILQ_INSERT_HEAD(list, slot, link);
 }
 
 static void
@@ -70,7 +74,7 @@ enter_chat(struct hsw_delivery *slot)
 	}
 	if (slot->d->conf->ordering == ORDERING_CHAT)
 		lead_chat(slot);
-	make_ready(slot, false);
+	make_ready(slot);
 }
 
 /* hh.tbl is NULL where the hash had no memory for the slot: then nobody waits for it. */
@@ -87,7 +91,7 @@ leave_chat(struct hsw_delivery *slot)
 	TAILQ_REMOVE(&slot->behind, next, link);
 	TAILQ_CONCAT(&next->behind, &slot->behind, link);
 	lead_chat(next);
-	make_ready(next, true);
+	make_ready(next);
 }
 
 bool
@@ -288,6 +292,7 @@ on_delivered(struct hsw_delivery *slot, const struct hsw_detail *detail)
 		d->is_held = false;
 		retry_pull(&d->retries, clock_mono_ms());
 	}
+	d->failures = 0;
 	if (slot->is_retry)
 		save(slot, HSW_WRITE_SETTLED);
 	else
@@ -308,20 +313,25 @@ die(struct hsw_delivery *slot)
 	save(slot, HSW_WRITE_DEAD);
 }
 
+/* Single failures are everyday: one line in a while says that there are any. */
 static void
 count_failure(struct destination *d)
 {
+	int64_t now = clock_mono_ms();
+
 	d->failures++;
-	if (d->failures == 1)
+	if (now >= d->log_failure_at_ms) {
+		d->log_failure_at_ms = now + LOG_FAILURE_EVERY_MS;
 		log_warn("router", "delivery failed destination=%s status=%d: %s", d->section->name,
 			d->last_status, d->last_error);
+	}
 	if (d->failures < HOLD_AFTER || d->is_held)
 		return;
 	d->is_held = true;
-	d->probe_at_ms = clock_mono_ms() + d->conf->probe_interval_ms;
+	d->probe_at_ms = now + d->conf->probe_interval_ms;
 	log_warn("router",
-		"destination is held: its last attempts all failed destination=%s failures=%d",
-		d->section->name, d->failures);
+		"destination is held: its last %d attempts failed destination=%s status=%d: %s",
+		d->failures, d->section->name, d->last_status, d->last_error);
 }
 
 static void
@@ -369,7 +379,7 @@ on_gone(struct hsw_delivery *slot, const struct hsw_detail *detail)
 		"destination says it is gone, disabled until the next start destination=%s "
 		"status=%d: %s",
 		d->section->name, d->last_status, d->last_error);
-	make_ready(slot, true);
+	make_ready(slot);
 }
 
 static void
@@ -400,12 +410,17 @@ may_start(const struct destination *d, int64_t now)
 		now >= d->blocked_until_ms;
 }
 
-/* A new event of the log must not go where it would only add to what is in retry already. */
+/* Retries that are due go first, also those that are still being read. A new event of the log must not
+ * go where it would only add to what is in retry already. */
 static struct hsw_delivery *
 next_slot(const struct destination *d, int64_t now)
 {
+	const struct retry *due = retry_first(&d->retries);
+
 	if (!TAILQ_EMPTY(&d->retries_ready))
 		return TAILQ_FIRST(&d->retries_ready);
+	if (d->n_loading > 0 || (due != NULL && due->due_ms <= now))
+		return NULL;
 	if ((int64_t)d->in_retry >= d->conf->max_retrying || (d->is_held && now < d->probe_at_ms))
 		return NULL;
 	return TAILQ_FIRST(&d->ready);
@@ -448,7 +463,7 @@ start(struct hsw_delivery *slot, int64_t now)
 	}
 	TAILQ_REMOVE(&d->flying, slot, link);
 	d->n_flying--;
-	make_ready(slot, true);
+	make_ready(slot);
 	d->blocked_until_ms = now + EAGAIN_PAUSE_MS;
 	return false;
 }
@@ -559,7 +574,7 @@ delivery_cancel_all(struct destination *d)
 		d->ops->cancel(d->self, slot);
 		TAILQ_REMOVE(&d->flying, slot, link);
 		d->n_flying--;
-		make_ready(slot, true);
+		make_ready(slot);
 	}
 }
 

@@ -25,6 +25,7 @@
 #define WINDOW_BYTES (4u << 20) /* their bodies */
 #define RETRY_LOAD_MAX 64       /* due retries that are read at once */
 #define HOLD_AFTER 10           /* failures in a row */
+#define LOG_FAILURE_EVERY_MS 60000
 #define EAGAIN_PAUSE_MS 100
 #define SAVE_AGAIN_MS 1000 /* after the store refused a write */
 
@@ -86,6 +87,7 @@ struct destination {
 	/* health */
 	int failures; /* in a row */
 	bool is_held, is_disabled, is_draining;
+	int64_t log_failure_at_ms;
 	int64_t probe_at_ms, blocked_until_ms, save_again_at_ms;
 	struct event *wake; /* the earliest of what is waited for */
 	int64_t wake_at_ms; /* 0: not set */
