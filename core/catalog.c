@@ -24,18 +24,6 @@ struct catalog {
 	bool auto_create;
 };
 
-bool
-instance_name_is_valid(struct hsw_str name)
-{
-	for (size_t i = 0; i < name.len; i++) {
-		char c = name.s[i];
-		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
-			c != '_' && c != '-')
-			return false;
-	}
-	return name.len > 0 && name.len <= INSTANCE_NAME_MAX;
-}
-
 static struct entry *
 entry_new(struct hsw_str name, const char *token)
 {
@@ -123,7 +111,7 @@ catalog_find(struct catalog *c, struct hsw_str name)
 {
 	struct entry *e;
 
-	if (!instance_name_is_valid(name))
+	if (!config_name_is_valid(name))
 		return NULL;
 	HASH_FIND(hh, c->fixed, name.s, name.len, e);
 	if (e == NULL && c->auto_create)

@@ -14,7 +14,6 @@
 #include "config.h"
 #include "metrics.h"
 
-#define INSTANCE_NAME_MAX 100
 #define INSTANCES_AUTO_MAX 10000 /* that auto_create makes */
 
 struct instance {
@@ -33,8 +32,6 @@ void catalog_free(struct catalog *);
 
 /* The instance of that name; NULL: unknown, and not allowed to be made (or the name is malformed). */
 struct instance *catalog_find(struct catalog *, struct hsw_str name);
-/* [A-Za-z0-9_-]{1,100} */
-bool instance_name_is_valid(struct hsw_str name);
 /* Calls fn for each, in no order. */
 void catalog_each(struct catalog *, void (*fn)(void *arg, const struct instance *), void *arg);
 

@@ -402,7 +402,7 @@ destination_new(struct delivery_thread *t, const struct config_section *s)
 {
 	const struct host_thread thread = { t->base, t->box };
 	struct destination *d = calloc(1, sizeof(*d));
-	char who[INSTANCE_NAME_MAX + 8];
+	char who[CONFIG_NAME_MAX + 8];
 
 	if (d == NULL)
 		return NULL;

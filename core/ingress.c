@@ -332,7 +332,7 @@ source_open(struct ingress *in, const struct config_section *section, struct hsw
 	struct source *s = calloc(1, sizeof(*s));
 	struct hsw_error why = { "out of memory" };
 	const struct metric_label label = { "source", str_of(section->name) };
-	char who[INSTANCE_NAME_MAX + 8];
+	char who[CONFIG_NAME_MAX + 8];
 	int rc = HSW_ENOMEM;
 
 	if (s == NULL)

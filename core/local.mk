@@ -11,6 +11,7 @@ noinst_LIBRARIES += core/libcore.a
 core_libcore_a_CPPFLAGS = $(AM_CPPFLAGS) -DHASH_NONFATAL_OOM=1 -include build-config.h -DPLUGIN_DIR='"$(plugindir)"' -DSYSCONF_DIR='"$(sysconfdir)"' -DLOCALSTATE_DIR='"$(localstatedir)"'
 core_libcore_a_CFLAGS = $(AM_CFLAGS) $(HSW_PROGRAM_CFLAGS) $(EVENT_CFLAGS) $(JSONC_CFLAGS) $(CRYPTO_CFLAGS) $(LLHTTP_CFLAGS)
 core_libcore_a_SOURCES = \
+	core/api.c core/api.h \
 	core/auth.c core/auth.h \
 	core/buf.c core/buf.h \
 	core/catalog.c core/catalog.h \
@@ -41,7 +42,9 @@ core_libcore_a_SOURCES = \
 	core/mailbox.c core/mailbox.h \
 	core/metrics.c core/metrics.h \
 	core/ops.c core/ops.h \
+	core/config_tables.c \
 	core/option.c core/option.h \
+	core/option_doc.c \
 	core/plugin.c core/plugin.h \
 	core/retry.c core/retry.h \
 	core/router.c core/router.h \

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api.h"
 #include "clock.h"
 #include "err.h"
 #include "listen.h"
@@ -273,7 +274,7 @@ int
 server_run(const struct config *config)
 {
 	struct journal_port ports[JOURNAL_PORTS_MAX] = { { 0 } };
-	struct server s = { .config = config };
+	struct server s = { .config = config, .handle = api_handle };
 	struct sockets sockets;
 	struct hsw_error err = { "" };
 	sigset_t signals;

@@ -11,10 +11,8 @@
 #include <stdlib.h>
 
 #include "clock.h"
-#include "control.h"
 #include "err.h"
 #include "log.h"
-#include "ops.h"
 
 #define DRAIN_CHECK_MS 5
 
@@ -69,14 +67,7 @@ static void
 on_request(void *arg, struct http_request *r)
 {
 	struct worker *w = arg;
-
-	if (r->path.len > 4 && memcmp(r->path.s, "/in/", 4) == 0) {
-		ingress_handle(w->ingress, r);
-		return;
-	}
-	if (ops_handle(w, r) || (r->is_control && control_handle(w, r)))
-		return;
-	http_reply_error(r, 404, "", "Not found");
+	w->server->handle(w, r);
 }
 
 /* ---- draining ---- */

@@ -26,6 +26,8 @@ struct server {
 	struct worker *workers;
 	unsigned n_workers;
 	int64_t started_ms; /* since 1970 */
+	/* Answers a request, on its worker. */
+	void (*handle)(struct worker *, struct http_request *);
 };
 
 struct worker {
