@@ -1,1 +1,2 @@
-# man pages, bench, demo
+# What lies around the program: demo, bench, man pages.
+include contrib/bench/local.mk
