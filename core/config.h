@@ -16,9 +16,10 @@
 #include "plugin.h"
 
 struct server_conf {
-	const char **listen;  /* "127.0.0.1:8080", "[::1]:8080", "unix:/path" */
-	const char *base_url; /* instanceData.baseUrl */
-	int64_t workers;      /* 0: one per core (written "auto") */
+	const char **listen;      /* "127.0.0.1:8080", "[::1]:8080", "unix:/path" */
+	const char *base_url;     /* instanceData.baseUrl */
+	const char *workers_text; /* as written: "auto" or a number; parsed into: */
+	int64_t workers;          /* 0: one per core */
 	const char *plugin_dir;
 	const char *control; /* path of the control socket */
 	int64_t shutdown_timeout_ms;
@@ -57,6 +58,8 @@ struct source_conf {
 
 enum sink_ordering { ORDERING_CHAT, ORDERING_NONE };
 enum sink_secrets { SECRETS_AUTO, SECRETS_YES, SECRETS_NO };
+
+#define CONFIG_NAME_MAX 100 /* bytes of the name of an instance, source or sink */
 
 #define RETRY_STEPS_MAX 32
 
@@ -105,6 +108,13 @@ struct config {
 	struct config_private *private;
 };
 
+/* The option tables of the daemon itself, for documentation. Those of sources, sinks and the store are
+ * beside their plugins' own. kind: "server", "store", "ingest", "log", "instance", "source", "sink";
+ * NULL: there is none. */
+const struct hsw_option *config_table(const char *kind);
+/* The kinds, in the order of the documentation; ends with NULL. */
+extern const char *const config_kinds[];
+
 #define CONFIG_ERRORS_MAX 200 /* kept; further ones are only counted */
 
 /* What was wrong: lines "file:line: [section] key: what was found, what was expected". */
@@ -124,6 +134,9 @@ struct config *config_load(const char *path, enum config_scope, struct config_er
 void config_free(struct config *);
 void config_errors_print(const struct config_errors *, FILE *);
 void config_errors_free(struct config_errors *);
+
+/* Whether it is a name for an instance, source or sink: [A-Za-z0-9_-]{1,100}. */
+bool config_name_is_valid(struct hsw_str name);
 
 /* The path that is read when none is given: SYSCONF_DIR "/hookswitch/hookswitch.ini". */
 extern const char *const config_default_path;

@@ -8,9 +8,49 @@ core/llhttp/%.c: $(LLHTTP_DIR)/%.c
 CLEANFILES += $(nodist_core_libllhttp_a_SOURCES)
 
 noinst_LIBRARIES += core/libcore.a
-core_libcore_a_CPPFLAGS = $(AM_CPPFLAGS) -DPLUGIN_DIR='"$(plugindir)"' -DSYSCONF_DIR='"$(sysconfdir)"' -DLOCALSTATE_DIR='"$(localstatedir)"'
+core_libcore_a_CPPFLAGS = $(AM_CPPFLAGS) -DHASH_NONFATAL_OOM=1 -include build-config.h -DPLUGIN_DIR='"$(plugindir)"' -DSYSCONF_DIR='"$(sysconfdir)"' -DLOCALSTATE_DIR='"$(localstatedir)"'
 core_libcore_a_CFLAGS = $(AM_CFLAGS) $(HSW_PROGRAM_CFLAGS) $(EVENT_CFLAGS) $(JSONC_CFLAGS) $(CRYPTO_CFLAGS) $(LLHTTP_CFLAGS)
-core_libcore_a_SOURCES =
+core_libcore_a_SOURCES = \
+	core/api.c core/api.h \
+	core/auth.c core/auth.h \
+	core/buf.c core/buf.h \
+	core/catalog.c core/catalog.h \
+	core/client.c core/client.h \
+	core/clock.c core/clock.h \
+	core/cmd.h \
+	core/cmd_check.c \
+	core/cmd_dead.c \
+	core/cmd_plugins.c \
+	core/cmd_run.c \
+	core/cmd_status.c \
+	core/cmd_translate.c \
+	core/config.c core/config.h \
+	core/control.c core/control.h \
+	core/crypt.c core/crypt.h \
+	core/delivery.c \
+	core/destination.c core/destination.h core/destination_impl.h \
+	core/emit.c core/emit.h \
+	core/envelope.c core/envelope.h \
+	core/err.c core/err.h \
+	core/host.c core/host.h \
+	core/http.c core/http.h \
+	core/ingress.c core/ingress.h \
+	core/ini.c core/ini.h \
+	core/journal.c core/journal.h \
+	core/listen.c core/listen.h \
+	core/log.c core/log.h \
+	core/mailbox.c core/mailbox.h \
+	core/metrics.c core/metrics.h \
+	core/ops.c core/ops.h \
+	core/config_tables.c \
+	core/option.c core/option.h \
+	core/option_doc.c \
+	core/plugin.c core/plugin.h \
+	core/retry.c core/retry.h \
+	core/router.c core/router.h \
+	core/server.c core/server.h \
+	core/store.c core/store.h \
+	core/worker.c core/worker.h
 
 bin_PROGRAMS += hookswitch
 hookswitch_SOURCES = core/main.c

@@ -1,5 +1,7 @@
 plugin_LTLIBRARIES += plugins/sink-webhook.la
-plugins_sink_webhook_la_SOURCES = plugins/sink-webhook/webhook.c
+plugins_sink_webhook_la_SOURCES = plugins/sink-webhook/headers.c \
+	plugins/sink-webhook/loop.c \
+	plugins/sink-webhook/webhook.c plugins/sink-webhook/webhook.h
 plugins_sink_webhook_la_CPPFLAGS = $(plugin_cppflags)
 plugins_sink_webhook_la_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
 plugins_sink_webhook_la_LDFLAGS = $(plugin_ldflags)

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* auth.h - the credential of a request: header `token`, Authorization (Bearer or bare), or ?token=. */
+#ifndef AUTH_H
+#define AUTH_H
+
+#include "http.h"
+
+enum auth { AUTH_OK, AUTH_MISSING, AUTH_WRONG };
+
+/* Compares what the request brings with the expected token, in constant time. */
+enum auth auth_check(const struct http_request *, struct hsw_str expected);
+/* What the 401 says. */
+const char *auth_message(enum auth);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* client.h - asking a running daemon over its control socket (see control.h). For commands. */
+#ifndef CLIENT_H
+#define CLIENT_H
+
+#include "buf.h"
+
+/*
+ * Sends `METHOD target` and reads the answer's body into out. HSW_OK: answered with 200.
+ * HSW_ECLOSED: no daemon listens there. HSW_EIO, HSW_EINVAL: err says what went wrong, or what the
+ * daemon answered.
+ */
+int client_ask(const char *socket_path, const char *method, const char *target, struct buf *out,
+	struct hsw_error *err);
+
+#endif

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_dead.c - `hookswitch dead list|show|replay|purge`: the dead letters of a running daemon.
+ */
+#include "cmd.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <json.h>
+
+#include "client.h"
+#include "config.h"
+
+static const char usage[] =
+	"Usage: hookswitch dead list [--sink NAME] [--json]\n"
+	"       hookswitch dead show [--sink NAME] ID...\n"
+	"       hookswitch dead replay [--sink NAME] (--all | ID...)\n"
+	"       hookswitch dead purge [--sink NAME] (--all | ID...)\n"
+	"\n"
+	"Dead letters are events whose attempts were used up. They stay until they are replayed\n"
+	"(delivered again, with all attempts before them) or purged.\n"
+	"\n"
+	"  -c, --config FILE  the daemon's configuration (for its control socket)\n"
+	"  -s, --sink NAME    only those of this sink\n"
+	"  -a, --all          all of them, instead of the named ones\n"
+	"      --json         one JSON object a line\n"
+	"  -h, --help         this text\n";
+
+struct dead {
+	const char *socket_path;
+	const char *sink; /* NULL: all */
+	bool all, as_json;
+	char **ids;
+	int n_ids;
+	struct hsw_error err;
+};
+
+static struct json_object *
+parse(const struct buf *b)
+{
+	struct json_tokener *tokener = json_tokener_new();
+	struct json_object *root = tokener != NULL
+		? json_tokener_parse_ex(tokener, b->data, (int)b->len)
+		: NULL;
+	json_tokener_free(tokener);
+	return root;
+}
+
+/* Sinks' names and ids need no escaping in a query: the daemon refuses others as unknown. */
+static int
+ask(struct dead *d, const char *method, const char *path, const char *sink, const char *id,
+	const char *more, struct json_object **out)
+{
+	struct buf target = BUF_INIT, answer = BUF_INIT;
+
+	buf_printf(&target, "%s?%s", path, more);
+	if (sink != NULL)
+		buf_printf(&target, "&sink=%s", sink);
+	if (id != NULL)
+		buf_printf(&target, "&id=%s", id);
+	buf_append(&target, "", 1);
+	int rc = target.failed ? HSW_ENOMEM
+			       : client_ask(d->socket_path, method, target.data, &answer, &d->err);
+	*out = rc == HSW_OK ? parse(&answer) : NULL;
+	buf_free(&target);
+	buf_free(&answer);
+	return rc == HSW_OK && *out == NULL ? HSW_EIO : rc;
+}
+
+static const char *
+text(struct json_object *o, const char *key)
+{
+	return json_object_get_string(json_object_object_get(o, key));
+}
+
+static void
+print_row(struct json_object *row, bool as_json)
+{
+	if (as_json)
+		puts(json_object_to_json_string_ext(row, JSON_C_TO_STRING_NOSLASHESCAPE));
+	else
+		printf("%-36s %-16s %-16s %-18s %8s %6s  %-24s %s\n", text(row, "id"),
+			text(row, "sink"), text(row, "instance"), text(row, "event"),
+			text(row, "attempts"), text(row, "status"), text(row, "diedAt"),
+			text(row, "error"));
+}
+
+/* The daemon's lists come in pages; `after` goes on within one sink, so sinks are asked one by one. */
+static int
+list_sink(struct dead *d, const char *sink, size_t *n)
+{
+	int64_t after = 0;
+	bool more = true;
+
+	while (more) {
+		struct json_object *root;
+		char query[64];
+		snprintf(query, sizeof(query), "after=%" PRId64, after);
+		int rc = ask(d, "GET", "/dead", sink, NULL, query, &root);
+		if (rc != HSW_OK)
+			return rc;
+		struct json_object *rows = json_object_object_get(root, "dead");
+		for (size_t i = 0; i < json_object_array_length(rows); i++, ++*n) {
+			struct json_object *row = json_object_array_get_idx(rows, i);
+			print_row(row, d->as_json);
+			after = json_object_get_int64(json_object_object_get(row, "seq"));
+		}
+		more = json_object_get_boolean(json_object_object_get(root, "more"));
+		json_object_put(root);
+	}
+	return HSW_OK;
+}
+
+/* Calls fn for the chosen sink, or each that has dead letters. */
+static int
+each_sink(struct dead *d, int (*fn)(struct dead *, const char *sink, size_t *n), size_t *n)
+{
+	struct json_object *root = NULL;
+	int rc = HSW_OK;
+
+	if (d->sink != NULL)
+		return fn(d, d->sink, n);
+	rc = ask(d, "GET", "/status", NULL, NULL, "", &root);
+	struct json_object *sinks = json_object_object_get(root, "dead");
+	if (rc == HSW_OK && sinks != NULL) {
+		json_object_object_foreach(sinks, name, count)
+		{
+			(void)count;
+			if (rc == HSW_OK)
+				rc = fn(d, name, n);
+		}
+	}
+	json_object_put(root);
+	return rc;
+}
+
+static int
+list(struct dead *d)
+{
+	size_t n = 0;
+
+	if (!d->as_json)
+		printf("%-36s %-16s %-16s %-18s %8s %6s  %-24s %s\n", "ID", "SINK", "INSTANCE",
+			"EVENT", "ATTEMPTS", "STATUS", "DIED AT", "ERROR");
+	return each_sink(d, list_sink, &n);
+}
+
+static int
+show(struct dead *d)
+{
+	for (int i = 0; i < d->n_ids; i++) {
+		struct json_object *root;
+		int rc = ask(d, "GET", "/dead", d->sink, d->ids[i], "body=1", &root);
+		if (rc != HSW_OK)
+			return rc;
+		struct json_object *rows = json_object_object_get(root, "dead");
+		size_t n = json_object_array_length(rows);
+		for (size_t k = 0; k < n; k++)
+			puts(json_object_to_json_string_ext(json_object_array_get_idx(rows, k),
+				JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+		json_object_put(root);
+		if (n == 0) {
+			snprintf(d->err.text, sizeof(d->err.text), "%.100s: no such dead letter",
+				d->ids[i]);
+			return HSW_ENOENT;
+		}
+	}
+	return HSW_OK;
+}
+
+static int
+act(struct dead *d, const char *path, const char *sink, const char *id, const char *counted,
+	size_t *n)
+{
+	struct json_object *root;
+	int rc = ask(d, "POST", path, sink, id, "", &root);
+
+	if (rc != HSW_OK)
+		return rc;
+	*n += (size_t)json_object_get_int64(json_object_object_get(root, counted));
+	json_object_put(root);
+	return HSW_OK;
+}
+
+static int
+replay_sink(struct dead *d, const char *sink, size_t *n)
+{
+	int rc = HSW_OK;
+
+	if (d->all)
+		return act(d, "/dead/replay", sink, NULL, "replayed", n);
+	for (int i = 0; i < d->n_ids && rc == HSW_OK; i++)
+		rc = act(d, "/dead/replay", sink, d->ids[i], "replayed", n);
+	return rc;
+}
+
+static int
+purge_sink(struct dead *d, const char *sink, size_t *n)
+{
+	int rc = HSW_OK;
+
+	if (d->all)
+		return act(d, "/dead/purge", sink, NULL, "purged", n);
+	for (int i = 0; i < d->n_ids && rc == HSW_OK; i++)
+		rc = act(d, "/dead/purge", sink, d->ids[i], "purged", n);
+	return rc;
+}
+
+static int
+finish(struct dead *d, int rc, const char *done, size_t n)
+{
+	if (rc != HSW_OK)
+		return rc;
+	printf("%s %zu\n", done, n);
+	if (n > 0 || d->all)
+		return HSW_OK;
+	snprintf(d->err.text, sizeof(d->err.text), "no such dead letter");
+	return HSW_ENOENT;
+}
+
+static int
+replay(struct dead *d)
+{
+	size_t n = 0;
+	return finish(d, each_sink(d, replay_sink, &n), "replayed", n);
+}
+
+static int
+purge(struct dead *d)
+{
+	size_t n = 0;
+	return finish(d, each_sink(d, purge_sink, &n), "purged", n);
+}
+
+static const struct action {
+	const char *name;
+	int (*fn)(struct dead *);
+	bool needs_ids, takes_all;
+} actions[] = {
+	{ "list", list, false, false },
+	{ "show", show, true, false },
+	{ "replay", replay, true, true },
+	{ "purge", purge, true, true },
+};
+
+static const struct action *
+find_action(const char *name)
+{
+	for (size_t i = 0; name != NULL && i < sizeof(actions) / sizeof(actions[0]); i++) {
+		if (strcmp(actions[i].name, name) == 0)
+			return &actions[i];
+	}
+	return NULL;
+}
+
+static bool
+is_well_called(const struct dead *d, const struct action *a)
+{
+	if (a == NULL || (d->all && !a->takes_all))
+		return false;
+	bool has_ids = d->n_ids > 0;
+	return a->needs_ids ? has_ids != d->all : !has_ids;
+}
+
+static int
+run(struct dead *d, const struct action *action, const char *config_path)
+{
+	struct config_errors errors = { .count = 0 };
+	struct config *config = config_load(config_path, CONFIG_CLIENT, &errors);
+	int rc = HSW_EINVAL;
+
+	if (config == NULL) {
+		config_errors_print(&errors, stderr);
+	} else {
+		d->socket_path = config->server.control;
+		rc = action->fn(d);
+		if (rc != HSW_OK)
+			fprintf(stderr, "hookswitch: %s\n", d->err.text);
+	}
+	config_errors_free(&errors);
+	config_free(config);
+	return rc == HSW_OK ? CMD_OK : rc == HSW_ECLOSED ? CMD_UNREACHABLE : CMD_FAILED;
+}
+
+int
+cmd_dead(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "sink", required_argument, NULL, 's' }, { "all", no_argument, NULL, 'a' },
+		{ "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 } };
+	struct dead d = { .err = { "the daemon's answer is not what was expected" } };
+	const char *path = config_default_path;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:s:ah", options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			path = optarg;
+			break;
+		case 's':
+			d.sink = optarg;
+			break;
+		case 'a':
+			d.all = true;
+			break;
+		case 'j':
+			d.as_json = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return CMD_OK;
+		default:
+			fputs(usage, stderr);
+			return CMD_USAGE;
+		}
+	}
+	const struct action *action = optind < argc ? find_action(argv[optind]) : NULL;
+	d.ids = argv + optind + 1;
+	d.n_ids = argc - optind - 1;
+	if (is_well_called(&d, action))
+		return run(&d, action, path);
+	fputs(usage, stderr);
+	return CMD_USAGE;
+}

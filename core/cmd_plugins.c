@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_plugins.c - `hookswitch plugins`: what is installed, and the options of one. */
+#include "cmd.h"
+
+#include <dirent.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "option.h"
+
+static const char usage[] =
+	"Usage: hookswitch plugins [-c FILE | -d DIR] [--man] [NAME]\n"
+	"\n"
+	"Lists the installed plugins. With NAME (sink-webhook, or just webhook): its options,\n"
+	"and those that the daemon has for every plugin of its kind.\n"
+	"\n"
+	"  -c, --config FILE     take plugin_dir from this configuration\n"
+	"  -d, --plugin-dir DIR  look for plugins there\n"
+	"      --man             the options as man page source (mdoc)\n"
+	"  -h, --help            this text\n";
+
+static const enum hsw_kind kinds[] = { HSW_SOURCE, HSW_SINK, HSW_STORE };
+
+/* Splits "sink-webhook.so" or "sink-webhook"; false: it is not of that form. */
+static bool
+split_name(const char *file, enum hsw_kind *kind, char *name, size_t size)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const char *prefix = plugin_kind_name(kinds[i]);
+		size_t n = strlen(prefix);
+		if (strncmp(file, prefix, n) != 0 || file[n] != '-')
+			continue;
+		snprintf(name, size, "%s", file + n + 1);
+		char *suffix = strrchr(name, '.');
+		if (suffix != NULL && strcmp(suffix, ".so") == 0)
+			*suffix = '\0';
+		*kind = kinds[i];
+		return *name != '\0';
+	}
+	return false;
+}
+
+static int
+is_plugin_file(const struct dirent *e)
+{
+	size_t n = strlen(e->d_name);
+	enum hsw_kind kind;
+	char name[256];
+
+	return n > 3 && strcmp(e->d_name + n - 3, ".so") == 0 &&
+		split_name(e->d_name, &kind, name, sizeof(name));
+}
+
+static void
+list_one(const char *dir, const char *file)
+{
+	struct hsw_error err = { "" };
+	enum hsw_kind kind;
+	char name[256];
+
+	if (!split_name(file, &kind, name, sizeof(name)))
+		return;
+	const struct plugin *p = plugin_load(dir, kind, name, &err);
+	if (p != NULL)
+		printf("%-8s %-16s %-10s %s\n", plugin_kind_name(kind), name, p->info->version,
+			p->info->summary);
+	else
+		printf("%-8s %-16s %-10s cannot be loaded: %s\n", plugin_kind_name(kind), name, "-",
+			err.text);
+}
+
+static int
+list(const char *dir)
+{
+	struct dirent **files;
+	int n = scandir(dir, &files, is_plugin_file, alphasort);
+
+	if (n < 0) {
+		fprintf(stderr, "hookswitch: cannot read the folder %s\n", dir);
+		return CMD_FAILED;
+	}
+	printf("%-8s %-16s %-10s %s\n", "KIND", "NAME", "VERSION", "SUMMARY");
+	for (int i = 0; i < n; i++) {
+		list_one(dir, files[i]->d_name);
+		free(files[i]);
+	}
+	free(files);
+	return CMD_OK;
+}
+
+static void
+print_options(const struct plugin *p, enum hsw_kind kind, bool as_man)
+{
+	void (*print)(const struct hsw_option *, FILE *) = as_man ? option_print_man : option_print;
+
+	if (as_man) {
+		print(p->info->options, stdout);
+		return;
+	}
+	printf("%s-%s %s: %s\n%s\n", plugin_kind_name(kind), p->info->name, p->info->version,
+		p->info->summary, p->path);
+	printf("\nIts options:\n");
+	if (p->info->options == NULL || p->info->options->key == NULL)
+		printf("  none\n");
+	print(p->info->options, stdout);
+	printf("\nOptions of every %s:\n", plugin_kind_name(kind));
+	print(config_table(plugin_kind_name(kind)), stdout);
+}
+
+/* A name with its kind, or alone: then the first kind that has it. */
+static int
+show(const char *dir, const char *wanted, bool as_man)
+{
+	struct hsw_error err = { "" };
+	enum hsw_kind kind;
+	char name[256];
+	const struct plugin *p = NULL;
+
+	if (split_name(wanted, &kind, name, sizeof(name)))
+		p = plugin_load(dir, kind, name, &err);
+	for (size_t i = 0;
+		p == NULL && i < sizeof(kinds) / sizeof(kinds[0]) && strchr(wanted, '-') == NULL;
+		i++) {
+		kind = kinds[i];
+		p = plugin_load(dir, kind, wanted, &err);
+	}
+	if (p == NULL) {
+		fprintf(stderr, "hookswitch: %s: %s\n", wanted,
+			err.text[0] != '\0' ? err.text : "no such plugin");
+		return CMD_FAILED;
+	}
+	print_options(p, kind, as_man);
+	return CMD_OK;
+}
+
+static int
+with_config(const char *path, const char *name, bool as_man)
+{
+	struct config_errors errors = { .count = 0 };
+	struct config *config = config_load(path, CONFIG_CLIENT, &errors);
+	int status = CMD_FAILED;
+
+	if (config == NULL)
+		config_errors_print(&errors, stderr);
+	else
+		status = name != NULL ? show(config->server.plugin_dir, name, as_man)
+				      : list(config->server.plugin_dir);
+	config_errors_free(&errors);
+	config_free(config);
+	return status;
+}
+
+int
+cmd_plugins(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "plugin-dir", required_argument, NULL, 'd' }, { "man", no_argument, NULL, 'm' },
+		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+	const char *dir = PLUGIN_DIR, *path = NULL;
+	bool as_man = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:d:h", options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'd':
+			dir = optarg;
+			break;
+		case 'm':
+			as_man = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return CMD_OK;
+		default:
+			fputs(usage, stderr);
+			return CMD_USAGE;
+		}
+	}
+	if (argc - optind > 1) {
+		fputs(usage, stderr);
+		return CMD_USAGE;
+	}
+	const char *name = optind < argc ? argv[optind] : NULL;
+	if (path != NULL)
+		return with_config(path, name, as_man);
+	return name != NULL ? show(dir, name, as_man) : list(dir);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_run.c - `hookswitch run`: the daemon, in the foreground. */
+#include "cmd.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+#include "config.h"
+#include "log.h"
+#include "server.h"
+
+static const char usage[] =
+	"Usage: hookswitch run [-c FILE]\n"
+	"\n"
+	"Runs the daemon in the foreground until SIGTERM or SIGINT. SIGHUP makes it open\n"
+	"its log and the files of sinks again.\n"
+	"\n"
+	"  -c, --config FILE  the configuration\n"
+	"  -h, --help         this text\n";
+
+static int
+run(const struct config *config)
+{
+	const struct log_settings settings = { (enum hsw_log_level)config->log.level,
+		(enum log_format)config->log.format, config->log.target };
+	struct hsw_error err = { "" };
+
+	if (log_open(&settings, &err) != HSW_OK) {
+		fprintf(stderr, "hookswitch: %s\n", err.text);
+		return CMD_FAILED;
+	}
+	int rc = server_run(config);
+	log_close();
+	return rc == 0 ? CMD_OK : CMD_FAILED;
+}
+
+int
+cmd_run(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+	struct config_errors errors = { .count = 0 };
+	const char *path = config_default_path;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return CMD_OK;
+		default:
+			fputs(usage, stderr);
+			return CMD_USAGE;
+		}
+	}
+	if (optind != argc) {
+		fputs(usage, stderr);
+		return CMD_USAGE;
+	}
+	struct config *config = config_load(path, CONFIG_CHECK, &errors);
+	if (config == NULL)
+		config_errors_print(&errors, stderr);
+	int status = config != NULL ? run(config) : CMD_FAILED;
+	config_errors_free(&errors);
+	config_free(config);
+	return status;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_status.c - `hookswitch status`: what a running daemon is doing, for people or as JSON. */
+#include "cmd.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <json.h>
+
+#include "client.h"
+#include "config.h"
+
+static const char usage[] =
+	"Usage: hookswitch status [-c FILE] [--json]\n"
+	"\n"
+	"Asks the running daemon for its instances, sinks and store.\n"
+	"\n"
+	"  -c, --config FILE  the daemon's configuration (for its control socket)\n"
+	"      --json         the answer as it is\n"
+	"  -h, --help         this text\n";
+
+static const char *
+text(struct json_object *o, const char *key)
+{
+	struct json_object *value;
+	return json_object_object_get_ex(o, key, &value) ? json_object_get_string(value) : "-";
+}
+
+static int64_t
+number(struct json_object *o, const char *key)
+{
+	return json_object_get_int64(json_object_object_get(o, key));
+}
+
+static void
+print_sinks(struct json_object *sinks, struct json_object *dead)
+{
+	printf("\n%-20s %-10s %-9s %9s %9s %9s %6s %12s  %s\n", "SINK", "PLUGIN", "STATE", "LAG",
+		"IN FLIGHT", "RETRYING", "DEAD", "DELIVERED", "LAST ERROR");
+	for (size_t i = 0; i < json_object_array_length(sinks); i++) {
+		struct json_object *s = json_object_array_get_idx(sinks, i);
+		printf("%-20s %-10s %-9s %9" PRId64 " %9" PRId64 " %9" PRId64 " %6" PRId64
+		       " %12" PRId64 "  %s\n",
+			text(s, "name"), text(s, "plugin"), text(s, "state"), number(s, "lag"),
+			number(s, "inFlight"), number(s, "retrying"), number(dead, text(s, "name")),
+			number(s, "delivered"), text(s, "lastError"));
+	}
+}
+
+static void
+print_instances(struct json_object *instances)
+{
+	printf("\n%-20s %12s  %s\n", "INSTANCE", "EVENTS", "LAST EVENT");
+	for (size_t i = 0; i < json_object_array_length(instances); i++) {
+		struct json_object *n = json_object_array_get_idx(instances, i);
+		printf("%-20s %12" PRId64 "  %s\n", text(n, "name"), number(n, "events"),
+			text(n, "lastEventAt"));
+	}
+}
+
+static bool
+print(const struct buf *answer)
+{
+	struct json_tokener *tokener = json_tokener_new();
+	struct json_object *root = tokener != NULL
+		? json_tokener_parse_ex(tokener, answer->data, (int)answer->len)
+		: NULL;
+	struct json_object *store = json_object_object_get(root, "store");
+	bool is_good = store != NULL;
+
+	if (is_good) {
+		printf("hookswitch %s, since %s, %" PRId64 " workers, %" PRId64 " connections\n",
+			text(root, "version"), text(root, "startedAt"), number(root, "workers"),
+			number(root, "connections"));
+		printf("store %s: %" PRId64 " events, last seq %" PRId64 ", %" PRId64 " bytes\n",
+			text(store, "plugin"), number(store, "events"), number(store, "lastSeq"),
+			number(store, "bytes"));
+		print_instances(json_object_object_get(root, "instances"));
+		print_sinks(json_object_object_get(root, "sinks"),
+			json_object_object_get(root, "dead"));
+	}
+	json_object_put(root);
+	json_tokener_free(tokener);
+	return is_good;
+}
+
+static int
+show(const char *socket_path, bool as_json)
+{
+	struct buf answer = BUF_INIT;
+	struct hsw_error err = { "the daemon's answer is not what was expected" };
+	int rc = client_ask(socket_path, "GET", "/status", &answer, &err);
+
+	if (rc == HSW_OK && as_json)
+		printf("%.*s\n", (int)answer.len, answer.data);
+	else if (rc == HSW_OK && !print(&answer))
+		rc = HSW_EIO;
+	if (rc != HSW_OK)
+		fprintf(stderr, "hookswitch: %s\n", err.text);
+	buf_free(&answer);
+	return rc == HSW_OK ? CMD_OK : rc == HSW_ECLOSED ? CMD_UNREACHABLE : CMD_FAILED;
+}
+
+int
+cmd_status(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 } };
+	struct config_errors errors = { .count = 0 };
+	const char *path = config_default_path;
+	bool as_json = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'j':
+			as_json = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return CMD_OK;
+		default:
+			fputs(usage, stderr);
+			return CMD_USAGE;
+		}
+	}
+	if (optind != argc) {
+		fputs(usage, stderr);
+		return CMD_USAGE;
+	}
+	struct config *config = config_load(path, CONFIG_CLIENT, &errors);
+	if (config == NULL)
+		config_errors_print(&errors, stderr);
+	int status = config != NULL ? show(config->server.control, as_json) : CMD_FAILED;
+	config_errors_free(&errors);
+	config_free(config);
+	return status;
+}

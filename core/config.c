@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config.c - see config.h. First the INI files are read whole, then the sections in the order in which
+ * they depend on each other: [server] says where plugins are, [ingest] and [instance] what sinks may name.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "envelope.h"
+#include "ini.h"
+#include "option.h"
+
+const char *const config_default_path = SYSCONF_DIR "/hookswitch/hookswitch.ini";
+
+struct config_private {
+	struct ini ini;
+	void *store_conf;
+	char *derived_base_url;
+};
+
+/* What the loading of one section needs. */
+struct loader {
+	struct config *config;
+	struct config_errors *errors;
+	const struct ini_section *section;
+	const struct hsw_option *core, *plugin; /* its tables; plugin may be NULL */
+};
+
+#define SECTION_FORM "[%s%s%s]"
+#define SECTION_ARGS(s) (s)->kind, (s)->name != NULL ? " " : "", (s)->name != NULL ? (s)->name : ""
+
+bool
+config_name_is_valid(struct hsw_str name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.s[i];
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+			c != '_' && c != '-')
+			return false;
+	}
+	return name.len > 0 && name.len <= CONFIG_NAME_MAX;
+}
+
+/* ---- one section ---- */
+
+static struct ini_entry *
+find_entry(const struct ini_section *s, const char *key)
+{
+	struct ini_entry *e = s != NULL ? s->entries : NULL;
+
+	while (e != NULL && strcmp(e->key, key) != 0)
+		e = e->next;
+	return e;
+}
+
+static bool
+is_set(void *arg, const char *key)
+{
+	const struct loader *l = arg;
+	return find_entry(l->section, key) != NULL;
+}
+
+/* An error about a key, at its line, or at the section's where the key is missing. */
+static void __attribute__((format(printf, 3, 4)))
+fail_key(struct loader *l, const char *key, const char *fmt, ...)
+{
+	const struct ini_entry *e = find_entry(l->section, key);
+	char *text = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	config_error(l->errors, e != NULL ? e->file : l->section->file,
+		e != NULL ? e->line : l->section->line, SECTION_FORM " %s: %s",
+		SECTION_ARGS(l->section), key, text != NULL ? text : "out of memory");
+	free(text);
+}
+
+static void
+fail_unknown(struct loader *l, const struct ini_entry *e)
+{
+	const char *nearest = option_nearest(l->core, l->plugin, e->key);
+
+	if (nearest != NULL)
+		fail_key(l, e->key, "unknown key, did you mean `%s`?", nearest);
+	else
+		fail_key(l, e->key, "unknown key");
+}
+
+static void
+set_key(struct loader *l, struct ini_entry *e, void *core_conf, void *plugin_conf)
+{
+	const struct hsw_option *o = option_find(l->core, e->key);
+	void *conf = core_conf;
+	struct hsw_error err = { "" };
+	char *copy = strdup(e->file);
+
+	if (o == NULL) {
+		o = option_find(l->plugin, e->key);
+		conf = plugin_conf;
+	}
+	if (o == NULL)
+		fail_unknown(l, e);
+	else if (copy == NULL || option_set(o, conf, e->value, dirname(copy), &err) != HSW_OK)
+		fail_key(l, e->key, "%s", err.text);
+	free(copy);
+}
+
+static void
+require_keys(struct loader *l, const struct hsw_option *table)
+{
+	for (const struct hsw_option *o = table; o != NULL && o->key != NULL; o++) {
+		if ((o->flags & HSW_OPT_REQUIRED) && find_entry(l->section, o->key) == NULL)
+			fail_key(l, o->key, "is missing: %s", o->help);
+	}
+}
+
+/* Fills both structs from the section. */
+static void
+load_keys(struct loader *l, void *core_conf, void *plugin_conf)
+{
+	for (struct ini_entry *e = l->section->entries; e != NULL; e = e->next)
+		set_key(l, e, core_conf, plugin_conf);
+	if (option_defaults(l->core, core_conf, is_set, l) != HSW_OK ||
+		option_defaults(l->plugin, plugin_conf, is_set, l) != HSW_OK)
+		config_error(l->errors, l->section->file, l->section->line, "out of memory");
+	require_keys(l, l->core);
+	require_keys(l, l->plugin);
+}
+
+static const struct ini_section *
+find_section(const struct config *c, const char *kind)
+{
+	static const struct ini_section none = { .kind = "", .file = "" };
+	const struct ini_section *s = c->private->ini.sections;
+
+	while (s != NULL && strcmp(s->kind, kind) != 0)
+		s = s->next;
+	return s != NULL ? s : &none;
+}
+
+/* A section that there is once, or not at all: then it has its defaults. */
+static struct loader
+load_single(struct config *c, const char *kind, void *conf, struct config_errors *errors)
+{
+	struct loader l = { c, errors, find_section(c, kind), config_table(kind), NULL };
+
+	load_keys(&l, conf, NULL);
+	return l;
+}
+
+/* ---- plugins ---- */
+
+static bool
+keys_collide(struct loader *l, const struct plugin *plugin)
+{
+	for (const struct hsw_option *o = plugin->info->options; o != NULL && o->key != NULL; o++) {
+		if (option_find(l->core, o->key) != NULL) {
+			fail_key(l, "plugin", "%s: its option %s is the daemon's own", plugin->path,
+				o->key);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Loads the section's plugin. NULL: the error is told, and the section's keys can't be checked. */
+static const struct plugin *
+load_plugin(struct loader *l, enum hsw_kind kind, const char *fallback)
+{
+	const struct ini_entry *e = find_entry(l->section, "plugin");
+	const char *name = e != NULL ? e->value : fallback;
+	struct hsw_error err = { "out of memory" };
+
+	if (name == NULL) {
+		fail_key(
+			l, "plugin", "is missing: the name of a %s plugin", plugin_kind_name(kind));
+		return NULL;
+	}
+	const struct plugin *plugin = plugin_load(l->config->server.plugin_dir, kind, name, &err);
+	if (plugin == NULL)
+		fail_key(l, "plugin", "%s", err.text);
+	else if (!keys_collide(l, plugin))
+		return plugin;
+	return NULL;
+}
+
+static void *
+new_plugin_conf(struct loader *l, const struct plugin *plugin)
+{
+	l->plugin = plugin->info->options;
+	if (plugin->info->conf_size == 0)
+		return NULL;
+	return calloc(1, plugin->info->conf_size);
+}
+
+static void
+load_store(struct config *c, struct config_errors *errors)
+{
+	struct loader l = { c, errors, find_section(c, "store"), config_table("store"), NULL };
+
+	if (*l.section->kind == '\0') {
+		config_error(errors, c->path, 0,
+			"the section [store] is missing: it says where events are kept");
+		return;
+	}
+	c->store_plugin = load_plugin(&l, HSW_STORE, "sqlite");
+	if (c->store_plugin == NULL)
+		return;
+	c->private->store_conf = new_plugin_conf(&l, c->store_plugin);
+	c->store_plugin_conf = c->private->store_conf;
+	load_keys(&l, &c->store, c->private->store_conf);
+}
+
+/* ---- checks beyond single keys ---- */
+
+static void
+check_server(struct config *c, struct loader *l)
+{
+	struct server_conf *s = &c->server;
+	char *end = NULL;
+
+	if (s->workers_text != NULL && strcmp(s->workers_text, "auto") != 0) {
+		s->workers = strtoll(s->workers_text, &end, 10);
+		if (*end != '\0' || s->workers < 1 || s->workers > 64)
+			fail_key(l, "workers", "found `%.40s`, expected auto or 1 to 64",
+				s->workers_text);
+	}
+	if (s->base_url != NULL || s->listen == NULL)
+		return;
+	bool is_unix = strncmp(s->listen[0], "unix:", 5) == 0;
+	if (asprintf(&c->private->derived_base_url, "http://%s",
+		    is_unix ? "localhost" : s->listen[0]) < 0)
+		c->private->derived_base_url = NULL;
+	s->base_url = c->private->derived_base_url;
+}
+
+static void
+check_retry(struct loader *l, struct sink_conf *conf)
+{
+	const char **step = conf->retry;
+
+	if (step == NULL || (strcmp(step[0], "never") == 0 && step[1] == NULL))
+		return;
+	for (; *step != NULL; step++) {
+		int64_t ms;
+		if (conf->retry_steps == RETRY_STEPS_MAX) {
+			fail_key(l, "retry", "more than %d steps", RETRY_STEPS_MAX);
+			return;
+		}
+		if (option_parse_msec(*step, &ms) != HSW_OK || ms > 7 * 86400000LL) {
+			fail_key(l, "retry",
+				"found `%.40s`, expected durations of at most 7d, such as "
+				"`1s, 15s, 4m, 1h`, or `never`",
+				*step);
+			return;
+		}
+		conf->retry_ms[conf->retry_steps++] = ms;
+	}
+}
+
+static bool
+has_instance(const struct config *c, const char *name)
+{
+	const struct config_section *s = c->instances;
+
+	while (s != NULL && strcmp(s->name, name) != 0)
+		s = s->next;
+	return s != NULL || (c->ingest.auto_create && config_name_is_valid(str_of(name)));
+}
+
+static void
+check_filters(struct loader *l, const struct sink_conf *conf)
+{
+	for (const char **name = conf->events; name != NULL && *name != NULL; name++) {
+		const char *nearest = nearest_word(
+			(const char *const[]){ event_type_names[0], event_type_names[1],
+				event_type_names[2], event_type_names[3], event_type_names[4],
+				event_type_names[5], NULL },
+			*name);
+		if (event_type_of(str_of(*name)) < 0)
+			fail_key(l, "events", "`%.60s` is no event type%s%s%s", *name,
+				nearest != NULL ? ", did you mean `" : "",
+				nearest != NULL ? nearest : "", nearest != NULL ? "`?" : "");
+	}
+	for (const char **name = conf->instances; name != NULL && *name != NULL; name++) {
+		if (!has_instance(l->config, *name))
+			fail_key(l, "instances", "there is no [instance %.100s]", *name);
+	}
+}
+
+static void
+check_sink(struct loader *l, struct config_section *s)
+{
+	static const char *const meaningless[] = { "ordering", "concurrency" };
+
+	check_retry(l, &s->u.sink);
+	check_filters(l, &s->u.sink);
+	for (size_t i = 0; i < 2 && (s->plugin->ops.sink.flags & HSW_SINK_SERIAL); i++) {
+		if (find_entry(l->section, meaningless[i]) != NULL)
+			fail_key(l, meaningless[i],
+				"has no meaning for sink-%s, which writes in order by itself",
+				s->plugin->info->name);
+	}
+}
+
+/* ---- named sections ---- */
+
+static struct config_section *
+new_section(struct loader *l, struct config_section **list)
+{
+	struct config_section *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->name = l->section->name;
+	s->file = l->section->file;
+	s->line = l->section->line;
+	while (*list != NULL)
+		list = &(*list)->next;
+	*list = s;
+	return s;
+}
+
+static void
+load_instance(struct loader *l)
+{
+	struct config_section *s = new_section(l, &l->config->instances);
+
+	if (s != NULL)
+		load_keys(l, &s->u.instance, NULL);
+}
+
+static void
+load_source(struct loader *l)
+{
+	const struct plugin *plugin = load_plugin(l, HSW_SOURCE, l->section->name);
+	struct config_section *s = plugin != NULL ? new_section(l, &l->config->sources) : NULL;
+
+	if (s == NULL)
+		return;
+	s->plugin = plugin;
+	void *conf = new_plugin_conf(l, plugin);
+	s->conf = conf;
+	load_keys(l, &s->u.source, conf);
+}
+
+static void
+load_sink(struct loader *l)
+{
+	const struct plugin *plugin = load_plugin(l, HSW_SINK, NULL);
+	struct config_section *s = plugin != NULL ? new_section(l, &l->config->sinks) : NULL;
+
+	if (s == NULL)
+		return;
+	s->plugin = plugin;
+	void *conf = new_plugin_conf(l, plugin);
+	s->conf = conf;
+	load_keys(l, &s->u.sink, conf);
+	check_sink(l, s);
+}
+
+static void
+load_named(struct config *c, const char *kind, void (*load)(struct loader *),
+	struct config_errors *errors)
+{
+	for (const struct ini_section *i = c->private->ini.sections; i != NULL; i = i->next) {
+		struct loader l = { c, errors, i, config_table(kind), NULL };
+		if (strcmp(i->kind, kind) == 0 && i->name != NULL &&
+			config_name_is_valid(str_of(i->name)))
+			load(&l);
+	}
+}
+
+/* Every section must be of a known kind, and have a name exactly where it needs one. */
+static void
+check_sections(const struct config *c, struct config_errors *errors)
+{
+	for (const struct ini_section *s = c->private->ini.sections; s != NULL; s = s->next) {
+		bool is_named = strcmp(s->kind, "instance") == 0 ||
+			strcmp(s->kind, "source") == 0 || strcmp(s->kind, "sink") == 0;
+		const char *nearest = nearest_word(config_kinds, s->kind);
+		if (config_table(s->kind) == NULL)
+			config_error(errors, s->file, s->line,
+				SECTION_FORM ": unknown section%s%s%s", SECTION_ARGS(s),
+				nearest != NULL ? ", did you mean [" : "",
+				nearest != NULL ? nearest : "", nearest != NULL ? "]?" : "");
+		else if (is_named && s->name == NULL)
+			config_error(errors, s->file, s->line, "[%s]: needs a name: [%s NAME]",
+				s->kind, s->kind);
+		else if (!is_named && s->name != NULL)
+			config_error(errors, s->file, s->line,
+				SECTION_FORM ": takes no name, write [%s]", SECTION_ARGS(s),
+				s->kind);
+		else if (is_named && !config_name_is_valid(str_of(s->name)))
+			config_error(errors, s->file, s->line,
+				SECTION_FORM
+				": a name is 1 to %d of the characters A-Z a-z 0-9 _ -",
+				SECTION_ARGS(s), CONFIG_NAME_MAX);
+	}
+}
+
+static void
+check_whole(const struct config *c, struct config_errors *errors)
+{
+	bool has_source = *find_section(c, "source")->kind != '\0';
+	bool has_instances = *find_section(c, "instance")->kind != '\0';
+
+	if (!has_source)
+		config_error(
+			errors, c->path, 0, "there is no [source NAME]: nothing could come in");
+	if (!has_instances && !c->ingest.auto_create)
+		config_error(errors, c->path, 0,
+			"there is no [instance NAME], and [ingest] auto_create is not "
+			"yes: every event would be refused");
+}
+
+/* ---- loading and freeing ---- */
+
+static void
+load_all(struct config *c, enum config_scope scope, struct config_errors *errors)
+{
+	if (scope == CONFIG_CHECK)
+		check_sections(c, errors);
+	struct loader server = load_single(c, "server", &c->server, errors);
+	check_server(c, &server);
+	load_single(c, "log", &c->log, errors);
+	if (scope == CONFIG_CLIENT)
+		return;
+	load_single(c, "ingest", &c->ingest, errors);
+	load_store(c, errors);
+	load_named(c, "instance", load_instance, errors);
+	load_named(c, "source", load_source, errors);
+	load_named(c, "sink", load_sink, errors);
+	check_whole(c, errors);
+}
+
+struct config *
+config_load(const char *path, enum config_scope scope, struct config_errors *errors)
+{
+	struct config *c = calloc(1, sizeof(*c));
+
+	if (c == NULL || (c->private = calloc(1, sizeof(*c->private))) == NULL ||
+		(c->path = strdup(path)) == NULL) {
+		config_error(errors, path, 0, "out of memory");
+		config_free(c);
+		return NULL;
+	}
+	ini_read(&c->private->ini, path, errors);
+	/* A file that could not be read at all would only yield errors about what is missing. */
+	if (errors->count == 0 || c->private->ini.n_files > 0)
+		load_all(c, scope, errors);
+	if (errors->count == 0)
+		return c;
+	config_free(c);
+	return NULL;
+}
+
+static void
+free_sections(struct config_section *s, const char *kind)
+{
+	while (s != NULL) {
+		struct config_section *next = s->next;
+		option_free(config_table(kind), &s->u);
+		if (s->plugin != NULL && s->conf != NULL)
+			option_free(s->plugin->info->options, (void *)s->conf);
+		free((void *)s->conf);
+		free(s);
+		s = next;
+	}
+}
+
+void
+config_free(struct config *c)
+{
+	if (c == NULL)
+		return;
+	free_sections(c->instances, "instance");
+	free_sections(c->sources, "source");
+	free_sections(c->sinks, "sink");
+	if (c->private != NULL) {
+		if (c->private->derived_base_url != NULL)
+			c->server.base_url = NULL;
+		free(c->private->derived_base_url);
+		if (c->private->store_conf != NULL)
+			option_free(c->store_plugin->info->options, c->private->store_conf);
+		free(c->private->store_conf);
+		ini_free(&c->private->ini);
+		free(c->private);
+	}
+	option_free(config_table("server"), &c->server);
+	option_free(config_table("store"), &c->store);
+	option_free(config_table("ingest"), &c->ingest);
+	option_free(config_table("log"), &c->log);
+	free(c->path);
+	free(c);
+}
+
+void
+config_errors_print(const struct config_errors *errors, FILE *out)
+{
+	size_t kept = errors->count < CONFIG_ERRORS_MAX ? errors->count : CONFIG_ERRORS_MAX;
+
+	for (size_t i = 0; i < kept; i++)
+		fprintf(out, "%s\n", errors->text[i] != NULL ? errors->text[i] : "out of memory");
+	if (errors->count > kept)
+		fprintf(out, "and %zu more\n", errors->count - kept);
+}
+
+void
+config_errors_free(struct config_errors *errors)
+{
+	size_t kept = errors->count < CONFIG_ERRORS_MAX ? errors->count : CONFIG_ERRORS_MAX;
+
+	for (size_t i = 0; i < kept; i++)
+		free(errors->text[i]);
+	errors->count = 0;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config_tables.c - the daemon's own options: one table for each kind of section. */
+#include <stddef.h>
+#include <string.h>
+
+#include "config.h"
+#include "log.h"
+
+#define S(member) offsetof(struct server_conf, member)
+static const struct hsw_option server_options[] = {
+	{ "listen", HSW_OPT_LIST, 0, S(listen), "127.0.0.1:8080", 0, 0, NULL,
+		"Where providers' requests are taken: ADDRESS:PORT, [IPV6]:PORT or unix:/path, "
+		"several separated by commas." },
+	{ "base_url", HSW_OPT_URL, 0, S(base_url), NULL, 0, 0, NULL,
+		"The daemon's public URL, as receivers see it in instanceData.baseUrl. Without "
+		"it: http:// and the first listen address." },
+	{ "workers", HSW_OPT_STRING, 0, S(workers_text), "auto", 0, 0, NULL,
+		"Threads that take requests and deliver: auto (one per core) or 1 to 64." },
+	{ "plugin_dir", HSW_OPT_PATH, 0, S(plugin_dir), PLUGIN_DIR, 0, 0, NULL,
+		"The folder of the plugins (source-NAME.so, sink-NAME.so, store-NAME.so)." },
+	{ "control", HSW_OPT_PATH, 0, S(control), "/run/hookswitch/control.sock", 0, 0, NULL,
+		"The unix socket that `hookswitch status` and `hookswitch dead` talk to. Only the "
+		"daemon's user can open it." },
+	{ "shutdown_timeout", HSW_OPT_MSEC, 0, S(shutdown_timeout_ms), "10s", 0, 3600000, NULL,
+		"How long a stop waits for requests and deliveries that are under way. What is not "
+		"delivered by then is delivered after the next start." },
+	{ "max_connections", HSW_OPT_INT, 0, S(max_connections), "10000", 1, 1000000, NULL,
+		"HTTP connections at once; further ones are answered 503." },
+	{ "header_timeout", HSW_OPT_MSEC, 0, S(header_timeout_ms), "10s", 100, 3600000, NULL,
+		"How long a request's header may take to arrive." },
+	{ "body_timeout", HSW_OPT_MSEC, 0, S(body_timeout_ms), "30s", 100, 3600000, NULL,
+		"How long a request's body may take to arrive." },
+	{ "idle_timeout", HSW_OPT_MSEC, 0, S(idle_timeout_ms), "75s", 100, 86400000, NULL,
+		"How long a connection may wait for its next request." },
+	{ "max_header", HSW_OPT_SIZE, 0, S(max_header_bytes), "16k", 1024, 1048576, NULL,
+		"Size of a request's header at most." },
+	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
+};
+#undef S
+
+#define S(member) offsetof(struct store_conf, member)
+static const struct hsw_option store_options[] = {
+	{ "plugin", HSW_OPT_STRING, 0, S(plugin), "sqlite", 0, 0, NULL, "The store plugin." },
+	{ "retention", HSW_OPT_MSEC, 0, S(retention_ms), "24h", 0, INT64_MAX / 2, NULL,
+		"How long events are kept after every sink has settled them. Events that a sink "
+		"still waits for, and dead letters, are kept longer." },
+	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
+};
+#undef S
+
+#define S(member) offsetof(struct ingest_conf, member)
+static const struct hsw_option ingest_options[] = {
+	{ "max_body", HSW_OPT_SIZE, 0, S(max_body_bytes), "16m", 1024, 1 << 30, NULL,
+		"Size of a provider's request body at most; larger ones are answered 413." },
+	{ "queue", HSW_OPT_SIZE, 0, S(queue_bytes), "64m", 1 << 20, INT64_MAX / 2, NULL,
+		"Size of the events that may wait for the store in memory; beyond it requests are "
+		"answered 503." },
+	{ "retry_after", HSW_OPT_MSEC, 0, S(retry_after_ms), "5s", 1000, 86400000, NULL,
+		"What the Retry-After header of a 503 asks for." },
+	{ "auto_create", HSW_OPT_BOOL, 0, S(auto_create), "no", 0, 0, NULL,
+		"Accept events of instances that no [instance NAME] section names." },
+	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
+};
+#undef S
+
+#define S(member) offsetof(struct log_conf, member)
+static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
+static const char *const formats[] = { "text", "json", NULL };
+static const struct hsw_option log_options[] = {
+	{ "level", HSW_OPT_ENUM, 0, S(level), "info", 0, 0, levels, "How much is logged." },
+	{ "format", HSW_OPT_ENUM, 0, S(format), "text", 0, 0, formats,
+		"Lines for people, or one JSON object a line." },
+	{ "target", HSW_OPT_STRING, 0, S(target), "stderr", 0, 0, NULL,
+		"stderr, syslog, or the path of a file. A file is opened again on SIGHUP." },
+	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
+};
+#undef S
+
+#define S(member) offsetof(struct instance_conf, member)
+static const struct hsw_option instance_options[] = {
+	{ "token", HSW_OPT_SECRET, 0, S(token), NULL, 0, 0, NULL,
+		"The instance's own token: what sinks with `token = yes` find in "
+		"instanceData.token." },
+	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
+};
+#undef S
+
+#define S(member) offsetof(struct source_conf, member)
+static const struct hsw_option source_options[] = {
+	{ "plugin", HSW_OPT_STRING, 0, S(plugin), NULL, 0, 0, NULL,
+		"The source plugin; without it, the section's name." },
+	{ "token", HSW_OPT_SECRET, 0, S(token), NULL, 0, 0, NULL,
+		"What providers must bring: in the header `token`, in Authorization, or as ?token= "
+		"in the URL. Without it everyone who reaches the port can post." },
+	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
+};
+#undef S
+
+#define S(member) offsetof(struct sink_conf, member)
+static const char *const orderings[] = { "chat", "none", NULL };
+static const char *const secrets[] = { "auto", "yes", "no", NULL };
+static const struct hsw_option sink_options[] = {
+	{ "plugin", HSW_OPT_STRING, HSW_OPT_REQUIRED, S(plugin), NULL, 0, 0, NULL,
+		"The sink plugin." },
+	{ "events", HSW_OPT_LIST, 0, S(events), NULL, 0, 0, NULL,
+		"The types that are wanted, of message.exchange, message.status, call.update, "
+		"group.flow, instance.state, label.update. Without it: all." },
+	{ "instances", HSW_OPT_LIST, 0, S(instances), NULL, 0, 0, NULL,
+		"The instances whose events are wanted. Without it: all." },
+	{ "media_base64", HSW_OPT_BOOL, 0, S(media_base64), "no", 0, 0, NULL,
+		"Send media along as base64, where the provider gave it." },
+	{ "token", HSW_OPT_BOOL, 0, S(token), "no", 0, 0, NULL,
+		"Send the instance's token along in instanceData.token." },
+	{ "secrets", HSW_OPT_ENUM, 0, S(secrets), "auto", 0, 0, secrets,
+		"Send QR and pairing codes and media keys: yes, no, or as the plugin thinks right "
+		"(auto: webhooks get codes, files do not; nobody gets media keys)." },
+	{ "ordering", HSW_OPT_ENUM, 0, S(ordering), "chat", 0, 0, orderings,
+		"chat: one delivery at a time for each chat, so that its messages arrive in order; "
+		"a "
+		"message that failed steps aside. none: as they come." },
+	{ "concurrency", HSW_OPT_INT, 0, S(concurrency), "0", 0, 1024, NULL,
+		"Deliveries at once; 0: as many as the plugin thinks right." },
+	{ "timeout", HSW_OPT_MSEC, 0, S(timeout_ms), "5s", 10, 3600000, NULL,
+		"How long one attempt may take." },
+	{ "retry", HSW_OPT_LIST, 0, S(retry), "1s, 15s, 4m, 1h", 0, 0, NULL,
+		"The waits before the second, third, ... attempt, each 10 % more or less. When "
+		"they "
+		"are used up the event becomes a dead letter. `never`: there is only one "
+		"attempt." },
+	{ "probe_interval", HSW_OPT_MSEC, 0, S(probe_interval_ms), "5s", 10, 3600000, NULL,
+		"When 10 attempts in a row have failed, a new event is tried only so often, until "
+		"one gets through: so an outage does not use up everybody's attempts." },
+	{ "max_retrying", HSW_OPT_INT, 0, S(max_retrying), "10000", 1, 10000000, NULL,
+		"How many failed events wait for another attempt at once; beyond it no new event "
+		"is "
+		"tried." },
+	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
+};
+#undef S
+
+const char *const config_kinds[] = { "server", "store", "ingest", "log", "instance", "source",
+	"sink", NULL };
+
+const struct hsw_option *
+config_table(const char *kind)
+{
+	static const struct hsw_option *const tables[] = { server_options, store_options,
+		ingest_options, log_options, instance_options, source_options, sink_options };
+
+	for (size_t i = 0; config_kinds[i] != NULL; i++) {
+		if (strcmp(config_kinds[i], kind) == 0)
+			return tables[i];
+	}
+	return NULL;
+}

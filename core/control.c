@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control.c - see control.h.
+ *
+ * A tour is an answer in the making that goes from thread to thread as mail: to every worker for what only
+ * it may look at, to the store thread, and home, where it is sent.
+ */
+#include "control.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "err.h"
+#include "log.h"
+
+#define DEAD_LIST_MAX 1000 /* dead letters of one answer */
+
+struct tour {
+	struct store_call call; /* first */
+	struct mail mail;
+	struct server *server;
+	struct worker *home;
+	struct http_request *http;
+	unsigned stop; /* the worker to visit */
+	struct buf out;
+	bool has_items; /* the list that is being written has one already */
+	int status;     /* of the answer; 0: 200 */
+	struct hsw_error error;
+	/* dead letters */
+	struct buf sink, id_text;
+	unsigned char id[HSW_EVENT_ID_BYTES];
+	struct hsw_dead_query query;
+	int64_t *seqs; /* that became retries */
+	size_t n_seqs, cap_seqs;
+	size_t count;
+};
+
+static void
+tour_free(struct tour *t)
+{
+	buf_free(&t->out);
+	buf_free(&t->sink);
+	buf_free(&t->id_text);
+	free(t->seqs);
+	free(t);
+}
+
+static void
+answer(struct mail *mail)
+{
+	struct tour *t = (struct tour *)((char *)mail - offsetof(struct tour, mail));
+
+	if (t->out.failed)
+		http_reply_error(t->http, 503, "", "Out of memory");
+	else if (t->status != 0)
+		http_reply_error(t->http, t->status, "", t->error.text);
+	else
+		http_reply(t->http, 200, "", (struct hsw_str){ t->out.data, t->out.len });
+	tour_free(t);
+}
+
+static void
+go_home(struct tour *t)
+{
+	t->mail.run = answer;
+	worker_post(t->home, &t->mail);
+}
+
+static void
+go_to_store(struct tour *t, void (*fn)(struct store_call *, const struct store_port *))
+{
+	t->call.fn = fn;
+	store_post_call(journal_store(t->server->journal), &t->call);
+}
+
+static void
+comma(struct tour *t)
+{
+	if (t->has_items)
+		buf_str(&t->out, ",");
+	t->has_items = true;
+}
+
+static struct tour *
+tour_new(struct worker *w, struct http_request *r)
+{
+	struct tour *t = calloc(1, sizeof(*t));
+
+	if (t == NULL) {
+		http_reply_error(r, 503, "", "Out of memory");
+		return NULL;
+	}
+	t->server = w->server;
+	t->home = w;
+	t->http = r;
+	return t;
+}
+
+static void
+fail(struct tour *t, int rc)
+{
+	(void)rc;
+	t->status = 503;
+	go_home(t);
+}
+
+/* ---- status ---- */
+
+static int
+print_dead_count(void *arg, struct hsw_str destination, int64_t count)
+{
+	struct tour *t = arg;
+
+	comma(t);
+	buf_json(&t->out, destination);
+	buf_printf(&t->out, ":%" PRId64, count);
+	return HSW_OK;
+}
+
+static void
+status_store(struct store_call *call, const struct store_port *store)
+{
+	struct tour *t = (struct tour *)call;
+	struct hsw_store_stats stats = { 0 };
+	int rc = store->ops->stats(store->self, &stats, &t->error);
+
+	buf_printf(&t->out,
+		"],\"store\":{\"plugin\":\"%s\",\"firstSeq\":%" PRId64 ",\"lastSeq\":%" PRId64
+		",\"events\":%" PRId64 ",\"bytes\":%" PRId64 "},\"dead\":{",
+		t->server->config->store_plugin->info->name, stats.first_seq, stats.last_seq,
+		stats.events, stats.bytes);
+	t->has_items = false;
+	if (rc == HSW_OK)
+		rc = store->ops->dead_counts(store->self, print_dead_count, t, &t->error);
+	buf_str(&t->out, "}}");
+	if (rc == HSW_OK)
+		go_home(t);
+	else
+		fail(t, rc);
+}
+
+static void
+status_worker(struct mail *mail)
+{
+	struct tour *t = (struct tour *)((char *)mail - offsetof(struct tour, mail));
+	const struct worker *w = &t->server->workers[t->stop++];
+
+	for (const struct destination *d = w->delivery.first; d != NULL; d = destination_next(d)) {
+		comma(t);
+		destination_print(d, &t->out);
+	}
+	if (t->stop < t->server->n_workers)
+		worker_post(&t->server->workers[t->stop], &t->mail);
+	else
+		go_to_store(t, status_store);
+}
+
+static void
+print_instance(void *arg, const struct instance *i)
+{
+	struct tour *t = arg;
+	int64_t last = atomic_load_explicit(&i->last_event_ms, memory_order_relaxed);
+	char text[CLOCK_TEXT_SIZE];
+
+	comma(t);
+	buf_str(&t->out, "{\"name\":");
+	buf_json(&t->out, i->name);
+	buf_printf(&t->out, ",\"events\":%" PRId64, metric_value(i->events));
+	if (last != 0) {
+		clock_text(last, text);
+		buf_printf(&t->out, ",\"lastEventAt\":\"%s\"", text);
+	}
+	buf_str(&t->out, "}");
+}
+
+static void
+status(struct worker *w, struct http_request *r)
+{
+	struct tour *t = tour_new(w, r);
+	char started[CLOCK_TEXT_SIZE];
+
+	if (t == NULL)
+		return;
+	clock_text(w->server->started_ms, started);
+	buf_printf(&t->out,
+		"{\"success\":true,\"version\":\"%s\",\"startedAt\":\"%s\",\"workers\":%u,"
+		"\"connections\":%" PRId64 ",\"instances\":[",
+		PACKAGE_VERSION, started, w->server->n_workers,
+		atomic_load_explicit(&w->server->http.connections, memory_order_relaxed));
+	catalog_each(w->server->catalog, print_instance, t);
+	buf_str(&t->out, "],\"sinks\":[");
+	t->has_items = false;
+	t->mail.run = status_worker;
+	worker_post(&w->server->workers[0], &t->mail);
+}
+
+/* ---- dead letters ---- */
+
+static int
+print_dead(void *arg, const struct hsw_store_exception *x)
+{
+	struct tour *t = arg;
+	char when[CLOCK_TEXT_SIZE];
+
+	comma(t);
+	clock_text(x->at_ms, when);
+	buf_str(&t->out, "{\"sink\":");
+	buf_json(&t->out, x->destination);
+	buf_str(&t->out, ",\"id\":\"evt_");
+	buf_hex(&t->out, x->event->id, sizeof(x->event->id));
+	buf_printf(&t->out, "\",\"seq\":%" PRId64 ",\"event\":", x->seq);
+	buf_json(&t->out, x->event->type);
+	buf_str(&t->out, ",\"instance\":");
+	buf_json(&t->out, x->event->instance);
+	buf_printf(&t->out,
+		",\"attempts\":%d,\"status\":%d,\"diedAt\":\"%s\",\"error\":", x->attempts,
+		x->status, when);
+	buf_json(&t->out, x->text);
+	if (t->query.with_body) {
+		buf_str(&t->out, ",\"envelope\":");
+		buf_append(&t->out, x->event->body.s, x->event->body.len);
+	}
+	buf_str(&t->out, "}");
+	t->count++;
+	return HSW_OK;
+}
+
+static void
+dead_list(struct store_call *call, const struct store_port *store)
+{
+	struct tour *t = (struct tour *)call;
+
+	buf_str(&t->out, "{\"success\":true,\"dead\":[");
+	int rc = store->ops->dead(store->self, &t->query, print_dead, t, &t->error);
+	buf_printf(&t->out, "],\"more\":%s}", t->count == t->query.limit ? "true" : "false");
+	if (rc == HSW_OK)
+		go_home(t);
+	else
+		fail(t, rc);
+}
+
+static void
+print_count(struct tour *t, const char *what)
+{
+	buf_printf(&t->out, "{\"success\":true,\"%s\":%zu}", what, t->count);
+}
+
+static void
+dead_purge(struct store_call *call, const struct store_port *store)
+{
+	struct tour *t = (struct tour *)call;
+	int rc = store->ops->dead_purge(store->self, &t->query, &t->count, &t->error);
+
+	print_count(t, "purged");
+	if (rc == HSW_OK)
+		go_home(t);
+	else
+		fail(t, rc);
+}
+
+/* On each worker: the one that serves the sink takes the retries up. */
+static void
+replay_worker(struct mail *mail)
+{
+	struct tour *t = (struct tour *)((char *)mail - offsetof(struct tour, mail));
+	struct destination *d = destination_find(
+		&t->server->workers[t->stop].delivery, t->query.destination);
+
+	if (d != NULL)
+		destination_retry(d, t->seqs, t->n_seqs);
+	if (d == NULL && ++t->stop < t->server->n_workers) {
+		worker_post(&t->server->workers[t->stop], &t->mail);
+		return;
+	}
+	go_home(t);
+}
+
+static int
+collect_seq(void *arg, const struct hsw_store_exception *x)
+{
+	struct tour *t = arg;
+
+	if (t->n_seqs == t->cap_seqs) {
+		size_t cap = t->cap_seqs != 0 ? 2 * t->cap_seqs : 64;
+		int64_t *grown = realloc(t->seqs, cap * sizeof(grown[0]));
+		if (grown == NULL)
+			return HSW_ENOMEM; /* the rest is left for another call */
+		t->seqs = grown;
+		t->cap_seqs = cap;
+	}
+	t->seqs[t->n_seqs++] = x->seq;
+	return HSW_OK;
+}
+
+static void
+dead_replay(struct store_call *call, const struct store_port *store)
+{
+	struct tour *t = (struct tour *)call;
+	int rc = store->ops->dead(store->self, &t->query, collect_seq, t, &t->error);
+
+	if (rc == HSW_OK)
+		rc = store->ops->dead_replay(
+			store->self, &t->query, clock_wall_ms(), &t->count, &t->error);
+	print_count(t, "replayed");
+	if (rc != HSW_OK) {
+		fail(t, rc);
+		return;
+	}
+	t->mail.run = replay_worker;
+	worker_post(&t->server->workers[0], &t->mail);
+}
+
+static bool
+is_sink(const struct config *config, struct hsw_str name)
+{
+	for (const struct config_section *s = config->sinks; s != NULL; s = s->next) {
+		if (str_is(name, s->name))
+			return true;
+	}
+	return false;
+}
+
+static int64_t
+query_number(const struct http_request *r, const char *name)
+{
+	struct buf b = BUF_INIT;
+	int64_t n = 0;
+
+	if (http_query(r, name, &b) && b.len > 0) {
+		buf_append(&b, "", 1);
+		n = b.failed ? 0 : strtoll(b.data, NULL, 10);
+	}
+	buf_free(&b);
+	return n > 0 ? n : 0;
+}
+
+/* What the request selects; false: it was answered. */
+static bool
+read_query(struct tour *t)
+{
+	struct http_request *r = t->http;
+
+	if (http_query(r, "sink", &t->sink))
+		t->query.destination = (struct hsw_str){ t->sink.data, t->sink.len };
+	if (http_query(r, "id", &t->id_text)) {
+		if (!envelope_id_parse(
+			    (struct hsw_str){ t->id_text.data, t->id_text.len }, t->id)) {
+			http_reply_error(r, 400, "", "id: expected evt_ and 32 hex digits");
+			tour_free(t);
+			return false;
+		}
+		t->query.id = (struct hsw_str){ (char *)t->id, sizeof(t->id) };
+	}
+	t->query.after = query_number(r, "after");
+	t->query.with_body = query_number(r, "body") != 0;
+	return true;
+}
+
+static void
+dead(struct worker *w, struct http_request *r)
+{
+	struct tour *t = tour_new(w, r);
+
+	if (t == NULL || !read_query(t))
+		return;
+	int64_t limit = query_number(r, "limit");
+	t->query.limit = limit > 0 && limit < DEAD_LIST_MAX ? (size_t)limit : DEAD_LIST_MAX;
+	go_to_store(t, dead_list);
+}
+
+static void
+replay(struct worker *w, struct http_request *r)
+{
+	struct tour *t = tour_new(w, r);
+
+	if (t == NULL || !read_query(t))
+		return;
+	if (!is_sink(w->server->config, t->query.destination)) {
+		http_reply_error(r, 404, "", "sink: no such [sink] in the configuration");
+		tour_free(t);
+		return;
+	}
+	go_to_store(t, dead_replay);
+}
+
+static void
+purge(struct worker *w, struct http_request *r)
+{
+	struct tour *t = tour_new(w, r);
+
+	if (t != NULL && read_query(t))
+		go_to_store(t, dead_purge);
+}
+
+bool
+control_handle(struct worker *w, struct http_request *r)
+{
+	static const struct {
+		const char *method, *path;
+		void (*fn)(struct worker *, struct http_request *);
+	} routes[] = {
+		{ "GET", "/status", status },
+		{ "GET", "/dead", dead },
+		{ "POST", "/dead/replay", replay },
+		{ "POST", "/dead/purge", purge },
+	};
+
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		if (str_is(r->path, routes[i].path) && str_is(r->method, routes[i].method)) {
+			routes[i].fn(w, r);
+			return true;
+		}
+	}
+	return false;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * destination.h - one sink section as the journal's reader: its cursor, window, attempts and retries.
+ *
+ * A destination reads the journal in order and keeps a bounded window of events in memory. While it
+ * keeps up it lives on what the worker feeds it; when it falls behind it reads pages. Its cursor is the
+ * highest seq below which everything is settled: delivered, waiting in the retries table, or dead.
+ *
+ * Everything here runs on the one worker that serves the destination.
+ */
+#ifndef DESTINATION_H
+#define DESTINATION_H
+
+#include <event2/event.h>
+
+#include "buf.h"
+#include "config.h"
+#include "journal.h"
+
+/* What the destinations of one worker share. */
+struct delivery_thread {
+	struct event_base *base;
+	struct mailbox *box;
+	struct journal *journal;
+	unsigned port;
+	int64_t tail_seq;   /* of the last envelope that was fed */
+	uint64_t random;    /* for jitter; not 0 */
+	struct event *tick; /* writes cursors; armed while there is something to write */
+	bool is_ticking;
+	struct destination *first;
+};
+
+/* Gives plugins the functions that concern deliveries; once, before any plugin is opened. */
+void delivery_register(void);
+
+/* HSW_OK or HSW_ENOMEM. */
+int delivery_thread_init(struct delivery_thread *, struct event_base *, struct mailbox *,
+	struct journal *, unsigned port);
+void delivery_thread_fini(struct delivery_thread *);
+
+/* Opens the sink, finds cursor and retries, and starts to deliver once the loop runs. Blocks on the
+ * store: at start only. HSW_OK, or err says why. It is linked into thread->first. */
+int destination_open(
+	struct delivery_thread *, const struct config_section *, struct hsw_error *err);
+
+/* The worker feeds committed envelopes, ascending. */
+void destinations_feed(struct delivery_thread *, struct hsw_envelope *const *, size_t n);
+/* The operator asked to open files again. */
+void destinations_reopen(struct delivery_thread *);
+
+/* No new attempt from now on. */
+void destinations_drain(struct delivery_thread *);
+/* Gives up what is in flight: it will be delivered after the next start. */
+void destinations_cancel(struct delivery_thread *);
+/* Whether nothing is in flight and everything is written down. */
+bool destinations_are_idle(const struct delivery_thread *);
+/* Closes and frees all; they must be idle. */
+void destinations_close(struct delivery_thread *);
+
+/* Dead letters became retries in the store: they are due now. NULL: no such destination here. */
+struct destination *destination_find(struct delivery_thread *, struct hsw_str name);
+void destination_retry(struct destination *, const int64_t *seqs, size_t n);
+
+/* A JSON object for people: state, cursor, lag, retries, ... */
+void destination_print(const struct destination *, struct buf *);
+struct destination *destination_next(const struct destination *);
+/* Sets the gauges. */
+void destinations_measure(struct delivery_thread *);
+
+#endif

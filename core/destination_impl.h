@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * destination_impl.h - what destination.c (intake, cursor) and delivery.c (attempts) share.
+ *
+ * A slot (struct hsw_delivery) is one event of one destination in memory:
+ *
+ *   taken -> READY <-> WAITING (behind an earlier event of its chat)
+ *            READY -> FLYING -> settled, or SAVING (its retry or dead row is being written) -> settled
+ *
+ * Slots of the log are in `unsettled`, in seq order, until settled; its first element bounds the cursor.
+ * Slots of retries are not: their rows are in the store until their outcome is.
+ */
+#ifndef DESTINATION_IMPL_H
+#define DESTINATION_IMPL_H
+
+#include <sys/queue.h>
+
+#include <uthash.h>
+
+#include "destination.h"
+#include "metrics.h"
+#include "retry.h"
+
+#define WINDOW_EVENTS 1024      /* slots of the log in memory */
+#define WINDOW_BYTES (4u << 20) /* their bodies */
+#define RETRY_LOAD_MAX 64       /* due retries that are read at once */
+#define HOLD_AFTER 10           /* failures in a row */
+#define LOG_FAILURE_EVERY_MS 60000
+#define EAGAIN_PAUSE_MS 100
+#define SAVE_AGAIN_MS 1000 /* after the store refused a write */
+
+enum slot_state { SLOT_READY, SLOT_WAITING, SLOT_FLYING, SLOT_SAVING };
+
+TAILQ_HEAD(slot_list, hsw_delivery);
+
+struct hsw_delivery {
+	struct destination *d;
+	struct hsw_envelope *envelope;
+	int64_t seq;
+	enum slot_state state;
+	bool is_retry;
+	bool is_counted; /* in d->in_retry */
+	int attempts;    /* made before this one */
+	int64_t deadline_ms;
+	void *data;                      /* the plugin's */
+	TAILQ_ENTRY(hsw_delivery) order; /* in d->unsettled */
+	TAILQ_ENTRY(hsw_delivery)
+	link;              /* in d->ready, d->retries_ready, d->flying, d->unsaved or behind */
+	UT_hash_handle hh; /* in d->chats, while it is the first of its chat */
+	struct slot_list behind;     /* slots of the same chat that wait for this one */
+	struct save_note *note;      /* its write, while SAVING */
+	enum hsw_write_kind save_as; /* while SAVING: RETRY, SETTLED or DEAD */
+	int64_t due_ms;              /* of save_as RETRY: clock_mono_ms */
+};
+
+struct destination {
+	struct destination *next;
+	struct delivery_thread *thread;
+	const struct config_section *section;
+	const struct sink_conf *conf;
+	const struct hsw_sink_ops *ops;
+	struct hsw_handle *handle;
+	void *self; /* the sink's */
+
+	/* what it wants */
+	unsigned types; /* bit 1 << enum event_type */
+	unsigned parts;
+	size_t concurrency;
+
+	/* intake */
+	bool is_live;     /* has seen everything up to the thread's tail */
+	int64_t position; /* every event up to it was taken or passed over */
+	struct journal_page *page;
+	bool is_reading;
+	struct retry loading[RETRY_LOAD_MAX]; /* what the page was asked for, by seq */
+	int64_t loading_seqs[RETRY_LOAD_MAX];
+	size_t n_loading; /* 0: the page is of the log */
+
+	/* slots */
+	struct slot_list unsettled, ready, retries_ready, flying, unsaved;
+	struct hsw_delivery *chats;    /* hash by key_hash: the first slot of each chat */
+	size_t n_window, window_bytes; /* slots of the log */
+	size_t n_flying, n_retries_ready, n_saving; /* n_saving: their notes are at the store */
+	struct retry_heap retries;
+	size_t in_retry; /* events in retry: in the heap, loading, as slots or being saved as such */
+
+	/* health */
+	int failures; /* in a row */
+	bool is_held, is_disabled, is_draining;
+	int64_t log_failure_at_ms;
+	int64_t probe_at_ms, blocked_until_ms, save_again_at_ms;
+	struct event *wake; /* the earliest of what is waited for */
+	int64_t wake_at_ms; /* 0: not set */
+	struct event *deadline;
+	bool has_deadline;
+	struct event *pump;
+	bool will_pump;
+
+	/* cursor */
+	struct journal_note cursor_note;
+	bool is_writing_cursor, is_dirty;
+	unsigned settled;       /* since the last write */
+	int64_t cursor;         /* as stored */
+	int64_t skipped_at_ms;  /* when the cursor first moved without a delivery; 0: it did not */
+	bool has_cursor_failed; /* the last write of it */
+
+	/* for people */
+	struct metric *delivered, *retried, *died, *lag, *waiting;
+	int last_status;
+	char last_error[NOTE_TEXT_MAX];
+	int64_t last_error_at_ms, last_delivered_at_ms; /* since 1970 */
+};
+
+/* ---- destination.c ---- */
+
+/* Something of the log was settled: the cursor may move. */
+void destination_moved(struct destination *, unsigned settled);
+/* Takes more events in, if there is room. */
+void destination_refill(struct destination *);
+
+/* ---- delivery.c ---- */
+
+/* Makes a slot and queues it; takes over the reference, also on error. false: out of memory. */
+bool delivery_add(struct destination *, struct hsw_envelope *, const struct retry *);
+/* A retry whose event the journal does not have any more: forget it. */
+void delivery_forget(struct destination *, const struct retry *);
+/* Starts all attempts that may start now, at the end of this turn of the loop: never inside a call of
+ * the plugin's. */
+void delivery_pump_soon(struct destination *);
+/* Event callback of that. */
+void delivery_on_pump(evutil_socket_t, short, void *destination);
+/* Takes everything in flight back from the sink. */
+void delivery_cancel_all(struct destination *);
+/* Frees all slots; nothing is in flight or being saved. */
+void delivery_free_all(struct destination *);
+/* Event callback: deadlines. */
+void delivery_on_deadline(evutil_socket_t, short, void *destination);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http.h - the HTTP/1.1 server of one worker (RFC 9110, RFC 9112): connections, limits, timeouts.
+ *
+ * A request is handed to the handler when it is complete, and is answered exactly once with http_reply,
+ * then or later, on the same thread. It lives until it is answered, also when the client has gone.
+ * One request of a connection is worked on at a time; pipelined ones wait.
+ */
+#ifndef HTTP_H
+#define HTTP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include <event2/event.h>
+
+#include "buf.h"
+#include "config.h"
+
+#define HTTP_HEADERS_MAX 100 /* header lines of a request */
+
+struct http_span {
+	uint32_t at, len;
+};
+
+struct http_request {
+	struct http_conn *conn;
+	void *arg;       /* the handler's own */
+	bool is_local;   /* came over loopback or a unix socket */
+	bool is_control; /* came over the control socket */
+	/* Valid until http_reply. */
+	struct hsw_str method;
+	struct hsw_str path;  /* decoded; begins with "/" */
+	struct hsw_str query; /* without "?", still encoded */
+	struct hsw_str body;
+	/* parsing */
+	struct buf decoded;
+	struct http_span target, body_at;
+	struct http_span names[HTTP_HEADERS_MAX], values[HTTP_HEADERS_MAX];
+	size_t n_headers;
+	bool in_value, is_head_complete, is_complete;
+	int error; /* HTTP status, when it was found wrong; 0: none */
+	const char *error_text;
+};
+
+/* What all workers' servers share. */
+struct http_shared {
+	const struct server_conf *conf;
+	int64_t max_body_bytes;
+	_Atomic int64_t connections;
+};
+
+struct http_server;
+
+struct http_handler {
+	void (*handle)(void *arg, struct http_request *);
+	void *arg;
+};
+
+/* NULL: out of memory. */
+struct http_server *http_server_new(
+	struct event_base *, struct http_shared *, const struct http_handler *);
+/* Takes connections from a listening, non-blocking socket; owns it. HSW_OK or HSW_ENOMEM. */
+int http_server_listen(struct http_server *, int fd, bool is_control);
+/* Takes no new connection or request: closes the listeners and what is idle. What is being read or
+ * worked on is finished, and its connection closed then. */
+void http_server_drain(struct http_server *);
+/* Whether no connection is left. */
+bool http_server_is_idle(const struct http_server *);
+/* Closes everything; no request may be waiting for its answer. NULL is allowed. */
+void http_server_free(struct http_server *);
+
+/* The value of the header (name in lower case), s = NULL: there is none. */
+struct hsw_str http_header(const struct http_request *, const char *name);
+/* The value of a query parameter, decoded into out; false: there is none, or it is malformed. */
+bool http_query(const struct http_request *, const char *name, struct buf *out);
+/* Appends `s` with %XX decoded; false: a bad escape or %00. */
+bool http_decode(struct hsw_str s, struct buf *out);
+
+/* Answers with JSON. extra: header lines, each ending in CRLF, or "". */
+void http_reply(struct http_request *, int status, const char *extra, struct hsw_str body);
+/* The same with another content type. */
+void http_reply_type(struct http_request *, int status, const char *type, const char *extra,
+	struct hsw_str body);
+/* {"success":false,"error":{"message":"..."}} */
+void http_reply_error(struct http_request *, int status, const char *extra, const char *message);
+
+#endif

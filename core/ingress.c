@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ingress.c - see ingress.h.
+ *
+ * The order of checks: source 404, method 405, credential 401, instance 404 (only who has the source's
+ * credential learns which instances exist), the source's own verification, translation, journal. The
+ * answer is made while the envelopes are at hand and sent when the journal says that they are on disk.
+ */
+#include "ingress.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "auth.h"
+#include "clock.h"
+#include "emit.h"
+#include "err.h"
+#include "log.h"
+
+#define PREFIX "/in/"
+#define COMPLAIN_EVERY_MS 5000 /* one log line of refused requests a source */
+#define EVENT_LABEL_MAX 64     /* bytes of a provider's event name in metrics */
+
+struct source {
+	struct source *next;
+	const struct config_section *section;
+	const struct hsw_source_ops *ops;
+	struct hsw_handle *handle;
+	void *self;
+	struct metric *accepted, *refused;
+	int64_t complain_at_ms;
+	unsigned complaints; /* since the last line */
+};
+
+struct ingress {
+	struct ingress_env env;
+	struct source *sources;
+	struct hsw_emit emit;
+	struct hasher *hasher;
+	struct buf base_url_json;
+	char retry_after[48]; /* header line of a 503 */
+};
+
+/* A request as sources see it. */
+struct view {
+	struct hsw_request request; /* first */
+	const struct http_request *http;
+};
+
+/* A request that waits for the journal. */
+struct waiting {
+	struct ingress *ingress;
+	struct http_request *http;
+	struct source *source;
+	struct instance *instance;
+	size_t events;
+	struct buf answer;
+};
+
+/* ---- refusing ---- */
+
+static void
+complain(struct source *source, const struct http_request *r, int status, const char *why)
+{
+	int64_t now = clock_mono_ms();
+
+	metric_add(source->refused, 1);
+	source->complaints++;
+	if (now < source->complain_at_ms)
+		return;
+	log_warn("ingress",
+		"request refused source=%s path=%.*s status=%d bytes=%zu refused=%u: %s",
+		source->section->name, (int)r->path.len, r->path.s, status, r->body.len,
+		source->complaints, why);
+	source->complaints = 0;
+	source->complain_at_ms = now + COMPLAIN_EVERY_MS;
+}
+
+static void
+refuse(struct source *source, struct http_request *r, int status, const char *extra,
+	const char *why)
+{
+	complain(source, r, status, why);
+	http_reply_error(r, status, extra, why);
+}
+
+static bool
+has_json_type(const struct http_request *r)
+{
+	struct hsw_str type = http_header(r, "content-type");
+	return type.s == NULL || memmem(type.s, type.len, "json", 4) != NULL;
+}
+
+/* A body that could not be read: when its Content-Type says that it is something else, that is why. */
+static void
+refuse_body(struct source *source, struct http_request *r, const char *why)
+{
+	char text[HSW_ERROR_SIZE + 160];
+
+	if (has_json_type(r)) {
+		refuse(source, r, 400, "", why);
+		return;
+	}
+	struct hsw_str type = http_header(r, "content-type");
+	snprintf(text, sizeof(text), "Content-Type %.*s is not what this source reads: %s",
+		type.len < 100 ? (int)type.len : 100, type.s, why);
+	refuse(source, r, 415, "", text);
+}
+
+static void
+refuse_result(
+	struct ingress *in, struct source *source, struct http_request *r, int rc, const char *why)
+{
+	switch ((enum hsw_err)rc) {
+	case HSW_EINVAL:
+		refuse_body(source, r, why);
+		return;
+	case HSW_EAUTH:
+		refuse(source, r, 401, "", why);
+		return;
+	case HSW_ELIMIT:
+	case HSW_EAGAIN:
+	case HSW_ENOMEM:
+	case HSW_ECLOSED:
+	case HSW_EIO:
+		refuse(source, r, 503, in->retry_after, why);
+		return;
+	case HSW_OK:
+	case HSW_ENOTSUP:
+	case HSW_ENOENT:
+		refuse(source, r, 500, "", why);
+		return;
+	}
+	refuse(source, r, 500, "", why);
+}
+
+/* ---- accepting ---- */
+
+static void
+on_stored(void *arg, int rc)
+{
+	struct waiting *w = arg;
+
+	if (rc == HSW_OK) {
+		metric_add(w->source->accepted, (int64_t)w->events);
+		metric_add(w->instance->events, (int64_t)w->events);
+		atomic_store_explicit(
+			&w->instance->last_event_ms, clock_wall_ms(), memory_order_relaxed);
+		http_reply(w->http, 202, "", (struct hsw_str){ w->answer.data, w->answer.len });
+	} else {
+		refuse(w->source, w->http, 503, w->ingress->retry_after,
+			"The event could not be stored, try again later");
+	}
+	buf_free(&w->answer);
+	free(w);
+}
+
+static void
+write_answer(struct buf *b, const struct hsw_emit *emit)
+{
+	buf_printf(b, "{\"success\":true,\"accepted\":%zu,\"ignored\":%zu,\"ids\":[", emit->n,
+		emit->ignored);
+	for (size_t i = 0; i < emit->n; i++) {
+		buf_str(b, i == 0 ? "\"" : ",\"");
+		buf_append(b, emit->envelopes[i]->id_text, ENVELOPE_ID_TEXT);
+		buf_str(b, "\"");
+	}
+	buf_str(b, "]}");
+}
+
+static void
+store(struct ingress *in, struct source *source, struct instance *instance, struct http_request *r)
+{
+	struct hsw_emit *emit = &in->emit;
+	struct waiting *w = calloc(1, sizeof(*w));
+
+	if (w == NULL) {
+		refuse(source, r, 503, in->retry_after, "Out of memory");
+		return;
+	}
+	write_answer(&w->answer, emit);
+	if (w->answer.failed) {
+		refuse(source, r, 503, in->retry_after, "Out of memory");
+	} else if (emit->n == 0) {
+		http_reply(r, 202, "", (struct hsw_str){ w->answer.data, w->answer.len });
+	} else {
+		w->ingress = in;
+		w->http = r;
+		w->source = source;
+		w->instance = instance;
+		w->events = emit->n;
+		int rc = journal_append(
+			in->env.journal, in->env.port, emit->envelopes, emit->n, on_stored, w);
+		emit->n = 0; /* the references are the journal's */
+		if (rc == HSW_OK)
+			return;
+		refuse(source, r, 503, in->retry_after,
+			"Too many events wait to be stored, try again later");
+	}
+	buf_free(&w->answer);
+	free(w);
+}
+
+static struct hsw_str
+get_header(const struct hsw_request *request, const char *name)
+{
+	const struct view *view = (const struct view *)request;
+	char lower[64];
+	size_t i = 0;
+
+	for (; name[i] != '\0' && i < sizeof(lower) - 1; i++)
+		lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 32) : name[i];
+	lower[i] = '\0';
+	return http_header(view->http, lower);
+}
+
+static void
+translate(struct ingress *in, struct source *source, struct instance *instance,
+	struct http_request *r, struct hsw_str rest)
+{
+	const struct view view = {
+		.request = { .size = sizeof(struct hsw_request),
+			.method = r->method,
+			.path = rest,
+			.query = r->query,
+			.instance = instance->name,
+			.body = r->body,
+			.received_ms = clock_wall_ms(),
+			.header = get_header },
+		.http = r,
+	};
+	struct hsw_error err = { "the source could not read it" };
+	int rc = HSW_OK;
+
+	in->emit.origin.instance = instance->name;
+	in->emit.origin.token = instance->token_json;
+	in->emit.origin.provider = str_of(source->section->plugin->info->name);
+	in->emit.origin.received_ms = view.request.received_ms;
+	in->emit.arg = source;
+	if (source->ops->verify != NULL)
+		rc = source->ops->verify(source->self, &view.request, &err);
+	if (rc == HSW_OK)
+		rc = source->ops->translate(
+			source->self, &view.request, emit_event, &in->emit, &err);
+	if (rc == HSW_OK) {
+		emit_finish(&in->emit);
+		store(in, source, instance, r);
+	} else {
+		refuse_result(in, source, r, rc, err.text);
+	}
+	emit_reset(&in->emit);
+}
+
+/* ---- routing ---- */
+
+/* The next segment of a path; what follows it, from its "/" on, stays in *path. */
+static struct hsw_str
+take_segment(struct hsw_str *path)
+{
+	const char *slash = memchr(path->s, '/', path->len);
+	size_t len = slash != NULL ? (size_t)(slash - path->s) : path->len;
+	struct hsw_str segment = { path->s, len };
+
+	path->s += len;
+	path->len -= len;
+	return segment;
+}
+
+static struct source *
+find_source(struct ingress *in, struct hsw_str name)
+{
+	struct source *s = in->sources;
+
+	while (s != NULL && !str_is(name, s->section->name))
+		s = s->next;
+	return s;
+}
+
+void
+ingress_handle(struct ingress *in, struct http_request *r)
+{
+	struct hsw_str rest = { r->path.s + sizeof(PREFIX) - 1,
+		r->path.len - (sizeof(PREFIX) - 1) };
+	struct source *source = find_source(in, take_segment(&rest));
+
+	if (source == NULL) {
+		http_reply_error(r, 404, "", "Unknown source");
+		return;
+	}
+	if (!str_is(r->method, "POST")) {
+		refuse(source, r, 405, "Allow: POST\r\n", "Only POST is taken here");
+		return;
+	}
+	const char *token = source->section->u.source.token;
+	enum auth auth = token != NULL ? auth_check(r, str_of(token)) : AUTH_OK;
+	if (auth != AUTH_OK) {
+		refuse(source, r, 401, "", auth_message(auth));
+		return;
+	}
+	if (rest.len > 0) {
+		rest.s++;
+		rest.len--;
+	}
+	struct instance *instance = catalog_find(in->env.catalog, take_segment(&rest));
+	if (instance == NULL)
+		refuse(source, r, 404, "", "Unknown instance");
+	else
+		translate(in, source, instance, r, rest);
+}
+
+/* ---- opening ---- */
+
+/* Providers' names are not ours: only plain short ones become labels. */
+static void
+on_ignored(void *arg, struct hsw_str name)
+{
+	const struct source *source = arg;
+	bool is_plain = name.len > 0 && name.len <= EVENT_LABEL_MAX;
+
+	for (size_t i = 0; i < name.len && is_plain; i++)
+		is_plain = (name.s[i] >= '-' && name.s[i] <= 'z') && name.s[i] != '\\';
+	const struct metric_label labels[] = { { "source", str_of(source->section->name) },
+		{ "event", is_plain ? name : str_of("other") } };
+	metric_add(metric_get("hookswitch_ignored_events_total", labels, 2), 1);
+}
+
+static int
+source_open(struct ingress *in, const struct config_section *section, struct hsw_error *err)
+{
+	struct source *s = calloc(1, sizeof(*s));
+	struct hsw_error why = { "out of memory" };
+	const struct metric_label label = { "source", str_of(section->name) };
+	char who[CONFIG_NAME_MAX + 8];
+	int rc = HSW_ENOMEM;
+
+	if (s == NULL)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	snprintf(who, sizeof(who), "source %s", section->name);
+	s->section = section;
+	s->ops = &section->plugin->ops.source;
+	s->accepted = metric_get("hookswitch_accepted_events_total", &label, 1);
+	s->refused = metric_get("hookswitch_refused_requests_total", &label, 1);
+	s->handle = host_handle_new(who, &in->env.thread);
+	if (s->handle != NULL)
+		rc = s->ops->open(host_functions(), s->handle, section->conf, &s->self, &why);
+	if (rc == HSW_OK) {
+		s->next = in->sources;
+		in->sources = s;
+		return HSW_OK;
+	}
+	host_handle_free(s->handle);
+	free(s);
+	return err_set(err, rc, "%s:%d: [source %s]: %s", section->file, section->line,
+		section->name, why.text);
+}
+
+struct ingress *
+ingress_open(const struct ingress_env *env, struct hsw_error *err)
+{
+	struct ingress *in = calloc(1, sizeof(*in));
+	int rc = HSW_OK;
+
+	if (in == NULL || (in->hasher = hasher_new()) == NULL) {
+		free(in);
+		err_set(err, HSW_ENOMEM, "out of memory");
+		return NULL;
+	}
+	in->env = *env;
+	buf_json_cstr(&in->base_url_json, env->config->server.base_url);
+	snprintf(in->retry_after, sizeof(in->retry_after), "Retry-After: %" PRId64 "\r\n",
+		(env->config->ingest.retry_after_ms + 999) / 1000);
+	in->emit.origin.base_url_json = (struct hsw_str){ in->base_url_json.data,
+		in->base_url_json.len };
+	in->emit.origin.hasher = in->hasher;
+	in->emit.on_ignored = on_ignored;
+	for (const struct config_section *s = env->config->sources; s != NULL && rc == HSW_OK;
+		s = s->next)
+		rc = source_open(in, s, err);
+	if (rc == HSW_OK)
+		return in;
+	ingress_close(in);
+	return NULL;
+}
+
+void
+ingress_close(struct ingress *in)
+{
+	if (in == NULL)
+		return;
+	while (in->sources != NULL) {
+		struct source *s = in->sources;
+		in->sources = s->next;
+		s->ops->close(s->self);
+		host_handle_free(s->handle);
+		free(s);
+	}
+	emit_free(&in->emit);
+	hasher_free(in->hasher);
+	buf_free(&in->base_url_json);
+	free(in);
+}

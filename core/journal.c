@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * journal.c - see journal.h.
+ *
+ * Who calls what from where: journal_append, journal_write, journal_read run on a worker; committed,
+ * maintain, read_page on the store thread; group_run, note_run, page_run on a worker again.
+ *
+ * After each transaction the store thread makes one `group` of all appends in it and posts it to the
+ * workers that appended something or serve destinations: one wake-up a worker and transaction. The
+ * last worker that is through with a group frees it with its appends and envelopes.
+ */
+#include "journal.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "err.h"
+#include "log.h"
+
+#define PRUNE_EVERY_MS 10000 /* looking for events to delete, when there was nothing left to */
+#define PRUNE_AGAIN_MS 200   /* after a full batch */
+#define PRUNE_EVENTS 500     /* a batch */
+
+struct append;
+
+struct group_mail {
+	struct mail mail; /* first */
+	struct group *group;
+	unsigned port;
+};
+
+struct group {
+	struct journal *journal;
+	struct append *appends; /* in seq order; the first one's memory holds the group */
+	int rc;
+	_Atomic unsigned refs;
+	struct group_mail mails[];
+};
+
+struct append {
+	struct store_write write; /* first */
+	struct append *next;      /* in its group */
+	struct group *group;      /* room for one, used by the first append of a transaction */
+	unsigned port;
+	void (*done)(void *arg, int rc);
+	void *arg;
+	struct hsw_envelope **envelopes;
+	size_t n;
+	size_t bytes;
+};
+
+struct journal {
+	struct store *store;
+	struct catalog *catalog;
+	const struct config *config;
+	const struct journal_port *ports;
+	size_t n_ports;
+	_Atomic int64_t waiting_bytes; /* of events that are not committed yet */
+	int64_t last_seq;              /* at the start */
+};
+
+/* ---- appending ---- */
+
+static void
+append_free(struct append *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		envelope_unref(a->envelopes[i]);
+	free(a);
+}
+
+/* The group goes with the memory of its first append, so that one is freed last. */
+static void
+group_unref(struct group *g)
+{
+	if (atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	struct append *first = g->appends, *next;
+	int64_t bytes = (int64_t)first->bytes;
+	struct journal *j = g->journal;
+
+	for (struct append *a = first->next; a != NULL; a = next) {
+		next = a->next;
+		bytes += (int64_t)a->bytes;
+		append_free(a);
+	}
+	append_free(first);
+	atomic_fetch_sub_explicit(&j->waiting_bytes, bytes, memory_order_relaxed);
+}
+
+static void
+group_run(struct mail *mail)
+{
+	struct group_mail *m = (struct group_mail *)mail;
+	struct group *g = m->group;
+	const struct journal_port *port = &g->journal->ports[m->port];
+
+	for (struct append *a = g->appends; a != NULL; a = a->next) {
+		if (a->port == m->port)
+			a->done(a->arg, g->rc);
+	}
+	if (g->rc == HSW_OK && port->feed != NULL) {
+		for (struct append *a = g->appends; a != NULL; a = a->next)
+			port->feed(port->arg, a->envelopes, a->n);
+	}
+	group_unref(g);
+}
+
+/* Tells the workers how a transaction ended. Store thread. */
+static void
+post_group(struct journal *j, struct append *appends, int rc)
+{
+	struct group *g = appends->group;
+	bool wanted[JOURNAL_PORTS_MAX] = { false };
+	unsigned refs = 0;
+
+	for (const struct append *a = appends; a != NULL; a = a->next)
+		wanted[a->port] = true;
+	for (unsigned i = 0; i < j->n_ports; i++) {
+		wanted[i] |= rc == HSW_OK && j->ports[i].feed != NULL;
+		refs += wanted[i];
+	}
+	g->journal = j;
+	g->appends = appends;
+	g->rc = rc;
+	atomic_init(&g->refs, refs);
+	/* Not to be touched after the last post: the group may be gone. */
+	for (unsigned i = 0; i < j->n_ports; i++) {
+		if (!wanted[i])
+			continue;
+		g->mails[i] = (struct group_mail){ { .run = group_run }, g, i };
+		mailbox_post(j->ports[i].box, &g->mails[i].mail);
+	}
+}
+
+static void
+note_run(struct mail *mail)
+{
+	struct journal_note *note = (struct journal_note *)((char *)mail -
+		offsetof(struct journal_note, reply));
+	note->done(note, note->rc);
+}
+
+static void
+post_note(struct journal *j, struct journal_note *note, int rc)
+{
+	note->rc = rc;
+	note->reply.run = note_run;
+	mailbox_post(j->ports[note->port].box, &note->reply);
+}
+
+/* Store thread: a transaction with these jobs is over. */
+static void
+committed(void *arg, struct store_write *const *jobs, size_t n, int rc)
+{
+	struct journal *j = arg;
+	struct append *first = NULL, **last = &first;
+
+	for (size_t i = 0; i < n; i++) {
+		if (jobs[i]->writes[0].kind != HSW_WRITE_EVENT) {
+			post_note(j, (struct journal_note *)jobs[i], rc);
+			continue;
+		}
+		struct append *a = (struct append *)jobs[i];
+		for (size_t k = 0; rc == HSW_OK && k < a->n; k++)
+			a->envelopes[k]->seq = a->write.writes[k].event->seq;
+		a->next = NULL;
+		*last = a;
+		last = &a->next;
+	}
+	if (first != NULL)
+		post_group(j, first, rc);
+}
+
+/* Fills the row that the store gets; its strings are the envelope's. */
+static void
+make_row(struct hsw_store_event *row, const struct hsw_envelope *e, unsigned char *layout)
+{
+	*row = (struct hsw_store_event){
+		.received_ms = e->received_ms,
+		.instance = e->instance,
+		.type = e->type_name,
+		.provider = e->provider,
+		.key = e->key,
+		.layout = { (char *)layout, envelope_layout(e, layout) },
+		.body = e->body,
+	};
+	memcpy(row->id, e->id, sizeof(row->id));
+}
+
+/* What one event of an append needs beside the append itself. */
+struct append_item {
+	struct hsw_write write;
+	struct hsw_store_event row;
+	unsigned char layout[ENVELOPE_LAYOUT_MAX];
+};
+
+/* One allocation: append | group with its mails | envelopes | writes | rows | layouts. */
+static struct append *
+append_new(const struct journal *j, struct hsw_envelope *const *envelopes, size_t n)
+{
+	size_t group = sizeof(struct group) + j->n_ports * sizeof(struct group_mail);
+	struct append *a = malloc(
+		sizeof(*a) + group + n * sizeof(envelopes[0]) + n * sizeof(struct append_item));
+	if (a == NULL)
+		return NULL;
+	struct group *g = (struct group *)(a + 1);
+	struct hsw_envelope **kept = (struct hsw_envelope **)((char *)g + group);
+	struct hsw_write *writes = (struct hsw_write *)(kept + n);
+	struct hsw_store_event *rows = (struct hsw_store_event *)(writes + n);
+	unsigned char *layouts = (unsigned char *)(rows + n);
+
+	*a = (struct append){ .group = g, .envelopes = kept, .n = n };
+	for (size_t i = 0; i < n; i++) {
+		kept[i] = envelopes[i];
+		make_row(&rows[i], envelopes[i], layouts + i * ENVELOPE_LAYOUT_MAX);
+		writes[i] = (struct hsw_write){ .kind = HSW_WRITE_EVENT, .event = &rows[i] };
+		a->bytes += envelopes[i]->body.len;
+	}
+	a->write.writes = writes;
+	a->write.n = n;
+	a->write.bytes = a->bytes;
+	return a;
+}
+
+int
+journal_append(struct journal *j, unsigned port, struct hsw_envelope *const *envelopes, size_t n,
+	void (*done)(void *, int), void *arg)
+{
+	bool has_room = atomic_load_explicit(&j->waiting_bytes, memory_order_relaxed) <
+		j->config->ingest.queue_bytes;
+	struct append *a = has_room ? append_new(j, envelopes, n) : NULL;
+
+	if (a == NULL) {
+		for (size_t i = 0; i < n; i++)
+			envelope_unref(envelopes[i]);
+		return has_room ? HSW_ENOMEM : HSW_ELIMIT;
+	}
+	a->port = port;
+	a->done = done;
+	a->arg = arg;
+	atomic_fetch_add_explicit(&j->waiting_bytes, (int64_t)a->bytes, memory_order_relaxed);
+	store_post_write(j->store, &a->write);
+	return HSW_OK;
+}
+
+/* ---- a destination's own writes ---- */
+
+void
+journal_write(struct journal *j, unsigned port, struct journal_note *note)
+{
+	note->journal = j;
+	note->port = port;
+	note->job.writes = &note->write;
+	note->job.n = 1;
+	note->job.bytes = 0;
+	store_post_write(j->store, &note->job);
+}
+
+/* ---- reading ---- */
+
+static int
+add_row(void *arg, const struct hsw_store_event *row)
+{
+	struct journal_page *page = arg;
+	const struct instance *instance = catalog_find(page->journal->catalog, row->instance);
+	struct hsw_str token = instance != NULL ? instance->token_json
+						: (struct hsw_str){ NULL, 0 };
+	struct hsw_envelope *e = envelope_from_row(row, token);
+
+	if (e == NULL) {
+		page->rc = HSW_ENOMEM;
+		return HSW_ENOMEM;
+	}
+	page->envelopes[page->n++] = e;
+	page->last_seq = row->seq;
+	return HSW_OK;
+}
+
+static size_t
+page_bytes(const struct journal_page *page)
+{
+	size_t sum = 0;
+	for (size_t i = 0; i < page->n; i++)
+		sum += page->envelopes[i]->body.len;
+	return sum;
+}
+
+static void
+page_run(struct mail *mail)
+{
+	struct journal_page *page = (struct journal_page *)((char *)mail -
+		offsetof(struct journal_page, reply));
+	page->done(page);
+}
+
+/* Store thread. A row that cannot be read ends the page with an error: nothing is passed over. */
+static void
+read_page(struct store_call *call, const struct store_port *store)
+{
+	struct journal_page *page = (struct journal_page *)call;
+	struct hsw_error err = { "" };
+	int rc = page->wanted > 0
+		? store->ops->read_seqs(store->self, page->seqs, page->wanted, add_row, page, &err)
+		: store->ops->read(
+			  store->self, page->after, page->max, PAGE_BYTES, add_row, page, &err);
+	if (rc != HSW_OK) {
+		page->rc = rc;
+		log_error("store", "reading the journal failed: %s", err.text);
+	}
+	page->is_end = page->rc == HSW_OK && page->n < page->max && page_bytes(page) < PAGE_BYTES;
+	page->reply.run = page_run;
+	mailbox_post(page->journal->ports[page->port].box, &page->reply);
+}
+
+void
+journal_read(struct journal *j, unsigned port, struct journal_page *page)
+{
+	page->journal = j;
+	page->port = port;
+	page->n = 0;
+	page->last_seq = page->after;
+	page->rc = HSW_OK;
+	page->call.fn = read_page;
+	store_post_call(j->store, &page->call);
+}
+
+/* ---- retention ---- */
+
+struct floor {
+	const struct config *config;
+	int64_t seq;
+};
+
+/* Only destinations that are configured hold events back. */
+static int
+lower_floor(void *arg, struct hsw_str destination, int64_t cursor)
+{
+	struct floor *f = arg;
+
+	for (const struct config_section *s = f->config->sinks; s != NULL; s = s->next) {
+		if (str_is(destination, s->name) && cursor < f->seq)
+			f->seq = cursor;
+	}
+	return HSW_OK;
+}
+
+static int64_t
+maintain(void *arg, const struct store_port *store)
+{
+	struct journal *j = arg;
+	struct floor floor = { j->config, INT64_MAX };
+	struct hsw_error err = { "" };
+	size_t n = 0;
+
+	int rc = store->ops->cursors(store->self, lower_floor, &floor, &err);
+	if (rc == HSW_OK)
+		rc = store->ops->prune(store->self, floor.seq,
+			clock_wall_ms() - j->config->store.retention_ms, PRUNE_EVENTS, &n, &err);
+	if (rc != HSW_OK)
+		log_warn("store", "deleting old events failed: %s", err.text);
+	return n == PRUNE_EVENTS ? PRUNE_AGAIN_MS : PRUNE_EVERY_MS;
+}
+
+/* ---- start and end ---- */
+
+struct question {
+	struct hsw_str destination;
+	int64_t seq;
+	int rc;
+	struct hsw_error *err;
+};
+
+static void
+ask_cursor(void *arg, const struct store_port *store)
+{
+	struct question *q = arg;
+	q->rc = store->ops->attach(store->self, q->destination, &q->seq, q->err);
+}
+
+static void
+ask_last_seq(void *arg, const struct store_port *store)
+{
+	struct question *q = arg;
+	struct hsw_store_stats stats = { 0 };
+
+	q->rc = store->ops->stats(store->self, &stats, q->err);
+	q->seq = stats.last_seq;
+}
+
+int
+journal_attach(
+	struct journal *j, struct hsw_str destination, int64_t *cursor, struct hsw_error *err)
+{
+	struct question q = { .destination = destination, .err = err };
+
+	store_run(j->store, ask_cursor, &q);
+	*cursor = q.seq;
+	return q.rc;
+}
+
+struct journal *
+journal_open(const struct config *config, struct catalog *catalog, const struct journal_port *ports,
+	size_t n, struct hsw_error *err)
+{
+	struct journal *j = calloc(1, sizeof(*j));
+	if (j == NULL) {
+		err_set(err, HSW_ENOMEM, "out of memory");
+		return NULL;
+	}
+	j->config = config;
+	j->catalog = catalog;
+	j->ports = ports;
+	j->n_ports = n;
+	const struct store_hooks hooks = { committed, maintain, j };
+	j->store = store_start(config, &hooks, err);
+	if (j->store == NULL) {
+		free(j);
+		return NULL;
+	}
+	struct question q = { .err = err };
+	store_run(j->store, ask_last_seq, &q);
+	j->last_seq = q.seq;
+	if (q.rc == HSW_OK)
+		return j;
+	journal_close(j);
+	return NULL;
+}
+
+void
+journal_close(struct journal *j)
+{
+	if (j == NULL)
+		return;
+	store_stop(j->store);
+	free(j);
+}
+
+struct store *
+journal_store(struct journal *j)
+{
+	return j->store;
+}
+
+int64_t
+journal_last_seq(struct journal *j)
+{
+	return j->last_seq;
+}

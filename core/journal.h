@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * journal.h - the durable log of envelopes, as the workers see it.
+ *
+ * A worker appends envelopes and is told when they are on disk; every worker that serves destinations is
+ * then fed all committed envelopes, in seq order, so that destinations which keep up never read from
+ * the store. Those that are behind read pages.
+ *
+ * Every function but open, start and close is called on a worker, and its answer comes to the same worker
+ * through its mailbox.
+ */
+#ifndef JOURNAL_H
+#define JOURNAL_H
+
+#include "catalog.h"
+#include "envelope.h"
+#include "store.h"
+
+/* One worker, as the journal knows it. */
+struct journal_port {
+	struct mailbox *box;
+	/* Committed envelopes, ascending, on the worker's thread; borrowed (ref to keep). NULL: the
+	 * worker serves no destination. */
+	void (*feed)(void *arg, struct hsw_envelope *const *envelopes, size_t n);
+	void *arg;
+};
+
+#define JOURNAL_PORTS_MAX 64
+
+struct journal;
+
+/* Opens the store and starts its thread. ports: n of them, one for each worker, 1 to
+ * JOURNAL_PORTS_MAX, must outlive the
+ * journal; feed is not called before the first append. NULL: err says why. */
+struct journal *journal_open(const struct config *, struct catalog *,
+	const struct journal_port *ports, size_t n, struct hsw_error *err);
+/* Ends the store thread when everything queued is done. The workers have stopped. NULL is allowed. */
+void journal_close(struct journal *);
+
+/* The store thread, for calls that are no business of the journal's (status, dead letters). */
+struct store *journal_store(struct journal *);
+
+/* For the start: a destination's cursor (made at the log's end where it is new), and the log's end.
+ * Blocks; before the workers run. HSW_OK or the store's error. */
+int journal_attach(
+	struct journal *, struct hsw_str destination, int64_t *cursor, struct hsw_error *err);
+int64_t journal_last_seq(struct journal *);
+
+/* ---- appending ---- */
+
+/* Takes over the references of the n envelopes, all complete, also on error. done(arg, rc) comes later,
+ * on the worker: HSW_OK: on disk. HSW_ELIMIT now: too much waits for the store already. */
+int journal_append(struct journal *, unsigned port, struct hsw_envelope *const *envelopes, size_t n,
+	void (*done)(void *arg, int rc), void *arg);
+
+/* ---- a destination's own writes ---- */
+
+#define NOTE_TEXT_MAX 200 /* bytes of an error text that are kept */
+
+/* One write about a destination (cursor, retry, settled, dead). The caller's object: it fills in what
+ * hsw_write of that kind needs and may use it again after done. */
+struct journal_note {
+	struct store_write job;
+	struct mail reply;
+	struct hsw_write write;
+	char text[NOTE_TEXT_MAX];
+	struct journal *journal;
+	unsigned port;
+	int rc;
+	void (*done)(struct journal_note *, int rc);
+};
+
+/* write, done must be set; text is pointed to by write.text where it is used. */
+void journal_write(struct journal *, unsigned port, struct journal_note *);
+
+/* ---- reading ---- */
+
+#define PAGE_EVENTS_MAX 1024
+#define PAGE_BYTES (1u << 20)
+
+/* A page of the log, or chosen events. The caller's object: it may be used again after done. */
+struct journal_page {
+	struct store_call call;
+	struct mail reply;
+	struct journal *journal;
+	unsigned port;
+	/* the question */
+	int64_t after;       /* seq > after; used when wanted is 0 */
+	size_t max;          /* at most so many, up to PAGE_EVENTS_MAX */
+	const int64_t *seqs; /* or these, ascending; `wanted` of them; must live until done */
+	size_t wanted;
+	/* the answer; done may take references out, what is left is given back after it */
+	struct hsw_envelope *envelopes[PAGE_EVENTS_MAX];
+	size_t n;
+	int64_t last_seq; /* of the last row read, `after` when there was none */
+	bool is_end;      /* there was no event behind the last one when it was read */
+	int rc;
+	void (*done)(struct journal_page *);
+	void *arg; /* the asker's own */
+};
+
+void journal_read(struct journal *, unsigned port, struct journal_page *);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* listen.c - see listen.h. */
+#include "listen.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "err.h"
+
+#define BACKLOG 4096
+#define UNIX_PREFIX "unix:"
+#define UNIX_MODE 0666 /* as for a TCP port: who may connect is not the file's business */
+
+/* Whether somebody listens on the socket: then it must not be taken away from them. */
+static bool
+is_in_use(const struct sockaddr_un *a)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool in_use = fd >= 0 && connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return in_use;
+}
+
+int
+listen_unix(const char *path, unsigned mode, struct hsw_error *err)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct stat st;
+
+	if (strlen(path) >= sizeof(a.sun_path)) {
+		err_set(err, HSW_EINVAL, "%s: longer than a socket's path may be (%zu bytes)", path,
+			sizeof(a.sun_path) - 1);
+		return -1;
+	}
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
+		if (is_in_use(&a)) {
+			err_set(err, HSW_EIO, "%s: another process listens there", path);
+			return -1;
+		}
+		unlink(path);
+	}
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	mode_t before = umask(0777 & ~mode);
+	bool is_good = fd >= 0 && bind(fd, (const struct sockaddr *)&a, sizeof(a)) == 0 &&
+		listen(fd, BACKLOG) == 0;
+	umask(before);
+	if (is_good)
+		return fd;
+	err_set(err, HSW_EIO, "%s: cannot listen: %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static int
+listen_on(const struct addrinfo *ai, bool shared)
+{
+	const int on = 1;
+	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (shared)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	int why = errno;
+	close(fd);
+	errno = why;
+	return -1;
+}
+
+/* "[::1]:8080" and "host:8080" into host and port; false: neither. */
+static bool
+split_address(const char *address, char *host, size_t size, const char **port)
+{
+	const char *colon = strrchr(address, ':');
+	const char *begin = address, *end = colon;
+
+	if (colon == NULL || colon[1] == '\0' || colon == address)
+		return false;
+	if (address[0] == '[' && colon[-1] == ']') {
+		begin++;
+		end--;
+	} else if (memchr(address, ':', (size_t)(colon - address)) != NULL) {
+		return false;
+	}
+	if ((size_t)(end - begin) >= size)
+		return false;
+	snprintf(host, size, "%.*s", (int)(end - begin), begin);
+	*port = colon + 1;
+	return true;
+}
+
+int
+listen_open(const char *address, bool shared, struct hsw_error *err)
+{
+	const struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *found = NULL;
+	char host[256];
+	const char *port;
+
+	if (strncmp(address, UNIX_PREFIX, sizeof(UNIX_PREFIX) - 1) == 0)
+		return listen_unix(address + sizeof(UNIX_PREFIX) - 1, UNIX_MODE, err);
+	if (!split_address(address, host, sizeof(host), &port)) {
+		err_set(err, HSW_EINVAL,
+			"listen = %s: expected ADDRESS:PORT, [IPV6]:PORT or unix:/path", address);
+		return -1;
+	}
+	int rc = getaddrinfo(strcmp(host, "*") == 0 ? NULL : host, port, &hints, &found);
+	if (rc != 0) {
+		err_set(err, HSW_EINVAL, "listen = %s: %s", address, gai_strerror(rc));
+		return -1;
+	}
+	int fd = listen_on(found, shared);
+	if (fd < 0)
+		err_set(err, HSW_EIO, "listen = %s: %s", address, strerror(errno));
+	freeaddrinfo(found);
+	return fd;
+}

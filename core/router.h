@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* router.h - which destinations an envelope concerns. Pure functions of a sink's filter. */
+#ifndef ROUTER_H
+#define ROUTER_H
+
+#include "config.h"
+#include "envelope.h"
+
+/* The set of types that a sink wants, as bits 1 << enum event_type. */
+unsigned router_types(const struct sink_conf *);
+/* Whether a sink wants this instance's events. */
+bool router_has_instance(const struct sink_conf *, struct hsw_str instance);
+
+#endif

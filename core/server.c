@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server.c - see server.h.
+ *
+ * The main thread makes everything, then only waits for signals; all other threads have them blocked.
+ * Order of the start: sockets, store, workers (sources and sinks), then they listen. So whatever is
+ * wrong is found before the first request, and nothing is accepted that could not be stored.
+ */
+#include "server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "clock.h"
+#include "err.h"
+#include "listen.h"
+#include "log.h"
+#include "worker.h"
+
+#define CONTROL_MODE 0600
+#define STOP_GRACE_MS 10000 /* for the store, past shutdown_timeout */
+#define STOP_CHECK_MS 20
+
+struct sockets {
+	int *fds; /* listen addresses x workers */
+	size_t n; /* addresses */
+	unsigned workers;
+	int control;
+};
+
+/* ---- sockets ---- */
+
+static void
+sockets_close(struct sockets *s)
+{
+	for (size_t i = 0; s->fds != NULL && i < s->n * s->workers; i++) {
+		if (s->fds[i] >= 0)
+			close(s->fds[i]);
+	}
+	free(s->fds);
+	if (s->control >= 0)
+		close(s->control);
+}
+
+static bool
+is_unix(const char *address)
+{
+	return strncmp(address, "unix:", 5) == 0;
+}
+
+/* Every worker has a socket of its own for each TCP address; a unix socket is the first one's. */
+static int
+sockets_open(
+	struct sockets *s, const struct server_conf *conf, unsigned workers, struct hsw_error *err)
+{
+	*s = (struct sockets){ .workers = workers, .control = -1 };
+	while (conf->listen[s->n] != NULL)
+		s->n++;
+	s->fds = malloc(s->n * workers * sizeof(s->fds[0]));
+	if (s->fds == NULL)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	for (size_t i = 0; i < s->n * workers; i++)
+		s->fds[i] = -1;
+	for (unsigned w = 0; w < workers; w++) {
+		for (size_t i = 0; i < s->n; i++) {
+			if (w > 0 && is_unix(conf->listen[i]))
+				continue;
+			int fd = listen_open(conf->listen[i], workers > 1, err);
+			if (fd < 0)
+				return HSW_EIO;
+			s->fds[w * s->n + i] = fd;
+		}
+	}
+	s->control = listen_unix(conf->control, CONTROL_MODE, err);
+	return s->control >= 0 ? HSW_OK : HSW_EIO;
+}
+
+/* ---- start ---- */
+
+static unsigned
+count_workers(const struct server_conf *conf)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	int64_t n = conf->workers > 0 ? conf->workers : cores;
+
+	return n < 1 ? 1 : n > JOURNAL_PORTS_MAX ? JOURNAL_PORTS_MAX : (unsigned)n;
+}
+
+/* As many file descriptors as we are allowed to have. */
+static void
+raise_limits(const struct server_conf *conf)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur != RLIM_INFINITY &&
+		(int64_t)limit.rlim_cur < conf->max_connections + 256)
+		log_warn("server",
+			"max_connections = %lld, but only %llu file descriptors are allowed",
+			(long long)conf->max_connections, (unsigned long long)limit.rlim_cur);
+}
+
+static void
+feed_worker(void *arg, struct hsw_envelope *const *envelopes, size_t n)
+{
+	struct worker *w = arg;
+	destinations_feed(&w->delivery, envelopes, n);
+}
+
+static unsigned
+count_sinks(const struct config *config)
+{
+	unsigned n = 0;
+	for (const struct config_section *s = config->sinks; s != NULL; s = s->next)
+		n++;
+	return n;
+}
+
+static void
+server_free(struct server *s)
+{
+	for (unsigned i = 0; s->workers != NULL && i < s->n_workers; i++)
+		worker_join(&s->workers[i]);
+	journal_close(s->journal);
+	catalog_free(s->catalog);
+	free(s->workers);
+}
+
+static void
+remove_sockets(const struct server_conf *conf)
+{
+	unlink(conf->control);
+	for (const char **address = conf->listen; *address != NULL; address++) {
+		if (is_unix(*address))
+			unlink(*address + 5);
+	}
+}
+
+static int
+start_workers(struct server *s, struct journal_port *ports, struct hsw_error *err)
+{
+	unsigned sinks = count_sinks(s->config);
+	int rc = HSW_OK;
+
+	for (unsigned i = 0; i < s->n_workers && rc == HSW_OK; i++) {
+		rc = worker_init(&s->workers[i], s, i);
+		ports[i].box = &s->workers[i].box;
+		ports[i].feed = i < sinks ? feed_worker : NULL;
+		ports[i].arg = &s->workers[i];
+	}
+	if (rc != HSW_OK)
+		return err_set(err, rc, "cannot make the workers' mailboxes");
+	s->journal = journal_open(s->config, s->catalog, ports, s->n_workers, err);
+	if (s->journal == NULL)
+		return HSW_EIO;
+	for (unsigned i = 0; i < s->n_workers && rc == HSW_OK; i++)
+		rc = worker_start(&s->workers[i], err);
+	return rc;
+}
+
+static int
+server_start(struct server *s, struct journal_port *ports, struct sockets *sockets,
+	struct hsw_error *err)
+{
+	s->n_workers = count_workers(&s->config->server);
+	int rc = sockets_open(sockets, &s->config->server, s->n_workers, err);
+	if (rc != HSW_OK)
+		return rc;
+	s->http.conf = &s->config->server;
+	s->http.max_body_bytes = s->config->ingest.max_body_bytes;
+	s->started_ms = clock_wall_ms();
+	s->catalog = catalog_new(s->config);
+	s->workers = calloc(s->n_workers, sizeof(s->workers[0]));
+	if (s->catalog == NULL || s->workers == NULL)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	delivery_register();
+	rc = start_workers(s, ports, err);
+	if (rc != HSW_OK)
+		return rc;
+	for (unsigned i = 0; i < s->n_workers; i++) {
+		const int *fds = sockets->fds + i * sockets->n;
+		size_t n = 0;
+		int own[64];
+		for (size_t k = 0; k < sockets->n && n < 64; k++) {
+			if (fds[k] >= 0)
+				own[n++] = fds[k];
+		}
+		worker_go(&s->workers[i], own, n, i == 0 ? sockets->control : -1);
+	}
+	free(sockets->fds);
+	*sockets = (struct sockets){ .control = -1 };
+	return HSW_OK;
+}
+
+/* ---- signals and stop ---- */
+
+static void
+handle_hup(struct server *s)
+{
+	log_reopen();
+	for (unsigned i = 0; i < s->n_workers; i++)
+		worker_reopen(&s->workers[i]);
+	log_info("server", "opened log and files again");
+}
+
+/* Until SIGTERM or SIGINT. */
+static void
+wait_for_stop(struct server *s, const sigset_t *signals)
+{
+	for (;;) {
+		int signal = sigwaitinfo(signals, NULL);
+		if (signal == SIGHUP)
+			handle_hup(s);
+		else if (signal == SIGTERM || signal == SIGINT)
+			return;
+	}
+}
+
+static bool
+workers_have_ended(struct server *s)
+{
+	for (unsigned i = 0; i < s->n_workers; i++) {
+		if (!atomic_load(&s->workers[i].has_ended))
+			return false;
+	}
+	return true;
+}
+
+/* false: a worker hangs, or a second signal came. */
+static bool
+stop_workers(struct server *s, const sigset_t *signals)
+{
+	int64_t timeout = s->config->server.shutdown_timeout_ms;
+	int64_t until = clock_mono_ms() + timeout + STOP_GRACE_MS;
+	const struct timespec pause = { 0, STOP_CHECK_MS * 1000000 };
+
+	for (unsigned i = 0; i < s->n_workers; i++)
+		worker_drain(&s->workers[i], timeout);
+	while (!workers_have_ended(s)) {
+		int signal = sigtimedwait(signals, NULL, &pause);
+		if (signal == SIGTERM || signal == SIGINT) {
+			log_error("server", "second signal: stopping at once");
+			return false;
+		}
+		if (clock_mono_ms() > until) {
+			log_error("server", "a worker does not end, stopping at once");
+			return false;
+		}
+	}
+	return true;
+}
+
+static void
+block_signals(sigset_t *signals)
+{
+	sigemptyset(signals);
+	sigaddset(signals, SIGTERM);
+	sigaddset(signals, SIGINT);
+	sigaddset(signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+int
+server_run(const struct config *config)
+{
+	struct journal_port ports[JOURNAL_PORTS_MAX] = { { 0 } };
+	struct server s = { .config = config, .handle = api_handle };
+	struct sockets sockets;
+	struct hsw_error err = { "" };
+	sigset_t signals;
+
+	block_signals(&signals);
+	raise_limits(&config->server);
+	if (server_start(&s, ports, &sockets, &err) != HSW_OK) {
+		log_error("server", "cannot start: %s", err.text);
+		sockets_close(&sockets);
+		server_free(&s);
+		return 1;
+	}
+	log_info("server", "hookswitch %s is ready listen=%s workers=%u sinks=%u", PACKAGE_VERSION,
+		config->server.listen[0], s.n_workers, count_sinks(config));
+	wait_for_stop(&s, &signals);
+	log_info("server", "stopping");
+	if (!stop_workers(&s, &signals))
+		_exit(1);
+	server_free(&s);
+	remove_sockets(&config->server);
+	metrics_free();
+	log_info("server", "stopped");
+	return 0;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* server.h - the daemon as a whole: start, signals, stop. Main thread. */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include "config.h"
+
+/*
+ * Runs the daemon until SIGTERM or SIGINT, in the foreground. 0: stopped cleanly; 1: it could not
+ * start, or not stop in time (said in the log).
+ */
+int server_run(const struct config *);
+
+#endif

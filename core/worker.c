@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * worker.c - see worker.h.
+ *
+ * Who calls what from where: the functions of worker.h are the main thread's (worker_post: anybody's);
+ * all static ones but the start of a call run on the worker.
+ */
+#include "worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "err.h"
+#include "log.h"
+
+#define DRAIN_CHECK_MS 5
+
+/* Mail from the main thread. */
+struct command {
+	struct mail mail; /* first */
+	struct worker *worker;
+	int64_t timeout_ms;
+	int control_fd;
+	size_t n;
+	int fds[];
+};
+
+void
+worker_post(struct worker *w, struct mail *mail)
+{
+	mailbox_post(&w->box, mail);
+}
+
+static void
+run_mail(struct worker *w)
+{
+	struct mail *mail = mailbox_take(&w->box);
+
+	while (mail != NULL) {
+		struct mail *next = mail->next;
+		mail->run(mail);
+		mail = next;
+	}
+}
+
+/* Edge triggered: the eventfd's counter is never read, so a wake-up costs one system call less. */
+static void
+on_mail(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	run_mail(arg);
+}
+
+static void
+on_second(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	destinations_measure(&w->delivery);
+}
+
+static void
+on_request(void *arg, struct http_request *r)
+{
+	struct worker *w = arg;
+	w->server->handle(w, r);
+}
+
+/* ---- draining ---- */
+
+/* First what providers wait for, then what is in flight to destinations; past the time that is given
+ * back to the journal. Ends the loop when nothing is left. */
+static void
+on_drain(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+	const struct timeval again = { 0, DRAIN_CHECK_MS * 1000 };
+	bool is_late = clock_mono_ms() >= w->drain_until_ms;
+
+	(void)fd;
+	(void)what;
+	if (is_late && !w->has_cancelled) {
+		w->has_cancelled = true;
+		destinations_cancel(&w->delivery);
+	}
+	bool requests_done = is_late || http_server_is_idle(w->http);
+	if (requests_done && destinations_are_idle(&w->delivery))
+		event_base_loopexit(w->base, NULL);
+	else
+		event_add(w->drain, &again);
+}
+
+static void
+run_drain(struct mail *mail)
+{
+	struct command *c = (struct command *)mail;
+	struct worker *w = c->worker;
+
+	w->drain_until_ms = clock_mono_ms() + c->timeout_ms;
+	free(c);
+	http_server_drain(w->http);
+	destinations_drain(&w->delivery);
+	on_drain(-1, 0, w);
+}
+
+static void
+run_reopen(struct mail *mail)
+{
+	struct command *c = (struct command *)mail;
+
+	destinations_reopen(&c->worker->delivery);
+	free(c);
+}
+
+static void
+run_go(struct mail *mail)
+{
+	struct command *c = (struct command *)mail;
+
+	for (size_t i = 0; i < c->n; i++)
+		http_server_listen(c->worker->http, c->fds[i], false);
+	if (c->control_fd >= 0)
+		http_server_listen(c->worker->http, c->control_fd, true);
+	free(c);
+}
+
+/* ---- the thread ---- */
+
+static int
+make_loop(struct worker *w)
+{
+	const struct timeval second = { 1, 0 };
+	struct event_config *config = event_config_new();
+
+	if (config == NULL)
+		return HSW_ENOMEM;
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	event_config_require_features(config, EV_FEATURE_ET);
+	w->base = event_base_new_with_config(config);
+	event_config_free(config);
+	if (w->base == NULL)
+		return HSW_ENOMEM;
+	w->mail = event_new(w->base, w->box.fd, EV_READ | EV_PERSIST | EV_ET, on_mail, w);
+	w->second = event_new(w->base, -1, EV_PERSIST, on_second, w);
+	w->drain = evtimer_new(w->base, on_drain, w);
+	if (w->mail == NULL || w->second == NULL || w->drain == NULL)
+		return HSW_ENOMEM;
+	return event_add(w->mail, NULL) == 0 && event_add(w->second, &second) == 0 ? HSW_OK
+										   : HSW_ENOMEM;
+}
+
+/* Sinks are dealt out in the order of the file. */
+static int
+open_destinations(struct worker *w, struct hsw_error *err)
+{
+	unsigned i = 0;
+	int rc = HSW_OK;
+
+	for (const struct config_section *s = w->server->config->sinks; s != NULL && rc == HSW_OK;
+		s = s->next) {
+		if (i++ % w->server->n_workers == w->index)
+			rc = destination_open(&w->delivery, s, err);
+	}
+	return rc;
+}
+
+static int
+open_all(struct worker *w, struct hsw_error *err)
+{
+	const struct http_handler handler = { on_request, w };
+	const struct ingress_env env = { w->server->config, w->server->catalog, w->server->journal,
+		w->index, { w->base, &w->box } };
+
+	if (delivery_thread_init(&w->delivery, w->base, &w->box, w->server->journal, w->index) !=
+		HSW_OK)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	w->http = http_server_new(w->base, &w->server->http, &handler);
+	if (w->http == NULL)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	w->ingress = ingress_open(&env, err);
+	return w->ingress != NULL ? open_destinations(w, err) : HSW_EINVAL;
+}
+
+static void
+close_all(struct worker *w)
+{
+	http_server_free(w->http);
+	destinations_close(&w->delivery);
+	ingress_close(w->ingress);
+	delivery_thread_fini(&w->delivery);
+	run_mail(w); /* what plugins posted to handles that are closed now */
+}
+
+static void
+free_loop(struct worker *w)
+{
+	if (w->mail != NULL)
+		event_free(w->mail);
+	if (w->second != NULL)
+		event_free(w->second);
+	if (w->drain != NULL)
+		event_free(w->drain);
+	if (w->base != NULL)
+		event_base_free(w->base);
+}
+
+static void *
+worker_main(void *arg)
+{
+	struct worker *w = arg;
+	char name[16];
+
+	snprintf(name, sizeof(name), "hsw-worker%u", w->index);
+	pthread_setname_np(pthread_self(), name);
+	w->rc = make_loop(w);
+	if (w->rc == HSW_OK)
+		w->rc = open_all(w, &w->error);
+	bool is_open = w->rc == HSW_OK;
+	sem_post(&w->ready);
+	while (is_open && sem_wait(&w->go) != 0)
+		;
+	if (is_open && !w->must_stop)
+		event_base_dispatch(w->base);
+	close_all(w);
+	free_loop(w);
+	atomic_store(&w->has_ended, true);
+	return NULL;
+}
+
+/* ---- the main thread's side ---- */
+
+int
+worker_init(struct worker *w, struct server *server, unsigned index)
+{
+	w->server = server;
+	w->index = index;
+	sem_init(&w->ready, 0, 0);
+	sem_init(&w->go, 0, 0);
+	return mailbox_init(&w->box);
+}
+
+int
+worker_start(struct worker *w, struct hsw_error *err)
+{
+	if (pthread_create(&w->thread, NULL, worker_main, w) != 0)
+		return err_set(err, HSW_ENOMEM, "cannot start a worker thread");
+	while (sem_wait(&w->ready) != 0)
+		;
+	if (w->rc == HSW_OK)
+		return HSW_OK;
+	err_set(err, w->rc, "%s", w->error.text);
+	pthread_join(w->thread, NULL);
+	w->thread = 0;
+	return w->rc;
+}
+
+static void
+command(struct worker *w, void (*run)(struct mail *), int64_t timeout_ms, const int *fds, size_t n,
+	int control_fd)
+{
+	struct command *c = calloc(1, sizeof(*c) + n * sizeof(c->fds[0]));
+
+	if (c == NULL) {
+		log_error("server", "out of memory: a command to worker %u is lost", w->index);
+		return;
+	}
+	c->mail.run = run;
+	c->worker = w;
+	c->timeout_ms = timeout_ms;
+	c->control_fd = control_fd;
+	c->n = n;
+	for (size_t i = 0; i < n; i++)
+		c->fds[i] = fds[i];
+	worker_post(w, &c->mail);
+}
+
+void
+worker_go(struct worker *w, const int *fds, size_t n, int control_fd)
+{
+	command(w, run_go, 0, fds, n, control_fd);
+	sem_post(&w->go);
+}
+
+void
+worker_reopen(struct worker *w)
+{
+	command(w, run_reopen, 0, NULL, 0, -1);
+}
+
+void
+worker_drain(struct worker *w, int64_t timeout_ms)
+{
+	command(w, run_drain, timeout_ms, NULL, 0, -1);
+}
+
+void
+worker_join(struct worker *w)
+{
+	if (w->server == NULL)
+		return;
+	if (w->thread != 0) {
+		w->must_stop = true;
+		sem_post(&w->go);
+		pthread_join(w->thread, NULL);
+	}
+	mailbox_fini(&w->box);
+	sem_destroy(&w->ready);
+	sem_destroy(&w->go);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * worker.h - one of the symmetric threads: a loop that takes connections, translates, and serves the
+ * destinations that are pinned to it.
+ *
+ * The main thread makes, starts, drains and frees workers; everything else reaches a worker as mail.
+ */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "catalog.h"
+#include "destination.h"
+#include "http.h"
+#include "ingress.h"
+#include "journal.h"
+
+/* What all workers share. Made by the main thread, then only read. */
+struct server {
+	const struct config *config;
+	struct catalog *catalog;
+	struct journal *journal;
+	struct http_shared http;
+	struct worker *workers;
+	unsigned n_workers;
+	int64_t started_ms; /* since 1970 */
+	/* Answers a request, on its worker. */
+	void (*handle)(struct worker *, struct http_request *);
+};
+
+struct worker {
+	struct server *server;
+	unsigned index;
+	pthread_t thread;
+	struct mailbox box;
+	struct event_base *base;
+	struct event *mail, *second, *drain;
+	struct http_server *http;
+	struct ingress *ingress;
+	struct delivery_thread delivery;
+	sem_t ready; /* of the start: posted once rc is set */
+	sem_t go;    /* of the start: the main thread lets it run */
+	int rc;
+	struct hsw_error error;
+	bool must_stop;         /* a start that failed elsewhere */
+	int64_t drain_until_ms; /* 0: not draining */
+	bool has_cancelled;
+	_Atomic bool has_ended;
+};
+
+/* Prepares a worker: its mailbox exists from then on. HSW_OK or an error. */
+int worker_init(struct worker *, struct server *, unsigned index);
+/* Starts its thread and waits until sources and destinations are open. HSW_OK, or err says why. */
+int worker_start(struct worker *, struct hsw_error *err);
+/* Lets it run: it listens on these sockets (owned by it from now on). */
+void worker_go(struct worker *, const int *fds, size_t n, int control_fd);
+/* Any thread: open files again. */
+void worker_reopen(struct worker *);
+/* Any thread: finish what is in flight, at most so long, then end. */
+void worker_drain(struct worker *, int64_t timeout_ms);
+/* Waits for the thread's end and frees what the worker holds. Also for one that never went. */
+void worker_join(struct worker *);
+/* Any thread. */
+void worker_post(struct worker *, struct mail *);
+
+#endif

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* delivery_rig.c - see delivery_rig.h. */
+#include "delivery_rig.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "emit.h"
+#include "host.h"
+#include "memory_store.h"
+
+#define ATTEMPTS_MAX 50000
+#define FLIGHT_MAX 1024
+#define UNTIL_MS 20000
+
+struct rig_sink rig_sink;
+struct sink_conf rig_sink_conf;
+
+static struct {
+	struct event_base *base;
+	struct event *mail;
+	struct mailbox box;
+	struct catalog *catalog;
+	struct journal *journal;
+	struct journal_port port;
+	struct delivery_thread thread;
+	struct config config;
+	struct config_section section;
+	struct plugin store_plugin, sink_plugin;
+	struct rig_attempt attempts[ATTEMPTS_MAX];
+	size_t n_attempts, n_delivered, n_cancelled;
+	struct hsw_delivery *flight[FLIGHT_MAX];
+	size_t flight_index[FLIGHT_MAX];
+	size_t n_flight;
+	int stored_rc, n_stored, next_id;
+} rig;
+
+/* ---- the sink ---- */
+
+static int
+sink_open(const struct hsw_host *host, struct hsw_handle *handle, const void *conf, void **self,
+	struct hsw_error *err)
+{
+	(void)host;
+	(void)handle;
+	(void)conf;
+	(void)err;
+	*self = &rig;
+	return HSW_OK;
+}
+
+static enum hsw_outcome
+scripted(const struct rig_attempt *a)
+{
+	if (a->number == 1 && a->seq == rig_sink.fail_first_attempts_of_seq)
+		return HSW_RETRY;
+	if (rig_sink.fail_odd && a->seq % 2 == 1)
+		return HSW_RETRY;
+	return rig_sink.outcome;
+}
+
+static int
+sink_deliver(void *self, struct hsw_delivery *d)
+{
+	const struct hsw_host *host = host_functions();
+	const struct hsw_envelope *e = host->envelope(d);
+
+	(void)self;
+	if (rig_sink.eagain > 0) {
+		rig_sink.eagain--;
+		return HSW_EAGAIN;
+	}
+	ck_assert_uint_lt(rig.n_attempts, ATTEMPTS_MAX);
+	struct rig_attempt *a = &rig.attempts[rig.n_attempts++];
+	*a = (struct rig_attempt){ .seq = e->seq,
+		.at_ms = clock_mono_ms(),
+		.number = host->attempt(d),
+		.chat = (int)strtol(e->key.s, NULL, 10) };
+	if (rig_sink.is_async) {
+		ck_assert_uint_lt(rig.n_flight, FLIGHT_MAX);
+		rig.flight_index[rig.n_flight] = rig.n_attempts - 1;
+		rig.flight[rig.n_flight++] = d;
+		return HSW_OK;
+	}
+	enum hsw_outcome outcome = scripted(a);
+	a->is_delivered = outcome == HSW_DELIVERED;
+	rig.n_delivered += a->is_delivered;
+	host->done(d, outcome, NULL);
+	return HSW_OK;
+}
+
+static void
+sink_cancel(void *self, struct hsw_delivery *d)
+{
+	(void)self;
+	for (size_t i = 0; i < rig.n_flight; i++) {
+		if (rig.flight[i] != d)
+			continue;
+		rig.flight[i] = rig.flight[--rig.n_flight];
+		rig.flight_index[i] = rig.flight_index[rig.n_flight];
+		rig.n_cancelled++;
+		return;
+	}
+	ck_abort_msg("cancelled what is not in flight");
+}
+
+static void
+sink_close(void *self)
+{
+	(void)self;
+	ck_assert_uint_eq(rig.n_flight, 0);
+}
+
+static const struct hsw_sink_ops sink_ops = {
+	.size = sizeof(struct hsw_sink_ops),
+	.concurrency = 32,
+	.open = sink_open,
+	.deliver = sink_deliver,
+	.cancel = sink_cancel,
+	.close = sink_close,
+};
+
+static const struct hsw_plugin sink_info = { .name = "rig", .kind = HSW_SINK };
+static const struct hsw_plugin store_info = { .name = "memory", .kind = HSW_STORE };
+
+void
+rig_finish_in_flight(enum hsw_outcome outcome)
+{
+	struct hsw_delivery *flight[FLIGHT_MAX];
+	size_t n = rig.n_flight;
+
+	memcpy(flight, rig.flight, n * sizeof(flight[0]));
+	rig.n_flight = 0;
+	for (size_t i = 0; i < n; i++) {
+		rig.attempts[rig.flight_index[i]].is_delivered = outcome == HSW_DELIVERED;
+		rig.n_delivered += outcome == HSW_DELIVERED;
+		host_functions()->done(flight[i], outcome, NULL);
+	}
+}
+
+void
+rig_finish_all_as_they_come(size_t n)
+{
+	while (rig.n_delivered < n) {
+		rig_until(rig.n_flight > 0);
+		rig_finish_in_flight(HSW_DELIVERED);
+	}
+}
+
+void
+rig_assert_chat_in_order(int chat)
+{
+	int64_t last = 0;
+
+	for (size_t i = 0; i < rig.n_attempts; i++) {
+		if (rig.attempts[i].chat != chat)
+			continue;
+		ck_assert_int_gt(rig.attempts[i].seq, last);
+		last = rig.attempts[i].seq;
+	}
+	ck_assert_int_gt(last, 0);
+}
+
+/* ---- the loop ---- */
+
+static void
+on_mail(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	struct mail *next;
+	for (struct mail *m = mailbox_take(&rig.box); m != NULL; m = next) {
+		next = m->next;
+		m->run(m);
+	}
+}
+
+int64_t
+rig_deadline(void)
+{
+	return clock_mono_ms() + UNTIL_MS;
+}
+
+bool
+rig_turn_before(int64_t deadline_ms)
+{
+	const struct timeval soon = { 0, 2000 };
+
+	event_base_loopexit(rig.base, &soon);
+	event_base_loop(rig.base, EVLOOP_ONCE);
+	return clock_mono_ms() < deadline_ms;
+}
+
+void
+rig_turns(int n)
+{
+	while (n-- > 0)
+		rig_turn_before(INT64_MAX);
+}
+
+void
+rig_for_ms(int ms)
+{
+	int64_t end = clock_mono_ms() + ms;
+	while (rig_turn_before(end))
+		;
+}
+
+/* ---- appending ---- */
+
+static void
+on_stored(void *arg, int rc)
+{
+	(void)arg;
+	rig.stored_rc = rc;
+	rig.n_stored++;
+}
+
+static void
+append_one(int chat)
+{
+	static const struct hsw_piece data = { { "{}", 2 }, 0 };
+	struct hasher *hasher = hasher_new();
+	char key[32], identity[32];
+
+	snprintf(key, sizeof(key), "%d@c", chat);
+	snprintf(identity, sizeof(identity), "%d", rig.next_id++);
+	struct hsw_emit emit = { .origin = { .base_url_json = str_of("\"u\""),
+					 .instance = str_of("i"),
+					 .provider = str_of("p"),
+					 .received_ms = clock_wall_ms(),
+					 .hasher = hasher } };
+	const struct hsw_event event = { .size = sizeof(event),
+		.type = "message.exchange",
+		.provider_event = str_of("e"),
+		.identity = str_of(identity),
+		.key = str_of(key),
+		.data = &data,
+		.pieces = 1 };
+	ck_assert_int_eq(emit_event(&emit, &event), HSW_OK);
+	emit_finish(&emit);
+	ck_assert_int_eq(
+		journal_append(rig.journal, 0, emit.envelopes, 1, on_stored, NULL), HSW_OK);
+	emit.n = 0;
+	emit_free(&emit);
+	hasher_free(hasher);
+}
+
+void
+rig_append(int n, int chats)
+{
+	int before = rig.n_stored;
+
+	for (int i = 0; i < n; i++)
+		append_one(i % chats);
+	rig_until(rig.n_stored == before + n);
+	ck_assert_int_eq(rig.stored_rc, HSW_OK);
+}
+
+int
+rig_append_result(int chats)
+{
+	int before = rig.n_stored;
+
+	append_one(chats);
+	rig_until(rig.n_stored == before + 1);
+	return rig.stored_rc;
+}
+
+void
+rig_retry(const int64_t *seqs, size_t n)
+{
+	destination_retry(rig.thread.first, seqs, n);
+}
+
+/* ---- open and close ---- */
+
+static void
+feed(void *arg, struct hsw_envelope *const *envelopes, size_t n)
+{
+	(void)arg;
+	destinations_feed(&rig.thread, envelopes, n);
+}
+
+void
+rig_set_retry(int64_t a, int64_t b, int64_t c)
+{
+	rig_sink_conf.retry_ms[0] = a;
+	rig_sink_conf.retry_ms[1] = b;
+	rig_sink_conf.retry_ms[2] = c;
+	rig_sink_conf.retry_steps = 3;
+}
+
+void
+rig_reset(void)
+{
+	memset(&rig, 0, sizeof(rig));
+	memory_store_clear();
+	rig_sink = (struct rig_sink){ .outcome = HSW_DELIVERED };
+	rig_sink_conf = (struct sink_conf){
+		.timeout_ms = 60000, .max_retrying = 10000, .probe_interval_ms = 5000
+	};
+	rig_set_retry(1000, 15000, 240000);
+}
+
+void
+rig_open(void)
+{
+	struct hsw_error err = { "" };
+
+	struct event_config *config = event_config_new();
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	rig.base = event_base_new_with_config(config);
+	event_config_free(config);
+	ck_assert_int_eq(mailbox_init(&rig.box), HSW_OK);
+	rig.mail = event_new(rig.base, rig.box.fd, EV_READ | EV_PERSIST | EV_ET, on_mail, NULL);
+	event_add(rig.mail, NULL);
+	rig.store_plugin = (struct plugin){ .info = &store_info, .ops.store = memory_store_ops };
+	rig.sink_plugin = (struct plugin){ .info = &sink_info, .ops.sink = sink_ops };
+	rig.section = (struct config_section){ .name = "out",
+		.file = "test.ini",
+		.line = 1,
+		.plugin = &rig.sink_plugin,
+		.u.sink = rig_sink_conf };
+	rig.config = (struct config){ .store_plugin = &rig.store_plugin,
+		.sinks = &rig.section,
+		.store.retention_ms = 1000,
+		.ingest.queue_bytes = 1 << 30 };
+	rig.catalog = catalog_new(&rig.config);
+	rig.port = (struct journal_port){ &rig.box, feed, NULL };
+	rig.journal = journal_open(&rig.config, rig.catalog, &rig.port, 1, &err);
+	ck_assert_msg(rig.journal != NULL, "%s", err.text);
+	delivery_register();
+	ck_assert_int_eq(
+		delivery_thread_init(&rig.thread, rig.base, &rig.box, rig.journal, 0), HSW_OK);
+	ck_assert_int_eq(destination_open(&rig.thread, &rig.section, &err), HSW_OK);
+}
+
+void
+rig_close(void)
+{
+	destinations_drain(&rig.thread);
+	destinations_cancel(&rig.thread);
+	rig_until(destinations_are_idle(&rig.thread));
+	destinations_close(&rig.thread);
+	delivery_thread_fini(&rig.thread);
+	journal_close(rig.journal);
+	event_free(rig.mail);
+	event_base_free(rig.base);
+	mailbox_fini(&rig.box);
+	catalog_free(rig.catalog);
+	metrics_free();
+}
+
+void
+rig_restart(void)
+{
+	rig_close();
+	rig.n_delivered = 0;
+	rig_open();
+}
+
+size_t
+rig_attempts(void)
+{
+	return rig.n_attempts;
+}
+
+size_t
+rig_delivered(void)
+{
+	return rig.n_delivered;
+}
+
+size_t
+rig_in_flight(void)
+{
+	return rig.n_flight;
+}
+
+size_t
+rig_cancelled(void)
+{
+	return rig.n_cancelled;
+}
+
+const struct rig_attempt *
+rig_attempt(int i)
+{
+	ck_assert_uint_lt((size_t)i, rig.n_attempts);
+	return &rig.attempts[i];
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * delivery_rig.h - one worker's delivery layer on a store in memory, with one destination "out" whose
+ * sink is scripted. One at a time.
+ */
+#ifndef DELIVERY_RIG_H
+#define DELIVERY_RIG_H
+
+#include <check.h>
+
+#include "destination.h"
+
+/* The script of the sink; set before or while it runs. */
+struct rig_sink {
+	bool is_async;            /* keeps deliveries in flight until the test ends them */
+	enum hsw_outcome outcome; /* of those that are not async */
+	int64_t fail_first_attempts_of_seq; /* this event's first attempt is HSW_RETRY */
+	bool fail_odd;                      /* events with an odd seq always are HSW_RETRY */
+	int eagain;                         /* so many deliveries are not taken */
+};
+
+struct rig_attempt {
+	int64_t seq, at_ms;
+	int number;
+	int chat;
+	bool is_delivered;
+};
+
+extern struct rig_sink rig_sink;
+extern struct sink_conf rig_sink_conf;
+
+/* Back to the defaults: every delivery succeeds at once. */
+void rig_reset(void);
+void rig_set_retry(int64_t a, int64_t b, int64_t c);
+void rig_open(void);
+void rig_close(void);
+/* Drains, closes, opens again on the same store; forgets the counts of what was delivered. */
+void rig_restart(void);
+/* Appends n events, spread over so many chats, and waits until they are stored. */
+void rig_append(int n, int chats);
+/* Appends one; how it ended. */
+int rig_append_result(int chats);
+void rig_retry(const int64_t *seqs, size_t n);
+
+size_t rig_attempts(void);
+size_t rig_delivered(void);
+size_t rig_in_flight(void);
+size_t rig_cancelled(void);
+const struct rig_attempt *rig_attempt(int i);
+void rig_finish_in_flight(enum hsw_outcome);
+/* Ends what is in flight, again and again, until n were delivered. */
+void rig_finish_all_as_they_come(size_t n);
+void rig_assert_chat_in_order(int chat);
+
+/* Runs the loop for some turns, or some time. */
+void rig_turns(int n);
+void rig_for_ms(int ms);
+bool rig_turn_before(int64_t deadline_ms);
+int64_t rig_deadline(void);
+
+/* Runs the loop until the condition holds; fails after 20 s. */
+#define rig_until(condition)                                                                \
+	do {                                                                                \
+		int64_t deadline_ = rig_deadline();                                         \
+		while (!(condition))                                                        \
+			ck_assert_msg(rig_turn_before(deadline_), "never: %s", #condition); \
+	} while (0)
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * memory_store.h - a store that forgets, for tests of the delivery layer, with failures on demand.
+ * The knobs may be turned by the test's thread while the store thread runs.
+ */
+#ifndef MEMORY_STORE_H
+#define MEMORY_STORE_H
+
+#include <stdatomic.h>
+
+#include <hookswitch/store.h>
+
+extern const struct hsw_store_ops memory_store_ops;
+
+/* What commit answers instead of working; HSW_OK: it works. */
+extern _Atomic int memory_store_refuses;
+
+/* What is in it now; any thread, while nothing is being committed. */
+size_t memory_store_retries(void);
+size_t memory_store_dead(void);
+int64_t memory_store_cursor(const char *destination);
+/* Starts anew. */
+void memory_store_clear(void);
+
+#endif
