@@ -1,7 +1,12 @@
 plugin_LTLIBRARIES += plugins/source-evolution.la
-plugins_source_evolution_la_SOURCES = plugins/source-evolution/evolution.c
+plugins_source_evolution_la_SOURCES = \
+	plugins/source-evolution/content.c \
+	plugins/source-evolution/events.c \
+	plugins/source-evolution/evolution.c plugins/source-evolution/evolution.h \
+	plugins/source-evolution/media.c \
+	plugins/source-evolution/message.c
 plugins_source_evolution_la_CPPFLAGS = $(plugin_cppflags)
 plugins_source_evolution_la_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
 plugins_source_evolution_la_LDFLAGS = $(plugin_ldflags)
-plugins_source_evolution_la_LIBADD = $(JSONC_LIBS)
+plugins_source_evolution_la_LIBADD = sdk/libhswcanon.la $(JSONC_LIBS)
 EXTRA_DIST += plugins/source-evolution/README

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* identity.c - see hookswitch/canon.h: jids, parties and times. */
+#include <hookswitch/canon.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- jids ---- */
+
+static const struct server {
+	const char *name; /* as providers write it */
+	const char *canonical;
+	enum hsw_jid type;
+} servers[] = {
+	{ "s.whatsapp.net", "s.whatsapp.net", HSW_JID_PHONE },
+	{ "c.us", "s.whatsapp.net", HSW_JID_PHONE },
+	{ "lid", "lid", HSW_JID_LID },
+	{ "g.us", "g.us", HSW_JID_GROUP },
+	{ "newsletter", "newsletter", HSW_JID_NEWSLETTER },
+	{ "broadcast", "broadcast", HSW_JID_BROADCAST },
+};
+
+static const struct server *
+find_server(const char *s, size_t n)
+{
+	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++) {
+		if (strlen(servers[i].name) == n && memcmp(servers[i].name, s, n) == 0)
+			return &servers[i];
+	}
+	return NULL;
+}
+
+/* The digits of a phone as people write it: "+55 (11) 98765-4321". 0: it is none. */
+static size_t
+phone_digits(const char *s, size_t n, char *out, size_t size)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] >= '0' && s[i] <= '9') {
+			if (len + 1 >= size)
+				return 0;
+			out[len++] = s[i];
+		} else if (strchr("+ ()-.", s[i]) == NULL || s[i] == '\0') {
+			return 0;
+		}
+	}
+	return len;
+}
+
+static bool
+is_plain(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)s[i] <= 0x20 || (unsigned char)s[i] >= 0x7f || s[i] == '"' ||
+			s[i] == '\\')
+			return false;
+	}
+	return n > 0;
+}
+
+/* A device ("5511...:57") or agent ("5511..._1:57") does not belong to the account's name. */
+static size_t
+user_length(const char *s, size_t n, enum hsw_jid type)
+{
+	if (type != HSW_JID_PHONE && type != HSW_JID_LID)
+		return n;
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] == ':' || s[i] == '_')
+			return i;
+	}
+	return n;
+}
+
+enum hsw_jid
+canon_jid(struct hsw_str in, char out[HSW_JID_MAX])
+{
+	const char *at = in.s != NULL ? memchr(in.s, '@', in.len) : NULL;
+	size_t user = at != NULL ? (size_t)(at - in.s) : 0, n;
+
+	out[0] = '\0';
+	if (in.s == NULL || in.len >= HSW_JID_MAX - 16)
+		return HSW_JID_NONE;
+	if (at == NULL) {
+		n = phone_digits(in.s, in.len, out, HSW_JID_MAX - 16);
+		memcpy(out + n, n > 0 ? "@s.whatsapp.net" : "",
+			n > 0 ? sizeof("@s.whatsapp.net") : 1);
+		return n > 0 ? HSW_JID_PHONE : HSW_JID_NONE;
+	}
+	const struct server *server = find_server(at + 1, in.len - user - 1);
+	if (server == NULL || !is_plain(in.s, user))
+		return HSW_JID_NONE;
+	user = user_length(in.s, user, server->type);
+	if (user == 0)
+		return HSW_JID_NONE;
+	memcpy(out, in.s, user);
+	out[user] = '@';
+	memcpy(out + user + 1, server->canonical, strlen(server->canonical) + 1);
+	return server->type;
+}
+
+/* ---- parties ---- */
+
+void
+canon_party_add(struct hsw_party *p, struct hsw_str s)
+{
+	char jid[HSW_JID_MAX];
+	enum hsw_jid type = canon_jid(s, jid);
+
+	if (type == HSW_JID_NONE)
+		return;
+	char *into = type == HSW_JID_LID ? p->lid : p->jid;
+	if (into[0] != '\0')
+		return;
+	memcpy(into, jid, HSW_JID_MAX);
+	if (type != HSW_JID_LID || p->jid[0] == '\0')
+		p->type = type;
+}
+
+const char *
+canon_party_id(const struct hsw_party *p)
+{
+	return p->jid[0] != '\0' ? p->jid : p->lid;
+}
+
+void
+canon_party_members(struct hsw_canon *c, const struct hsw_party *p)
+{
+	const char *id = canon_party_id(p);
+
+	if (id[0] != '\0')
+		canon_text(c, "jid", id);
+	if (p->jid[0] != '\0' && p->lid[0] != '\0')
+		canon_text(c, "lid", p->lid);
+	if (p->name.s != NULL && p->name.len > 0)
+		canon_string(c, "name", p->name);
+}
+
+void
+canon_party(struct hsw_canon *c, const char *key, const struct hsw_party *p)
+{
+	if (canon_party_id(p)[0] == '\0')
+		return;
+	canon_open_object(c, key);
+	canon_party_members(c, p);
+	canon_close_object(c);
+}
+
+const char *
+canon_chat_type(enum hsw_jid type)
+{
+	static const char *const names[] = { "private", "private", "private", "group", "newsletter",
+		"broadcast" };
+	return names[type];
+}
+
+/* ---- times ---- */
+
+int64_t
+canon_epoch_ms(int64_t n)
+{
+	return n < 100000000000 && n > -100000000000 ? n * 1000 : n;
+}
+
+static void
+put_number(char *at, int digits, int64_t value)
+{
+	while (digits-- > 0) {
+		at[digits] = (char)('0' + value % 10);
+		value /= 10;
+	}
+}
+
+/*
+ * Days since 1970 and dates of the proleptic Gregorian calendar: years are counted from 1 March, so that
+ * the leap day is the last of its year; 400 years are 146097 days, and 719468 lie between 1 March of
+ * year 0 and 1970.
+ */
+static void
+date_of_days(int64_t days, int64_t *year, int64_t *month, int64_t *day)
+{
+	int64_t z = days + 719468, era = z / 146097, doe = z % 146097;
+	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
+
+	*day = doy - (153 * mp + 2) / 5 + 1;
+	*month = mp < 10 ? mp + 3 : mp - 9;
+	*year = yoe + era * 400 + (*month <= 2);
+}
+
+static int64_t
+days_of_date(int64_t year, int64_t month, int64_t day)
+{
+	year -= month <= 2;
+	int64_t era = year / 400, yoe = year % 400;
+	int64_t doy = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+
+	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+#define LAST_MS 253402300799999 /* 9999-12-31T23:59:59.999Z */
+
+void
+canon_time(int64_t ms, char out[HSW_TIME_MAX])
+{
+	static const char form[] = "0000-00-00T00:00:00.000Z";
+	int64_t year, month, day;
+
+	ms = ms < 0 ? 0 : ms > LAST_MS ? LAST_MS : ms;
+	date_of_days(ms / 86400000, &year, &month, &day);
+	memcpy(out, form, sizeof(form));
+	put_number(out, 4, year);
+	put_number(out + 5, 2, month);
+	put_number(out + 8, 2, day);
+	put_number(out + 11, 2, ms / 3600000 % 24);
+	put_number(out + 14, 2, ms / 60000 % 60);
+	put_number(out + 17, 2, ms / 1000 % 60);
+	if (ms % 1000 == 0)
+		memcpy(out + 19, "Z", 2);
+	else
+		put_number(out + 20, 3, ms % 1000);
+}
+
+/* Reads exactly n digits. */
+static bool
+read_number(const char *s, int n, int64_t *out)
+{
+	*out = 0;
+	for (int i = 0; i < n; i++) {
+		if (s[i] < '0' || s[i] > '9')
+			return false;
+		*out = *out * 10 + (s[i] - '0');
+	}
+	return true;
+}
+
+/* A fraction of any length, in ms; returns what follows it. */
+static const char *
+read_fraction(const char *s, int64_t *ms)
+{
+	int64_t factor = 100;
+
+	*ms = 0;
+	if (*s != '.')
+		return s;
+	for (s++; *s >= '0' && *s <= '9'; s++, factor /= 10)
+		*ms += (*s - '0') * factor;
+	return s;
+}
+
+/* "Z", "", or "+03:00" and the like; in minutes. */
+static bool
+read_zone(const char *s, int64_t *minutes)
+{
+	int64_t hours, rest;
+
+	*minutes = 0;
+	if (*s == '\0' || strcmp(s, "Z") == 0 || strcmp(s, "z") == 0)
+		return true;
+	if ((*s != '+' && *s != '-') || strlen(s) != 6 || s[3] != ':' ||
+		!read_number(s + 1, 2, &hours) || !read_number(s + 4, 2, &rest))
+		return false;
+	*minutes = (hours * 60 + rest) * (*s == '-' ? -1 : 1);
+	return true;
+}
+
+static bool
+parse_date(const char *s, int64_t *ms)
+{
+	int64_t year, month, day, hour, minute, second, fraction, zone;
+
+	if (!read_number(s, 4, &year) || s[4] != '-' || !read_number(s + 5, 2, &month) ||
+		s[7] != '-' || !read_number(s + 8, 2, &day) ||
+		(s[10] != 'T' && s[10] != 't' && s[10] != ' ') || !read_number(s + 11, 2, &hour) ||
+		s[13] != ':' || !read_number(s + 14, 2, &minute) || s[16] != ':' ||
+		!read_number(s + 17, 2, &second))
+		return false;
+	if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 ||
+		second > 60)
+		return false;
+	if (!read_zone(read_fraction(s + 19, &fraction), &zone))
+		return false;
+	*ms = ((days_of_date(year, month, day) * 24 + hour) * 60 + minute - zone) * 60000 +
+		second * 1000 + fraction;
+	return true;
+}
+
+bool
+canon_time_parse(struct hsw_str s, int64_t *ms)
+{
+	char text[64];
+	char *end;
+
+	if (s.s == NULL || s.len == 0 || s.len >= sizeof(text) || memchr(s.s, '\0', s.len) != NULL)
+		return false;
+	memcpy(text, s.s, s.len);
+	text[s.len] = '\0';
+	if (s.len >= 19 && parse_date(text, ms))
+		return true;
+	double n = strtod(text, &end);
+	if (*end != '\0' || !(n > 0 && n < 1e15))
+		return false;
+	*ms = n < 1e11 ? (int64_t)(n * 1000) : (int64_t)n;
+	return true;
+}
