@@ -1,1 +1,8 @@
-# man pages, bench, demo
+dist_man_MANS += contrib/man/hookswitch.1
+TESTS += tests/lint/help_and_man.sh
+EXTRA_DIST += \
+	contrib/demo contrib/demo-receiver.py \
+	contrib/install-deps contrib/packages.txt \
+	contrib/test contrib/test.py \
+	tests/fixtures/evolution/v1-messages.upsert-conversation.json \
+	tests/lint/help_and_man.sh
