@@ -3,6 +3,7 @@ TESTS += tests/lint/help_and_man.sh
 EXTRA_DIST += \
 	contrib/demo contrib/demo-receiver.py \
 	contrib/install-deps contrib/packages.txt \
+	contrib/logrotate/hookswitch \
 	contrib/test contrib/test.py \
 	tests/fixtures/evolution/v1-messages.upsert-conversation.json \
 	tests/lint/help_and_man.sh
