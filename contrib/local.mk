@@ -1,3 +1,6 @@
+# What lies around the program: demo, bench, man pages.
+include contrib/bench/local.mk
+
 dist_man_MANS += contrib/man/hookswitch.1
 TESTS += tests/lint/help_and_man.sh
 EXTRA_DIST += \
