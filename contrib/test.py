@@ -1,0 +1,301 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+The test run behind contrib/test: builds the tree in several ways, runs all tests in each, and counts.
+
+What is counted comes from the runs themselves: the TAP results of `make check`, pytest's XML report;
+every other step (a build, a fuzzer, a lint) counts as one. A step that reports nothing has failed.
+"""
+import argparse
+import concurrent.futures
+import contextlib
+import os
+import pathlib
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+CORES = len(os.sched_getaffinity(0))
+FUZZ_SECONDS = 10
+LOG_TAIL = 25
+
+# Build trees: configure's arguments. CHECK_SLOWER stretches the unit tests' own timeouts.
+TREES = {
+    "plain": ["CC=gcc", "--enable-werror"],
+    "sanitize": ["CC=gcc", "--enable-werror", "--enable-sanitize=address,undefined"],
+    "clang": ["CC=clang", "--enable-werror"],
+    "thread": ["CC=clang", "--enable-werror", "--enable-sanitize=thread"],
+    "fuzz": ["CC=clang", "--enable-sanitize=fuzzer-no-link,address,undefined"],
+}
+CHECK_SLOWER = {"sanitize": "4", "thread": "8"}
+
+
+class Result:
+    """How a step went: counts, and lines that say what failed."""
+
+    def __init__(self, passed=0, failed=0, skipped=0, problems=()):
+        self.passed, self.failed, self.skipped = passed, failed, skipped
+        self.problems = list(problems)
+
+    @classmethod
+    def one(cls, problem=None):
+        return cls(failed=1, problems=[problem]) if problem else cls(passed=1)
+
+
+class Runner:
+    def __init__(self, build):
+        self.build = build
+        self.logs = build / "logs"
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self.total = Result()
+
+    # ---- commands -------------------------------------------------------------------------------
+
+    def command(self, log, argv, timeout, cwd=TOP, env=None):
+        """Runs argv with its output in the log. None, or what went wrong."""
+        full_env = {**os.environ, **(env or {})}
+        with open(log, "ab") as out:
+            out.write(f"\n$ cd {cwd} && {shlex.join(map(str, argv))}\n".encode())
+            out.flush()
+            process = subprocess.Popen(
+                argv, cwd=cwd, env=full_env, stdin=subprocess.DEVNULL, stdout=out,
+                stderr=subprocess.STDOUT, start_new_session=True)
+            try:
+                status = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.end(process)
+                return f"no end after {timeout} s"
+            except BaseException:
+                self.end(process)
+                raise
+        return None if status == 0 else f"exit status {status}"
+
+    @staticmethod
+    def end(process):
+        """Interrupts the command and all it started, so that tests clean up; then kills."""
+        for number, patience in ((signal.SIGINT, 20), (signal.SIGKILL, 5)):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(patience)
+                return
+
+    # ---- steps ----------------------------------------------------------------------------------
+
+    def step(self, name, function, *args):
+        """Runs function(log, *args) -> Result, prints and counts it. Whether nothing failed."""
+        log = self.logs / (name.replace(": ", "-").replace(" ", "-").replace("/", "-") + ".log")
+        log.unlink(missing_ok=True)
+        start = time.monotonic()
+        result = function(log, *args)
+        seconds = time.monotonic() - start
+        if result.passed + result.failed + result.skipped == 0:
+            result = Result.one("nothing ran")
+        self.report(name, result, seconds, log)
+        return result.failed == 0
+
+    def report(self, name, result, seconds, log):
+        counts = f"{result.passed} passed"
+        if result.failed:
+            counts += f", {result.failed} failed"
+        if result.skipped:
+            counts += f", {result.skipped} skipped"
+        lines = [f"{'FAIL' if result.failed else 'ok':4} {name:44} {counts}  ({seconds:.0f} s)"]
+        if result.failed:
+            lines += [f"       {problem}" for problem in result.problems]
+            lines += [f"     log: {log}"]
+            if log.exists():
+                tail = log.read_text(errors="replace").splitlines()[-LOG_TAIL:]
+                lines += [f"     | {line}" for line in tail]
+        print("\n".join(lines), flush=True)
+        self.total.passed += result.passed
+        self.total.failed += result.failed
+        self.total.skipped += result.skipped
+
+    def tree(self, name):
+        return self.build / name
+
+    def environment(self, name):
+        """For the tests of a tree: where it is, and sanitizers that do not let errors pass."""
+        env = {
+            "HOOKSWITCH_BUILD": str(self.tree(name)),
+            "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1",
+            "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+            "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+        }
+        if name in CHECK_SLOWER:
+            env["CK_TIMEOUT_MULTIPLIER"] = CHECK_SLOWER[name]
+        return env
+
+    def wrapper(self, name):
+        """ThreadSanitizer of clang 14 cannot live with every address space layout."""
+        fixed_layout = ["setarch", "-R"]
+        if name != "thread" or subprocess.call(
+                [*fixed_layout, "true"], stderr=subprocess.DEVNULL) != 0:
+            return []
+        return fixed_layout
+
+    def compile(self, log, name, targets):
+        tree = self.tree(name)
+        tree.mkdir(exist_ok=True)
+        stamp = tree / "configured-with"
+        wanted = shlex.join(TREES[name])
+        problem = None
+        if not stamp.exists() or stamp.read_text() != wanted:
+            problem = self.command(log, [TOP / "configure", *TREES[name]], 300, cwd=tree)
+            if not problem:
+                stamp.write_text(wanted)
+        for target in targets:
+            problem = problem or self.command(
+                log, ["make", f"-j{CORES}", *target], 600, cwd=tree)
+        return Result.one(problem)
+
+    def check(self, log, name):
+        tree = self.tree(name)
+        for old in tree.rglob("*.trs"):
+            old.unlink()
+        problem = self.command(
+            log, [*self.wrapper(name), "make", f"-j{CORES}", "check"], 600, cwd=tree,
+            env=self.environment(name))
+        result = Result()
+        for trs in sorted(tree.rglob("*.trs")):
+            program = trs.relative_to(tree).with_suffix("")
+            for line in trs.read_text(errors="replace").splitlines():
+                if not line.startswith(":test-result: "):
+                    continue
+                verdict, _, test = line[len(":test-result: "):].partition(" ")
+                if verdict in ("PASS", "XFAIL"):
+                    result.passed += 1
+                elif verdict == "SKIP":
+                    result.skipped += 1
+                else:
+                    result.failed += 1
+                    result.problems.append(f"{program}: {test} (see {trs.with_suffix('.log')})")
+        if problem and not result.failed:
+            result.failed += 1
+            result.problems.append(f"make check: {problem}")
+        return result
+
+    def pytest(self, log, name, extra, timeout):
+        report = self.logs / f"{name}-integration.xml"
+        report.unlink(missing_ok=True)
+        problem = self.command(
+            log, [*self.wrapper(name), "/usr/bin/python3", "-m", "pytest", "-v", "-p",
+                  "no:cacheprovider", f"--junitxml={report}", *extra, "tests/integration"],
+            timeout, env=self.environment(name))
+        result = Result()
+        if report.exists():
+            for case in xml.etree.ElementTree.parse(report).iter("testcase"):
+                if case.find("failure") is not None or case.find("error") is not None:
+                    result.failed += 1
+                    result.problems.append(f"{case.get('classname')}::{case.get('name')}")
+                elif case.find("skipped") is not None:
+                    result.skipped += 1
+                else:
+                    result.passed += 1
+        if problem and not result.failed:
+            result.failed += 1
+            result.problems.append(f"pytest: {problem}")
+        return result
+
+    def fuzz(self, log, fuzzer):
+        name = fuzzer.stem
+        corpus = self.tree("fuzz") / "corpus" / name
+        corpus.mkdir(parents=True, exist_ok=True)
+        seeds = [path for path in (TOP / "tests/fixtures", TOP / "etc") if path.is_dir()]
+        return Result.one(self.command(
+            log, [self.tree("fuzz") / "tests/fuzz" / name, f"-max_total_time={FUZZ_SECONDS}",
+                  "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1",
+                  f"-artifact_prefix={self.logs}/{name}-", corpus, *seeds],
+            FUZZ_SECONDS * 6 + 60, env=self.environment("fuzz")))
+
+    def distcheck(self, log):
+        return Result.one(self.command(
+            log, ["make", f"-j{CORES}", "distcheck"], 900, cwd=self.tree("plain")))
+
+    def lint(self, log, argv, files):
+        return Result.one(self.command(log, [*argv, *files], 120) if files else "no files")
+
+
+def sources(pattern):
+    """Files of the project, none of build trees."""
+    for folder in (".ci", "contrib", "core", "etc", "plugins", "sdk", "tests"):
+        yield from sorted((TOP / folder).rglob(pattern))
+
+
+def scripts():
+    found = [TOP / "autogen.sh"]
+    for path in sources("*"):
+        if path.is_file():
+            with open(path, "rb") as file:
+                if file.readline().startswith((b"#!/bin/sh", b"#!/bin/bash")):
+                    found.append(path)
+    return found
+
+
+def run_lints(runner):
+    pages = [page for section in "1578" for page in sources(f"*.{section}")]
+    runner.step("lint: shellcheck", runner.lint, ["shellcheck"], scripts())
+    runner.step("lint: mandoc", runner.lint, ["mandoc", "-T", "lint", "-W", "warning"], pages)
+
+
+def run_quick(runner):
+    if not runner.step("plain: build", runner.compile, "plain", [["all"]]):
+        return
+    runner.step("plain: make check", runner.check, "plain")
+    runner.step("plain: integration tests", runner.pytest, "plain", [], 900)
+
+
+def run_all(runner):
+    fuzzers = sorted((TOP / "tests/fuzz").glob("fuzz_*.c"))
+    everything = [["all"], ["check", "TESTS="]]
+    targets = {name: everything for name in TREES}
+    targets["fuzz"] = [["fuzzers"]]
+    with concurrent.futures.ThreadPoolExecutor(CORES) as pool:
+        built = dict(zip(TREES, pool.map(
+            lambda name: runner.step(f"{name}: build", runner.compile, name, targets[name]),
+            TREES)))
+        run_lints(runner)
+        for name in ("plain", "sanitize", "clang", "thread"):
+            if built[name]:
+                runner.step(f"{name}: make check", runner.check, name)
+        for name, extra in (("plain", []), ("sanitize", []), ("thread", ["-m", "threads"])):
+            if built[name]:
+                runner.step(f"{name}: integration tests", runner.pytest, name, extra, 600)
+        if built["fuzz"]:
+            list(pool.map(
+                lambda fuzzer: runner.step(f"fuzz: {fuzzer.stem}", runner.fuzz, fuzzer), fuzzers))
+        if built["plain"]:
+            runner.step("plain: make distcheck", runner.distcheck)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="contrib/test", description="Builds hookswitch with gcc and clang, with and without "
+        "sanitizers, and runs its unit and integration tests, fuzzers and lints.",
+        epilog="Build trees and logs are kept in $BUILD, or ./build-test, so that another run is "
+        "quicker. Exit status: 0 when all passed, 1 otherwise.")
+    parser.add_argument("--quick", action="store_true",
+                        help="only the plain build with its unit and integration tests")
+    options = parser.parse_args()
+    # As a relative path $BUILD means what it means to the caller.
+    runner = Runner(pathlib.Path(os.environ.get("BUILD") or TOP / "build-test").resolve())
+    start = time.monotonic()
+    # The generated ./configure is the checkout's: made once, for all trees.
+    has_configure = (TOP / "configure").exists() or runner.step(
+        "autogen.sh", lambda log: Result.one(runner.command(log, [TOP / "autogen.sh"], 120)))
+    if has_configure:
+        run_quick(runner) if options.quick else run_all(runner)
+    total = runner.total
+    print(f"took {time.monotonic() - start:.0f} s, logs are in {runner.logs}")
+    skipped = f", {total.skipped} skipped" if total.skipped else ""
+    print(f"{total.passed} passed, {total.failed} failed{skipped}")
+    return 0 if total.passed and not total.failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
