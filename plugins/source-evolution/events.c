@@ -58,10 +58,10 @@ emit_status(struct translation *t, struct json_object *key, struct json_object *
 
 	evolution_chat(key, data, &chat);
 	evolution_author(key, data, &reader);
-	bool is_group = chat.type == HSW_JID_GROUP;
-	const char *recipient = is_group ? canon_party_id(&reader)
-		: cj_bool(key, "fromMe") ? canon_party_id(&chat)
-					 : "";
+	/* In a group `participant` is who read our message, or who wrote the one that we read. */
+	bool is_group = chat.type == HSW_JID_GROUP, from_me = cj_bool(key, "fromMe");
+	const char *other = canon_party_id(is_group ? &reader : &chat);
+	const char *recipient = from_me ? other : "", *author = is_group && !from_me ? other : "";
 	if (canon_party_id(&chat)[0] == '\0')
 		return evolution_ignore(t);
 	canon_open_object(c, NULL);
@@ -75,6 +75,8 @@ emit_status(struct translation *t, struct json_object *key, struct json_object *
 	canon_close_object(c);
 	if (recipient[0] != '\0')
 		canon_text(c, "recipient", recipient);
+	if (author[0] != '\0')
+		canon_text(c, "messageSender", author);
 	evolution_timestamp(t, data, "datetime");
 	canon_close_object(c);
 	canon_identity(&identity, id);
@@ -98,6 +100,9 @@ evolution_update(struct translation *t, struct json_object *data)
 		value = cj_get(cj_object(data, "update"), "status");
 	if (id.s == NULL || id.len == 0)
 		return evolution_ignore(t);
+	/* v1 says of an edit only that there was one. */
+	if (value == NULL && votes == NULL)
+		return evolution_edited(t, key, data);
 	if (votes != NULL && json_object_array_length(votes) > 0)
 		return evolution_voted(t, key, data, votes);
 	struct hsw_str word = cj_text(value);
@@ -112,8 +117,8 @@ evolution_update(struct translation *t, struct json_object *data)
 /* ---- the instance's state ---- */
 
 struct state {
-	const char *state, *reason;
-	struct hsw_str jid;
+	const char *state;
+	struct hsw_str jid, reason;
 	int64_t status; /* 0: none */
 	struct hsw_str code, pairing_code;
 };
@@ -142,7 +147,7 @@ emit_state(struct translation *t, const struct state *s)
 		canon_string(c, "pairingCode", s->pairing_code);
 		canon_part(c, 0);
 	}
-	canon_text(c, "reason", s->reason);
+	canon_string(c, "reason", s->reason);
 	if (s->status != 0)
 		canon_int(c, "status", s->status);
 	canon_close_object(c);
@@ -208,7 +213,7 @@ evolution_qrcode(struct translation *t, struct json_object *data)
 
 	if (qr == NULL) {
 		s.state = "pair_error";
-		s.reason = "qrcode_limit";
+		s.reason = cj_string(data, "message");
 		cj_number(data, "statusCode", &s.status);
 		return emit_state(t, &s);
 	}

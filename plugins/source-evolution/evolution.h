@@ -50,8 +50,9 @@ void evolution_author(struct json_object *key, struct json_object *data, struct 
 
 int evolution_message(struct translation *, struct json_object *data);      /* messages.upsert */
 int evolution_sent_message(struct translation *, struct json_object *data); /* send.message */
-/* A message that was deleted or edited afterwards, or a vote; text, options: JSON or NULL. */
+/* A message that was deleted or edited (to what, is not known) afterwards, or a vote. */
 int evolution_revoked(struct translation *, struct json_object *key, struct json_object *data);
+int evolution_edited(struct translation *, struct json_object *key, struct json_object *data);
 int evolution_voted(struct translation *, struct json_object *key, struct json_object *data,
 	struct json_object *updates);
 

@@ -282,7 +282,8 @@ emit_change(struct translation *t, struct json_object *key, struct json_object *
 	struct hsw_canon *c = t->canon;
 	struct hsw_party chat = { .name = { NULL, 0 } };
 	struct hsw_identity identity = { .len = 0 };
-	bool from_me = cj_bool(key, "fromMe");
+	bool from_me = cj_bool(key, "fromMe"), is_edit = strcmp(kind, "edit") == 0;
+	const struct change change = { .id = id, .is_edit = is_edit };
 
 	evolution_chat(key, data, &chat);
 	if (id.s == NULL || id.len == 0 || canon_party_id(&chat)[0] == '\0')
@@ -290,21 +291,23 @@ emit_change(struct translation *t, struct json_object *key, struct json_object *
 	canon_open_object(c, NULL);
 	canon_string(c, "id", id);
 	canon_text(c, "direction", from_me ? "outgoing" : "incoming");
-	evolution_timestamp(t, data, "datetime");
+	int64_t ms = evolution_timestamp(t, data, "datetime");
 	write_parties(t, key, data, from_me);
 	canon_open_object(c, "message");
 	canon_text(c, "type", type);
 	canon_text(c, "content", "");
 	canon_text(c, "source", "");
 	canon_bool(c, "isForwarded", false);
-	canon_bool(c, "isEdit", false);
+	canon_bool(c, "isEdit", is_edit);
 	canon_null(c, "media");
 	canon_null(c, "reaction");
-	canon_null(c, "edit");
+	write_edit(c, &change);
 	canon_null(c, "context");
 	canon_identity(&identity, id);
 	canon_identity_text(&identity, canon_party_id(&chat));
 	canon_identity_text(&identity, kind);
+	if (is_edit)
+		canon_identity_int(&identity, evolution_key_time(t, ms));
 	if (options != NULL) {
 		const char *json = json_object_to_json_string_ext(options, JSON_C_TO_STRING_PLAIN);
 		canon_identity_text(&identity, json);
@@ -329,6 +332,12 @@ int
 evolution_revoked(struct translation *t, struct json_object *key, struct json_object *data)
 {
 	return emit_change(t, key, data, id_of(key), "revoke", "message_revoke", NULL);
+}
+
+int
+evolution_edited(struct translation *t, struct json_object *key, struct json_object *data)
+{
+	return emit_change(t, key, data, id_of(key), "edit", "message_edit", NULL);
 }
 
 /* updates: [{name, voters: [...]}]; an option that nobody chose is left out. */
