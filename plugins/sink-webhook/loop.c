@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define CONNECTIONS_KEPT 256L /* idle ones included */
+
 struct sock {
 	struct loop *loop;
 	struct hsw_watch *watch;
@@ -162,6 +164,8 @@ loop_new(const struct hsw_host *host, struct hsw_handle *handle, void (*on_progr
 	curl_multi_setopt(l->multi, CURLMOPT_TIMERFUNCTION, set_timer);
 	curl_multi_setopt(l->multi, CURLMOPT_TIMERDATA, l);
 	curl_multi_setopt(l->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+	/* libcurl's own bound follows the transfers of the moment and would close what is used again soon. */
+	curl_multi_setopt(l->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
 	return l;
 }
 

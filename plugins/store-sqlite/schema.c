@@ -190,7 +190,7 @@ schema_open(struct sqlite_store *s, struct hsw_error *err)
 		rc = exec(s,
 			"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = "
 			"MEMORY;"
-			"PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
+			"PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 67108864;",
 			"setting up", err);
 	if (rc == HSW_OK)
 		rc = migrate(s, (int)version, err);
