@@ -64,8 +64,8 @@ tests_unit_test_option_CFLAGS = $(unit_cflags)
 tests_unit_test_option_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_option_LDADD = $(unit_ldadd)
 
-# Fuzzers: `make fuzzers` in a tree that was configured with CC=clang --enable-sanitize=fuzzer-no-link,...
-EXTRA_PROGRAMS = tests/fuzz/fuzz_source_evolution tests/fuzz/fuzz_ini
+# Fuzzers, see `fuzzers` in Makefile.am.
+FUZZERS += tests/fuzz/fuzz_source_evolution tests/fuzz/fuzz_ini
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_source_evolution_SOURCES = tests/fuzz/fuzz_source_evolution.c
 tests_fuzz_fuzz_source_evolution_CPPFLAGS = $(unit_cppflags)
@@ -77,8 +77,6 @@ tests_fuzz_fuzz_ini_CPPFLAGS = $(unit_cppflags)
 tests_fuzz_fuzz_ini_CFLAGS = $(core_libcore_a_CFLAGS)
 tests_fuzz_fuzz_ini_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_ini_LDADD = $(core_libs)
-.PHONY: fuzzers
-fuzzers: $(EXTRA_PROGRAMS)
 
 TESTS += \
 	tests/lint/exports.sh \

@@ -7,3 +7,9 @@ sdk_libhswcanon_la_SOURCES = \
 sdk_libhswcanon_la_CPPFLAGS = -I$(top_srcdir)/sdk
 sdk_libhswcanon_la_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
 sdk_libhswcanon_la_LIBADD = $(JSONC_LIBS)
+
+# The same for plugins that are built elsewhere: `pkg-config --libs hookswitch`.
+lib_LIBRARIES = sdk/libhswcanon.a
+sdk_libhswcanon_a_SOURCES = $(sdk_libhswcanon_la_SOURCES)
+sdk_libhswcanon_a_CPPFLAGS = -I$(top_srcdir)/sdk
+sdk_libhswcanon_a_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) -fPIC

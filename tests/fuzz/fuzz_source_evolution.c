@@ -17,13 +17,14 @@ no_header(const struct hsw_request *request, const char *name)
 {
 	(void)request;
 	(void)name;
-	return (struct hsw_str) { NULL, 0 };
+	return (struct hsw_str){ NULL, 0 };
 }
 
 static int
 check_event(struct hsw_emit *emit, const struct hsw_event *event)
 {
-	static const unsigned choices[] = { 0, HSW_MEDIA, HSW_CODES, HSW_KEYS, HSW_MEDIA | HSW_CODES | HSW_KEYS };
+	static const unsigned choices[] = { 0, HSW_MEDIA, HSW_CODES, HSW_KEYS,
+		HSW_MEDIA | HSW_CODES | HSW_KEYS };
 
 	(void)emit;
 	for (size_t k = 0; event->type != NULL && k < sizeof(choices) / sizeof(choices[0]); k++) {
@@ -60,9 +61,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (self == NULL && ops->open(NULL, NULL, NULL, &self, &err) != HSW_OK)
 		abort();
-	const struct hsw_request request = { .size = sizeof(request), .method = { "POST", 4 },
-		.path = { path, strlen(path) }, .instance = { "fuzz", 4 },
-		.body = { (const char *)data, size }, .received_ms = 1795239228123, .header = no_header };
+	const struct hsw_request request = { .size = sizeof(request),
+		.method = { "POST", 4 },
+		.path = { path, strlen(path) },
+		.instance = { "fuzz", 4 },
+		.body = { (const char *)data, size },
+		.received_ms = 1795239228123,
+		.header = no_header };
 	ops->translate(self, &request, check_event, NULL, &err);
 	return 0;
 }

@@ -12,9 +12,9 @@ compile() { # COMPILER HEADER OPTION...
 	header=$2
 	compiler=$1
 	shift 2
-	# shellcheck disable=SC2086 # CC may hold options
+	# shellcheck disable=SC2046,SC2086 # CC and the flags are several words
 	echo "#include <hookswitch/$header>" | $compiler "$@" -Wall -Wextra -Werror -fsyntax-only \
-		-I"$HOOKSWITCH_SOURCE/sdk" "$(pkg-config --cflags-only-I json-c)" -
+		-I"$HOOKSWITCH_SOURCE/sdk" $(pkg-config --cflags-only-I json-c) -
 }
 for path in "$HOOKSWITCH_SOURCE"/sdk/hookswitch/*.h; do
 	header=${path##*/}
