@@ -2,6 +2,7 @@
 """Receivers that are down, slow, wrong or hostile."""
 import json
 import socket
+import sqlite3
 import time
 
 import pytest
@@ -126,11 +127,16 @@ def test_a_hanging_receiver_holds_nobody_up_and_memory_stays_flat(make_receiver,
     assert daemon.sink("bad")["lag"] >= 2000
 
 
-def test_retries_survive_a_restart(webhook):
+def stored_retries(folder):
+    with sqlite3.connect(f"file:{folder}/hookswitch.db?mode=ro", uri=True) as db:
+        return db.execute("SELECT count(*) FROM retries").fetchone()[0]
+
+
+def test_retries_survive_a_restart(webhook, folder):
     daemon, receiver = webhook(lambda a, c: 503, {"retry": "2s, 1h"})
     daemon.accept(message(1))
     receiver.wait(1)
-    wait_for(lambda: daemon.sink("out")["retrying"] == 1)
+    wait_for(lambda: stored_retries(folder) == 1)
     daemon.kill()
     receiver.behave = lambda a, c: 200
     daemon.start()
