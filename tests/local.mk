@@ -88,3 +88,5 @@ EXTRA_DIST += \
 	tests/fixtures tests/integration
 AM_TESTS_ENVIRONMENT = HOOKSWITCH_BUILD='$(abs_top_builddir)' HOOKSWITCH_SOURCE='$(abs_top_srcdir)' \
 	CC='$(CC)'; export HOOKSWITCH_BUILD HOOKSWITCH_SOURCE CC;
+
+include tests/plugins/local.mk
