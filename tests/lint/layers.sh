@@ -19,7 +19,8 @@ for file in core/*.[ch]; do
 	name=${file#core/}
 	row=$(row_of "${name%.*}")
 	[ -n "$row" ] || bad="$bad ${file}(in no row)"
-	for header in $(sed -n 's/^#include "\(.*\)\.h"$/\1/p' "$file"); do
+	headers=$(sed -n 's/^#include "\(.*\)\.h"$/\1/p' "$file")
+	for header in $headers; do
 		of=$(row_of "$header")
 		case $header in build-config) continue ;; esac
 		if [ -z "$of" ] || [ "$of" -gt "${row:-0}" ]; then bad="$bad $file->$header"; fi

@@ -128,7 +128,7 @@ START_TEST(cycles_and_missing_files_are_refused)
 	ck_assert_uint_eq(errors.count, 2);
 	assert_error(0, "a.ini:1:", "twice");
 	assert_error(1, "a.ini:2:", "no such file");
-	errors.count = 0;
+	config_errors_free(&errors);
 	ini_free(&ini);
 	ini_read(&ini, "/nonexistent/x.ini", &errors);
 	assert_error(0, "/nonexistent/x.ini", "No such file");
