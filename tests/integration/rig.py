@@ -81,16 +81,19 @@ class Daemon:
 
     def stop(self):
         """SIGTERM; the daemon must end cleanly."""
-        if self.process is None or self.process.poll() is not None:
+        if self.process is None:
             return
+        assert self.process.poll() is None, "the daemon died\n" + self.log_text()[-5000:]
         self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(60)
+        self.process = None
         assert status == 0, f"exit status {status}\n" + self.log_text()[-5000:]
         self.check_log()
 
     def kill(self):
         self.process.kill()
         self.process.wait()
+        self.process = None
 
     def check_log(self):
         text = self.log_text()
