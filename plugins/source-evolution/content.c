@@ -52,13 +52,26 @@ static const struct kind {
 static const char *const companions[] = { "messageContextInfo", "senderKeyDistributionMessage",
 	"fastRatchetKeySenderKeyDistributionMessage", "base64", "mediaUrl", "speechToText" };
 
+/* The message within a wrapper, NULL: it is none. */
+static struct json_object *
+wrapped(const char *name, struct json_object *value)
+{
+	for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]); i++) {
+		if (strcmp(wrappers[i], name) == 0)
+			return cj_object(value, "message");
+	}
+	return NULL;
+}
+
 static struct json_object *
 unwrap(struct json_object *message)
 {
-	for (int depth = 0; depth < WRAPPERS_MAX; depth++) {
+	for (int depth = 0; depth < WRAPPERS_MAX && message != NULL; depth++) {
 		struct json_object *inner = NULL;
-		for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]) && inner == NULL; i++)
-			inner = cj_object(cj_object(message, wrappers[i]), "message");
+		json_object_object_foreach(message, name, value)
+		{
+			inner = inner != NULL ? inner : wrapped(name, value);
+		}
 		if (inner == NULL)
 			break;
 		message = inner;
@@ -113,11 +126,10 @@ content_of(const struct kind *kind, struct json_object *message)
 
 /* messageType may be empty or name a wrapper, so the node is looked for; unknown ones are `unknown`. */
 struct content
-content_find(struct json_object *message, struct hsw_str message_type)
+content_find(struct json_object *message)
 {
 	struct content c = { .type = "unknown" };
 
-	(void)message_type;
 	message = unwrap(message);
 	c.message = message;
 	if (message == NULL)

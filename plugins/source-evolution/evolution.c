@@ -65,11 +65,19 @@ evolution_key_time(const struct translation *t, int64_t provider_ms)
 
 /* ---- identities ---- */
 
+/* One walk over the few members that there are costs less than looking each name up. */
 static void
 add_members(struct hsw_party *p, struct json_object *o, const char *const *names)
 {
-	for (; *names != NULL; names++)
-		canon_party_add(p, cj_string(o, *names));
+	if (!json_object_is_type(o, json_type_object))
+		return;
+	json_object_object_foreach(o, key, value)
+	{
+		for (const char *const *name = names; *name != NULL; name++) {
+			if (strcmp(*name, key) == 0)
+				canon_party_add(p, cj_text(value));
+		}
+	}
 }
 
 /* remoteJid may be a LID whose phone stands beside it, or the other way round. */

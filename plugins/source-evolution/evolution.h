@@ -69,7 +69,7 @@ struct content {
 };
 
 /* Finds the content, through wrappers (ephemeral, view once, ...). */
-struct content content_find(struct json_object *message, struct hsw_str message_type);
+struct content content_find(struct json_object *message);
 /* Members of `message` that only this type has (location, poll, ...). */
 void content_members(struct hsw_canon *, const struct content *);
 

@@ -33,8 +33,7 @@ has_protocol_type(struct json_object *protocol, int64_t number, const char *name
 static struct hsw_str
 edited_text(struct json_object *protocol)
 {
-	struct content c = content_find(
-		cj_object(protocol, "editedMessage"), (struct hsw_str){ NULL, 0 });
+	struct content c = content_find(cj_object(protocol, "editedMessage"));
 
 	return c.text.s != NULL ? c.text : (struct hsw_str){ "", 0 };
 }
@@ -68,21 +67,34 @@ find_change(const struct content *content)
 
 /* ---- who and where ---- */
 
+struct parties {
+	struct hsw_party chat, sender;
+	bool from_me;
+};
+
+/* In a private chat who writes is the chat; elsewhere `participant`. */
 static void
-write_parties(
-	struct translation *t, struct json_object *key, struct json_object *data, bool from_me)
+find_parties(struct translation *t, struct json_object *key, struct json_object *data, bool from_me,
+	struct parties *p)
+{
+	*p = (struct parties){ .from_me = from_me };
+	evolution_chat(key, data, &p->chat);
+	if (from_me)
+		canon_party_add(&p->sender, t->own);
+	else if (p->chat.type == HSW_JID_PHONE || p->chat.type == HSW_JID_LID)
+		p->sender = p->chat;
+	else
+		evolution_author(key, data, &p->sender);
+}
+
+static void
+write_parties(struct translation *t, const struct parties *p, struct json_object *data)
 {
 	struct hsw_canon *c = t->canon;
-	struct hsw_party chat = { .name = { NULL, 0 } }, sender = { .name = { NULL, 0 } };
+	struct hsw_party chat = p->chat, sender = p->sender;
 	struct hsw_str push_name = cj_string(data, "pushName");
+	bool from_me = p->from_me;
 
-	evolution_chat(key, data, &chat);
-	if (from_me)
-		canon_party_add(&sender, t->own);
-	else if (chat.type == HSW_JID_PHONE || chat.type == HSW_JID_LID)
-		sender = chat;
-	else
-		evolution_author(key, data, &sender);
 	if (!from_me) {
 		sender.name = push_name;
 		if (chat.type == HSW_JID_PHONE || chat.type == HSW_JID_LID)
@@ -136,8 +148,7 @@ write_reply(struct hsw_canon *c, struct json_object *context)
 
 	if (id.s == NULL || id.len == 0)
 		return;
-	struct content quoted = content_find(
-		cj_object(context, "quotedMessage"), (struct hsw_str){ NULL, 0 });
+	struct content quoted = content_find(cj_object(context, "quotedMessage"));
 	canon_party_add(&author, cj_string(context, "participant"));
 	canon_open_object(c, "reply");
 	canon_string(c, "message_id", id);
@@ -190,7 +201,7 @@ is_forwarded(struct json_object *context)
 
 static void
 write_message(struct translation *t, const struct content *content, const struct change *change,
-	struct json_object *data, bool is_api)
+	struct json_object *context, struct json_object *data, bool is_api)
 {
 	struct hsw_canon *c = t->canon;
 	struct hsw_str text = change->is_edit ? change->text : content->text;
@@ -199,7 +210,7 @@ write_message(struct translation *t, const struct content *content, const struct
 	canon_text(c, "type", change->type);
 	canon_string(c, "content", text.s != NULL ? text : (struct hsw_str){ "", 0 });
 	canon_text(c, "source", is_api ? "api" : "");
-	canon_bool(c, "isForwarded", is_forwarded(context_of(content, data)));
+	canon_bool(c, "isForwarded", is_forwarded(context));
 	canon_bool(c, "isEdit", change->is_edit);
 	media_member(t, content, data);
 	write_reaction(c, content);
@@ -230,35 +241,32 @@ translate(struct translation *t, struct json_object *data, bool is_api)
 	struct hsw_canon *c = t->canon;
 	struct json_object *key = cj_object(data, "key");
 	struct hsw_str id = cj_string(key, "id");
-	struct content content = content_find(
-		cj_object(data, "message"), cj_string(data, "messageType"));
+	struct content content = content_find(cj_object(data, "message"));
 	struct change change = find_change(&content);
 	bool from_me = cj_bool(key, "fromMe") || is_api;
-	struct hsw_party chat = { .name = { NULL, 0 } }, author = { .name = { NULL, 0 } };
+	struct json_object *context = context_of(&content, data);
 	struct hsw_identity identity = { .len = 0 };
+	struct parties parties;
 
 	if (strcmp(change.kind, "revoke") == 0)
 		id = change.id;
-	evolution_chat(key, data, &chat);
-	if (id.s == NULL || id.len == 0 || canon_party_id(&chat)[0] == '\0')
+	find_parties(t, key, data, from_me, &parties);
+	const char *chat = canon_party_id(&parties.chat);
+	if (id.s == NULL || id.len == 0 || chat[0] == '\0')
 		return evolution_ignore(t);
-	evolution_author(key, data, &author);
 	canon_open_object(c, NULL);
 	canon_string(c, "id", id);
 	canon_text(c, "direction", from_me ? "outgoing" : "incoming");
 	evolution_timestamp(t, data, "messageTimestamp");
-	write_parties(t, key, data, from_me);
-	write_mentions(c, context_of(&content, data));
-	write_reply(c, context_of(&content, data));
-	write_message(t, &content, &change, data, is_api);
+	write_parties(t, &parties, data);
+	write_mentions(c, context);
+	write_reply(c, context);
+	write_message(t, &content, &change, context, data, is_api);
 	canon_close_object(c);
 	canon_identity(&identity, id);
-	canon_identity_text(&identity, canon_party_id(&chat));
-	add_change(&identity, &change, &content,
-		from_me                               ? "me"
-			: author.type != HSW_JID_NONE ? canon_party_id(&author)
-						      : canon_party_id(&chat));
-	return evolution_emit(t, "message.exchange", &identity, canon_party_id(&chat));
+	canon_identity_text(&identity, chat);
+	add_change(&identity, &change, &content, from_me ? "me" : canon_party_id(&parties.sender));
+	return evolution_emit(t, "message.exchange", &identity, chat);
 }
 
 int
@@ -280,19 +288,20 @@ emit_change(struct translation *t, struct json_object *key, struct json_object *
 	struct hsw_str id, const char *kind, const char *type, struct json_object *options)
 {
 	struct hsw_canon *c = t->canon;
-	struct hsw_party chat = { .name = { NULL, 0 } };
 	struct hsw_identity identity = { .len = 0 };
+	struct parties parties;
 	bool from_me = cj_bool(key, "fromMe"), is_edit = strcmp(kind, "edit") == 0;
 	const struct change change = { .id = id, .is_edit = is_edit };
 
-	evolution_chat(key, data, &chat);
-	if (id.s == NULL || id.len == 0 || canon_party_id(&chat)[0] == '\0')
+	find_parties(t, key, data, from_me, &parties);
+	const char *chat = canon_party_id(&parties.chat);
+	if (id.s == NULL || id.len == 0 || chat[0] == '\0')
 		return evolution_ignore(t);
 	canon_open_object(c, NULL);
 	canon_string(c, "id", id);
 	canon_text(c, "direction", from_me ? "outgoing" : "incoming");
 	int64_t ms = evolution_timestamp(t, data, "datetime");
-	write_parties(t, key, data, from_me);
+	write_parties(t, &parties, data);
 	canon_open_object(c, "message");
 	canon_text(c, "type", type);
 	canon_text(c, "content", "");
@@ -304,7 +313,7 @@ emit_change(struct translation *t, struct json_object *key, struct json_object *
 	write_edit(c, &change);
 	canon_null(c, "context");
 	canon_identity(&identity, id);
-	canon_identity_text(&identity, canon_party_id(&chat));
+	canon_identity_text(&identity, chat);
 	canon_identity_text(&identity, kind);
 	if (is_edit)
 		canon_identity_int(&identity, evolution_key_time(t, ms));
@@ -318,7 +327,7 @@ emit_change(struct translation *t, struct json_object *key, struct json_object *
 	}
 	canon_close_object(c);
 	canon_close_object(c);
-	return evolution_emit(t, "message.exchange", &identity, canon_party_id(&chat));
+	return evolution_emit(t, "message.exchange", &identity, chat);
 }
 
 static struct hsw_str
