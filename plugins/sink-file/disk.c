@@ -2,9 +2,9 @@
 /*
  * disk.c - see disk.h.
  *
- * A line is unfinished after a crash or a full disk. It is cut when it begins as an envelope does and
- * is not whole, or when it is the zeros that a file system leaves after a power failure. Anything else
- * without a newline is not ours and is only ended.
+ * A line is unfinished after a crash or a full disk. It is cut when it begins as an envelope does
+ * and is not whole, or when it is the zeros that a file system leaves after a power failure.
+ * Anything else without a newline is not ours and is only ended.
  */
 #include "disk.h"
 
@@ -278,7 +278,7 @@ disk_mend(struct disk_file *f)
 void
 disk_take_back(struct disk_file *f, size_t n)
 {
-	f->torn = n;
+	f->torn += n;
 	/* When it fails, the next write begins with it. */
 	(void)disk_mend(f);
 }

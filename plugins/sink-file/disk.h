@@ -27,9 +27,9 @@ struct disk_mended {
 };
 
 /*
- * Opens for appending, makes the folders behind the first fixed_len bytes of the path, locks against
- * other writers (EWOULDBLOCK) and mends the end. Not regular files (pipes, terminals) are written as
- * they are, without ever blocking.
+ * Opens for appending, makes the folders behind the first fixed_len bytes of the path, locks
+ * against other writers (EWOULDBLOCK) and mends the end. Not regular files (pipes, terminals) are
+ * written as they are, without ever blocking.
  */
 int disk_open(
 	struct disk_file *, const char *path, size_t fixed_len, mode_t mode, struct disk_mended *);

@@ -20,7 +20,8 @@ struct pattern_values {
 struct pattern *pattern_new(const char *text, bool utc, struct hsw_error *err);
 void pattern_free(struct pattern *);
 
-/* The path for these values. HSW_ELIMIT: it does not fit. What is put in cannot leave its folder. */
+/* The path for these values. HSW_ELIMIT: it does not fit. What is put in cannot leave its
+ * folder. */
 int pattern_expand(struct pattern *, const struct pattern_values *, char *to, size_t size);
 
 /* Length of the folder in front of the first pattern, without the slash; 0: there is none. */

@@ -207,8 +207,8 @@ sync_over(void *arg)
 	queue_sync(q);
 }
 
-/* What the system could not write it may have dropped: the lines are to be written again, into the file
- * as it is when opened anew. */
+/* What the system could not write it may have dropped: the lines are to be written again, into
+ * the file as it is when opened anew. */
 static void
 sync_failed(struct file *f, int error)
 {
@@ -434,8 +434,7 @@ static void
 flush(void *arg)
 {
 	struct queue *q = arg;
-	size_t turns =
-		q->ready_count; /* what gets ready again waits for the next turn of the loop */
+	size_t turns = q->ready_count; /* what gets ready again waits for the loop's next turn */
 	struct file *f;
 
 	q->flush_set = false;
@@ -493,8 +492,8 @@ queue_new(const struct hsw_host *host, struct hsw_handle *handle, const struct q
 	return NULL;
 }
 
-/* The syncer gets the files that are not on disk yet. The locks go at once: a new handle of the same
- * section may be waiting for them. */
+/* The syncer gets the files that are not on disk yet. The locks go at once: a new handle of the
+ * same section may be waiting for them. */
 static void
 hand_over(struct queue *q)
 {

@@ -10,8 +10,8 @@
  *
  * A file is `current` while it is what its path leads to, and found by it. One that was renamed or
  * deleted is not: it is closed when its last line is on disk.
- * Pipes can take a part of a line: `sent` says how much, and the rest goes out before anything else,
- * even if the delivery was cancelled meanwhile.
+ * Pipes can take a part of a line: `sent` says how much, and the rest goes out before anything
+ * else, even if the delivery was cancelled meanwhile.
  */
 #ifndef QUEUE_IMPL_H
 #define QUEUE_IMPL_H
@@ -96,8 +96,8 @@ void file_settle(struct file *);
 struct file *file_replace(struct file *);
 /* The file itself, or a new one for its path when it was renamed or deleted. */
 struct file *file_still_there(struct file *, int64_t now);
-/* Closes files, the least recently used ones first, until one more may be opened. False: all of them
- * have to be written or synced before. */
+/* Closes files, the least recently used ones first, until one more may be opened. False: all of
+ * them have to be written or synced before. */
 bool files_make_room(struct queue *);
 /* Marks it to be written in this turn of the loop; postpone: in the next turn, whenever that is. */
 void file_make_ready(struct file *);

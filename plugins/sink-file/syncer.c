@@ -2,9 +2,9 @@
 /*
  * syncer.c - see syncer.h.
  *
- * Threads: the round belongs to the syncer's thread while `running`, else to the handle's; `last` is
- * written before `closing` is set. The syncer's thread frees the struct, once
- * closing is set; it posts under the lock, so that nothing is posted after syncer_free.
+ * Threads: the round belongs to the syncer's thread while `running`, else to the handle's; `last`
+ * is written before `closing` is set. The syncer's thread frees the struct, once closing is set; it
+ * posts under the lock, so that nothing is posted after syncer_free.
  */
 #include "syncer.h"
 

@@ -37,10 +37,15 @@ static const struct meaning {
 	{ SQLITE_NOMEM, 0, HSW_ENOMEM },
 };
 
+/*
+ * errno is what the last system call that failed left there, since sqlite_use set it to 0.
+ * sqlite3_system_errno alone does not do: a COMMIT that fails does not record it.
+ */
 int
 sqlite_fail(struct sqlite_store *s, const char *doing, struct hsw_error *err)
 {
-	int code = sqlite3_errcode(s->db), system_errno = sqlite3_system_errno(s->db);
+	int code = sqlite3_errcode(s->db);
+	int system_errno = errno != 0 ? errno : sqlite3_system_errno(s->db);
 
 	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
 		return sqlite_error(err, HSW_EIO,
@@ -62,6 +67,7 @@ sqlite3_stmt *
 sqlite_use(struct sqlite_store *s, enum statement which)
 {
 	sqlite3_reset(s->st[which]);
+	errno = 0;
 	return s->st[which];
 }
 

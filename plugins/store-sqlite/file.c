@@ -2,8 +2,8 @@
 /*
  * file.c - the database as a file: its place, its owner, its mode.
  *
- * `<path>.lock` is held with flock(2) while the store is open and is never removed: a file that comes
- * and goes could be locked by two. It keeps a second daemon out, not readers.
+ * `<path>.lock` is held with flock(2) while the store is open and is never removed: a file that
+ * comes and goes could be locked by two. It keeps a second daemon out, not readers.
  */
 #include "sqlite.h"
 

@@ -5,11 +5,12 @@
  *	seq:  1 ........ pruned_upto ..... d ..... x ..... d ..... end ........ last_seq
  *	      only what exceptions name    |  deleted   named      |  too new
  *
- * Up to pruned_upto nothing is left to delete, so kept events are not looked at again and again; it
- * goes back when an exception below it ends. It is not stored: the first call looks from the start.
+ * Up to pruned_upto nothing is left to delete, so kept events are not looked at again and again;
+ * it goes back when an exception below it ends. It is not stored: the first call looks at all.
  *
- * There is no index on received_at. Times grow with seq, but for a clock that was set: so the end is
- * looked for by bisection, which passes over events of the future once enough old ones are behind them.
+ * There is no index on received_at. Times grow with seq, but for a clock that was set: so the end
+ * is looked for by bisection, which passes over events of the future once enough old ones are
+ * behind them.
  */
 #include "sqlite.h"
 

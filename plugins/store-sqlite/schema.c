@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * schema.c - the settings of the connection, the tables with their version (PRAGMA user_version), and
- * the statements.
+ * schema.c - the settings of the connection, the tables with their version (PRAGMA user_version),
+ * and the statements.
  *
  * A migration is one script for each version; they run in order, each in a transaction with its new
  * version. Nothing is written to a file before it is known to be ours and of no newer version.
  */
 #include "sqlite.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #define APPLICATION_ID 0x68737731 /* "hsw1" */
@@ -58,15 +59,17 @@ static const char *const migrations[] = {
 #define EXCEPTION_COLUMNS(time) NAME ", x.attempts, " time ", x.status, x.error"
 
 /*
- * The dead letters that a query matches. ?1, ?2: ids of the first and the last destination; ?3: only
- * seq above it; ?4: limit; ?5: an event's id or empty. One destination is one range of the table,
- * beginning at ?3; all destinations are the whole table.
+ * The dead letters that a query matches. ?1, ?2: ids of the first and the last destination; ?3:
+ * only seq above it; ?4: limit; ?5: an event's id or empty. One destination is one range of the
+ * table, beginning at ?3; all destinations are the whole table.
  */
 #define DEAD_MATCH                                                                        \
 	" FROM dead x CROSS JOIN events e ON e.seq = x.seq"                               \
 	" WHERE (x.destination, x.seq) > (?1, ?3) AND x.destination <= ?2 AND x.seq > ?3" \
 	" AND (length(?5) = 0 OR e.id = ?5)"                                              \
 	" ORDER BY x.destination, x.seq LIMIT ?4"
+
+#define NAMED_BY(table) "SELECT seq FROM " table " WHERE seq > ?1 AND seq <= ?2"
 
 static const char *const statements[ST_COUNT] = {
 	[ST_BEGIN] = "BEGIN IMMEDIATE",
@@ -96,8 +99,7 @@ static const char *const statements[ST_COUNT] = {
 	[ST_DEAD_DELETE] = "DELETE FROM dead WHERE (destination, seq) IN"
 			   " (SELECT x.destination, x.seq" DEAD_MATCH ")",
 	[ST_NEXT] = "SELECT seq, received_at FROM events WHERE seq >= ?1 ORDER BY seq LIMIT 1",
-	[ST_EXCEPTIONS] = "SELECT seq FROM retries WHERE seq > ?1 AND seq <= ?2"
-			  " UNION SELECT seq FROM dead WHERE seq > ?1 AND seq <= ?2 ORDER BY seq",
+	[ST_EXCEPTIONS] = NAMED_BY("retries") " UNION " NAMED_BY("dead") " ORDER BY seq",
 	[ST_DELETE] = "DELETE FROM events WHERE seq BETWEEN ?1 AND ?2 AND received_at < ?3",
 	[ST_LAST_SEQ] = "UPDATE log SET last_seq = ?1",
 };
@@ -105,6 +107,7 @@ static const char *const statements[ST_COUNT] = {
 static int
 exec(struct sqlite_store *s, const char *sql, const char *doing, struct hsw_error *err)
 {
+	errno = 0;
 	if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK)
 		return HSW_OK;
 	return sqlite_fail(s, doing, err);
@@ -115,6 +118,7 @@ static int
 ask(struct sqlite_store *s, const char *sql, int64_t *out, struct hsw_error *err)
 {
 	sqlite3_stmt *st = NULL;
+	errno = 0;
 	int rc = sqlite3_prepare_v2(s->db, sql, -1, &st, NULL);
 
 	*out = 0;
@@ -134,6 +138,7 @@ expect(struct sqlite_store *s, const char *pragma, const char *word, const char 
 	sqlite3_stmt *st = NULL;
 	int rc = HSW_OK;
 
+	errno = 0;
 	if (sqlite3_prepare_v2(s->db, pragma, -1, &st, NULL) != SQLITE_OK ||
 		sqlite3_step(st) != SQLITE_ROW) {
 		rc = sqlite_fail(s, pragma, err);

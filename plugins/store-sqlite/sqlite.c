@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * sqlite.c - store-sqlite: the embedded store, one file in WAL mode with synchronous = FULL.
- *
- * The file belongs to one daemon: `<path>.lock` is held with flock(2) while it is open. Others may read
- * it meanwhile (WAL lets readers in).
- */
+/* sqlite.c - store-sqlite: the embedded store, one file in WAL mode with synchronous = FULL. */
 #include "sqlite.h"
 
 #include <stdlib.h>

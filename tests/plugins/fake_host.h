@@ -3,8 +3,8 @@
  * fake_host.h - a stand-in for the daemon: one handle of one plugin on an event loop of its own.
  *
  * It implements struct hsw_host over libevent and watches over the contract: a breach (done twice,
- * done after cancel, a call on a wrong thread, something left at close, ...) is printed and aborts, so
- * that a test fails where the breach is.
+ * done after cancel, a call on a wrong thread, something left at close, ...) is printed and aborts,
+ * so that a test fails where the breach is.
  *
  * The thread that opens the handle is its thread; all functions here belong to it.
  */
@@ -52,9 +52,9 @@ struct fake_result {
 };
 
 /*
- * Loads <dir>/<kind>-<name>.so, fills its conf struct from options ("key", "value", ..., NULL; those
- * that are missing get their defaults) and opens a handle. dir: $PLUGIN_DIR, else plugins/.libs.
- * NULL: err tells why.
+ * Loads <dir>/<kind>-<name>.so, fills its conf struct from options ("key", "value", ..., NULL;
+ * those that are missing get their defaults) and opens a handle. dir: $PLUGIN_DIR, else
+ * plugins/.libs. NULL: err tells why.
  */
 struct hsw_handle *fake_open(const char *plugin, const char *const *options, struct hsw_error *err);
 /* Drains and closes the handle. Nothing may be pending. */

@@ -327,7 +327,7 @@ fake_counted(struct hsw_handle *h, const char *metric)
 	return 0;
 }
 
-/* ---- the loop's part of a handle -------------------------------------------------------------- */
+/* ---- the loop's part of a handle ------------------------------------------------------------ */
 
 void
 fake_loop_init(struct hsw_handle *h)

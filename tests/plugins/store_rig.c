@@ -181,8 +181,8 @@ load(void)
 	ops = plugin->ops;
 }
 
-void
-rig_prepare(void)
+static void
+prepare(void)
 {
 	const char *tmp = getenv("TMPDIR");
 	struct timespec now;
@@ -198,7 +198,7 @@ rig_prepare(void)
 void
 rig_start(void)
 {
-	rig_prepare();
+	prepare();
 	ck_assert_msg(rig_open() == HSW_OK, "%s", error.text);
 }
 

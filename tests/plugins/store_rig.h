@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * store_rig.h - what the tests of store plugins share: a store plugin loaded as the daemon loads it, on
+ * store_rig.h - what the tests of store plugins share: a plugin loaded as the daemon loads it, on
  * a host that can only log, configured through its option table.
  *
- * STORE_PLUGIN names the .so; STORE_CONF is its configuration, `key=value;key=value`, where %d stands
- * for an empty folder and %n for a word that was not used before, both anew for each test. The defaults
- * test store-sqlite.
+ * STORE_PLUGIN names the .so; STORE_CONF is its configuration, `key=value;key=value`, where %d
+ * stands for an empty folder and %n for a word that was not used before, both anew for each test.
+ * The defaults test store-sqlite.
  */
 #ifndef STORE_RIG_H
 #define STORE_RIG_H
@@ -19,11 +19,9 @@ extern const struct hsw_store_ops *ops;
 extern void *store;
 extern struct hsw_error error;
 
-/* Setup: loads the plugin, makes a folder, opens a new store. Teardown: closes, deletes the folder. */
+/* Setup: loads the plugin, makes a folder, opens a store. Teardown: closes, deletes the folder. */
 void rig_start(void);
 void rig_end(void);
-/* The same without opening; store is NULL. */
-void rig_prepare(void);
 
 /* Opens the store with this test's configuration. HSW_OK or open's result. */
 int rig_open(void);
@@ -35,7 +33,7 @@ const char *rig_path(const char *name);
 struct hsw_str str(const char *);
 /* Appends an event with this body and time; its seq. Fails the test if the store does. */
 int64_t append(const char *body, int64_t received_ms);
-/* Appends n events with that time in groups; their bodies are their numbers, from 1. The last seq. */
+/* Appends n events with that time in groups; their bodies are "1", "2", ... The last seq. */
 int64_t append_many(size_t n, int64_t received_ms);
 /* One write, as a batch of its own. HSW_OK or commit's result. */
 int commit_one(struct hsw_write);
@@ -55,7 +53,8 @@ const char *dead_of(const char *destination);
 
 /*
  * Starts a process that commits without end, kills it at a random moment, opens the store again and
- * checks that everything it said it had committed is there; so many times. check is called after each.
+ * checks that everything it said it had committed is there; so many times. check, which may be
+ * NULL, is called after each.
  */
 void rig_kill_and_recover(int times, void (*check)(void));
 
