@@ -248,7 +248,7 @@ poll(struct hsw_canon *c, const struct content *content)
 static void
 poll_vote(struct hsw_canon *c, const struct content *content)
 {
-	canon_open_object(c, "poll_vote");
+	canon_open_object(c, "poll");
 	canon_string(c, "message_id",
 		cj_string(cj_object(content->node, "pollCreationMessageKey"), "id"));
 	canon_open_array(c, "options");

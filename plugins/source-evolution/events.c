@@ -61,7 +61,10 @@ emit_status(struct translation *t, struct json_object *key, struct json_object *
 	/* In a group `participant` is who read our message, or who wrote the one that we read. */
 	bool is_group = chat.type == HSW_JID_GROUP, from_me = cj_bool(key, "fromMe");
 	const char *other = canon_party_id(is_group ? &reader : &chat);
-	const char *recipient = from_me ? other : "", *author = is_group && !from_me ? other : "";
+	struct hsw_party own = { .name = { NULL, 0 } };
+	canon_party_add(&own, t->own);
+	const char *recipient = from_me ? other : "";
+	const char *author = !is_group ? "" : from_me ? canon_party_id(&own) : other;
 	if (canon_party_id(&chat)[0] == '\0')
 		return evolution_ignore(t);
 	canon_open_object(c, NULL);
@@ -130,7 +133,7 @@ emit_state(struct translation *t, const struct state *s)
 	struct hsw_identity identity = { .len = 0 };
 	struct hsw_party own = { .name = { NULL, 0 } };
 
-	canon_party_add(&own, s->jid);
+	canon_party_add(&own, s->jid.s != NULL ? s->jid : t->own);
 	canon_open_object(c, NULL);
 	canon_text(c, "state", s->state);
 	int64_t ms = evolution_timestamp(t, NULL, NULL);
@@ -197,11 +200,10 @@ evolution_connection(struct translation *t, struct json_object *data)
 		s.state = "unknown";
 	else if (s.state[0] == '\0')
 		s.state = closed_state(s.status);
-	if (strcmp(s.state, "connected") == 0) {
-		s.jid = cj_string(data, "wuid");
-		if (s.jid.s == NULL)
-			s.jid = t->own;
-	}
+	s.jid = cj_string(data, "wuid");
+	struct hsw_str state = cj_string(data, "state");
+	if (state.len == 7 && memcmp(state.s, "refused", 7) == 0)
+		s.reason = state;
 	return emit_state(t, &s);
 }
 
@@ -312,7 +314,7 @@ evolution_call(struct translation *t, struct json_object *data)
 		canon_bool(c, "isGroup", cj_bool(data, "isGroup"));
 	if (canon_jid(cj_string(data, "groupJid"), group) == HSW_JID_GROUP)
 		canon_text(c, "groupJid", group);
-	if (strcmp(type, "terminated") == 0)
+	if (status.len == 7 && memcmp(status.s, "timeout", 7) == 0)
 		canon_string(c, "reason", status);
 	canon_close_object(c);
 	canon_identity(&identity, id);

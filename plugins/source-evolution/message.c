@@ -95,11 +95,9 @@ write_parties(struct translation *t, const struct parties *p, struct json_object
 	struct hsw_str push_name = cj_string(data, "pushName");
 	bool from_me = p->from_me;
 
-	if (!from_me) {
-		sender.name = push_name;
-		if (chat.type == HSW_JID_PHONE || chat.type == HSW_JID_LID)
-			chat.name = push_name;
-	}
+	sender.name = push_name;
+	if (!from_me && (chat.type == HSW_JID_PHONE || chat.type == HSW_JID_LID))
+		chat.name = push_name;
 	canon_open_object(c, "chat");
 	canon_party_members(c, &chat);
 	canon_text(c, "type", canon_chat_type(chat.type));
@@ -285,7 +283,8 @@ evolution_sent_message(struct translation *t, struct json_object *data)
 
 static int
 emit_change(struct translation *t, struct json_object *key, struct json_object *data,
-	struct hsw_str id, const char *kind, const char *type, struct json_object *options)
+	struct hsw_str id, const char *kind, const char *type, struct json_object *options,
+	const struct hsw_party *voter)
 {
 	struct hsw_canon *c = t->canon;
 	struct hsw_identity identity = { .len = 0 };
@@ -294,6 +293,10 @@ emit_change(struct translation *t, struct json_object *key, struct json_object *
 	const struct change change = { .id = id, .is_edit = is_edit };
 
 	find_parties(t, key, data, from_me, &parties);
+	if (voter != NULL) {
+		parties.from_me = from_me = false;
+		parties.sender = *voter;
+	}
 	const char *chat = canon_party_id(&parties.chat);
 	if (id.s == NULL || id.len == 0 || chat[0] == '\0')
 		return evolution_ignore(t);
@@ -320,7 +323,7 @@ emit_change(struct translation *t, struct json_object *key, struct json_object *
 	if (options != NULL) {
 		const char *json = json_object_to_json_string_ext(options, JSON_C_TO_STRING_PLAIN);
 		canon_identity_text(&identity, json);
-		canon_open_object(c, "poll_vote");
+		canon_open_object(c, "poll");
 		canon_string(c, "message_id", id);
 		canon_raw(c, "options", (struct hsw_str){ json, strlen(json) });
 		canon_close_object(c);
@@ -340,22 +343,43 @@ id_of(struct json_object *key)
 int
 evolution_revoked(struct translation *t, struct json_object *key, struct json_object *data)
 {
-	return emit_change(t, key, data, id_of(key), "revoke", "message_revoke", NULL);
+	return emit_change(t, key, data, id_of(key), "revoke", "message_revoke", NULL, NULL);
 }
 
 int
 evolution_edited(struct translation *t, struct json_object *key, struct json_object *data)
 {
-	return emit_change(t, key, data, id_of(key), "edit", "message_edit", NULL);
+	return emit_change(t, key, data, id_of(key), "edit", "message_edit", NULL, NULL);
 }
 
-/* updates: [{name, voters: [...]}]; an option that nobody chose is left out. */
+/* Adds who voted; false: somebody else did before, or the votes of several are told together. */
+static bool
+add_voters(struct json_object *voters, struct hsw_party *voter)
+{
+	size_t n = json_object_array_length(voters);
+	char jid[HSW_JID_MAX];
+
+	for (size_t i = 0; i < n; i++) {
+		struct hsw_str text = cj_text(json_object_array_get_idx(voters, i));
+		if (canon_jid(text, jid) == HSW_JID_NONE)
+			continue;
+		if (canon_party_id(voter)[0] != '\0' && strcmp(canon_party_id(voter), jid) != 0)
+			return false;
+		canon_party_add(voter, text);
+	}
+	return true;
+}
+
+/* updates: [{name, voters: [...]}]; an option that nobody chose is left out. Where all votes are one person's,
+ * that is the sender. */
 int
 evolution_voted(struct translation *t, struct json_object *key, struct json_object *data,
 	struct json_object *updates)
 {
 	struct json_object *options = json_object_new_array();
+	struct hsw_party voter = { .name = { NULL, 0 } };
 	size_t n = json_object_array_length(updates);
+	bool is_one = true;
 
 	for (size_t i = 0; options != NULL && i < n; i++) {
 		struct json_object *update = json_object_array_get_idx(updates, i);
@@ -363,13 +387,15 @@ evolution_voted(struct translation *t, struct json_object *key, struct json_obje
 				   *name = cj_get(update, "name");
 		if (name == NULL || voters == NULL || json_object_array_length(voters) == 0)
 			continue;
+		is_one &= add_voters(voters, &voter);
 		struct json_object *option = json_object_new_object();
 		json_object_object_add(option, "name", json_object_get(name));
 		json_object_array_add(options, option);
 	}
-	int rc = options != NULL
-		? emit_change(t, key, data, id_of(key), "vote", "poll_vote", options)
-		: HSW_ENOMEM;
+	is_one &= canon_party_id(&voter)[0] != '\0';
+	int rc = options != NULL ? emit_change(t, key, data, id_of(key), "vote", "poll_vote",
+					   options, is_one ? &voter : NULL)
+				 : HSW_ENOMEM;
 	json_object_put(options);
 	return rc;
 }
