@@ -193,7 +193,8 @@ def test_idle_connections_past_the_limit_are_refused_politely(make_daemon):
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     daemon = make_daemon({}, server=f"max_connections = {limit}")
     idle = [socket.create_connection(("127.0.0.1", daemon.port)) for _ in range(limit)]
-    wait_for(lambda: daemon.status()["connections"] >= limit)
+    # The question itself comes over one more connection, of the control socket.
+    wait_for(lambda: daemon.status()["connections"] == limit + 1)
     with socket.create_connection(("127.0.0.1", daemon.port), timeout=5) as late:
         status, body = parse(late.recv(65536))
         assert status == 503 and b"Too many connections" in body
