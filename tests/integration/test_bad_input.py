@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from rig import TOKEN, head, message, raw, wait_for
+from rig import TOKEN, head, message, raw, wait_for, whole_lines
 
 GOOD = json.dumps(message(1)).encode()
 
@@ -62,7 +62,7 @@ def test_duplicate_keys_the_last_wins(quiet, folder):
 
 def test_nul_in_a_string_is_kept_escaped(quiet, folder):
     quiet.accept(GOOD.replace(b"n=1", b"a\\u0000b"))
-    line = wait_for(lambda: open(f"{folder}/out.ndjson").read())
+    line, = wait_for(lambda: whole_lines(f"{folder}/out.ndjson"))
     assert json.loads(line)["data"]["message"]["content"] == "a\0b"
 
 
