@@ -290,7 +290,7 @@ on_delivered(struct hsw_delivery *slot, const struct hsw_detail *detail)
 	d->failures = 0;
 	if (d->is_held) {
 		d->is_held = false;
-		retry_pull(&d->retries, clock_mono_ms());
+		retry_pull(&d->retries, 0); /* due in this very turn, whatever it took as now */
 	}
 	d->failures = 0;
 	if (slot->is_retry)
