@@ -71,7 +71,7 @@ static const struct route {
 	{ "messages.upsert", evolution_message },
 	{ "messages.update", evolution_update },
 	{ "send.message", evolution_sent_message },
-	{ "send.message.update", evolution_edited },
+	{ "send.message.update", evolution_sent_edit },
 	{ "messages.edited", evolution_edited },
 	{ "messages.delete", evolution_deleted },
 	{ "messages.set", evolution_history },

@@ -98,8 +98,9 @@ int message_revoke(
 int evolution_message(struct translation *, struct json_object *data);      /* messages.upsert */
 int evolution_sent_message(struct translation *, struct json_object *data); /* send.message */
 int evolution_history(struct translation *, struct json_object *data);      /* messages.set */
-/* messages.edited, send.message.update: a protocolMessage */
+/* A protocolMessage: messages.edited, send.message.update. */
 int evolution_edited(struct translation *, struct json_object *data);
+int evolution_sent_edit(struct translation *, struct json_object *data);
 int evolution_deleted(struct translation *, struct json_object *data); /* messages.delete */
 int evolution_update(struct translation *, struct json_object *data);  /* messages.update */
 

@@ -166,16 +166,29 @@ evolution_history(struct translation *t, struct json_object *data)
 	return t->keeps_history ? translate(t, data, false, true) : evolution_ignore(t);
 }
 
-int
-evolution_edited(struct translation *t, struct json_object *data)
+static int
+translate_edit(struct translation *t, struct json_object *data, bool is_api)
 {
 	struct json_object *key = cj_object(data, "key");
 	struct hsw_message m = { .id = cj_string(key, "id"),
-		.time_ms = cj_time(data, "timestampMs") };
+		.time_ms = cj_time(data, "timestampMs"),
+		.is_api = is_api };
 
 	message_parties(t, key, data, &m);
 	read_protocol(data, &m);
 	return m.change != HSW_NEW ? message_emit(t, &m) : evolution_ignore(t);
+}
+
+int
+evolution_edited(struct translation *t, struct json_object *data)
+{
+	return translate_edit(t, data, false);
+}
+
+int
+evolution_sent_edit(struct translation *t, struct json_object *data)
+{
+	return translate_edit(t, data, true);
 }
 
 int

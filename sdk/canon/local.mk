@@ -10,3 +10,12 @@ sdk_libhswcanon_la_SOURCES = \
 sdk_libhswcanon_la_CPPFLAGS = -I$(top_srcdir)/sdk -D_GNU_SOURCE
 sdk_libhswcanon_la_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
 sdk_libhswcanon_la_LIBADD = $(JSONC_LIBS)
+
+if TESTS_ENABLED
+check_PROGRAMS += tests/unit/test_canon
+TESTS += tests/unit/test_canon
+tests_unit_test_canon_SOURCES = tests/unit/test_canon.c tests/unit/unit.h
+tests_unit_test_canon_CPPFLAGS = -I$(top_srcdir)/sdk
+tests_unit_test_canon_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_canon_LDADD = sdk/libhswcanon.la $(JSONC_LIBS) $(CHECK_LIBS)
+endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuzz_source_evolution.c - any bytes as a body of Evolution's. What it says must hold: an event is valid JSON
+ * with and without its parts, has an identity, and its chat as key.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <json.h>
+
+#include <hookswitch/source.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+extern const struct hsw_plugin hsw_plugin;
+
+struct hsw_emit {
+	struct json_tokener *tokener;
+	char *text;
+	size_t cap;
+};
+
+static void
+check_json(struct hsw_emit *e, const struct hsw_event *event, unsigned parts)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < event->pieces; i++) {
+		const struct hsw_piece *p = &event->data[i];
+		if (p->part != 0 && (p->part & parts) == 0)
+			continue;
+		if (len + p->bytes.len > e->cap) {
+			e->cap = 2 * (len + p->bytes.len);
+			e->text = realloc(e->text, e->cap);
+			if (e->text == NULL)
+				abort();
+		}
+		memcpy(e->text + len, p->bytes.s, p->bytes.len);
+		len += p->bytes.len;
+	}
+	json_tokener_reset(e->tokener);
+	struct json_object *o = json_tokener_parse_ex(e->tokener, e->text, (int)len);
+	if (json_tokener_get_error(e->tokener) != json_tokener_success ||
+		json_tokener_get_parse_end(e->tokener) != len ||
+		!json_object_is_type(o, json_type_object))
+		abort();
+	json_object_put(o);
+}
+
+static int
+emit(struct hsw_emit *e, const struct hsw_event *event)
+{
+	if (event->provider_event.len == 0)
+		abort();
+	if (event->type == NULL)
+		return HSW_OK;
+	if (event->identity.len == 0 || event->pieces == 0 || event->pieces > HSW_PIECES_MAX)
+		abort();
+	if (strcmp(event->type, "instance.state") != 0 && strcmp(event->type, "call.update") != 0 &&
+		event->key.len == 0)
+		abort();
+	check_json(e, event, 0);
+	check_json(e, event, HSW_MEDIA | HSW_CODES | HSW_KEYS);
+	check_json(e, event, HSW_MEDIA);
+	check_json(e, event, HSW_KEYS);
+	return HSW_OK;
+}
+
+static struct hsw_str
+no_header(const struct hsw_request *request, const char *name)
+{
+	(void)request;
+	(void)name;
+	return (struct hsw_str){ NULL, 0 };
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct {
+		const char *apikey;
+		_Bool history;
+	} conf = { NULL, 1 };
+	static struct hsw_emit out;
+	static void *self;
+	const struct hsw_source_ops *ops = hsw_plugin.ops;
+	struct hsw_error err = { "" };
+	const struct hsw_request request = { .size = sizeof(request),
+		.path = { "/messages-upsert", 16 },
+		.instance = { "sales", 5 },
+		.body = { (const char *)data, size },
+		.received_ms = 1795239228123,
+		.header = no_header };
+
+	if (self == NULL) {
+		out.tokener = json_tokener_new_ex(128);
+		json_tokener_set_flags(
+			out.tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+		if (ops->open(NULL, NULL, &conf, &self, &err) != HSW_OK)
+			abort();
+	}
+	int rc = ops->translate(self, &request, emit, &out, &err);
+	if (rc != HSW_OK && (rc != HSW_EINVAL || err.text[0] == '\0'))
+		abort();
+	return 0;
+}
