@@ -61,9 +61,12 @@ class Runner:
         with open(log, "ab") as out:
             out.write(f"\n$ cd {cwd} && {shlex.join(map(str, argv))}\n".encode())
             out.flush()
-            process = subprocess.Popen(
-                argv, cwd=cwd, env=full_env, stdin=subprocess.DEVNULL, stdout=out,
-                stderr=subprocess.STDOUT, start_new_session=True)
+            try:
+                process = subprocess.Popen(
+                    argv, cwd=cwd, env=full_env, stdin=subprocess.DEVNULL, stdout=out,
+                    stderr=subprocess.STDOUT, start_new_session=True)
+            except OSError as error:
+                return str(error)
             try:
                 status = process.wait(timeout)
             except subprocess.TimeoutExpired:
@@ -140,6 +143,8 @@ class Runner:
         return fixed_layout
 
     def compile(self, log, name, targets):
+        if not targets:
+            return Result.one("nothing to build")
         tree = self.tree(name)
         tree.mkdir(exist_ok=True)
         stamp = tree / "configured-with"
@@ -254,7 +259,7 @@ def run_all(runner):
     fuzzers = sorted((TOP / "tests/fuzz").glob("fuzz_*.c"))
     everything = [["all"], ["check", "TESTS="]]
     targets = {name: everything for name in TREES}
-    targets["fuzz"] = [["fuzzers"]]
+    targets["fuzz"] = [["fuzzers"]] if fuzzers else []
     with concurrent.futures.ThreadPoolExecutor(CORES) as pool:
         built = dict(zip(TREES, pool.map(
             lambda name: runner.step(f"{name}: build", runner.compile, name, targets[name]),

@@ -226,14 +226,16 @@ static int
 replay(struct dead *d)
 {
 	size_t n = 0;
-	return finish(d, each_sink(d, replay_sink, &n), "replayed", n);
+	int rc = each_sink(d, replay_sink, &n);
+	return finish(d, rc, "replayed", n);
 }
 
 static int
 purge(struct dead *d)
 {
 	size_t n = 0;
-	return finish(d, each_sink(d, purge_sink, &n), "purged", n);
+	int rc = each_sink(d, purge_sink, &n);
+	return finish(d, rc, "purged", n);
 }
 
 static const struct action {

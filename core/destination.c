@@ -12,10 +12,11 @@
 #include "log.h"
 #include "router.h"
 
-#define CURSOR_EVERY_MS 50      /* after a delivery */
-#define CURSOR_EVERY_EVENTS 512 /* or so many */
-#define CURSOR_LAZY_MS 5000     /* when all that came was for others */
-#define HELD_PAGE_EVENTS 16     /* a destination that is held needs only a few to probe with */
+#define CURSOR_EVERY_MS 50                 /* after a delivery */
+#define CURSOR_EVERY_EVENTS 512            /* or so many */
+#define CURSOR_LAZY_MS 5000                /* when all that came was for others */
+#define RETRY_WAIT_MAX_MS (7 * 86400000LL) /* the longest step that a schedule may have */
+#define HELD_PAGE_EVENTS 16 /* a destination that is held needs only a few to probe with */
 
 static const struct timeval cursor_tick = { 0, CURSOR_EVERY_MS * 1000 };
 
@@ -113,11 +114,26 @@ window_is_full(const struct destination *d)
 	return d->n_window >= WINDOW_EVENTS || d->window_bytes >= WINDOW_BYTES;
 }
 
+static int
+compare_seqs(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return (x > y) - (x < y);
+}
+
+/* After a crash the cursor may stand before events whose outcome was written down already. */
+static bool
+is_excepted(const struct destination *d, int64_t seq)
+{
+	return d->n_excepted > 0 &&
+		bsearch(&seq, d->excepted, d->n_excepted, sizeof(seq), compare_seqs) != NULL;
+}
+
 /* Takes one event of the log, or passes it over. false: no memory, it was not taken. */
 static bool
 take(struct destination *d, struct hsw_envelope *e)
 {
-	if (wants(d, e)) {
+	if (wants(d, e) && !is_excepted(d, e->seq)) {
 		if (!delivery_add(d, envelope_ref(e), NULL))
 			return false;
 	} else if (TAILQ_EMPTY(&d->unsettled) && d->skipped_at_ms == 0) {
@@ -170,8 +186,7 @@ take_page(struct destination *d)
 static int
 by_seq(const void *a, const void *b)
 {
-	const struct retry *x = a, *y = b;
-	return (x->seq > y->seq) - (x->seq < y->seq);
+	return compare_seqs(&((const struct retry *)a)->seq, &((const struct retry *)b)->seq);
 }
 
 /* Those that could not be read come again; those that are not there any more are forgotten. */
@@ -282,7 +297,8 @@ destination_retry(struct destination *d, const int64_t *seqs, size_t n)
 
 /* ---- opening ---- */
 
-struct retry_reader {
+/* What is read of the store about a destination's exceptions. */
+struct exception_reader {
 	struct destination *d;
 	int64_t after;
 	size_t n;
@@ -293,16 +309,37 @@ struct retry_reader {
 #define RETRIES_AT_ONCE 1000
 
 static int
+except(struct exception_reader *r, int64_t seq)
+{
+	struct destination *d = r->d;
+
+	if (seq <= d->cursor)
+		return HSW_OK;
+	int64_t *grown = realloc(d->excepted, (d->n_excepted + 1) * sizeof(grown[0]));
+	if (grown == NULL)
+		return r->rc = err_set(r->err, HSW_ENOMEM, "out of memory");
+	d->excepted = grown;
+	d->excepted[d->n_excepted++] = seq;
+	return HSW_OK;
+}
+
+static int
+add_dead(void *arg, const struct hsw_store_exception *x)
+{
+	return except(arg, x->seq);
+}
+
+static int
 add_retry(void *arg, const struct hsw_store_exception *x)
 {
-	struct retry_reader *r = arg;
+	struct exception_reader *r = arg;
 	int64_t wait = x->due_ms - clock_wall_ms();
 
 	r->n++;
 	r->after = x->seq;
 	/* A clock that was set back must not hold a retry for longer than any schedule would. */
-	if (wait > RETRY_AFTER_MAX_MS * 24)
-		wait = RETRY_AFTER_MAX_MS;
+	if (wait > RETRY_WAIT_MAX_MS)
+		wait = RETRY_WAIT_MAX_MS;
 	if (!retry_push(&r->d->retries,
 		    (struct retry){
 			    clock_mono_ms() + (wait > 0 ? wait : 0), x->seq, x->attempts })) {
@@ -310,21 +347,27 @@ add_retry(void *arg, const struct hsw_store_exception *x)
 		return HSW_ENOMEM;
 	}
 	r->d->in_retry++;
-	return HSW_OK;
+	return except(r, x->seq);
 }
 
 static void
-read_all_retries(void *arg, const struct store_port *store)
+read_exceptions(void *arg, const struct store_port *store)
 {
-	struct retry_reader *r = arg;
+	struct exception_reader *r = arg;
+	const struct hsw_dead_query dead = { .destination = str_of(r->d->section->name),
+		.after = r->d->cursor };
 
 	do {
 		r->n = 0;
-		int rc = store->ops->retries(store->self, str_of(r->d->section->name), r->after,
+		int rc = store->ops->retries(store->self, dead.destination, r->after,
 			RETRIES_AT_ONCE, add_retry, r, r->err);
 		if (r->rc == HSW_OK)
 			r->rc = rc;
 	} while (r->rc == HSW_OK && r->n == RETRIES_AT_ONCE);
+	if (r->rc == HSW_OK)
+		r->rc = store->ops->dead(store->self, &dead, add_dead, r, r->err);
+	if (r->d->n_excepted > 0)
+		qsort(r->d->excepted, r->d->n_excepted, sizeof(r->d->excepted[0]), compare_seqs);
 }
 
 static int
@@ -335,8 +378,8 @@ attach(struct destination *d, struct hsw_error *err)
 	if (rc != HSW_OK)
 		return rc;
 	d->position = d->cursor;
-	struct retry_reader r = { .d = d, .err = err };
-	store_run(journal_store(j), read_all_retries, &r);
+	struct exception_reader r = { .d = d, .err = err };
+	store_run(journal_store(j), read_exceptions, &r);
 	return r.rc;
 }
 
@@ -393,6 +436,7 @@ destination_free(struct destination *d)
 		event_free(d->deadline);
 	host_handle_free(d->handle);
 	retry_free(&d->retries);
+	free(d->excepted);
 	free(d->page);
 	free(d);
 }

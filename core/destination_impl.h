@@ -70,6 +70,9 @@ struct destination {
 	/* intake */
 	bool is_live;     /* has seen everything up to the thread's tail */
 	int64_t position; /* every event up to it was taken or passed over */
+	int64_t *
+		excepted; /* seqs past the stored cursor that are retries or dead already; sorted */
+	size_t n_excepted;
 	struct journal_page *page;
 	bool is_reading;
 	struct retry loading[RETRY_LOAD_MAX]; /* what the page was asked for, by seq */

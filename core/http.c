@@ -484,9 +484,9 @@ http_decode(struct hsw_str s, struct buf *out)
 		if (c == '%') {
 			int high = i + 2 < s.len ? hex_value(s.s[i + 1]) : -1;
 			int low = i + 2 < s.len ? hex_value(s.s[i + 2]) : -1;
-			c = (char)(high << 4 | low);
-			if (high < 0 || low < 0 || c == '\0')
+			if (high < 0 || low < 0 || (high == 0 && low == 0))
 				return false;
+			c = (char)(high << 4 | low);
 			i += 2;
 		}
 		buf_append(out, &c, 1);

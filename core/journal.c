@@ -19,8 +19,8 @@
 #include "log.h"
 
 #define PRUNE_EVERY_MS 10000 /* looking for events to delete, when there was nothing left to */
-#define PRUNE_AGAIN_MS 200   /* after a full batch */
-#define PRUNE_EVENTS 500     /* a batch */
+#define PRUNE_AGAIN_MS 50    /* after a full batch */
+#define PRUNE_EVENTS 100     /* a batch: bodies may be megabytes */
 
 struct append;
 

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -40,15 +41,28 @@ open_file(const char *path)
 	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 }
 
+/* systemd says which device and inode its journal's stream is; stderr may have been redirected since
+ * (systemd.exec(5), JOURNAL_STREAM). */
+static bool
+is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+
+	return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+		fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
 int
 log_open(const struct log_settings *settings, struct hsw_error *err)
 {
 	bool is_stderr = strcmp(settings->target, "stderr") == 0;
 	bool is_syslog = strcmp(settings->target, "syslog") == 0;
-	int target = is_syslog                     ? TARGET_SYSLOG
-		: !is_stderr                       ? TARGET_FILE
-		: getenv("JOURNAL_STREAM") != NULL ? TARGET_JOURNAL
-						   : TARGET_STDERR;
+	int target = is_syslog ? TARGET_SYSLOG
+		: !is_stderr   ? TARGET_FILE
+		: is_journal() ? TARGET_JOURNAL
+			       : TARGET_STDERR;
 	int fd = STDERR_FILENO;
 
 	if (target == TARGET_FILE) {

@@ -433,20 +433,26 @@ option_defaults(
 	return rc;
 }
 
+static void
+free_member(const struct hsw_option *o, void *conf)
+{
+	bool is_text = o->type == HSW_OPT_STRING || o->type == HSW_OPT_SECRET ||
+		o->type == HSW_OPT_URL || o->type == HSW_OPT_PATH;
+
+	if (is_text) {
+		free(*(char **)member(o, conf));
+		*(char **)member(o, conf) = NULL;
+	} else if (o->type == HSW_OPT_LIST) {
+		free_list(*(char ***)member(o, conf));
+		*(char ***)member(o, conf) = NULL;
+	}
+}
+
 void
 option_free(const struct hsw_option *table, void *conf)
 {
-	for (const struct hsw_option *o = table; o != NULL && o->key != NULL; o++) {
-		bool is_text = o->type == HSW_OPT_STRING || o->type == HSW_OPT_SECRET ||
-			o->type == HSW_OPT_URL || o->type == HSW_OPT_PATH;
-		if (is_text) {
-			free(*(char **)member(o, conf));
-			*(char **)member(o, conf) = NULL;
-		} else if (o->type == HSW_OPT_LIST) {
-			free_list(*(char ***)member(o, conf));
-			*(char ***)member(o, conf) = NULL;
-		}
-	}
+	for (const struct hsw_option *o = table; o != NULL && o->key != NULL; o++)
+		free_member(o, conf);
 }
 
 const struct hsw_option *
@@ -479,6 +485,7 @@ check_option(const struct hsw_option *table, const struct hsw_option *o, void *s
 		return err_set(err, HSW_EINVAL, "option %s: stands twice in the table", o->key);
 	if (o->def != NULL && types[o->type].set(o, scratch, o->def, NULL, &why) != HSW_OK)
 		return err_set(err, HSW_EINVAL, "option %s: its default: %s", o->key, why.text);
+	free_member(o, scratch);
 	return HSW_OK;
 }
 
@@ -491,8 +498,6 @@ option_check_table(const struct hsw_option *table, size_t conf_size, struct hsw_
 
 	for (; rc == HSW_OK && o != NULL && o->key != NULL; o++)
 		rc = check_option(table, o, scratch, conf_size, err);
-	if (rc == HSW_OK)
-		option_free(table, scratch);
 	free(scratch);
 	return rc;
 }

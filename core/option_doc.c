@@ -62,15 +62,17 @@ option_print(const struct hsw_option *table, FILE *out)
 	}
 }
 
-/* mdoc(7): a backslash begins an escape, a dot or quote at the start of a line a request. */
+/* mdoc(7): a backslash begins an escape, a dot or quote at the start of a line a request; each sentence has a
+ * line of its own. */
 static void
 print_roff(const char *text, FILE *out)
 {
-	if (*text == '.' || *text == '\'')
-		fputs("\\&", out);
+	fputs("\\&", out);
 	for (; *text != '\0'; text++) {
 		if (*text == '\\')
 			fputs("\\e", out);
+		else if (*text == ' ' && text[-1] == '.')
+			fputc('\n', out);
 		else
 			fputc(*text, out);
 	}

@@ -130,6 +130,8 @@ server_free(struct server *s)
 	for (unsigned i = 0; s->workers != NULL && i < s->n_workers; i++)
 		worker_join(&s->workers[i]);
 	journal_close(s->journal);
+	for (unsigned i = 0; s->workers != NULL && i < s->n_workers; i++)
+		worker_fini(&s->workers[i]);
 	catalog_free(s->catalog);
 	free(s->workers);
 }

@@ -11,17 +11,21 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "clock.h"
 #include "err.h"
 #include "host.h"
 #include "log.h"
 
+#define GATHER_FROM 8            /* jobs of the last transaction from which on the next one waits */
+#define GATHER_NS 150000         /* for so long */
 #define IDLE_AFTER_MS 1000       /* without work: the store may tidy up */
 #define ERROR_LOG_EVERY_MS 10000 /* a store that fails says so no more often */
 
 struct queue {
 	struct store_job *first, **last;
+	size_t n;
 };
 
 /* What goes into one transaction. */
@@ -54,6 +58,7 @@ queue_init(struct queue *q)
 {
 	q->first = NULL;
 	q->last = &q->first;
+	q->n = 0;
 }
 
 static void
@@ -62,6 +67,7 @@ queue_add(struct queue *q, struct store_job *job)
 	job->next = NULL;
 	*q->last = job;
 	q->last = &job->next;
+	q->n++;
 }
 
 static struct store_job *
@@ -69,7 +75,10 @@ queue_take(struct queue *q)
 {
 	struct store_job *job = q->first;
 
-	if (job != NULL && (q->first = job->next) == NULL)
+	if (job == NULL)
+		return NULL;
+	q->n--;
+	if ((q->first = job->next) == NULL)
 		q->last = &q->first;
 	return job;
 }
@@ -155,6 +164,21 @@ commit_batch(struct store *s)
 	s->hooks.committed(s->hooks.arg, b->jobs, b->n_jobs, rc);
 }
 
+/*
+ * Under load those who were just answered come again at once: a moment's wait makes one transaction of
+ * what would be two, and each costs a sync and the workers' wake-ups. A single event never waits.
+ */
+static void
+await_company(struct store *s)
+{
+	static const struct timespec moment = { 0, GATHER_NS };
+
+	if (s->batch.n_jobs < GATHER_FROM || s->writes.n >= s->batch.n_jobs)
+		return;
+	nanosleep(&moment, NULL);
+	sort_mail(s);
+}
+
 static void
 run_call(struct store *s)
 {
@@ -203,8 +227,10 @@ work(struct store *s)
 {
 	for (;;) {
 		sort_mail(s);
-		if (s->writes.first != NULL)
+		if (s->writes.first != NULL) {
+			await_company(s);
 			commit_batch(s);
+		}
 		run_call(s);
 		maintain(s);
 		if (s->writes.first != NULL || s->calls.first != NULL || has_mail(s))

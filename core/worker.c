@@ -300,13 +300,19 @@ worker_drain(struct worker *w, int64_t timeout_ms)
 void
 worker_join(struct worker *w)
 {
+	if (w->thread == 0)
+		return;
+	w->must_stop = true;
+	sem_post(&w->go);
+	pthread_join(w->thread, NULL);
+	w->thread = 0;
+}
+
+void
+worker_fini(struct worker *w)
+{
 	if (w->server == NULL)
 		return;
-	if (w->thread != 0) {
-		w->must_stop = true;
-		sem_post(&w->go);
-		pthread_join(w->thread, NULL);
-	}
 	mailbox_fini(&w->box);
 	sem_destroy(&w->ready);
 	sem_destroy(&w->go);

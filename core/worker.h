@@ -60,8 +60,10 @@ void worker_go(struct worker *, const int *fds, size_t n, int control_fd);
 void worker_reopen(struct worker *);
 /* Any thread: finish what is in flight, at most so long, then end. */
 void worker_drain(struct worker *, int64_t timeout_ms);
-/* Waits for the thread's end and frees what the worker holds. Also for one that never went. */
+/* Waits for the thread's end. Also for one that never went, or that never started. */
 void worker_join(struct worker *);
+/* Frees what is left, when the store thread has ended, too: until then it may post. */
+void worker_fini(struct worker *);
 /* Any thread. */
 void worker_post(struct worker *, struct mail *);
 

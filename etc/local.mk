@@ -1,1 +1,11 @@
-# configuration samples
+# Samples; an installed hookswitch.ini is never overwritten.
+sampledir = $(docdir)
+dist_sample_DATA = etc/hookswitch.ini etc/hookswitch-minimal.ini
+
+install-data-hook:
+	$(MKDIR_P) '$(DESTDIR)$(sysconfdir)/hookswitch/conf.d'
+	test -e '$(DESTDIR)$(sysconfdir)/hookswitch/hookswitch.ini' || \
+		$(INSTALL_DATA) '$(srcdir)/etc/hookswitch.ini' '$(DESTDIR)$(sysconfdir)/hookswitch/hookswitch.ini'
+uninstall-hook:
+	-rm -f '$(DESTDIR)$(sysconfdir)/hookswitch/hookswitch.ini'
+	-rmdir '$(DESTDIR)$(sysconfdir)/hookswitch/conf.d' '$(DESTDIR)$(sysconfdir)/hookswitch'

@@ -2,3 +2,99 @@ TEST_LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/.build-aux/tap-
 TEST_EXTENSIONS = .sh
 LOG_DRIVER = $(TEST_LOG_DRIVER)
 SH_LOG_DRIVER = $(TEST_LOG_DRIVER)
+
+# Unit tests: one program for each group of modules, on core/libcore.a.
+if TESTS_ENABLED
+unit_tests = \
+	tests/unit/test_base \
+	tests/unit/test_canon \
+	tests/unit/test_canon_events \
+	tests/unit/test_config \
+	tests/unit/test_delivery \
+	tests/unit/test_envelope \
+	tests/unit/test_ini \
+	tests/unit/test_option
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
+endif
+unit_cppflags = $(core_libcore_a_CPPFLAGS) -I$(top_srcdir)/tests/unit
+unit_cflags = $(core_libcore_a_CFLAGS) $(CHECK_CFLAGS)
+unit_ldadd = $(core_libs) $(CHECK_LIBS)
+
+tests_unit_test_base_SOURCES = tests/unit/test_base.c tests/unit/unit.h
+tests_unit_test_base_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_base_CFLAGS = $(unit_cflags)
+tests_unit_test_base_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_base_LDADD = $(unit_ldadd)
+
+canon_rig = tests/unit/canon_rig.c tests/unit/canon_rig.h tests/unit/unit.h
+tests_unit_test_canon_SOURCES = tests/unit/test_canon.c $(canon_rig)
+tests_unit_test_canon_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_canon_CFLAGS = $(unit_cflags)
+tests_unit_test_canon_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_canon_LDADD = sdk/libhswcanon.la $(unit_ldadd)
+
+tests_unit_test_canon_events_SOURCES = tests/unit/test_canon_events.c $(canon_rig)
+tests_unit_test_canon_events_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_canon_events_CFLAGS = $(unit_cflags)
+tests_unit_test_canon_events_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_canon_events_LDADD = sdk/libhswcanon.la $(unit_ldadd)
+
+tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/unit.h
+tests_unit_test_config_CPPFLAGS = $(unit_cppflags) -DBUILT_PLUGINS='"$(abs_top_builddir)/plugins/.libs"'
+tests_unit_test_config_CFLAGS = $(unit_cflags)
+tests_unit_test_config_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_config_LDADD = $(unit_ldadd)
+
+tests_unit_test_delivery_SOURCES = tests/unit/test_delivery.c tests/unit/unit.h \
+	tests/unit/delivery_rig.c tests/unit/delivery_rig.h \
+	tests/unit/memory_store.c tests/unit/memory_store.h
+tests_unit_test_delivery_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_delivery_CFLAGS = $(unit_cflags)
+tests_unit_test_delivery_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_delivery_LDADD = $(unit_ldadd)
+
+tests_unit_test_envelope_SOURCES = tests/unit/test_envelope.c tests/unit/unit.h
+tests_unit_test_envelope_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_envelope_CFLAGS = $(unit_cflags)
+tests_unit_test_envelope_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_envelope_LDADD = $(unit_ldadd)
+
+tests_unit_test_ini_SOURCES = tests/unit/test_ini.c tests/unit/unit.h
+tests_unit_test_ini_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ini_CFLAGS = $(unit_cflags)
+tests_unit_test_ini_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_ini_LDADD = $(unit_ldadd)
+
+tests_unit_test_option_SOURCES = tests/unit/test_option.c tests/unit/unit.h
+tests_unit_test_option_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_option_CFLAGS = $(unit_cflags)
+tests_unit_test_option_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_option_LDADD = $(unit_ldadd)
+
+# Fuzzers, see `fuzzers` in Makefile.am.
+FUZZERS += tests/fuzz/fuzz_source_evolution tests/fuzz/fuzz_ini
+fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_fuzz_source_evolution_SOURCES = tests/fuzz/fuzz_source_evolution.c
+tests_fuzz_fuzz_source_evolution_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_source_evolution_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_source_evolution_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_evolution_LDADD = $(plugins_source_evolution_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS)
+tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz_ini.c
+tests_fuzz_fuzz_ini_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_ini_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_ini_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_ini_LDADD = $(core_libs)
+
+TESTS += \
+	tests/lint/exports.sh \
+	tests/lint/headers.sh \
+	tests/lint/layers.sh \
+	tests/lint/options.sh
+EXTRA_DIST += \
+	tests/lint/exports.sh tests/lint/headers.sh tests/lint/layers.sh tests/lint/options.sh \
+	tests/fixtures tests/integration
+AM_TESTS_ENVIRONMENT = HOOKSWITCH_BUILD='$(abs_top_builddir)' HOOKSWITCH_SOURCE='$(abs_top_srcdir)' \
+	CC='$(CC)'; export HOOKSWITCH_BUILD HOOKSWITCH_SOURCE CC;
+
+include tests/plugins/local.mk

@@ -1,7 +1,11 @@
 plugin_LTLIBRARIES += plugins/sink-file.la
-plugins_sink_file_la_SOURCES = plugins/sink-file/file.c plugins/sink-file/file.h \
-	plugins/sink-file/output.c \
-	plugins/sink-file/path.c
+plugins_sink_file_la_SOURCES = \
+	plugins/sink-file/disk.c plugins/sink-file/disk.h \
+	plugins/sink-file/file.c \
+	plugins/sink-file/files.c \
+	plugins/sink-file/pattern.c plugins/sink-file/pattern.h \
+	plugins/sink-file/queue.c plugins/sink-file/queue.h plugins/sink-file/queue_impl.h \
+	plugins/sink-file/syncer.c plugins/sink-file/syncer.h
 plugins_sink_file_la_CPPFLAGS = $(plugin_cppflags)
 plugins_sink_file_la_CFLAGS = $(AM_CFLAGS)
 plugins_sink_file_la_LDFLAGS = $(plugin_ldflags)

@@ -1,470 +1,571 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * webhook.c - sink-webhook: each envelope is one HTTP POST (RFC 9110), with libcurl.
+ * webhook.c - sink-webhook: POSTs envelopes to an HTTP receiver, by libcurl's multi interface.
  *
- * A transfer is a reusable easy handle with everything that it sends: constant options are set once,
- * a delivery only overwrites its header values in place and points at its body.
+ * A *slot* is a curl handle that is set up once and used for one delivery after the other. Of a
+ * delivery it changes the body's address and length and overwrites three header lines in place;
+ * curl's other settings stay. A slot is either on w->busy, with its handle in w->multi and a
+ * delivery, or on w->idle.
+ *
+ * Handles are added and removed outside of curl's callbacks only: deliver() and cancel() come from
+ * the daemon, and done() is called from webhook_transfers_ended(), after curl has returned. What is
+ * added starts with curl's timer of 0 ms, so that all deliveries of one turn of the loop start
+ * together.
  */
-#include "webhook.h"
+#include "answer.h"
+#include "sockets.h"
+#include "target.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
-#define ANSWER_KEPT 160        /* bytes of a refusal's body that are told */
-#define ANSWER_MAX (256 << 10) /* bytes of an answer that are read at all, header or body */
-#define READ_BUFFER 4096L      /* answers are short */
-#define CONNECTION_AGE_S 118L  /* an idle connection is not used again after that */
-#define EVENT_URLS 8           /* URLs by event that are kept */
-#define OWN_LINES 6            /* header lines of the sink itself */
+/* Deliveries in flight, unless the section says otherwise. */
+#define CONCURRENCY 32
+/* Slots that are kept for later; one takes, with its connection, about 18 KB. */
+#define IDLE_SLOTS_MAX 64
+/* An idle connection is not used again after this time. */
+#define IDLE_SECONDS 60L
+/* A connection is not used again after this time, so that changes of addresses are noticed. */
+#define LIFETIME_SECONDS 600L
+#define KEEPALIVE_SECONDS 30L
+#define CA_CACHE_SECONDS 3600L
+#define READ_BUFFER_BYTES 4096L
+/* A buffer for bodies of several pieces that is larger is not kept. */
+#define GATHERED_KEEP_BYTES (64 * 1024)
 
-static const char *const by_events_words[] = { "no", "dotted", "dashed", NULL };
+/* The header lines that change, in the order in which they are linked. LINE_EXPECT has no value: it
+ * keeps curl from asking for leave to send a body that is longer than 1 MB. It is only linked in
+ * for such, as every line costs a microsecond. */
+enum { LINE_EXPECT, LINE_ID, LINE_TIMESTAMP, LINE_ATTEMPT, LINES };
+#define LINE_BYTES 128
+#define EXPECT_FROM_BYTES (512 * 1024)
 
-static const struct hsw_option options[] = {
-	{ "url", HSW_OPT_URL, HSW_OPT_REQUIRED | HSW_OPT_PER_TARGET,
-		offsetof(struct webhook_conf, url), NULL, 0, 0, NULL,
-		"Where envelopes are posted to." },
-	{ "authorization", HSW_OPT_SECRET, HSW_OPT_PER_TARGET,
-		offsetof(struct webhook_conf, authorization), NULL, 0, 0, NULL,
-		"The Authorization header, sent exactly as written." },
-	{ "headers", HSW_OPT_SECRET, HSW_OPT_PER_TARGET, offsetof(struct webhook_conf, headers),
-		NULL, 0, 0, NULL, "Further headers: `Name: value | Name: value`." },
-	{ "by_events", HSW_OPT_ENUM, HSW_OPT_PER_TARGET, offsetof(struct webhook_conf, by_events),
-		"no", 0, 0, by_events_words,
-		"Add the event's name to the URL's path: dotted, /message.exchange, or dashed, "
-		"/message-exchange." },
-	{ "ca_file", HSW_OPT_PATH, 0, offsetof(struct webhook_conf, ca_file), NULL, 0, 0, NULL,
-		"Certificates (PEM) of the authorities that may vouch for the receiver, instead of "
-		"the "
-		"system's. A receiver's certificate is always checked." },
-	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
-};
-
-struct event_url {
-	char *type, *url;
-};
-
-struct webhook {
-	const struct hsw_host *host;
-	const struct webhook_conf *conf;
-	struct hsw_handle *handle;
-	struct loop *loop;
-	struct headers headers;
-	struct transfer *spare;
-	struct event_url event_urls[EVENT_URLS];
-	char *authorization; /* header line */
-	char user_agent[64];
-};
-
-struct transfer {
-	struct transfer *next; /* spare */
-	struct webhook *webhook;
+struct slot {
+	LIST_ENTRY(slot) entry;
+	struct webhook *w;
 	CURL *easy;
 	struct hsw_delivery *delivery;
-	const char *url; /* that the handle has */
-	struct curl_slist lines[OWN_LINES + HEADERS_OWN_MAX];
-	char id[64], timestamp[48], attempt[48];
-	char *gathered; /* a body of several pieces */
-	size_t gathered_cap;
-	size_t head_bytes, body_bytes;
-	bool is_too_long;
-	char answer[ANSWER_KEPT + 1];
-	char error[CURL_ERROR_SIZE];
+	struct target *target; /* of the delivery; kept while idle */
+	CURLU *url;            /* what easy is set to; the target's */
+	struct curl_slist lines[LINES];
+	char line[LINES][LINE_BYTES];
+	char *gathered; /* body of several pieces */
+	size_t gathered_size;
+	bool resent; /* after its connection had died */
+	struct answer answer;
 };
 
-/* ---- answers ---- */
+static const char *const by_events_words[] = {
+	[BY_EVENTS_NO] = "no", [BY_EVENTS_DOTTED] = "dotted", [BY_EVENTS_DASHED] = "dashed", NULL
+};
 
-static size_t
-on_body(char *data, size_t size, size_t n, void *arg)
+#define MEMBER(name) offsetof(struct webhook_conf, name)
+
+static const struct hsw_option options[] = {
+	{ .key = "url",
+		.type = HSW_OPT_URL,
+		.flags = HSW_OPT_REQUIRED | HSW_OPT_PER_TARGET,
+		.offset = MEMBER(url),
+		.help = "Where events are posted to." },
+	{ .key = "authorization",
+		.type = HSW_OPT_SECRET,
+		.flags = HSW_OPT_PER_TARGET,
+		.offset = MEMBER(authorization),
+		.help = "Sent as it stands as the Authorization header, e.g. \"Bearer abc\"." },
+	{ .key = "headers",
+		.type = HSW_OPT_SECRET,
+		.flags = HSW_OPT_PER_TARGET,
+		.offset = MEMBER(headers),
+		.help = "More headers, \"Name: value\", with | between them, or one a line in a "
+			"file "
+			"(@/path/to/file)." },
+	{ .key = "by_events",
+		.type = HSW_OPT_ENUM,
+		.flags = HSW_OPT_PER_TARGET,
+		.offset = MEMBER(by_events),
+		.def = "no",
+		.choices = by_events_words,
+		.help = "Adds the event's name to the URL's path: dotted /message.exchange, dashed "
+			"/message-exchange." },
+	{ .key = "ca_file",
+		.type = HSW_OPT_PATH,
+		.offset = MEMBER(ca_file),
+		.help = "PEM file of the certificates that are trusted, instead of the system's. "
+			"For "
+			"receivers with a private CA or a self-signed certificate." },
+	{ .key = "cert_file",
+		.type = HSW_OPT_PATH,
+		.offset = MEMBER(cert_file),
+		.help = "PEM file of a client certificate, with its chain." },
+	{ .key = "key_file",
+		.type = HSW_OPT_PATH,
+		.offset = MEMBER(key_file),
+		.help = "PEM file of the client certificate's key, if it is not in cert_file." },
+	{ .key = NULL },
+};
+
+static const char *const line_names[LINES] = { [LINE_EXPECT] = "Expect:",
+	[LINE_ID] = "webhook-id: ",
+	[LINE_TIMESTAMP] = "webhook-timestamp: ",
+	[LINE_ATTEMPT] = "X-Hookswitch-Attempt: " };
+
+/* Writes the value behind the name that slot_new put there. */
+static void
+set_line(struct slot *s, int line, const char *value, size_t len)
 {
-	struct transfer *t = arg;
-	size_t bytes = size * n;
+	size_t name_len = strlen(line_names[line]);
 
-	for (size_t i = 0; i < bytes && t->body_bytes + i < ANSWER_KEPT; i++) {
-		char c = data[i];
-		t->answer[t->body_bytes + i] = c >= 0x20 && c < 0x7f ? c : ' ';
-	}
-	t->body_bytes += bytes;
-	t->is_too_long |= t->body_bytes > ANSWER_MAX;
-	return t->is_too_long ? 0 : bytes;
+	if (len > LINE_BYTES - 1 - name_len)
+		len = LINE_BYTES - 1 - name_len;
+	memcpy(s->line[line] + name_len, value, len);
+	s->line[line][name_len + len] = '\0';
 }
 
-static size_t
-on_header(char *data, size_t size, size_t n, void *arg)
-{
-	struct transfer *t = arg;
-
-	(void)data;
-	t->head_bytes += size * n;
-	return t->head_bytes > ANSWER_MAX ? 0 : size * n;
-}
+/* ---- slots ---------------------------------------------------------------------------------- */
 
 static void
-describe(const struct transfer *t, CURLcode code, long status, char *text, size_t size)
+slot_free(struct slot *s)
 {
-	size_t kept = t->body_bytes < ANSWER_KEPT ? t->body_bytes : ANSWER_KEPT;
-
-	if (code != CURLE_OK && t->head_bytes > ANSWER_MAX)
-		snprintf(text, size, "the answer's header is too long");
-	else if (code != CURLE_OK && !t->is_too_long)
-		snprintf(text, size, "%s",
-			t->error[0] != '\0' ? t->error : curl_easy_strerror(code));
-	else if (status >= 300 && status < 400)
-		snprintf(text, size, "HTTP %ld (redirects are not followed)", status);
-	else
-		snprintf(text, size, "HTTP %ld%s%.*s", status, kept > 0 ? ": " : "", (int)kept,
-			t->answer);
-}
-
-static enum hsw_outcome
-judge(const struct transfer *t, CURLcode code, long status)
-{
-	/* A 2xx whose body we did not want to read to its end has arrived all the same. */
-	bool has_answer = code == CURLE_OK || (t->is_too_long && code == CURLE_WRITE_ERROR);
-
-	if (has_answer && status >= 200 && status < 300)
-		return HSW_DELIVERED;
-	return has_answer && status == 410 ? HSW_GONE : HSW_RETRY;
-}
-
-static void
-release(struct transfer *t)
-{
-	t->delivery = NULL;
-	t->next = t->webhook->spare;
-	t->webhook->spare = t;
-}
-
-static void
-finish(struct transfer *t, CURLcode code)
-{
-	const struct hsw_host *host = t->webhook->host;
-	struct hsw_delivery *delivery = t->delivery;
-	char text[ANSWER_KEPT + CURL_ERROR_SIZE];
-	curl_off_t retry_after = 0;
-	long status = 0;
-
-	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-	enum hsw_outcome outcome = judge(t, code, status);
-	if (outcome == HSW_DELIVERED) {
-		const struct hsw_detail detail = { (int)status, 0, NULL };
-		release(t);
-		host->done(delivery, outcome, &detail);
+	if (s == NULL)
 		return;
-	}
-	curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_after);
-	describe(t, code, status, text, sizeof(text));
-	const struct hsw_detail detail = { (int)status, (int64_t)retry_after * 1000, text };
-	release(t);
-	host->done(delivery, outcome, &detail);
+	if (s->easy != NULL)
+		curl_easy_cleanup(s->easy);
+	target_unref(s->target);
+	free(s->gathered);
+	free(s);
+}
+
+/* All that never changes. */
+static void
+set_constants(struct slot *s)
+{
+	CURL *easy = s->easy;
+
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, s);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
+	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"); /* not those of the environment */
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, READ_BUFFER_BYTES);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_SECONDS);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_SECONDS);
+	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, IDLE_SECONDS);
+	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, LIFETIME_SECONDS);
+	sockets_set(s->w, easy);
+	answer_set(&s->answer, easy);
 }
 
 static void
-on_progress(void *arg)
+set_tls(const struct slot *s)
 {
-	struct webhook *w = arg;
-	CURLMsg *message;
-	int left;
+	const struct webhook_conf *conf = s->w->conf;
+	const char *ca_file = conf->ca_file;
 
-	while ((message = curl_multi_info_read(loop_multi(w->loop), &left)) != NULL) {
-		if (message->msg != CURLMSG_DONE)
-			continue;
-		CURLcode code = message->data.result;
-		CURL *easy = message->easy_handle;
-		char *transfer = NULL;
-		curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
-		curl_multi_remove_handle(loop_multi(w->loop), easy);
-		finish((struct transfer *)transfer, code);
+	if (ca_file == NULL)
+		ca_file = curl_version_info(CURLVERSION_NOW)->cainfo;
+	/* curl keeps parsed certificates only without a folder of them: reading the system's
+	 * some 140 costs more than 10 ms of a connection otherwise. */
+	if (ca_file != NULL) {
+		curl_easy_setopt(s->easy, CURLOPT_CAPATH, NULL);
+		curl_easy_setopt(s->easy, CURLOPT_CAINFO, ca_file);
 	}
+#if LIBCURL_VERSION_NUM >= 0x075700
+	curl_easy_setopt(s->easy, CURLOPT_CA_CACHE_TIMEOUT, CA_CACHE_SECONDS);
+#endif
+	if (conf->cert_file != NULL)
+		curl_easy_setopt(s->easy, CURLOPT_SSLCERT, conf->cert_file);
+	if (conf->key_file != NULL)
+		curl_easy_setopt(s->easy, CURLOPT_SSLKEY, conf->key_file);
 }
 
-/* ---- transfers ---- */
-
-/* The header lines are a list of libcurl's form whose texts are ours: it only reads them. */
-static void
-make_lines(struct transfer *t)
+static struct slot *
+slot_new(struct webhook *w)
 {
-	struct webhook *w = t->webhook;
-	const char *lines[OWN_LINES + HEADERS_OWN_MAX];
-	size_t n = 0;
+	struct slot *s = calloc(1, sizeof(*s));
 
-	lines[n++] = "Content-Type: application/json";
-	lines[n++] = "Expect:";
-	lines[n++] = t->id;
-	lines[n++] = t->timestamp;
-	lines[n++] = t->attempt;
-	if (w->authorization != NULL)
-		lines[n++] = w->authorization;
-	for (size_t i = 0; i < w->headers.n; i++)
-		lines[n++] = w->headers.lines[i];
-	for (size_t i = 0; i < n; i++)
-		t->lines[i] = (struct curl_slist){ (char *)lines[i],
-			i + 1 < n ? &t->lines[i + 1] : NULL };
-}
-
-static void
-set_options(struct transfer *t)
-{
-	CURL *e = t->easy;
-	struct webhook *w = t->webhook;
-
-	curl_easy_setopt(e, CURLOPT_PRIVATE, (char *)t);
-	curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->lines);
-	curl_easy_setopt(e, CURLOPT_POST, 1L);
-	curl_easy_setopt(e, CURLOPT_USERAGENT, w->user_agent);
-	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
-	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(e, CURLOPT_NOPROGRESS, 1L);
-	curl_easy_setopt(e, CURLOPT_PROXY, "");
-	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, CONNECTION_AGE_S);
-	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, READ_BUFFER);
-	curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
-	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->error);
-	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
-	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
-	if (w->conf->ca_file != NULL)
-		curl_easy_setopt(e, CURLOPT_CAINFO, w->conf->ca_file);
-	/* Wait for a connection that may turn out to be HTTP/2, instead of opening many. */
-	if (strncasecmp(w->conf->url, "https", 5) == 0)
-		curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
-	loop_setup(w->loop, e);
-}
-
-static struct transfer *
-transfer_get(struct webhook *w)
-{
-	struct transfer *t = w->spare;
-
-	if (t != NULL) {
-		w->spare = t->next;
-		return t;
-	}
-	t = calloc(1, sizeof(*t));
-	if (t == NULL || (t->easy = curl_easy_init()) == NULL) {
-		free(t);
+	if (s == NULL)
+		return NULL;
+	s->w = w;
+	s->easy = curl_easy_init();
+	if (s->easy == NULL) {
+		slot_free(s);
 		return NULL;
 	}
-	t->webhook = w;
-	make_lines(t);
-	set_options(t);
-	return t;
+	for (int i = 0; i < LINES; i++) {
+		set_line(s, i, "", 0);
+		memcpy(s->line[i], line_names[i], strlen(line_names[i]));
+		s->lines[i].data = s->line[i];
+		s->lines[i].next = i + 1 < LINES ? &s->lines[i + 1] : NULL;
+	}
+	set_constants(s);
+	set_tls(s);
+	w->slot_count++;
+	sockets_allow(w);
+	return s;
+}
+
+/* A slot on no list. */
+static struct slot *
+slot_take(struct webhook *w)
+{
+	struct slot *s = LIST_FIRST(&w->idle);
+
+	if (s == NULL)
+		return slot_new(w);
+	LIST_REMOVE(s, entry);
+	w->idle_count--;
+	return s;
 }
 
 static void
-transfer_free(struct transfer *t)
+slot_give_back(struct slot *s)
 {
-	curl_easy_cleanup(t->easy);
-	free(t->gathered);
-	free(t);
+	struct webhook *w = s->w;
+
+	s->delivery = NULL;
+	if (s->gathered_size > GATHERED_KEEP_BYTES) {
+		free(s->gathered);
+		s->gathered = NULL;
+		s->gathered_size = 0;
+	}
+	if (w->idle_count >= IDLE_SLOTS_MAX) {
+		w->slot_count--;
+		slot_free(s);
+		return;
+	}
+	LIST_INSERT_HEAD(&w->idle, s, entry);
+	w->idle_count++;
 }
 
-/* The URL for this type of event. */
-static const char *
-choose_url(struct webhook *w, struct hsw_str type)
-{
-	if (w->conf->by_events == BY_EVENTS_NO)
-		return w->conf->url;
-	for (size_t i = 0; i < EVENT_URLS; i++) {
-		struct event_url *u = &w->event_urls[i];
-		if (u->type == NULL) {
-			u->url = url_for_event(
-				w->conf->url, (enum by_events)w->conf->by_events, type);
-			u->type = u->url != NULL ? strndup(type.s, type.len) : NULL;
-			return u->url;
-		}
-		if (strlen(u->type) == type.len && memcmp(u->type, type.s, type.len) == 0)
-			return u->url;
-	}
-	return NULL;
-}
+/* ---- one delivery --------------------------------------------------------------------------- */
 
-/* The body in one piece: as it lies, or gathered. NULL: out of memory. */
-static const char *
-body_of(struct transfer *t, const struct hsw_envelope *e, unsigned parts, size_t *len)
-{
-	struct iovec iov[HSW_IOV_MAX];
-	int n = t->webhook->host->iov(e, parts, iov, HSW_IOV_MAX);
-
-	*len = 0;
-	for (int i = 0; i < n; i++)
-		*len += iov[i].iov_len;
-	if (n == 1)
-		return iov[0].iov_base;
-	if (*len > t->gathered_cap) {
-		char *grown = realloc(t->gathered, *len);
-		if (grown == NULL)
-			return NULL;
-		t->gathered = grown;
-		t->gathered_cap = *len;
-	}
-	char *at = t->gathered;
-	for (int i = 0; i < n; i++) {
-		memcpy(at, iov[i].iov_base, iov[i].iov_len);
-		at += iov[i].iov_len;
-	}
-	return t->gathered;
-}
-
-static bool
-fill(struct transfer *t, struct hsw_delivery *delivery)
-{
-	struct webhook *w = t->webhook;
-	const struct hsw_host *host = w->host;
-	const struct hsw_envelope *e = host->envelope(delivery);
-	struct hsw_str id = host->get(e, HSW_F_ID);
-	const char *url = choose_url(w, host->get(e, HSW_F_TYPE));
-	size_t len;
-	const char *body = body_of(t, e, host->parts(delivery), &len);
-
-	if (url == NULL || body == NULL)
-		return false;
-	if (url != t->url && curl_easy_setopt(t->easy, CURLOPT_URL, url) != CURLE_OK)
-		return false;
-	t->url = url;
-	snprintf(t->id, sizeof(t->id), "webhook-id: %.*s", (int)id.len, id.s);
-	snprintf(t->timestamp, sizeof(t->timestamp), "webhook-timestamp: %lld",
-		(long long)time(NULL));
-	snprintf(t->attempt, sizeof(t->attempt), "X-Hookswitch-Attempt: %d",
-		host->attempt(delivery));
-	curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
-	curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, body);
-	t->head_bytes = t->body_bytes = 0;
-	t->is_too_long = false;
-	t->error[0] = '\0';
-	return true;
-}
-
-/* ---- the sink ---- */
-
-static void
-webhook_close(void *self)
-{
-	struct webhook *w = self;
-
-	while (w->spare != NULL) {
-		struct transfer *t = w->spare;
-		w->spare = t->next;
-		transfer_free(t);
-	}
-	loop_free(w->loop);
-	for (size_t i = 0; i < EVENT_URLS; i++) {
-		free(w->event_urls[i].type);
-		free(w->event_urls[i].url);
-	}
-	headers_free(&w->headers);
-	free(w->authorization);
-	free(w);
-	curl_global_cleanup();
-}
-
-/* From the environment or a file it may hold what would end the header line. */
 static int
-make_authorization(struct webhook *w, struct hsw_error *err)
+set_target(struct slot *s)
 {
-	const char *value = w->conf->authorization;
+	struct webhook *w = s->w;
+	const struct webhook_conf *conf = w->host->target(s->delivery);
+	struct hsw_error err;
+	struct target *t = conf == NULL ? target_ref(w->target)
+					: target_get(w->targets, conf, &err);
 
-	if (value == NULL)
-		return HSW_OK;
-	if (value[strcspn(value, "\r\n")] != '\0') {
-		snprintf(err->text, sizeof(err->text), "authorization: has a line break in it");
+	if (t == NULL) {
+		w->host->log(w->handle, HSW_LOG_WARN, "%s", err.text);
 		return HSW_EINVAL;
 	}
-	if (asprintf(&w->authorization, "Authorization: %s", value) >= 0)
-		return HSW_OK;
-	w->authorization = NULL;
-	return HSW_ENOMEM;
+	target_unref(s->target);
+	if (t != s->target)
+		s->url = NULL; /* its memory is the old target's */
+	s->target = t;
+	s->lines[LINES - 1].next = target_headers(t);
+	return HSW_OK;
 }
 
 static int
-check_ca_file(const char *path, struct hsw_error *err)
+set_url(struct slot *s, const struct hsw_envelope *env)
 {
-	FILE *f = path != NULL ? fopen(path, "re") : NULL;
+	CURLU *url = target_url(s->target, s->w->host->get(env, HSW_F_TYPE));
 
-	if (path == NULL || f != NULL) {
-		if (f != NULL)
-			fclose(f);
+	if (url == s->url)
 		return HSW_OK;
-	}
-	snprintf(err->text, sizeof(err->text), "ca_file: cannot read %.150s", path);
-	return HSW_EINVAL;
+	if (url == NULL || curl_easy_setopt(s->easy, CURLOPT_CURLU, url) != CURLE_OK)
+		return HSW_ENOMEM;
+	/* Rather wait for a connection that may turn out to be HTTP/2 than make many. Without
+	 * TLS curl would learn only from the first answer that it is not. */
+	curl_easy_setopt(s->easy, CURLOPT_PIPEWAIT, (long)target_is_tls(s->target));
+	s->url = url;
+	return HSW_OK;
+}
+
+static void
+set_number(struct slot *s, int line, int64_t n)
+{
+	char digits[20], *end = digits + sizeof(digits), *p = end;
+
+	do
+		*--p = (char)('0' + n % 10);
+	while ((n /= 10) > 0);
+	set_line(s, line, p, (size_t)(end - p));
+}
+
+static void
+set_lines(struct slot *s, const struct hsw_envelope *env)
+{
+	const struct hsw_host *host = s->w->host;
+	struct hsw_str id = host->get(env, HSW_F_ID);
+
+	set_line(s, LINE_ID, id.s, id.len);
+	set_number(s, LINE_TIMESTAMP, time(NULL));
+	set_number(s, LINE_ATTEMPT, host->attempt(s->delivery));
 }
 
 static int
-webhook_open(const struct hsw_host *host, struct hsw_handle *handle, const void *conf, void **self,
-	struct hsw_error *err)
+gather(struct slot *s, const struct iovec *iov, int n, size_t len)
 {
-	struct webhook *w = calloc(1, sizeof(*w));
-
-	snprintf(err->text, sizeof(err->text), "out of memory");
-	if (w == NULL)
-		return HSW_ENOMEM;
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-		free(w);
-		return HSW_ENOMEM;
+	if (len > s->gathered_size) {
+		char *larger = realloc(s->gathered, len);
+		if (larger == NULL)
+			return HSW_ENOMEM;
+		s->gathered = larger;
+		s->gathered_size = len;
 	}
-	w->host = host;
-	w->handle = handle;
-	w->conf = conf;
-	snprintf(w->user_agent, sizeof(w->user_agent), "hookswitch/%s", host->version);
-	int rc = headers_parse(&w->headers, w->conf->headers, err);
+	char *to = s->gathered;
+	for (int i = 0; i < n; i++)
+		to = mempcpy(to, iov[i].iov_base, iov[i].iov_len);
+	return HSW_OK;
+}
+
+static int
+set_body(struct slot *s, const struct hsw_envelope *env)
+{
+	struct iovec iov[HSW_IOV_MAX];
+	int n = s->w->host->iov(env, s->w->host->parts(s->delivery), iov, HSW_IOV_MAX);
+	size_t len = 0;
+
+	if (n < 0)
+		return n;
+	for (int i = 0; i < n; i++)
+		len += iov[i].iov_len;
+	if (n != 1 && gather(s, iov, n, len) != HSW_OK)
+		return HSW_ENOMEM;
+	const char *body = n == 1 ? iov[0].iov_base : s->gathered;
+	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
+	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDS, body);
+	curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER,
+		&s->lines[len < EXPECT_FROM_BYTES ? LINE_EXPECT + 1 : LINE_EXPECT]);
+	return HSW_OK;
+}
+
+static int
+slot_add(struct slot *s)
+{
+	answer_reset(&s->answer);
+	return curl_multi_add_handle(s->w->multi, s->easy) == CURLM_OK ? HSW_OK : HSW_ENOMEM;
+}
+
+static int
+slot_start(struct slot *s)
+{
+	const struct hsw_envelope *env = s->w->host->envelope(s->delivery);
+	int rc = set_target(s);
+
 	if (rc == HSW_OK)
-		rc = check_ca_file(w->conf->ca_file, err);
+		rc = set_url(s, env);
 	if (rc == HSW_OK)
-		rc = make_authorization(w, err);
-	if (rc == HSW_OK && (w->loop = loop_new(host, handle, on_progress, w)) == NULL)
-		rc = HSW_ENOMEM;
-	if (rc == HSW_OK)
-		*self = w;
-	else
-		webhook_close(w);
-	return rc;
+		rc = set_body(s, env);
+	if (rc != HSW_OK)
+		return rc;
+	set_lines(s, env);
+	s->resent = false;
+	return slot_add(s);
 }
 
 static int
 webhook_deliver(void *self, struct hsw_delivery *delivery)
 {
 	struct webhook *w = self;
-	struct transfer *t = transfer_get(w);
+	struct slot *s = slot_take(w);
 
-	if (t == NULL)
+	if (s == NULL)
 		return HSW_ENOMEM;
-	if (!fill(t, delivery) || curl_multi_add_handle(loop_multi(w->loop), t->easy) != CURLM_OK) {
-		release(t);
-		return HSW_ENOMEM;
+	s->delivery = delivery;
+	int rc = slot_start(s);
+	if (rc != HSW_OK) {
+		slot_give_back(s);
+		return rc;
 	}
-	t->delivery = delivery;
-	w->host->set_data(delivery, t);
-	loop_kick(w->loop);
+	w->used = true;
+	LIST_INSERT_HEAD(&w->busy, s, entry);
+	w->host->set_data(delivery, s);
 	return HSW_OK;
+}
+
+static void
+slot_stop(struct slot *s)
+{
+	curl_multi_remove_handle(s->w->multi, s->easy);
+	LIST_REMOVE(s, entry);
+	slot_give_back(s);
 }
 
 static void
 webhook_cancel(void *self, struct hsw_delivery *delivery)
 {
-	struct webhook *w = self;
-	struct transfer *t = w->host->get_data(delivery);
+	const struct webhook *w = self;
 
-	curl_multi_remove_handle(loop_multi(w->loop), t->easy);
-	release(t);
+	slot_stop(w->host->get_data(delivery));
+}
+
+/*
+ * A request that met the end of an idle connection goes out again on another one. curl does so by
+ * itself, but counts over the whole life of a handle and gives up each sixth time.
+ */
+static bool
+slot_resend(struct slot *s, CURLcode code)
+{
+	if (s->resent || !answer_met_old_connection(&s->answer, s->easy, code))
+		return false;
+	s->resent = true;
+	curl_multi_remove_handle(s->w->multi, s->easy);
+	return slot_add(s) == HSW_OK;
+}
+
+static void
+slot_ended(struct slot *s, CURLcode code)
+{
+	if (code != CURLE_OK && slot_resend(s, code))
+		return;
+
+	const struct hsw_host *host = s->w->host;
+	struct hsw_delivery *delivery = s->delivery;
+	struct hsw_detail detail = { 0 };
+	char text[ANSWER_TEXT_SIZE];
+	enum hsw_outcome outcome = answer_outcome(
+		&s->answer, s->easy, code, s->target, &detail, text);
+
+	slot_stop(s);
+	host->done(delivery, outcome, &detail);
+}
+
+void
+webhook_transfers_ended(struct webhook *w)
+{
+	const CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(w->multi, &left)) != NULL) {
+		struct slot *s;
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &s);
+		slot_ended(s, m->data.result);
+	}
+}
+
+/* ---- the handle ----------------------------------------------------------------------------- */
+
+static int
+check_file(const char *key, const char *path, struct hsw_error *err)
+{
+	if (path == NULL || access(path, R_OK) == 0)
+		return HSW_OK;
+	snprintf(err->text, sizeof(err->text), "%s: cannot be read: %s", key, strerror(errno));
+	return HSW_EINVAL;
+}
+
+static int
+check_files(const struct webhook_conf *conf, struct hsw_error *err)
+{
+	int rc = check_file("ca_file", conf->ca_file, err);
+
+	if (rc == HSW_OK)
+		rc = check_file("cert_file", conf->cert_file, err);
+	if (rc == HSW_OK)
+		rc = check_file("key_file", conf->key_file, err);
+	if (rc != HSW_OK || conf->key_file == NULL || conf->cert_file != NULL)
+		return rc;
+	snprintf(err->text, sizeof(err->text), "key_file: is set, but no cert_file");
+	return HSW_EINVAL;
+}
+
+/* curl counts these calls; older builds of it do not lock. */
+static pthread_mutex_t global_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int
+global_init(struct hsw_error *err)
+{
+	pthread_mutex_lock(&global_lock);
+	CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
+	pthread_mutex_unlock(&global_lock);
+	if (code == CURLE_OK)
+		return HSW_OK;
+	snprintf(err->text, sizeof(err->text), "libcurl: %s", curl_easy_strerror(code));
+	return HSW_EIO;
+}
+
+static void
+global_fini(void)
+{
+	pthread_mutex_lock(&global_lock);
+	curl_global_cleanup();
+	pthread_mutex_unlock(&global_lock);
+}
+
+static void
+webhook_close(void *self)
+{
+	struct webhook *w = self;
+	struct slot *s;
+
+	while ((s = LIST_FIRST(&w->idle)) != NULL) {
+		LIST_REMOVE(s, entry);
+		slot_free(s);
+	}
+	sockets_close(w);
+	target_unref(w->target);
+	targets_free(w->targets);
+	free(w);
+	global_fini();
+}
+
+static int
+out_of_memory(struct hsw_error *err)
+{
+	snprintf(err->text, sizeof(err->text), "out of memory");
+	return HSW_ENOMEM;
+}
+
+static int
+webhook_open(const struct hsw_host *host, struct hsw_handle *handle, const void *conf, void **self,
+	struct hsw_error *err)
+{
+	int rc = check_files(conf, err);
+
+	if (rc == HSW_OK)
+		rc = global_init(err);
+	if (rc != HSW_OK)
+		return rc;
+	struct webhook *w = calloc(1, sizeof(*w));
+	if (w == NULL) {
+		global_fini();
+		return out_of_memory(err);
+	}
+	*w = (struct webhook){ .host = host, .handle = handle, .conf = conf };
+	w->targets = targets_new(host->version);
+	if (w->targets == NULL || sockets_open(w) != HSW_OK)
+		rc = out_of_memory(err);
+	else if ((w->target = target_get(w->targets, conf, err)) == NULL)
+		rc = HSW_EINVAL;
+	if (rc != HSW_OK)
+		webhook_close(w);
+	*self = w;
+	return rc;
+}
+
+/* Connections are closed when nothing is in flight any more; by idle_timer, since this may be
+ * called out of done(). */
+static void
+webhook_drain(void *self)
+{
+	struct webhook *w = self;
+
+	w->used = false;
+	w->host->timer_set(w->idle_timer, 0);
 }
 
 static const struct hsw_sink_ops ops = {
-	.size = sizeof(struct hsw_sink_ops),
-	.concurrency = 32,
+	.size = sizeof(ops),
+	.concurrency = CONCURRENCY,
 	.parts = HSW_CODES,
 	.open = webhook_open,
 	.deliver = webhook_deliver,
 	.cancel = webhook_cancel,
+	.drain = webhook_drain,
 	.close = webhook_close,
 };
 
-HSW_PLUGIN(HSW_SINK, "webhook", "1.0", "posts each envelope to a URL", sizeof(struct webhook_conf),
-	options, &ops);
+HSW_PLUGIN(HSW_SINK, "webhook", "1.0", "posts events to an HTTP or HTTPS receiver",
+	sizeof(struct webhook_conf), options, &ops);

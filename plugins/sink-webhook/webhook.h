@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* webhook.h - what the files of sink-webhook share. */
-#ifndef SINK_WEBHOOK_H
-#define SINK_WEBHOOK_H
+/* webhook.h - what the files of sink-webhook share. Everything belongs to the handle's thread. */
+#ifndef WEBHOOK_H
+#define WEBHOOK_H
 
 #include <stdbool.h>
+#include <sys/queue.h>
 
 #include <curl/curl.h>
 
@@ -17,39 +18,33 @@ struct webhook_conf {
 	const char *headers;
 	int by_events;
 	const char *ca_file;
+	const char *cert_file;
+	const char *key_file;
 };
 
-/* ---- loop.c: libcurl's sockets and timer on the daemon's loop ---- */
+LIST_HEAD(slot_list, slot);
+LIST_HEAD(sock_list, sock);
 
-struct loop;
+/* Chains of sockets by fd; a handle has about as many sockets as deliveries in flight. */
+#define SOCK_CHAINS 64
 
-/* on_progress is called after libcurl has worked: transfers may have ended. NULL: out of memory. */
-struct loop *loop_new(
-	const struct hsw_host *, struct hsw_handle *, void (*on_progress)(void *), void *arg);
-/* Frees it and the multi handle, whose transfers have all been removed. NULL is allowed. */
-void loop_free(struct loop *);
-CURLM *loop_multi(struct loop *);
-/* Options of an easy handle that the loop needs. */
-void loop_setup(struct loop *, CURL *);
-/* Lets libcurl begin with what was added to the multi handle. */
-void loop_kick(struct loop *);
-
-/* ---- headers.c ---- */
-
-#define HEADERS_OWN_MAX 32 /* that the section sets */
-
-/* The headers that the section sets, as lines "Name: value". */
-struct headers {
-	char *memory;
-	const char *lines[HEADERS_OWN_MAX];
-	size_t n;
+struct webhook {
+	const struct hsw_host *host;
+	struct hsw_handle *handle;
+	const struct webhook_conf *conf;
+	CURLM *multi;
+	struct hsw_timer *timer;      /* curl's */
+	struct hsw_timer *idle_timer; /* runs while there are sockets */
+	bool used;                    /* since idle_timer ran last */
+	struct targets *targets;
+	struct target *target; /* the section's own */
+	struct sock_list socks[SOCK_CHAINS];
+	size_t sock_count;
+	struct slot_list busy, idle;
+	size_t slot_count, idle_count;
 };
 
-/* "Name: value | Name: value". HSW_EINVAL: err says which is malformed; never a value. */
-int headers_parse(struct headers *, const char *text, struct hsw_error *err);
-void headers_free(struct headers *);
-
-/* The URL with the event's name added to its path; the caller frees it. NULL: out of memory. */
-char *url_for_event(const char *url, enum by_events, struct hsw_str type);
+/* curl has something to say about its transfers: tells the daemon of those that ended. */
+void webhook_transfers_ended(struct webhook *);
 
 #endif

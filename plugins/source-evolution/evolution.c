@@ -26,16 +26,15 @@ static const struct hsw_option options[] = {
 	{ .key = "apikey",
 		.type = HSW_OPT_SECRET,
 		.offset = offsetof(struct conf, apikey),
-		.help = "The `apikey` that bodies must carry; others are refused with 401. Not "
-			"set: it is "
-			"not looked at." },
+		.help = "The `apikey` that bodies must carry; others are refused with 401. Without "
+			"it: it "
+			"is not looked at." },
 	{ .key = "history",
 		.type = HSW_OPT_BOOL,
 		.offset = offsetof(struct conf, history),
 		.def = "no",
-		.help = "Whether the old messages that a phone hands over when it is linked "
-			"(messages.set) "
-			"become events." },
+		.help = "Make events of the old messages that a phone hands over when it is linked "
+			"(messages.set)." },
 	{ .key = NULL },
 };
 

@@ -61,6 +61,8 @@ read_protocol(struct json_object *protocol, struct hsw_message *m)
 		m->type = "message_edit";
 		m->target_id = target;
 		m->content = content_find(cj_object(protocol, "editedMessage")).text;
+		if (m->content.s == NULL)
+			m->content = (struct hsw_str){ "", 0 };
 	}
 }
 

@@ -75,7 +75,7 @@ write_vote(struct hsw_canon *c, const void *arg)
 {
 	const struct vote *vote = arg;
 
-	canon_open_object(c, "poll");
+	canon_open_object(c, "poll_vote");
 	canon_string(c, "message_id", vote->poll_id);
 	canon_open_array(c, "options");
 	for (size_t i = 0; i < cj_length(vote->updates); i++) {
@@ -170,6 +170,8 @@ evolution_update(struct translation *t, struct json_object *data)
 		return emit_edit(t, &u, text);
 	if (status == NULL)
 		status = cj_get(changed, "status");
+	if (status == NULL && changed == NULL)
+		return emit_edit(t, &u, text); /* v1 tells no more than that there was one */
 	if (evolution_is(cj_text(status), "DELETED"))
 		return message_revoke(t, key, data, u.id);
 	return emit_status(t, &u, status_of(status, u.is_own));

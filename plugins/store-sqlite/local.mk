@@ -1,11 +1,15 @@
 plugin_LTLIBRARIES += plugins/store-sqlite.la
 plugins_store_sqlite_la_SOURCES = \
-	plugins/store-sqlite/dead.c \
+	plugins/store-sqlite/commit.c \
+	plugins/store-sqlite/db.c \
+	plugins/store-sqlite/destinations.c \
+	plugins/store-sqlite/exceptions.c \
+	plugins/store-sqlite/file.c \
+	plugins/store-sqlite/prune.c \
 	plugins/store-sqlite/read.c \
 	plugins/store-sqlite/schema.c \
 	plugins/store-sqlite/sqlite.c \
-	plugins/store-sqlite/sqlite.h \
-	plugins/store-sqlite/write.c
+	plugins/store-sqlite/sqlite.h
 plugins_store_sqlite_la_CPPFLAGS = $(plugin_cppflags)
 plugins_store_sqlite_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 plugins_store_sqlite_la_LDFLAGS = $(plugin_ldflags)

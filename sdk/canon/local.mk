@@ -11,17 +11,8 @@ sdk_libhswcanon_la_CPPFLAGS = -I$(top_srcdir)/sdk -D_GNU_SOURCE
 sdk_libhswcanon_la_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
 sdk_libhswcanon_la_LIBADD = $(JSONC_LIBS)
 
-if TESTS_ENABLED
-canon_tests = tests/unit/test_canon tests/unit/test_canon_events
-check_PROGRAMS += $(canon_tests)
-TESTS += $(canon_tests)
-canon_rig = tests/unit/canon_rig.c tests/unit/canon_rig.h tests/unit/unit.h
-tests_unit_test_canon_SOURCES = tests/unit/test_canon.c $(canon_rig)
-tests_unit_test_canon_CPPFLAGS = -I$(top_srcdir)/sdk
-tests_unit_test_canon_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_test_canon_LDADD = sdk/libhswcanon.la $(JSONC_LIBS) $(CHECK_LIBS)
-tests_unit_test_canon_events_SOURCES = tests/unit/test_canon_events.c $(canon_rig)
-tests_unit_test_canon_events_CPPFLAGS = -I$(top_srcdir)/sdk
-tests_unit_test_canon_events_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_test_canon_events_LDADD = sdk/libhswcanon.la $(JSONC_LIBS) $(CHECK_LIBS)
-endif
+# The same for plugins that are built elsewhere: `pkg-config --libs hookswitch`.
+lib_LIBRARIES = sdk/libhswcanon.a
+sdk_libhswcanon_a_SOURCES = $(sdk_libhswcanon_la_SOURCES)
+sdk_libhswcanon_a_CPPFLAGS = $(sdk_libhswcanon_la_CPPFLAGS)
+sdk_libhswcanon_a_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) -fPIC

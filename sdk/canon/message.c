@@ -153,7 +153,7 @@ edit_member(struct hsw_canon *c, const struct hsw_message *m)
 	}
 	canon_open_object(c, "edit");
 	canon_string(c, "original_id", m->target_id);
-	canon_string(c, "text", or_empty(m->content));
+	canon_string(c, "text", m->content);
 	canon_close_object(c);
 }
 
@@ -202,6 +202,8 @@ natural_key(struct hsw_canon *c, const struct hsw_message *m)
 	canon_identity_text(c, names[m->change]);
 	if (m->change == HSW_EDIT)
 		canon_identity(c, m->content);
+	if (m->change == HSW_EDIT && m->content.s == NULL)
+		canon_identity_time(c, m->time_ms);
 	if (m->change == HSW_REACTION) {
 		canon_identity_text(c,
 			m->is_outgoing ? "me"

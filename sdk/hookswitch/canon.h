@@ -192,7 +192,7 @@ struct hsw_media {
 /* What the event is to its message; of the natural key. */
 enum hsw_change {
 	HSW_NEW,
-	HSW_EDIT,     /* target_id: the message, content: its new text */
+	HSW_EDIT,     /* target_id: the message, content: its new text, s = NULL: not known */
 	HSW_REVOKE,   /* id: the message */
 	HSW_REACTION, /* target_id: the message, reaction: the text */
 	HSW_VOTE,     /* vote: who and what, where id is not the vote's own */

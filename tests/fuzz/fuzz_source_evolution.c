@@ -81,12 +81,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const char *apikey;
 		_Bool history;
 	} conf = { NULL, 1 };
+	static const char *const paths[] = { "", "/messages-upsert", "/", "/a/call" };
+	const char *path = paths[size % 4];
 	static struct hsw_emit out;
 	static void *self;
 	const struct hsw_source_ops *ops = hsw_plugin.ops;
 	struct hsw_error err = { "" };
 	const struct hsw_request request = { .size = sizeof(request),
-		.path = { "/messages-upsert", 16 },
+		.path = { path, strlen(path) },
 		.instance = { "sales", 5 },
 		.body = { (const char *)data, size },
 		.received_ms = 1795239228123,

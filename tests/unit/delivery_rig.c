@@ -16,6 +16,7 @@
 
 struct rig_sink rig_sink;
 struct sink_conf rig_sink_conf;
+int64_t rig_crash_cursor = -1;
 
 static struct {
 	struct event_base *base;
@@ -358,6 +359,9 @@ void
 rig_restart(void)
 {
 	rig_close();
+	if (rig_crash_cursor >= 0)
+		memory_store_set_cursor("out", rig_crash_cursor);
+	rig_crash_cursor = -1;
 	rig.n_delivered = 0;
 	rig_open();
 }

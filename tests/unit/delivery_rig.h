@@ -28,6 +28,8 @@ struct rig_attempt {
 
 extern struct rig_sink rig_sink;
 extern struct sink_conf rig_sink_conf;
+/* Where the next restart finds the cursor, as after a crash; -1: where it was written. */
+extern int64_t rig_crash_cursor;
 
 /* Back to the defaults: every delivery succeeds at once. */
 void rig_reset(void);

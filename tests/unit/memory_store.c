@@ -244,6 +244,25 @@ do_retries(void *self, struct hsw_str destination, int64_t after, size_t limit,
 }
 
 static int
+do_dead(void *self, const struct hsw_dead_query *q, hsw_exception_fn *fn, void *arg,
+	struct hsw_error *err)
+{
+	char name[64];
+
+	(void)self;
+	(void)err;
+	name_of(name, q->destination);
+	for (size_t i = 0; i < store.n_exceptions; i++) {
+		const struct exception *x = &store.exceptions[i];
+		const struct hsw_store_exception out = { .seq = x->seq,
+			.destination = q->destination };
+		if (x->is_dead && x->seq > q->after && strcmp(x->destination, name) == 0)
+			fn(arg, &out);
+	}
+	return HSW_OK;
+}
+
+static int
 do_prune(void *self, int64_t upto, int64_t before_ms, size_t max, size_t *n, struct hsw_error *err)
 {
 	(void)self;
@@ -293,6 +312,7 @@ const struct hsw_store_ops memory_store_ops = {
 	.attach = do_attach,
 	.cursors = do_cursors,
 	.retries = do_retries,
+	.dead = do_dead,
 	.prune = do_prune,
 	.stats = do_stats,
 	.close = do_close,
@@ -329,6 +349,12 @@ memory_store_cursor(const char *destination)
 	int64_t cursor = *cursor_of(destination);
 	pthread_mutex_unlock(&store.lock);
 	return cursor;
+}
+
+void
+memory_store_set_cursor(const char *destination, int64_t cursor)
+{
+	*cursor_of(destination) = cursor;
 }
 
 void

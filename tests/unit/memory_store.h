@@ -19,6 +19,8 @@ extern _Atomic int memory_store_refuses;
 size_t memory_store_retries(void);
 size_t memory_store_dead(void);
 int64_t memory_store_cursor(const char *destination);
+/* As a crash before the last write would have left it; while no store runs. */
+void memory_store_set_cursor(const char *destination, int64_t cursor);
 /* Starts anew. */
 void memory_store_clear(void);
 

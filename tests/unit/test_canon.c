@@ -351,9 +351,52 @@ START_TEST(numbers_are_read_in_all_their_forms)
 }
 END_TEST
 
+START_TEST(bytes_and_flags_are_read_in_all_their_forms)
+{
+	static const struct {
+		const char *json, *base64; /* NULL: none */
+		enum hsw_tri flag;
+	} cases[] = {
+		{ "{\"0\":65,\"1\":66,\"2\":67}", "QUJD", HSW_YES },
+		{ "{\"type\":\"Buffer\",\"data\":[65,66]}", "QUI=", HSW_YES },
+		{ "[65]", "QQ==", HSW_YES },
+		{ "\"QUJD\"", "QUJD", HSW_NO },
+		{ "[300]", NULL, HSW_YES },
+		{ "[-1]", NULL, HSW_YES },
+		{ "[1.5]", NULL, HSW_YES },
+		{ "[]", NULL, HSW_NO },
+		{ "{}", NULL, HSW_NO },
+		{ "{\"0\":65,\"2\":67}", NULL, HSW_YES },
+		{ "\"?\"", NULL, HSW_NO },
+		{ "1", NULL, HSW_YES },
+		{ "true", NULL, HSW_YES },
+		{ "\"true\"", "true", HSW_YES },
+		{ "false", NULL, HSW_NO },
+		{ "0", NULL, HSW_NO },
+		{ "null", NULL, HSW_UNKNOWN },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct json_object *o = json_object_new_object();
+		json_object_object_add(o, "k", json_tokener_parse(cases[i].json));
+		struct hsw_str s = cj_bytes(&canon, o, "k");
+		ck_assert_msg((s.s != NULL) == (cases[i].base64 != NULL), "%s", cases[i].json);
+		if (s.s != NULL)
+			ck_assert_mem_eq(s.s, cases[i].base64, s.len);
+		bool is_plain = !json_object_is_type(cj_get(o, "k"), json_type_object) &&
+			!json_object_is_type(cj_get(o, "k"), json_type_array);
+		if (is_plain)
+			ck_assert_msg(cj_tri(o, "k") == cases[i].flag, "%s", cases[i].json);
+		json_object_put(o);
+	}
+	ck_assert_ptr_null(cj_get(NULL, "k"));
+	ck_assert_int_eq(cj_tri(NULL, "k"), HSW_UNKNOWN);
+}
+END_TEST
+
 UNIT_MAIN_WITH("canon", canon_setup, canon_teardown, strings_are_escaped_and_repaired,
 	members_of_all_kinds_have_their_commas, numbers_as_text_are_checked,
 	what_is_borrowed_is_not_copied, too_many_parts_are_an_error_and_not_for_ever,
 	identifiers_have_one_form, a_party_has_a_phone_and_a_lid, times_are_written_in_utc,
 	times_are_read_in_all_their_forms, base64_is_checked_and_tidied, bytes_are_encoded,
-	numbers_are_read_in_all_their_forms)
+	numbers_are_read_in_all_their_forms, bytes_and_flags_are_read_in_all_their_forms)

@@ -178,6 +178,28 @@ START_TEST(retries_survive_a_restart)
 }
 END_TEST
 
+START_TEST(an_outcome_that_was_written_holds_though_the_cursor_was_not)
+{
+	rig_sink.outcome = HSW_RETRY;
+	rig_set_retry(3600000, 3600000, 3600000);
+	rig_open();
+	rig_append(3, 3);
+	rig_until(memory_store_retries() == 3);
+	rig_sink.outcome = HSW_REJECT;
+	rig_append(2, 2);
+	rig_until(memory_store_dead() == 2);
+	rig_sink.outcome = HSW_DELIVERED;
+	rig_crash_cursor = 0;
+	rig_restart();
+	rig_append(1, 1);
+	rig_until(rig_delivered() == 1);
+	rig_turns(20);
+	ck_assert_uint_eq(rig_delivered(), 1);
+	ck_assert_uint_eq(memory_store_retries(), 3);
+	rig_close();
+}
+END_TEST
+
 START_TEST(what_was_in_flight_comes_again_after_a_restart)
 {
 	rig_sink.is_async = true;
@@ -288,7 +310,8 @@ UNIT_MAIN_WITH("delivery", rig_reset, memory_store_clear,
 	a_failed_event_is_tried_by_the_schedule_then_dies,
 	a_retrying_event_steps_aside_for_its_chat, rejected_events_die_at_once,
 	a_destination_that_is_gone_keeps_its_events, an_outage_does_not_use_up_the_backlog,
-	retries_survive_a_restart, what_was_in_flight_comes_again_after_a_restart,
+	retries_survive_a_restart, an_outcome_that_was_written_holds_though_the_cursor_was_not,
+	what_was_in_flight_comes_again_after_a_restart,
 	an_attempt_past_its_deadline_is_cancelled_and_retried,
 	a_sink_that_takes_nothing_now_is_asked_again, a_store_that_refuses_loses_nothing,
 	replayed_dead_letters_are_delivered, filters_pass_events_over_and_still_move_the_cursor,

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * answer.c - reading answers, bounded, and judging them.
+ *
+ * Texts are for people and end up in logs and tables: nothing of the request may be in them. Those
+ * of curl name hosts, ports and reasons, never the URL or a header; a body's excerpt is checked.
+ */
+#include "answer.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+/* An answer has no business being longer: the rest is not waited for. */
+#define HEAD_MAX (64 * 1024)
+#define BODY_MAX (256 * 1024)
+
+/* CURLOPT_HEADERFUNCTION */
+static size_t
+head_came(char *bytes, size_t one, size_t len, void *arg)
+{
+	struct answer *a = arg;
+
+	(void)bytes, (void)one;
+	a->head_bytes += len;
+	a->head_too_long = a->head_bytes > HEAD_MAX;
+	return a->head_too_long ? 0 : len;
+}
+
+/* CURLOPT_WRITEFUNCTION */
+static size_t
+body_came(char *bytes, size_t one, size_t len, void *arg)
+{
+	struct answer *a = arg;
+	size_t room = sizeof(a->excerpt) - a->excerpt_len;
+	size_t keep = len < room ? len : room;
+
+	(void)one;
+	memcpy(a->excerpt + a->excerpt_len, bytes, keep);
+	a->excerpt_len += keep;
+	a->body_bytes += len;
+	a->body_too_long = a->body_bytes > BODY_MAX;
+	return a->body_too_long ? 0 : len;
+}
+
+void
+answer_set(struct answer *a, CURL *easy)
+{
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, head_came);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, a);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, body_came);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, a);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, a->error);
+}
+
+void
+answer_reset(struct answer *a)
+{
+	a->head_bytes = a->body_bytes = a->excerpt_len = 0;
+	a->head_too_long = a->body_too_long = false;
+	a->error[0] = '\0';
+}
+
+/* Copies the excerpt so that it is one line of printable ASCII. */
+static void
+copy_printable(const struct answer *a, char *to)
+{
+	const char *start = to;
+	size_t len = a->excerpt_len < EXCERPT_BYTES ? a->excerpt_len : EXCERPT_BYTES;
+	bool space = true; /* drops it at the start, and all but one */
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)a->excerpt[i];
+		if (isspace(c) && space)
+			continue;
+		space = isspace(c);
+		*to++ = space ? ' ' : (c >= 0x20 && c < 0x7f) ? (char)c : '?';
+	}
+	if (to > start && space)
+		to--;
+	*to = '\0';
+}
+
+static void
+status_text(
+	const struct answer *a, long status, const struct target *t, char text[ANSWER_TEXT_SIZE])
+{
+	char excerpt[EXCERPT_BYTES + 1] = "";
+
+	if (status >= 300 && status < 400) {
+		snprintf(text, ANSWER_TEXT_SIZE, "HTTP %ld (redirects are not followed)", status);
+		return;
+	}
+	if (target_is_safe_text(t, a->excerpt, a->excerpt_len))
+		copy_printable(a, excerpt);
+	snprintf(text, ANSWER_TEXT_SIZE, "HTTP %ld%s%s", status, *excerpt ? ": " : "", excerpt);
+}
+
+/* How an error of curl is put to people. */
+struct reason {
+	CURLcode code;
+	const char *text; /* goes in front of `with` */
+	enum { ALONE, WITH_ERRNO, WITH_CURLS } with;
+};
+
+static const struct reason reasons[] = {
+	{ CURLE_COULDNT_RESOLVE_HOST, "the host's name does not resolve", ALONE },
+	{ CURLE_COULDNT_CONNECT, "", WITH_ERRNO },
+	{ CURLE_SEND_ERROR, "", WITH_ERRNO },
+	{ CURLE_RECV_ERROR, "", WITH_ERRNO },
+	{ CURLE_GOT_NOTHING, "closed the connection without an answer", ALONE },
+	{ CURLE_PARTIAL_FILE, "closed the connection in the middle of the answer", ALONE },
+	{ CURLE_UNSUPPORTED_PROTOCOL, "the answer is not HTTP", ALONE },
+	{ CURLE_WEIRD_SERVER_REPLY, "the answer is not HTTP", ALONE },
+	{ CURLE_PEER_FAILED_VERIFICATION, "certificate: ", WITH_CURLS },
+	{ CURLE_SSL_CACERT_BADFILE, "ca_file: ", WITH_CURLS },
+	{ CURLE_SSL_CERTPROBLEM, "cert_file or key_file: ", WITH_CURLS },
+	{ CURLE_SSL_CONNECT_ERROR, "TLS: ", WITH_CURLS },
+	{ CURLE_OPERATION_TIMEDOUT, "timeout", ALONE },
+};
+
+/* curl's own words without what the reason says already. */
+static const char *
+curls_text(const struct answer *a, CURLcode code)
+{
+	static const char *const known[] = { "SSL certificate problem: ", "SSL: " };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strncmp(a->error, known[i], strlen(known[i])) == 0)
+			return a->error + strlen(known[i]);
+	}
+	return a->error[0] != '\0' ? a->error : curl_easy_strerror(code);
+}
+
+static void
+error_text(const struct answer *a, CURL *easy, CURLcode code, char text[ANSWER_TEXT_SIZE])
+{
+	const struct reason *r = reasons, *end = r + sizeof(reasons) / sizeof(reasons[0]);
+	long number = 0;
+
+	while (r < end && r->code != code)
+		r++;
+	const char *front = r < end ? r->text : "", *tail = curls_text(a, code);
+	if (r < end && r->with == ALONE)
+		tail = "";
+	if (r < end && r->with == WITH_ERRNO)
+		curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
+	char errno_text[128];
+	if (number != 0)
+		tail = strerror_r((int)number, errno_text, sizeof(errno_text));
+	snprintf(text, ANSWER_TEXT_SIZE, "%s%s", front, tail);
+	if (number != 0)
+		text[0] = (char)tolower((unsigned char)text[0]);
+}
+
+bool
+answer_met_old_connection(const struct answer *a, CURL *easy, CURLcode code)
+{
+	static const CURLcode ends[] = { CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING,
+		CURLE_HTTP2, CURLE_HTTP2_STREAM };
+	long connects = 0;
+	bool ended = false;
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		ended = ended || code == ends[i];
+	curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
+	return ended && connects == 0 && a->head_bytes == 0;
+}
+
+static int64_t
+retry_after_ms(CURL *easy)
+{
+	curl_off_t seconds = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
+	if (seconds <= 0)
+		return 0;
+	return seconds < INT64_MAX / 1000 ? seconds * 1000 : INT64_MAX;
+}
+
+enum hsw_outcome
+answer_outcome(const struct answer *a, CURL *easy, CURLcode code, const struct target *t,
+	struct hsw_detail *detail, char text[ANSWER_TEXT_SIZE])
+{
+	long status = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	detail->status = (int)status;
+	/* What comes after BODY_MAX changes nothing: the status has been said. */
+	if (code == CURLE_WRITE_ERROR && a->body_too_long)
+		code = CURLE_OK;
+	if (code == CURLE_OK && status >= 200 && status < 300)
+		return HSW_DELIVERED;
+	detail->text = text;
+	detail->retry_after_ms = retry_after_ms(easy);
+	if (code == CURLE_OK)
+		status_text(a, status, t, text);
+	else if (a->head_too_long)
+		snprintf(text, ANSWER_TEXT_SIZE, "the answer's headers are too long");
+	else
+		error_text(a, easy, code, text);
+	return code == CURLE_OK && status == 410 ? HSW_GONE : HSW_RETRY;
+}

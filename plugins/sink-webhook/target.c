@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * target.c - URLs and header lines of destinations.
+ *
+ * A target lives as long as it has references, and then some: the most recently used ones are kept,
+ * `CACHED_MAX` in all, those in use not counted out.
+ */
+#include "target.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define CHAINS 256
+#define CACHED_MAX 1024
+#define FIXED_HEADERS 2 /* in front, without secrets */
+
+struct variant {
+	LIST_ENTRY(variant) entry;
+	CURLU *url;
+	size_t type_len;
+	char type[];
+};
+
+struct target {
+	LIST_ENTRY(target) chain;
+	TAILQ_ENTRY(target) used;
+	struct targets *all;
+	unsigned refs;
+	uint32_t hash;
+	char *url, *authorization, *extra; /* as configured; NULL for none */
+	enum by_events by_events;
+	CURLU *plain_url;
+	LIST_HEAD(, variant) by_type; /* a handful: there are six types of events */
+	struct curl_slist *headers;
+};
+
+struct targets {
+	LIST_HEAD(, target) chain[CHAINS];
+	TAILQ_HEAD(target_order, target) used; /* the last used one first */
+	size_t count;
+	char *user_agent;
+};
+
+/* Headers that the plugin, HTTP itself or another option sets. */
+static const char *const reserved[] = { "Authorization", "Connection", "Content-Length",
+	"Content-Type", "Expect", "Host", "HTTP2-Settings", "Keep-Alive", "Proxy-Authorization",
+	"Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "User-Agent",
+	"webhook-id", "webhook-signature", "webhook-timestamp", "X-Hookswitch-Attempt", NULL };
+
+struct targets *
+targets_new(const char *version)
+{
+	struct targets *all = calloc(1, sizeof(*all));
+
+	if (all == NULL)
+		return NULL;
+	TAILQ_INIT(&all->used);
+	if (asprintf(&all->user_agent, "User-Agent: hookswitch/%s", version) >= 0)
+		return all;
+	free(all);
+	return NULL;
+}
+
+static void
+target_free(struct target *t)
+{
+	if (t == NULL)
+		return;
+	while (!LIST_EMPTY(&t->by_type)) {
+		struct variant *v = LIST_FIRST(&t->by_type);
+		LIST_REMOVE(v, entry);
+		curl_url_cleanup(v->url);
+		free(v);
+	}
+	curl_slist_free_all(t->headers);
+	curl_url_cleanup(t->plain_url);
+	free(t->url);
+	free(t->authorization);
+	free(t->extra);
+	free(t);
+}
+
+static void
+target_drop(struct target *t)
+{
+	LIST_REMOVE(t, chain);
+	TAILQ_REMOVE(&t->all->used, t, used);
+	t->all->count--;
+	target_free(t);
+}
+
+void
+targets_free(struct targets *all)
+{
+	if (all == NULL)
+		return;
+	while (!TAILQ_EMPTY(&all->used))
+		target_drop(TAILQ_FIRST(&all->used));
+	free(all->user_agent);
+	free(all);
+}
+
+/* ---- header lines --------------------------------------------------------------------------- */
+
+static int
+invalid(struct hsw_error *err, const char *what)
+{
+	snprintf(err->text, sizeof(err->text), "headers: %s", what);
+	return HSW_EINVAL;
+}
+
+/* RFC 9110 section 5.6.2 */
+static bool
+is_token(const char *s, size_t len)
+{
+	static const char chars[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	return len > 0 && strspn(s, chars) >= len;
+}
+
+/* RFC 9110 section 5.5, without the obsolete bytes: nothing that ends a line. */
+static bool
+is_value(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)s[i];
+		if (c == 0x7f || (c < 0x20 && c != '\t'))
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_reserved(const char *name, size_t len)
+{
+	for (size_t i = 0; reserved[i] != NULL; i++) {
+		if (strlen(reserved[i]) == len && strncasecmp(reserved[i], name, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+add_line(struct target *t, const char *line, size_t len)
+{
+	char *copy = strndup(line, len);
+	struct curl_slist *longer = copy != NULL ? curl_slist_append(t->headers, copy) : NULL;
+
+	free(copy);
+	if (longer == NULL)
+		return HSW_ENOMEM;
+	t->headers = longer;
+	return HSW_OK;
+}
+
+/* One "Name: value"; curl drops lines without a value, so there must be one. */
+static int
+add_extra(struct target *t, const char *line, size_t len, struct hsw_error *err)
+{
+	const char *colon = memchr(line, ':', len);
+	size_t name_len = colon != NULL ? (size_t)(colon - line) : 0;
+
+	if (!is_token(line, name_len))
+		return invalid(err, "expected \"Name: value\"");
+	const char *value = colon + 1;
+	while (value < line + len && (*value == ' ' || *value == '\t'))
+		value++;
+	size_t value_len = (size_t)(line + len - value);
+	if (value_len == 0 || !is_value(value, value_len))
+		return invalid(err, "a value is empty or has control characters");
+	if (is_reserved(line, name_len)) {
+		snprintf(err->text, sizeof(err->text), "headers: %.*s cannot be set here",
+			(int)name_len, line);
+		return HSW_EINVAL;
+	}
+	return add_line(t, line, len);
+}
+
+/* Lines, or, in a text of one line, what stands between bars. */
+static int
+add_extras(struct target *t, struct hsw_error *err)
+{
+	const char *separators = strpbrk(t->extra, "\r\n") != NULL ? "\r\n" : "|";
+	const char *p = t->extra;
+	int rc = HSW_OK;
+
+	while (rc == HSW_OK && *p != '\0') {
+		p += strspn(p, " \t");
+		size_t len = strcspn(p, separators);
+		const char *next = p + len + (p[len] != '\0');
+		while (len > 0 && (p[len - 1] == ' ' || p[len - 1] == '\t'))
+			len--;
+		if (len > 0)
+			rc = add_extra(t, p, len, err);
+		p = next;
+	}
+	return rc;
+}
+
+static int
+add_authorization(struct target *t, struct hsw_error *err)
+{
+	char *line;
+	int len;
+
+	if (!is_value(t->authorization, strlen(t->authorization))) {
+		snprintf(err->text, sizeof(err->text), "authorization: has control characters");
+		return HSW_EINVAL;
+	}
+	len = asprintf(&line, "Authorization: %s", t->authorization);
+	if (len < 0)
+		return HSW_ENOMEM;
+	int rc = add_line(t, line, (size_t)len);
+	free(line);
+	return rc;
+}
+
+static int
+add_headers(struct target *t, struct hsw_error *err)
+{
+	const char *const fixed[FIXED_HEADERS] = { "Content-Type: application/json",
+		t->all->user_agent };
+	int rc = HSW_OK;
+
+	for (size_t i = 0; rc == HSW_OK && i < FIXED_HEADERS; i++)
+		rc = add_line(t, fixed[i], strlen(fixed[i]));
+	if (rc == HSW_OK && t->authorization != NULL)
+		rc = add_authorization(t, err);
+	if (rc == HSW_OK && t->extra != NULL)
+		rc = add_extras(t, err);
+	if (rc == HSW_ENOMEM)
+		snprintf(err->text, sizeof(err->text), "out of memory");
+	return rc;
+}
+
+struct curl_slist *
+target_headers(const struct target *t)
+{
+	return t->headers;
+}
+
+/* ---- URLs ----------------------------------------------------------------------------------- */
+
+static int
+parse_url(struct target *t, struct hsw_error *err)
+{
+	CURLUcode code = CURLUE_OUT_OF_MEMORY;
+
+	t->plain_url = curl_url();
+	if (t->plain_url != NULL)
+		code = curl_url_set(t->plain_url, CURLUPART_URL, t->url, 0);
+	if (code == CURLUE_OK)
+		return HSW_OK;
+	snprintf(err->text, sizeof(err->text), "url: %s", curl_url_strerror(code));
+	return code == CURLUE_OUT_OF_MEMORY ? HSW_ENOMEM : HSW_EINVAL;
+}
+
+/* The type as a path segment (RFC 3986 section 3.3). To be freed with curl_free. */
+static char *
+segment_new(const struct target *t, struct hsw_str type)
+{
+	char *copy = strndup(type.s, type.len);
+
+	if (copy == NULL)
+		return NULL;
+	for (char *p = copy; *p != '\0' && t->by_events == BY_EVENTS_DASHED; p++)
+		*p = *p == '.' ? '-' : *p;
+	char *segment = curl_easy_escape(NULL, copy, 0);
+	free(copy);
+	return segment;
+}
+
+/* The URL with the type as one more segment of its path. NULL: out of memory. */
+static CURLU *
+url_with_type(const struct target *t, struct hsw_str type)
+{
+	CURLU *url = curl_url_dup(t->plain_url);
+	char *segment = segment_new(t, type);
+	char *path = NULL, *longer = NULL;
+	bool ok = false;
+
+	if (url == NULL || segment == NULL ||
+		curl_url_get(url, CURLUPART_PATH, &path, 0) != CURLUE_OK)
+		goto out;
+	size_t len = strlen(path);
+	if (len > 0 && path[len - 1] == '/')
+		len--;
+	if (asprintf(&longer, "%.*s/%s", (int)len, path, segment) < 0)
+		goto out;
+	ok = curl_url_set(url, CURLUPART_PATH, longer, 0) == CURLUE_OK;
+	free(longer);
+out:
+	curl_free(path);
+	curl_free(segment);
+	if (ok)
+		return url;
+	curl_url_cleanup(url);
+	return NULL;
+}
+
+CURLU *
+target_url(struct target *t, struct hsw_str type)
+{
+	struct variant *v;
+
+	if (t->by_events == BY_EVENTS_NO)
+		return t->plain_url;
+	LIST_FOREACH (v, &t->by_type, entry) {
+		if (v->type_len == type.len && memcmp(v->type, type.s, type.len) == 0)
+			return v->url;
+	}
+	v = malloc(sizeof(*v) + type.len);
+	if (v == NULL)
+		return NULL;
+	v->type_len = type.len;
+	memcpy(v->type, type.s, type.len);
+	v->url = url_with_type(t, type);
+	if (v->url == NULL) {
+		free(v);
+		return NULL;
+	}
+	LIST_INSERT_HEAD(&t->by_type, v, entry);
+	return v->url;
+}
+
+bool
+target_is_tls(const struct target *t)
+{
+	return strncasecmp(t->url, "https:", 6) == 0;
+}
+
+/* ---- secrets -------------------------------------------------------------------------------- */
+
+/* Whether the text has one of the words of `secrets` in it, or the beginning of one. */
+static bool
+has_word(const char *text, size_t len, const char *secrets)
+{
+	static const char separators[] = " \t&=;,?#";
+
+	while (*(secrets += strspn(secrets, separators)) != '\0') {
+		size_t word = strcspn(secrets, separators);
+		size_t start = word < TARGET_SECRET_PREFIX ? word : TARGET_SECRET_PREFIX;
+		/* What is shorter than that keeps no secret, and would be found everywhere. */
+		if (word >= 4 && memmem(text, len, secrets, start) != NULL)
+			return true;
+		secrets += word;
+	}
+	return false;
+}
+
+bool
+target_is_safe_text(const struct target *t, const char *text, size_t len)
+{
+	const struct curl_slist *line = t->headers;
+
+	for (size_t i = 0; line != NULL; i++, line = line->next) {
+		if (i >= FIXED_HEADERS && has_word(text, len, strchr(line->data, ':') + 1))
+			return false;
+	}
+	return !has_word(text, len, t->url + strcspn(t->url, "?"));
+}
+
+/* ---- finding one ---------------------------------------------------------------------------- */
+
+static bool
+same(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* FNV-1a, 32 bits */
+static uint32_t
+hash_more(uint32_t hash, const char *s)
+{
+	for (; s != NULL && *s != '\0'; s++)
+		hash = (hash ^ (unsigned char)*s) * 16777619u;
+	return (hash ^ 0xffu) * 16777619u;
+}
+
+static uint32_t
+hash_of(const struct webhook_conf *conf)
+{
+	uint32_t hash = hash_more(2166136261u + (uint32_t)conf->by_events, conf->url);
+
+	return hash_more(hash_more(hash, conf->authorization), conf->headers);
+}
+
+static struct target *
+find(struct targets *all, const struct webhook_conf *conf, uint32_t hash)
+{
+	struct target *t;
+
+	LIST_FOREACH (t, &all->chain[hash % CHAINS], chain) {
+		if (t->hash == hash && (int)t->by_events == conf->by_events &&
+			same(t->url, conf->url) && same(t->authorization, conf->authorization) &&
+			same(t->extra, conf->headers))
+			return t;
+	}
+	return NULL;
+}
+
+/* Copies s, NULL stays NULL. */
+static int
+copy_text(char **to, const char *s)
+{
+	if (s != NULL && (*to = strdup(s)) == NULL)
+		return HSW_ENOMEM;
+	return HSW_OK;
+}
+
+static struct target *
+target_new(struct targets *all, const struct webhook_conf *conf, struct hsw_error *err)
+{
+	struct target *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		goto no_memory;
+	t->all = all;
+	t->by_events = (enum by_events)conf->by_events;
+	if (copy_text(&t->url, conf->url) || copy_text(&t->extra, conf->headers) ||
+		copy_text(&t->authorization, conf->authorization))
+		goto no_memory;
+	if (parse_url(t, err) == HSW_OK && add_headers(t, err) == HSW_OK)
+		return t;
+	target_free(t);
+	return NULL;
+
+no_memory:
+	snprintf(err->text, sizeof(err->text), "out of memory");
+	target_free(t);
+	return NULL;
+}
+
+/* Makes room for one more. */
+static void
+drop_unused(struct targets *all)
+{
+	struct target *t = TAILQ_LAST(&all->used, target_order);
+
+	while (t != NULL && all->count >= CACHED_MAX) {
+		struct target *before = TAILQ_PREV(t, target_order, used);
+		if (t->refs == 0)
+			target_drop(t);
+		t = before;
+	}
+}
+
+struct target *
+target_get(struct targets *all, const struct webhook_conf *conf, struct hsw_error *err)
+{
+	uint32_t hash = hash_of(conf);
+	struct target *t = find(all, conf, hash);
+
+	if (t == NULL) {
+		drop_unused(all);
+		t = target_new(all, conf, err);
+		if (t == NULL)
+			return NULL;
+		t->hash = hash;
+		LIST_INSERT_HEAD(&all->chain[hash % CHAINS], t, chain);
+		all->count++;
+	} else {
+		TAILQ_REMOVE(&all->used, t, used);
+	}
+	TAILQ_INSERT_HEAD(&all->used, t, used);
+	return target_ref(t);
+}
+
+struct target *
+target_ref(struct target *t)
+{
+	t->refs++;
+	return t;
+}
+
+void
+target_unref(struct target *t)
+{
+	if (t != NULL)
+		t->refs--;
+}

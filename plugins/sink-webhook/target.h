@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * target.h - where deliveries go: what is the same for all deliveries of one destination, made
+ * once.
+ *
+ * A section has one target; destinations made by the API have each their own. They are found by
+ * what their options say, not by address, so that a changed destination never meets stale headers.
+ */
+#ifndef TARGET_H
+#define TARGET_H
+
+#include "webhook.h"
+
+struct targets; /* those of a handle */
+struct target;
+
+struct targets *targets_new(const char *version);
+/* All targets must have been given back. */
+void targets_free(struct targets *);
+
+/*
+ * The target for these options, with one reference for the caller. NULL: err tells why. Of conf
+ * only url, authorization, headers and by_events are looked at.
+ */
+struct target *target_get(struct targets *, const struct webhook_conf *, struct hsw_error *);
+struct target *target_ref(struct target *);
+void target_unref(struct target *);
+
+/* Where an event of this type goes, parsed once for CURLOPT_CURLU; the target's, the same
+ * pointer for the same type. NULL: out of memory. */
+CURLU *target_url(struct target *, struct hsw_str type);
+/* Whether it may speak HTTP/2, which only https can (by ALPN). */
+bool target_is_tls(const struct target *);
+/* The header lines that never change, for CURLOPT_HTTPHEADER. */
+struct curl_slist *target_headers(const struct target *);
+/*
+ * Whether the text may be shown to people: no credential of the target is in it, nor its beginning.
+ */
+bool target_is_safe_text(const struct target *, const char *text, size_t len);
+/* A text that is to be searched must go on this many bytes beyond what is shown. */
+#define TARGET_SECRET_PREFIX 8
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * destinations.c - names of destinations and the small numbers that stand for them in the tables.
+ * All names are kept in memory, sorted; rows are never deleted.
+ */
+#include "sqlite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct known_destination {
+	char *name;
+	size_t len;
+	int64_t id;
+};
+
+static int
+compare(const struct known_destination *k, struct hsw_str name)
+{
+	size_t both = k->len < name.len ? k->len : name.len;
+	int order = both > 0 ? memcmp(k->name, name.s, both) : 0;
+
+	return order != 0 ? order : (k->len > name.len) - (k->len < name.len);
+}
+
+/* Where the name is, or where it would have to be inserted. */
+static size_t
+place_of(const struct sqlite_store *s, struct hsw_str name)
+{
+	size_t low = 0, high = s->n_known;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		if (compare(&s->known[mid], name) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+int64_t
+destinations_id(const struct sqlite_store *s, struct hsw_str name)
+{
+	size_t at = place_of(s, name);
+
+	return at < s->n_known && compare(&s->known[at], name) == 0 ? s->known[at].id : 0;
+}
+
+static int
+remember(struct sqlite_store *s, struct hsw_str name, int64_t id, struct hsw_error *err)
+{
+	size_t at = place_of(s, name);
+	struct known_destination *grown = realloc(s->known, (s->n_known + 1) * sizeof(*grown));
+	char *copy = malloc(name.len + 1);
+
+	if (grown != NULL)
+		s->known = grown;
+	if (grown == NULL || copy == NULL) {
+		free(copy);
+		return sqlite_error(err, HSW_ENOMEM, "out of memory");
+	}
+	memcpy(copy, name.s, name.len);
+	memmove(&grown[at + 1], &grown[at], (s->n_known - at) * sizeof(*grown));
+	grown[at] = (struct known_destination){ copy, name.len, id };
+	s->n_known++;
+	return HSW_OK;
+}
+
+int
+destinations_load(struct sqlite_store *s, struct hsw_error *err)
+{
+	sqlite3_stmt *st = sqlite_use(s, ST_CURSORS);
+	int rc, result = HSW_OK;
+
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW && result == HSW_OK)
+		result = remember(s, sqlite_column(st, 1), sqlite3_column_int64(st, 0), err);
+	rc = sqlite_done(s, ST_CURSORS, rc, "reading destinations", err);
+	return result != HSW_OK ? result : rc;
+}
+
+void
+destinations_free(struct sqlite_store *s)
+{
+	for (size_t i = 0; i < s->n_known; i++)
+		free(s->known[i].name);
+	free(s->known);
+}
+
+/* At the end of the log. */
+static int
+add(struct sqlite_store *s, struct hsw_str name, struct hsw_error *err)
+{
+	sqlite3_stmt *st = sqlite_use(s, ST_ATTACH);
+
+	sqlite_bind_text(st, 1, name);
+	sqlite3_bind_int64(st, 2, s->last_seq);
+	int rc = sqlite_run(s, ST_ATTACH, "adding a destination", err);
+	return rc == HSW_OK ? remember(s, name, sqlite3_last_insert_rowid(s->db), err) : rc;
+}
+
+int
+store_attach(void *self, struct hsw_str destination, int64_t *cursor, struct hsw_error *err)
+{
+	struct sqlite_store *s = self;
+	int64_t id = destinations_id(s, destination);
+
+	*cursor = s->last_seq;
+	if (id == 0)
+		return add(s, destination, err);
+	sqlite3_stmt *st = sqlite_use(s, ST_CURSOR_OF);
+	sqlite3_bind_int64(st, 1, id);
+	int rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW)
+		*cursor = sqlite3_column_int64(st, 0);
+	return sqlite_done(s, ST_CURSOR_OF, rc, "reading a cursor", err);
+}
+
+int
+store_cursors(void *self, hsw_cursor_fn *fn, void *arg, struct hsw_error *err)
+{
+	struct sqlite_store *s = self;
+	sqlite3_stmt *st = sqlite_use(s, ST_CURSORS);
+	int rc;
+
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		if (fn(arg, sqlite_column(st, 1), sqlite3_column_int64(st, 2)) != HSW_OK)
+			break;
+	}
+	return sqlite_done(s, ST_CURSORS, rc, "reading cursors", err);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * prune.c - deletes old events, in ranges between those that an exception names.
+ *
+ *	seq:  1 ........ pruned_upto ..... d ..... x ..... d ..... end ........ last_seq
+ *	      only what exceptions name    |  deleted   named      |  too new
+ *
+ * Up to pruned_upto nothing is left to delete, so kept events are not looked at again and again;
+ * it goes back when an exception below it ends. It is not stored: the first call looks at all.
+ *
+ * There is no index on received_at. Times grow with seq, but for a clock that was set: so the end
+ * is looked for by bisection, which passes over events of the future once enough old ones are
+ * behind them.
+ */
+#include "sqlite.h"
+
+struct pass {
+	struct sqlite_store *store;
+	int64_t before_ms;
+	int64_t looked;  /* up to here everything old is deleted or named */
+	int64_t end;     /* the last seq to look at */
+	int64_t too_new; /* the first one below looked that was not old enough */
+	size_t left;     /* how many may still be deleted */
+	struct hsw_error *err;
+};
+
+void
+prune_look_again(struct sqlite_store *s, int64_t seq)
+{
+	if (seq <= s->pruned_upto)
+		s->pruned_upto = seq > 0 ? seq - 1 : 0;
+}
+
+/* The first event at or after from; *seq is INT64_MAX when there is none. */
+static int
+next_event(struct pass *p, int64_t from, int64_t *seq, int64_t *received_ms)
+{
+	sqlite3_stmt *st = sqlite_use(p->store, ST_NEXT);
+
+	sqlite3_bind_int64(st, 1, from);
+	int rc = sqlite3_step(st);
+	*seq = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : INT64_MAX;
+	*received_ms = rc == SQLITE_ROW ? sqlite3_column_int64(st, 1) : INT64_MAX;
+	return sqlite_done(p->store, ST_NEXT, rc, "looking for old events", p->err);
+}
+
+/* Sets end to an old event after which, as far as can be told, none is old. */
+static int
+find_end(struct pass *p, int64_t upto)
+{
+	int64_t low, high = upto < p->store->last_seq ? upto : p->store->last_seq, received_ms;
+	int rc = next_event(p, p->looked + 1, &low, &received_ms);
+
+	p->end = p->looked;
+	while (rc == HSW_OK && low <= high) {
+		int64_t mid = low + (high - low) / 2, seq;
+		rc = next_event(p, mid, &seq, &received_ms);
+		if (rc == HSW_OK && seq <= high && received_ms < p->before_ms) {
+			p->end = seq;
+			low = seq + 1;
+		} else {
+			high = mid - 1;
+		}
+	}
+	return rc;
+}
+
+/* Deletes the old ones of first..last, which no exception names. */
+static int
+delete_range(struct pass *p, int64_t first, int64_t last)
+{
+	struct sqlite_store *s = p->store;
+	int64_t seq, received_ms;
+	int rc = next_event(p, first, &seq, &received_ms);
+
+	while (rc == HSW_OK && seq <= last && p->left > 0) {
+		sqlite3_stmt *st = sqlite_use(s, ST_DELETE);
+		bool is_all = (uint64_t)(last - seq) < p->left;
+		int64_t stop = is_all ? last : seq + (int64_t)p->left - 1;
+		sqlite3_bind_int64(st, 1, seq);
+		sqlite3_bind_int64(st, 2, stop);
+		sqlite3_bind_int64(st, 3, p->before_ms);
+		rc = sqlite_run(s, ST_DELETE, "deleting old events", p->err);
+		if (rc != HSW_OK)
+			break;
+		p->left -= (size_t)sqlite3_changes(s->db);
+		p->looked = stop;
+		rc = next_event(p, seq, &seq, &received_ms);
+		if (rc != HSW_OK || seq > stop)
+			continue;
+		if (seq < p->too_new)
+			p->too_new = seq;
+		rc = next_event(p, stop + 1, &seq, &received_ms);
+	}
+	return rc;
+}
+
+static int
+delete_between(struct pass *p)
+{
+	sqlite3_stmt *st = sqlite_use(p->store, ST_EXCEPTIONS);
+	int64_t at = p->looked + 1;
+	int step = SQLITE_DONE, rc = HSW_OK;
+
+	sqlite3_bind_int64(st, 1, p->looked);
+	sqlite3_bind_int64(st, 2, p->end);
+	while (rc == HSW_OK && p->left > 0 && (step = sqlite3_step(st)) == SQLITE_ROW) {
+		int64_t named = sqlite3_column_int64(st, 0);
+		if (named > at)
+			rc = delete_range(p, at, named - 1);
+		at = named + 1;
+	}
+	int done = sqlite_done(p->store, ST_EXCEPTIONS, step, "reading exceptions", p->err);
+	if (rc == HSW_OK)
+		rc = done;
+	if (rc == HSW_OK && p->left > 0)
+		rc = delete_range(p, at, p->end);
+	if (rc == HSW_OK && p->left > 0)
+		p->looked = p->end;
+	return rc;
+}
+
+/* last_seq is kept beside the log: its newest event may be among those that go. */
+static int
+delete_old(struct pass *p, size_t max)
+{
+	struct sqlite_store *s = p->store;
+	int rc = sqlite_begin(s, p->err);
+
+	if (rc != HSW_OK)
+		return rc;
+	rc = delete_between(p);
+	if (rc == HSW_OK && p->left < max) {
+		sqlite3_bind_int64(sqlite_use(s, ST_LAST_SEQ), 1, s->last_seq);
+		rc = sqlite_run(s, ST_LAST_SEQ, "deleting old events", p->err);
+	}
+	return sqlite_end(s, rc, p->err);
+}
+
+int
+store_prune(
+	void *self, int64_t upto, int64_t before_ms, size_t max, size_t *n, struct hsw_error *err)
+{
+	struct sqlite_store *s = self;
+	struct pass p = { .store = s,
+		.before_ms = before_ms,
+		.looked = s->pruned_upto,
+		.too_new = INT64_MAX,
+		.left = max,
+		.err = err };
+	int rc = find_end(&p, upto);
+
+	*n = 0;
+	if (rc != HSW_OK || p.end <= p.looked || max == 0)
+		return rc;
+	rc = delete_old(&p, max);
+	if (rc == HSW_OK) {
+		*n = max - p.left;
+		s->pruned_upto = p.looked < p.too_new ? p.looked : p.too_new - 1;
+	}
+	return rc;
+}

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+import contextlib
+import tempfile
+
+import pytest
+
+from rig import Daemon, Receiver
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "threads: crosses threads; also run under ThreadSanitizer")
+
+
+@pytest.fixture
+def folder():
+    """On a real disk: the daemon syncs what it stores."""
+    with tempfile.TemporaryDirectory(prefix="hookswitch-test-", dir="/var/tmp") as path:
+        yield path
+
+
+@pytest.fixture
+def make_receiver():
+    with contextlib.ExitStack() as stack:
+        def make(*args, **kwargs):
+            receiver = Receiver(*args, **kwargs)
+            stack.callback(receiver.close)
+            return receiver
+        yield make
+
+
+@pytest.fixture
+def make_daemon(folder):
+    made = []
+
+    def make(sinks, **kwargs):
+        start = kwargs.pop("start", True)
+        daemon = Daemon(folder, sinks, **kwargs)
+        made.append(daemon)
+        return daemon.start() if start else daemon
+    yield make
+    for daemon in made:
+        try:
+            daemon.stop()
+        finally:
+            if daemon.process and daemon.process.poll() is None:
+                daemon.kill()
+
+
+@pytest.fixture
+def webhook(make_receiver, make_daemon):
+    """A daemon with one webhook sink `out` and its receiver."""
+    def make(behave=None, options=None, **kwargs):
+        receiver = make_receiver(behave)
+        daemon = make_daemon({"out": {"plugin": "webhook", "url": receiver.url, **(options or {})}}, **kwargs)
+        return daemon, receiver
+    return make

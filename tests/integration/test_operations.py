@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running it: configuration errors, disk full, log files, backlog, commands."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import pytest
+
+from rig import PLUGINS, PROGRAM, SLOW, message, wait_for
+
+FULL = os.environ.get("HOOKSWITCH_TEST_SCALE") == "full"
+
+
+def test_check_reports_all_errors_at_once_with_their_places(folder):
+    ini = pathlib.Path(folder) / "bad.ini"
+    ini.write_text(f"""[server]
+plugin_dir = {PLUGINS}
+liste = 127.0.0.1:1
+shutdown_timeout = 5
+[store]
+plugin = sqlite
+[instance a b]
+[source evolution]
+token = ${{HOOKSWITCH_NO_SUCH_VARIABLE}}
+[sink crm]
+plugin = webhook
+url = ftp://user:pw@x/
+events = message.exchang
+instances = nobody
+[sink x]
+plugin = nosuch
+[snik y]
+[log]
+level = loud
+level = info
+""")
+    r = subprocess.run([PROGRAM, "check", "-c", ini], capture_output=True, text=True)
+    assert r.returncode == 1
+    for line, words in {3: "did you mean `listen`", 4: "duration", 5: "path", 7: "name", 9: "HOOKSWITCH_NO_SUCH",
+                        12: "http", 13: "message.exchange", 14: "nobody", 16: "nosuch", 17: "[sink]",
+                        19: "debug", 20: "twice"}.items():
+        assert any(f"bad.ini:{line}:" in e and words in e for e in r.stderr.splitlines()), (line, r.stderr)
+    assert "pw" not in r.stderr.replace("http", "")
+
+
+def test_a_good_configuration_is_ok_and_options_are_listed(make_daemon, folder):
+    daemon = make_daemon({"f": {"plugin": "file", "path": f"{folder}/x"}}, start=False)
+    assert ": ok:" in daemon.command("check").stdout
+    out = subprocess.run([PROGRAM, "plugins", "-d", PLUGINS, "sink-webhook"], capture_output=True, text=True).stdout
+    assert "by_events" in out and "retry" in out and "default 5s" in out
+
+
+def test_start_fails_with_a_reason(make_daemon, folder):
+    daemon = make_daemon({}, start=False)
+    daemon.start(wait=False)
+    wait_for(daemon.is_ready)
+    second = subprocess.run([PROGRAM, "run", "-c", daemon.ini], capture_output=True, text=True, timeout=20)
+    assert second.returncode == 1 and "cannot start" in second.stderr
+    daemon.stop()
+    pathlib.Path(f"{folder}/hookswitch.db").write_bytes(b"this is no database at all" * 1000)
+    broken = subprocess.run([PROGRAM, "run", "-c", daemon.ini], capture_output=True, text=True, timeout=20)
+    assert broken.returncode == 1 and "hookswitch.db" in broken.stderr and "corrupt" in broken.stderr
+
+
+def test_commands_without_a_daemon_say_so(make_daemon):
+    daemon = make_daemon({}, start=False)
+    for command in (["status"], ["dead", "list"]):
+        r = daemon.command(*command, check=False)
+        assert r.returncode == 3 and "control.sock" in r.stderr
+    assert subprocess.run([PROGRAM, "nonsense"], capture_output=True).returncode == 2
+    assert subprocess.run([PROGRAM, "--version"], capture_output=True).stdout.startswith(b"hookswitch ")
+    for command in ("run", "check", "plugins", "translate", "status", "dead"):
+        r = subprocess.run([PROGRAM, command, "--help"], capture_output=True)
+        assert r.returncode == 0 and b"Usage: hookswitch " + command.encode() in r.stdout
+
+
+def test_full_disk_is_told_to_providers_and_heals_by_itself(make_receiver, make_daemon, folder):
+    disk = pathlib.Path(folder) / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", disk], capture_output=True).returncode:
+        pytest.skip("mounting a small tmpfs is not permitted here")
+    try:
+        receiver = make_receiver()
+        daemon = make_daemon({"out": {"plugin": "webhook", "url": receiver.url}}, store=f"path = {disk}/h.db")
+        filler = disk / "filler"
+        accepted, n = 0, 0
+        filler.write_bytes(b"x" * 1_500_000)
+        while n < 3000:
+            n += 1
+            status, answer = daemon.post(message(n, text="x" * 2000))
+            if status == 503:
+                break
+            accepted += 1
+        assert status == 503 and "again" in answer["error"]["message"]
+        retry_after = daemon.request("POST", "/in/evolution/sales", json.dumps(message(n, text="x" * 2000)),
+                                     {"token": "ingest-SECRET-token"})[1].get("retry-after")
+        assert retry_after == "5"
+        filler.unlink()
+        wait_for(lambda: daemon.post(message(n))[0] == 202, 10, "it takes events again")
+        receiver.wait(accepted + 1)
+        assert set(receiver.numbers()) == set(range(1, n + 1))
+        daemon.stop()
+    finally:
+        subprocess.run(["umount", "-l", disk], capture_output=True)
+
+
+@pytest.mark.threads
+def test_sighup_and_rename_open_the_file_again(make_daemon, folder):
+    path = pathlib.Path(folder) / "out.ndjson"
+    daemon = make_daemon({"file": {"plugin": "file", "path": path, "fsync": "always"}})
+    daemon.accept(message(1))
+    wait_for(lambda: path.exists() and path.read_text().count("\n") == 1)
+    path.rename(f"{path}.1")
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "again" in daemon.log_text())
+    daemon.accept(message(2))
+    wait_for(lambda: path.exists() and path.read_text().count("\n") == 1)
+    path.rename(f"{path}.2")
+    time.sleep(1.3)
+    daemon.accept(message(3))
+    wait_for(lambda: path.exists() and path.read_text().count("\n") == 1)
+    assert [json.loads(p.read_text())["data"]["id"][-1] for p in (
+        pathlib.Path(f"{path}.1"), pathlib.Path(f"{path}.2"), path)] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("tail,kept", [('{"cut":', 2), ('{"whole":"}{"}', 3)])
+def test_a_partial_last_line_is_mended_at_the_start(tail, kept, make_daemon, folder):
+    path = pathlib.Path(folder) / "out.ndjson"
+    path.write_text('{"a":1}\n{"b":2}\n' + tail)
+    daemon = make_daemon({"file": {"plugin": "file", "path": path}})
+    daemon.accept(message(1))
+    lines = wait_for(lambda: (t := path.read_text().splitlines()) and len(t) > kept and t)
+    assert len(lines) == kept + 1
+    assert all(json.loads(line) for line in lines)
+
+
+def test_file_paths_follow_the_pattern(make_daemon, folder):
+    make_daemon({"file": {"plugin": "file", "path": f"{folder}/%{{event}}/%{{instance}}-%Y.ndjson"}}).accept(message(1))
+    year = time.strftime("%Y", time.gmtime())
+    wait_for(lambda: (pathlib.Path(folder) / "message.exchange" / f"sales-{year}.ndjson").exists())
+
+
+def test_a_large_backlog_needs_little_memory_and_starts_fast(webhook, folder):
+    events = 1_000_000 if FULL else 60_000
+    daemon, receiver = webhook(options={"probe_interval": "1s"})
+    receiver.close()
+    body = json.dumps([message(0)["data"] for _ in range(500)])
+    for batch in range(events // 500):
+        data = json.loads(body)
+        for i, m in enumerate(data):
+            m["key"]["id"] = f"TEST{batch * 500 + i:08d}"
+            m["message"]["conversation"] = "x" * 500
+        daemon.accept({"event": "messages.upsert", "data": data})
+    limit = 100 if SLOW == 1 else 1000
+    assert daemon.rss_mib() < limit
+    daemon.kill()
+    begin = time.monotonic()
+    daemon.start()
+    assert time.monotonic() - begin < 2 * SLOW
+    assert daemon.sink("out")["lag"] > events - 200
+    assert daemon.rss_mib() < limit
+    receiver.open()
+    receiver.wait(1000, 60)
+
+
+def test_translate_prints_envelopes_without_a_daemon(folder):
+    r = subprocess.run([PROGRAM, "translate", "-d", PLUGINS, "-i", "sales", "evolution", "-"],
+                       input=json.dumps(message(7)), capture_output=True, text=True)
+    envelope = json.loads(r.stdout)
+    assert envelope["event"] == "message.exchange" and envelope["data"]["id"] == "TEST00000007"
+    assert "SECRET" not in r.stdout

@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A file of core/ includes only headers of its own row or of one below it, and plugins include nothing of core/.
+rows='
+1 buf clock crypt envelope err log mailbox metrics
+2 config config_tables host ini option option_doc plugin
+3 catalog delivery destination destination_impl emit journal retry router store
+4 api auth control http ingress listen ops server worker
+5 client cmd main
+'
+row_of() {
+	case $1 in cmd_*) set -- cmd ;; esac
+	echo "$rows" | awk -v name="$1" '{ for (i = 2; i <= NF; i++) if ($i == name) print $1 }'
+}
+cd "$HOOKSWITCH_SOURCE" || exit 1
+n=0
+bad=
+for file in core/*.[ch]; do
+	name=${file#core/}
+	row=$(row_of "${name%.*}")
+	[ -n "$row" ] || bad="$bad ${file}(in no row)"
+	headers=$(sed -n 's/^#include "\(.*\)\.h"$/\1/p' "$file")
+	for header in $headers; do
+		of=$(row_of "$header")
+		case $header in build-config) continue ;; esac
+		if [ -z "$of" ] || [ "$of" -gt "${row:-0}" ]; then bad="$bad $file->$header"; fi
+	done
+done
+n=$((n + 1))
+if [ -z "$bad" ]; then echo "ok $n - rows"; else echo "not ok $n - rows:$bad"; fi
+
+# Headers include each other without a cycle: tsort finds one.
+n=$((n + 1))
+cycles=$(for file in core/*.h; do
+	sed -n "s/^#include \"\(.*\)\"\$/${file#core/} \1/p" "$file"
+done | tsort 2>&1 >/dev/null)
+if [ -z "$cycles" ]; then echo "ok $n - no include cycle"; else echo "not ok $n - cycle: $cycles" | tr '\n' ' '; fi
+
+n=$((n + 1))
+bad=$(grep -lE '^#include ["<](\.\./)*core/' plugins/*/*.[ch] sdk/*/*.[ch])
+if [ -z "$bad" ]; then echo "ok $n - plugins know no core header"; else echo "not ok $n - core headers in: $bad"; fi
+echo "1..$n"

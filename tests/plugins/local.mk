@@ -1,0 +1,92 @@
+# Tests of plugins. test_store and test_store_exceptions are for any store: STORE_PLUGIN and
+# STORE_CONF name it.
+if TESTS_ENABLED
+store_rig = tests/plugins/store_rig.c tests/plugins/store_rig.h tests/unit/unit.h
+store_test_cppflags = -D_GNU_SOURCE -I$(top_srcdir)/sdk -I$(top_srcdir)/tests/unit
+
+check_PROGRAMS += tests/plugins/test_store
+tests_plugins_test_store_SOURCES = tests/plugins/test_store.c $(store_rig)
+tests_plugins_test_store_CPPFLAGS = $(store_test_cppflags)
+tests_plugins_test_store_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_store_LDADD = $(CHECK_LIBS)
+
+check_PROGRAMS += tests/plugins/test_store_exceptions
+tests_plugins_test_store_exceptions_SOURCES = tests/plugins/test_store_exceptions.c $(store_rig)
+tests_plugins_test_store_exceptions_CPPFLAGS = $(store_test_cppflags)
+tests_plugins_test_store_exceptions_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_store_exceptions_LDADD = $(CHECK_LIBS)
+
+check_PROGRAMS += tests/plugins/test_store_sqlite
+tests_plugins_test_store_sqlite_SOURCES = tests/plugins/test_store_sqlite.c $(store_rig)
+tests_plugins_test_store_sqlite_CPPFLAGS = $(store_test_cppflags)
+tests_plugins_test_store_sqlite_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(SQLITE_CFLAGS)
+tests_plugins_test_store_sqlite_LDADD = $(CHECK_LIBS) $(SQLITE_LIBS)
+
+TESTS += tests/plugins/test_store tests/plugins/test_store_exceptions tests/plugins/test_store_sqlite
+
+# A fake host tests a plugin alone, as the .so that is installed.
+fake_host_sources = \
+	tests/plugins/fake_conf.c tests/plugins/fake_envelope.c tests/plugins/fake_host.c \
+	tests/plugins/fake_host.h tests/plugins/fake_loop.c tests/plugins/fake_private.h
+fake_cppflags = -D_GNU_SOURCE -I$(top_srcdir)/sdk -I$(top_srcdir)/tests/unit
+fake_cflags = $(AM_CFLAGS) $(EVENT_CFLAGS) $(CHECK_CFLAGS)
+fake_ldadd = $(EVENT_LIBS) $(CHECK_LIBS) -lpthread
+
+sink_tests = \
+	tests/plugins/test_sink_file \
+	tests/plugins/test_sink_file_disk \
+	tests/plugins/test_sink_webhook \
+	tests/plugins/test_sink_webhook_net
+check_PROGRAMS += $(sink_tests)
+TESTS += $(sink_tests)
+
+# -rdynamic: the plugin is to find the test's own writev, fdatasync and ftruncate.
+file_rig = tests/plugins/file_rig.c tests/plugins/file_rig.h $(fake_host_sources)
+tests_plugins_test_sink_file_SOURCES = tests/plugins/test_sink_file.c $(file_rig)
+tests_plugins_test_sink_file_CPPFLAGS = $(fake_cppflags)
+tests_plugins_test_sink_file_CFLAGS = $(fake_cflags)
+tests_plugins_test_sink_file_LDFLAGS = -rdynamic
+tests_plugins_test_sink_file_LDADD = $(fake_ldadd)
+
+tests_plugins_test_sink_file_disk_SOURCES = tests/plugins/test_sink_file_disk.c $(file_rig)
+tests_plugins_test_sink_file_disk_CPPFLAGS = $(fake_cppflags)
+tests_plugins_test_sink_file_disk_CFLAGS = $(fake_cflags)
+tests_plugins_test_sink_file_disk_LDFLAGS = -rdynamic
+tests_plugins_test_sink_file_disk_LDADD = $(fake_ldadd)
+
+webhook_rig = tests/plugins/webhook_rig.c tests/plugins/webhook_rig.h \
+	tests/plugins/http_server.c tests/plugins/http_server.h $(fake_host_sources)
+tests_plugins_test_sink_webhook_SOURCES = tests/plugins/test_sink_webhook.c $(webhook_rig)
+tests_plugins_test_sink_webhook_CPPFLAGS = $(fake_cppflags)
+tests_plugins_test_sink_webhook_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
+tests_plugins_test_sink_webhook_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
+
+tests_plugins_test_sink_webhook_net_SOURCES = tests/plugins/test_sink_webhook_net.c \
+	tests/plugins/certs.c tests/plugins/certs.h $(webhook_rig)
+tests_plugins_test_sink_webhook_net_CPPFLAGS = $(fake_cppflags)
+tests_plugins_test_sink_webhook_net_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
+tests_plugins_test_sink_webhook_net_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
+
+check_PROGRAMS += tests/plugins/bench_sink_webhook
+tests_plugins_bench_sink_webhook_SOURCES = tests/plugins/bench_sink_webhook.c $(fake_host_sources)
+tests_plugins_bench_sink_webhook_CPPFLAGS = $(fake_cppflags)
+tests_plugins_bench_sink_webhook_CFLAGS = $(fake_cflags)
+tests_plugins_bench_sink_webhook_LDADD = $(fake_ldadd)
+
+# Sources: payloads in, events out.
+events_rig = tests/plugins/events.c tests/plugins/events.h tests/unit/unit.h
+events_cppflags = -D_GNU_SOURCE -I$(top_srcdir)/sdk -I$(top_srcdir)/tests/unit
+
+check_PROGRAMS += tests/plugins/test_source_evolution tests/plugins/translate
+TESTS += tests/plugins/test_source_evolution
+tests_plugins_test_source_evolution_SOURCES = tests/plugins/test_source_evolution.c $(events_rig)
+tests_plugins_test_source_evolution_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_evolution_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_evolution_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+
+# Prints what a payload becomes, to be read and kept beside it.
+tests_plugins_translate_SOURCES = tests/plugins/translate.c $(events_rig)
+tests_plugins_translate_CPPFLAGS = $(events_cppflags)
+tests_plugins_translate_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
+tests_plugins_translate_LDADD = $(JSONC_LIBS)
+endif
