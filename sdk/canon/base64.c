@@ -34,8 +34,9 @@ skip_prefix(struct hsw_str *s)
 	}
 }
 
-bool
-canon_base64(struct hsw_str *s)
+/* Takes off a prefix; true: the rest is base64 and nothing else. */
+static bool
+is_tidy(struct hsw_str *s)
 {
 	unsigned all = 1;
 
@@ -52,9 +53,9 @@ canon_base64(struct hsw_str *s)
 }
 
 bool
-canon_base64_tidy(struct hsw_canon *c, struct hsw_str *s)
+canon_base64(struct hsw_canon *c, struct hsw_str *s)
 {
-	if (canon_base64(s))
+	if (is_tidy(s))
 		return true;
 	char *out = canon_scratch(c, s->len);
 	struct hsw_str tidy = { out, 0 };
@@ -63,7 +64,7 @@ canon_base64_tidy(struct hsw_canon *c, struct hsw_str *s)
 		if (ch != '\n' && ch != '\r' && ch != ' ' && ch != '\t')
 			out[tidy.len++] = ch == '-' ? '+' : ch == '_' ? '/' : ch;
 	}
-	if (out == NULL || !canon_base64(&tidy))
+	if (out == NULL || !is_tidy(&tidy))
 		return false;
 	*s = tidy;
 	return true;

@@ -229,7 +229,7 @@ cj_bytes(struct hsw_canon *c, struct json_object *o, const char *key)
 	struct hsw_str text = cj_text(value);
 
 	if (text.s != NULL)
-		return canon_base64_tidy(c, &text) ? text : (struct hsw_str){ NULL, 0 };
+		return canon_base64(c, &text) ? text : (struct hsw_str){ NULL, 0 };
 	if (data != NULL)
 		value = data;
 	if (json_object_is_type(value, json_type_array))
@@ -330,7 +330,7 @@ explain(struct json_tokener *tokener, struct hsw_str body, struct hsw_error *err
 	err->text[0] = '\0';
 	if (error == json_tokener_continue)
 		snprintf(err->text, sizeof(err->text),
-			"body: bad JSON: it ends at byte %zu, too soon", body.len);
+			"body: bad JSON: it ends after %zu bytes, too soon", body.len);
 	else if (error != json_tokener_success)
 		snprintf(err->text, sizeof(err->text), "body: bad JSON at byte %zu: %s", end + 1,
 			json_tokener_error_desc(error));

@@ -160,11 +160,11 @@ bool canon_time_parse(struct hsw_str, int64_t *ms);
 
 /* ---- base64 ---- */
 
-/* Whether s is base64 (RFC 4648 section 4, padding optional) and nothing else; a `data:...;base64,` before it
- * is taken off. Not without bytes. */
-bool canon_base64(struct hsw_str *s);
-/* The same, and what only looks different is put in order in scratch memory: line breaks, the URL-safe alphabet. */
-bool canon_base64_tidy(struct hsw_canon *, struct hsw_str *s);
+/*
+ * Whether s is base64 (RFC 4648 section 4, padding optional), and something. A `data:...;base64,` before it is
+ * taken off; line breaks and the URL-safe alphabet are put in order, in scratch memory.
+ */
+bool canon_base64(struct hsw_canon *, struct hsw_str *s);
 /* n bytes in base64, in scratch memory; s = NULL: no memory. */
 struct hsw_str canon_base64_encode(struct hsw_canon *, const unsigned char *bytes, size_t n);
 

@@ -200,7 +200,7 @@ static const struct {
 } refused[] = {
 	{ "", "body: is empty, expected a JSON object", 0 },
 	{ " \r\n\t", "body: is empty, expected a JSON object", 0 },
-	{ "{\"event\":\"call\",\"da", "body: bad JSON: it ends at byte 19, too soon", 0 },
+	{ "{\"event\":\"call\",\"da", "body: bad JSON: it ends after 19 bytes, too soon", 0 },
 	{ "{\"event\":\"call\",,}", "body: bad JSON at byte 17: ", 0 },
 	{ "{\"event\":\"call\"} x", "body: bad JSON at byte 18: ", 0 },
 	{ "{\"event\":\"call\"}\0", "body: bad JSON at byte 17: ", 17 },
