@@ -72,7 +72,7 @@ poll_vote(struct hsw_canon *c, const void *content)
 	struct json_object *value = value_of(content);
 	struct json_object *chosen = cj_array(cj_object(value, "vote"), "selectedOptions");
 
-	canon_open_object(c, "poll_vote");
+	canon_open_object(c, "poll");
 	canon_string(c, "message_id", cj_string(cj_object(value, "pollCreationMessageKey"), "id"));
 	if (chosen != NULL) {
 		canon_open_array(c, "options");

@@ -64,7 +64,7 @@ emit_status(struct translation *t, const struct update *u, const char *status)
 
 /* ---- votes ---- */
 
-/* updates: [{name, voters: [jid or "me"]}], all of one voter. */
+/* updates: [{name, voters: [jid or "me"]}] */
 struct vote {
 	struct hsw_str poll_id;
 	struct json_object *updates;
@@ -75,7 +75,7 @@ write_vote(struct hsw_canon *c, const void *arg)
 {
 	const struct vote *vote = arg;
 
-	canon_open_object(c, "poll_vote");
+	canon_open_object(c, "poll");
 	canon_string(c, "message_id", vote->poll_id);
 	canon_open_array(c, "options");
 	for (size_t i = 0; i < cj_length(vote->updates); i++) {
@@ -87,14 +87,29 @@ write_vote(struct hsw_canon *c, const void *arg)
 	canon_close_object(c);
 }
 
-/* Who voted. The key tells whose the poll is; a vote that was taken back names nobody. */
-static void
-read_voter(const struct translation *t, struct json_object *updates, struct hsw_message *m)
+/* The only one who voted; NULL: nobody, as a vote that was taken back names none, or several. */
+static struct json_object *
+only_voter(struct json_object *updates)
 {
 	struct json_object *voter = NULL;
 
-	for (size_t i = 0; i < cj_length(updates) && voter == NULL; i++)
-		voter = cj_at(cj_array(cj_at(updates, i), "voters"), 0);
+	for (size_t i = 0; i < cj_length(updates); i++) {
+		struct json_object *voters = cj_array(cj_at(updates, i), "voters");
+		for (size_t k = 0; k < cj_length(voters); k++) {
+			if (voter != NULL && !json_object_equal(voter, cj_at(voters, k)))
+				return NULL;
+			voter = cj_at(voters, k);
+		}
+	}
+	return voter;
+}
+
+/* The key does not tell who voted, but whose the poll is. */
+static void
+read_voter(const struct translation *t, struct json_object *updates, struct hsw_message *m)
+{
+	struct json_object *voter = only_voter(updates);
+
 	evolution_party(&m->sender, voter);
 	m->is_outgoing = evolution_is(cj_text(voter), "me") ||
 		(m->sender.jid[0] != '\0' && strcmp(m->sender.jid, t->own.jid) == 0);

@@ -262,6 +262,13 @@ class Receiver:
                  f"{count} arrivals (there are {len(self.arrivals)})")
 
 
+def whole_lines(path):
+    """The lines of a file that end with a newline; none where there is no file yet."""
+    path = pathlib.Path(path)
+    text = path.read_text() if path.exists() else ""
+    return text[:text.rfind("\n") + 1].splitlines()
+
+
 def certificate(folder, name="127.0.0.1"):
     """A self-signed certificate: (context for a server, path of the certificate)."""
     key, cert = pathlib.Path(folder) / "key.pem", pathlib.Path(folder) / "cert.pem"

@@ -50,7 +50,7 @@ def test_failures_are_retried_on_schedule_then_dead_and_replayed(name, make_rece
     begin = time.monotonic()
     event_id = daemon.accept(message(1))["ids"][0]
     good.wait(1)
-    assert time.monotonic() - begin < 0.5 * SLOW
+    assert time.monotonic() - begin < 1 * SLOW
     wait_for(lambda: daemon.status()["dead"].get("bad") == 1, 20, "the dead letter")
     assert [a.attempt for a in bad.arrivals] == [1, 2, 3, 4]
     assert {a.headers["webhook-id"] for a in bad.arrivals} == {event_id}

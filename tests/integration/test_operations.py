@@ -132,7 +132,7 @@ def test_a_partial_last_line_is_mended_at_the_start(tail, kept, make_daemon, fol
     path.write_text('{"a":1}\n{"b":2}\n' + tail)
     daemon = make_daemon({"file": {"plugin": "file", "path": path}})
     daemon.accept(message(1))
-    lines = wait_for(lambda: (t := path.read_text().splitlines()) and len(t) > kept and t)
+    lines = wait_for(lambda: "TEST00000001" in (t := path.read_text()) and t.endswith("\n") and t.splitlines())
     assert len(lines) == kept + 1
     assert all(json.loads(line) for line in lines)
 

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real payloads over HTTP, compared field by field at a receiver and in a file."""
 import json
-import pathlib
 import re
 
 import pytest
 
-from rig import FIXTURES, message, wait_for
+from rig import FIXTURES, message, wait_for, whole_lines
 
 EXPECTED = sorted((FIXTURES / "evolution").glob("*.expected.json"))
 
@@ -37,8 +36,7 @@ def test_every_payload_arrives_translated_at_a_receiver_and_in_a_file(webhook, m
     assert len(wanted) > 25
     receiver.wait(len(wanted))
     plain.wait(len(wanted))
-    path = pathlib.Path(folder) / "sales.ndjson"
-    lines = wait_for(lambda: (text := path.read_text().splitlines()) and len(text) == len(wanted) and text)
+    lines = wait_for(lambda: len(found := whole_lines(f"{folder}/sales.ndjson")) == len(wanted) and found)
     for got, line, without, (name, event, index, count, event_id) in zip(
             receiver.envelopes(), lines, plain.envelopes(), wanted):
         assert got == json.loads(line), name
