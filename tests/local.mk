@@ -8,6 +8,7 @@ if TESTS_ENABLED
 unit_tests = \
 	tests/unit/test_base \
 	tests/unit/test_canon \
+	tests/unit/test_canon_events \
 	tests/unit/test_config \
 	tests/unit/test_delivery \
 	tests/unit/test_envelope \
@@ -26,11 +27,18 @@ tests_unit_test_base_CFLAGS = $(unit_cflags)
 tests_unit_test_base_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_base_LDADD = $(unit_ldadd)
 
-tests_unit_test_canon_SOURCES = tests/unit/test_canon.c tests/unit/unit.h
+canon_rig = tests/unit/canon_rig.c tests/unit/canon_rig.h tests/unit/unit.h
+tests_unit_test_canon_SOURCES = tests/unit/test_canon.c $(canon_rig)
 tests_unit_test_canon_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_canon_CFLAGS = $(unit_cflags)
 tests_unit_test_canon_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_canon_LDADD = sdk/libhswcanon.la $(unit_ldadd)
+
+tests_unit_test_canon_events_SOURCES = tests/unit/test_canon_events.c $(canon_rig)
+tests_unit_test_canon_events_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_canon_events_CFLAGS = $(unit_cflags)
+tests_unit_test_canon_events_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_canon_events_LDADD = sdk/libhswcanon.la $(unit_ldadd)
 
 tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/unit.h
 tests_unit_test_config_CPPFLAGS = $(unit_cppflags) -DBUILT_PLUGINS='"$(abs_top_builddir)/plugins/.libs"'

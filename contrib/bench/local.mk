@@ -14,3 +14,10 @@ EXTRA_DIST += contrib/bench/README
 bench: hookswitch contrib/bench/hookswitch-bench $(plugin_LTLIBRARIES)
 	contrib/bench/hookswitch-bench --json bench.json
 CLEANFILES += bench.json
+
+# One plugin, one core: hookswitch-bench-translate plugins/.libs/source-evolution.so BODY.json
+noinst_PROGRAMS += contrib/bench/hookswitch-bench-translate
+contrib_bench_hookswitch_bench_translate_SOURCES = contrib/bench/translate.c
+contrib_bench_hookswitch_bench_translate_CPPFLAGS = -I$(top_srcdir)/sdk
+contrib_bench_hookswitch_bench_translate_CFLAGS = $(AM_CFLAGS) $(HSW_PROGRAM_CFLAGS)
+contrib_bench_hookswitch_bench_translate_LDFLAGS = $(AM_LDFLAGS) $(HSW_PROGRAM_LDFLAGS)

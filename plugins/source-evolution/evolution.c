@@ -4,9 +4,9 @@
  *
  *   {event, instance, data, destination, date_time, sender, server_url, apikey}
  *
- * `event` is written messages.upsert or MESSAGES_UPSERT; with webhook_by_events it may only be in the path
- * (/messages-upsert). `data` is an object or an array of them. `sender` is the instance's own number.
- * `apikey` is a credential: only what the translators name ever leaves here.
+ * `event` is written messages.upsert or MESSAGES_UPSERT, or it is in the path (/messages-upsert). `data` is an
+ * object or an array of them. `sender` is the instance's own number. `date_time` is local time that says it
+ * were UTC: it tells one event from the next, and no time.
  */
 #include "evolution.h"
 
@@ -14,130 +14,89 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX 64      /* of the JSON */
-#define NAME_MAX_BYTES 64 /* of an event */
+#define DEPTH_MAX 64 /* of the JSON */
+#define EVENT_MAX 64 /* bytes of a name that is known, with a NUL */
+
+struct conf {
+	const char *apikey;
+	bool history;
+};
+
+static const struct hsw_option options[] = {
+	{ .key = "apikey",
+		.type = HSW_OPT_SECRET,
+		.offset = offsetof(struct conf, apikey),
+		.help = "The `apikey` that bodies must carry; others are refused with 401. Without "
+			"it: it "
+			"is not looked at." },
+	{ .key = "history",
+		.type = HSW_OPT_BOOL,
+		.offset = offsetof(struct conf, history),
+		.def = "no",
+		.help = "Make events of the old messages that a phone hands over when it is linked "
+			"(messages.set)." },
+	{ .key = NULL },
+};
+
+struct evolution {
+	const struct conf *conf;
+	struct json_tokener *tokener;
+	struct hsw_canon canon;
+	/* The body that verify has read, for the translate that follows it; NULL: none. */
+	struct json_object *body;
+	const struct hsw_request *request;
+};
 
 /* ---- what the translators use ---- */
 
 int
-evolution_emit(struct translation *t, const char *type, const struct hsw_identity *identity,
-	const char *key)
+evolution_emit(struct translation *t)
 {
-	size_t pieces = canon_pieces(t->canon);
-	const struct hsw_event event = {
-		.size = sizeof(event),
-		.type = type,
-		.provider_event = t->event,
-		.identity = { identity->data, identity->len },
-		.key = { key, strlen(key) },
-		.data = t->canon->pieces,
-		.pieces = pieces,
-	};
-
-	return pieces > 0 ? t->emit(t->out, &event) : HSW_ENOMEM;
+	return canon_emit(t->canon, t->event, t->emit, t->out);
 }
 
 int
 evolution_ignore(struct translation *t)
 {
-	const struct hsw_event event = { .size = sizeof(event), .provider_event = t->event };
-
-	return t->emit(t->out, &event);
-}
-
-int64_t
-evolution_timestamp(struct translation *t, struct json_object *o, const char *key)
-{
-	char text[HSW_TIME_MAX];
-	int64_t ms = 0;
-	bool is_known = key != NULL && cj_time(o, key, &ms);
-
-	canon_time(is_known ? ms : t->request->received_ms, text);
-	canon_text(t->canon, "timestamp", text);
-	return is_known ? ms : 0;
-}
-
-int64_t
-evolution_key_time(const struct translation *t, int64_t provider_ms)
-{
-	return provider_ms != 0 ? provider_ms : t->request->received_ms / 2000;
-}
-
-/* ---- identities ---- */
-
-/* One walk over the few members that there are costs less than looking each name up. */
-static void
-add_members(struct hsw_party *p, struct json_object *o, const char *const *names)
-{
-	if (!json_object_is_type(o, json_type_object))
-		return;
-	json_object_object_foreach(o, key, value)
-	{
-		for (const char *const *name = names; *name != NULL; name++) {
-			if (strcmp(*name, key) == 0)
-				canon_party_add(p, cj_text(value));
-		}
-	}
-}
-
-/* remoteJid may be a LID whose phone stands beside it, or the other way round. */
-void
-evolution_chat(struct json_object *key, struct json_object *data, struct hsw_party *chat)
-{
-	static const char *const alternatives[] = { "remoteJidAlt", "senderPn", "senderLid",
-		"previousRemoteJid", NULL };
-
-	canon_party_add(chat, cj_string(key, "remoteJid"));
-	if (chat->type != HSW_JID_PHONE && chat->type != HSW_JID_LID)
-		return;
-	add_members(chat, key, alternatives);
-	add_members(chat, data, alternatives);
-}
-
-void
-evolution_author(struct json_object *key, struct json_object *data, struct hsw_party *author)
-{
-	static const char *const names[] = { "participant", "participantAlt", "participantPn",
-		"participantLid", "senderPn", "senderLid", NULL };
-
-	add_members(author, key, names);
-	add_members(author, data, names);
+	return canon_ignore(t->canon, t->event, t->emit, t->out);
 }
 
 /* ---- events by name ---- */
 
 static const struct route {
-	const char *name; /* in the form of normal_name */
+	const char *name; /* as normal_name makes it */
 	int (*translate)(struct translation *, struct json_object *data);
 } routes[] = {
 	{ "messages.upsert", evolution_message },
-	{ "send.message", evolution_sent_message },
 	{ "messages.update", evolution_update },
+	{ "send.message", evolution_sent_message },
+	{ "send.message.update", evolution_sent_edit },
+	{ "messages.edited", evolution_edited },
+	{ "messages.delete", evolution_deleted },
+	{ "messages.set", evolution_history },
+	{ "group.participants.update", evolution_participants },
 	{ "connection.update", evolution_connection },
 	{ "qrcode.updated", evolution_qrcode },
-	{ "group.participants.update", evolution_participants },
 	{ "call", evolution_call },
 };
 
 /* Lower case, with dots: MESSAGES_UPSERT, messages.upsert and messages-upsert are one. */
 static void
-normal_name(struct hsw_str name, char out[NAME_MAX_BYTES])
+normal_name(struct hsw_str name, char out[EVENT_MAX])
 {
-	size_t n = 0;
-
-	for (; n < name.len && n < NAME_MAX_BYTES - 1; n++) {
-		char c = name.s[n];
-		out[n] = c == '_' || c == '-' ? '.' : c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.s[i];
+		out[i] = (char)(c == '_' || c == '-' ? '.' : c >= 'A' && c <= 'Z' ? c + 32 : c);
 	}
-	out[n] = '\0';
+	out[name.len] = '\0';
 }
 
 static const struct route *
 find_route(struct hsw_str name)
 {
-	char normal[NAME_MAX_BYTES];
+	char normal[EVENT_MAX];
 
-	if (name.s == NULL || name.len >= NAME_MAX_BYTES)
+	if (name.len >= EVENT_MAX)
 		return NULL;
 	normal_name(name, normal);
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
@@ -148,37 +107,26 @@ find_route(struct hsw_str name)
 }
 
 static int
-translate_one(struct translation *t, const struct route *route, struct json_object *data)
-{
-	canon_reset(t->canon);
-	int rc = route->translate(t, data);
-	free(t->owned);
-	t->owned = NULL;
-	return rc;
-}
-
-static int
-translate_data(struct translation *t)
+translate_data(struct translation *t, struct json_object *data)
 {
 	const struct route *route = find_route(t->event);
-	struct json_object *data = cj_get(t->body, "data");
 	int rc = HSW_OK;
 
 	if (route == NULL)
 		return evolution_ignore(t);
-	if (!json_object_is_type(data, json_type_array))
-		return translate_one(t, route, data);
-	for (size_t i = 0; i < json_object_array_length(data) && rc == HSW_OK; i++)
-		rc = translate_one(t, route, json_object_array_get_idx(data, i));
+	if (cj_length(data) == 0)
+		return route->translate(t, data);
+	for (size_t i = 0; i < cj_length(data) && rc == HSW_OK; i++)
+		rc = route->translate(t, cj_at(data, i));
 	return rc;
 }
 
 /* The name in the body, else the path's last part. */
 static int
-find_event(struct translation *t, struct hsw_error *err)
+find_event(struct translation *t, struct json_object *body, struct hsw_error *err)
 {
 	struct hsw_str path = t->request->path;
-	struct json_object *name = cj_get(t->body, "event");
+	struct json_object *name = cj_get(body, "event");
 
 	t->event = cj_text(name);
 	if (name != NULL && t->event.s == NULL) {
@@ -186,12 +134,12 @@ find_event(struct translation *t, struct hsw_error *err)
 			json_type_to_name(json_object_get_type(name)));
 		return HSW_EINVAL;
 	}
-	if (t->event.s == NULL && path.len > 1) {
+	if (t->event.len == 0 && path.len > 0) {
 		const char *slash = memrchr(path.s, '/', path.len);
 		size_t skip = slash != NULL ? (size_t)(slash - path.s) + 1 : 0;
 		t->event = (struct hsw_str){ path.s + skip, path.len - skip };
 	}
-	if (t->event.s != NULL && t->event.len > 0)
+	if (t->event.len > 0)
 		return HSW_OK;
 	snprintf(err->text, sizeof(err->text),
 		"event: is missing, expected a name such as messages.upsert");
@@ -206,17 +154,56 @@ source_open(const struct hsw_host *host, struct hsw_handle *handle, const void *
 {
 	struct evolution *e = calloc(1, sizeof(*e));
 
-	(void)conf;
-	if (e == NULL || (e->tokener = json_tokener_new_ex(DEPTH_MAX)) == NULL) {
+	(void)host;
+	(void)handle;
+	if (e == NULL || (e->tokener = cj_tokener_new(DEPTH_MAX)) == NULL) {
 		free(e);
 		snprintf(err->text, sizeof(err->text), "out of memory");
 		return HSW_ENOMEM;
 	}
-	json_tokener_set_flags(e->tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	e->host = host;
-	e->handle = handle;
+	e->conf = conf;
 	*self = e;
 	return HSW_OK;
+}
+
+static void
+forget_body(struct evolution *e)
+{
+	json_object_put(e->body);
+	e->body = NULL;
+}
+
+/* How long the two take does not tell where they differ. */
+static bool
+is_same_secret(struct hsw_str given, const char *wanted)
+{
+	size_t n = strlen(wanted);
+	unsigned char differs = given.len != n;
+
+	for (size_t i = 0; i < given.len && n > 0; i++)
+		differs |= (unsigned char)given.s[i] ^ (unsigned char)wanted[i % n];
+	return differs == 0;
+}
+
+static int
+source_verify(void *self, const struct hsw_request *request, struct hsw_error *err)
+{
+	struct evolution *e = self;
+
+	forget_body(e);
+	if (e->conf->apikey == NULL)
+		return HSW_OK;
+	e->body = cj_parse(e->tokener, request->body, err);
+	e->request = request;
+	if (e->body == NULL)
+		return HSW_EINVAL;
+	struct hsw_str given = cj_string(e->body, "apikey");
+	if (given.s != NULL && is_same_secret(given, e->conf->apikey))
+		return HSW_OK;
+	snprintf(err->text, sizeof(err->text), "apikey: is %s",
+		given.s != NULL ? "not the one expected" : "missing");
+	forget_body(e);
+	return HSW_EAUTH;
 }
 
 static int
@@ -225,24 +212,28 @@ source_translate(void *self, const struct hsw_request *request,
 	struct hsw_error *err)
 {
 	struct evolution *e = self;
-	struct translation t = { .source = e,
-		.canon = &e->canon,
+	struct translation t = { .canon = &e->canon,
 		.request = request,
 		.emit = emit,
 		.out = out,
-		.body = cj_parse(e->tokener, request->body, err) };
+		.keeps_history = e->conf->history };
 
-	if (t.body == NULL)
+	if (e->request != request)
+		forget_body(e);
+	if (e->body == NULL)
+		e->body = cj_parse(e->tokener, request->body, err);
+	if (e->body == NULL)
 		return HSW_EINVAL;
-	t.own = cj_string(t.body, "sender");
-	int rc = find_event(&t, err);
+	canon_start(&e->canon, request->received_ms, cj_string(e->body, "date_time"));
+	evolution_party(&t.own, cj_get(e->body, "sender"));
+	int rc = find_event(&t, e->body, err);
 	if (rc == HSW_OK) {
-		rc = translate_data(&t);
+		rc = translate_data(&t, cj_get(e->body, "data"));
 		if (rc != HSW_OK)
 			snprintf(err->text, sizeof(err->text),
-				"the event could not be translated (error %d)", rc);
+				"data: too many or too large events, or no memory");
 	}
-	json_object_put(t.body);
+	forget_body(e);
 	return rc;
 }
 
@@ -251,6 +242,7 @@ source_close(void *self)
 {
 	struct evolution *e = self;
 
+	forget_body(e);
 	json_tokener_free(e->tokener);
 	canon_free(&e->canon);
 	free(e);
@@ -259,8 +251,10 @@ source_close(void *self)
 static const struct hsw_source_ops ops = {
 	.size = sizeof(struct hsw_source_ops),
 	.open = source_open,
+	.verify = source_verify,
 	.translate = source_translate,
 	.close = source_close,
 };
 
-HSW_PLUGIN(HSW_SOURCE, "evolution", "1.0", "Evolution API, v1 and v2", 0, NULL, &ops);
+HSW_PLUGIN(HSW_SOURCE, "evolution", "1.0", "Evolution API, v1 and v2", sizeof(struct conf), options,
+	&ops);

@@ -2,89 +2,112 @@
 /*
  * evolution.h - what the files of source-evolution share.
  *
- * The translators get one element of the body's `data` and write one event, or several. They never fail
- * on what they do not know: that is ignored, by its name.
+ * A translator gets one element of the body's `data` and emits its events, or ignores it. It never fails
+ * on what it does not know. Only what translators name leaves here: bodies carry credentials.
  */
 #ifndef SOURCE_EVOLUTION_H
 #define SOURCE_EVOLUTION_H
 
 #include <hookswitch/canon_json.h>
 
-struct evolution {
-	const struct hsw_host *host;
-	struct hsw_handle *handle;
-	struct json_tokener *tokener;
-	struct hsw_canon canon;
-};
-
 /* One request on its way. */
 struct translation {
-	struct evolution *source;
 	struct hsw_canon *canon;
 	const struct hsw_request *request;
 	int (*emit)(struct hsw_emit *, const struct hsw_event *);
 	struct hsw_emit *out;
 	struct hsw_str event; /* the provider's name for it, as it came */
-	struct json_object *body;
-	struct hsw_str own; /* the instance's own jid; s = NULL: not known */
-	char *owned;        /* bytes that were encoded for this event */
+	struct hsw_party own; /* the instance's own number */
+	bool keeps_history;
 };
 
-/* Emits what is in canon. key: the chat. */
-int evolution_emit(
-	struct translation *, const char *type, const struct hsw_identity *, const char *key);
-/* Counts the event as one that has no canonical home. */
+/* Emits what was written into canon. */
+int evolution_emit(struct translation *);
+/* Tells that this has no canonical home. */
 int evolution_ignore(struct translation *);
 
-/* `"timestamp":...` from the member, or from the time of receipt; returns it in ms, and 0 where the provider gave
- * none. */
-int64_t evolution_timestamp(struct translation *, struct json_object *o, const char *key);
-/* The time for a natural key: the provider's, else the receipt's in buckets of 2 s. */
-int64_t evolution_key_time(const struct translation *, int64_t provider_ms);
+/* ---- words.c ---- */
 
-/* The identities of a key's chat (remoteJid), or of who wrote it (participant). */
+struct word {
+	const char *from, *to;
+};
+
+/* The first word that s is, in any case; NULL: none. words ends with from = NULL. */
+const char *evolution_word(const struct word *words, struct hsw_str s);
+bool evolution_is(struct hsw_str s, const char *word);
+
+/* ---- who.c ---- */
+
+/* Adds what an identifier, or an object with several of them, tells. */
+void evolution_party(struct hsw_party *, struct json_object *o);
+/* The chat of a message's key; data has the same members where the key has none. */
 void evolution_chat(struct json_object *key, struct json_object *data, struct hsw_party *chat);
-void evolution_author(struct json_object *key, struct json_object *data, struct hsw_party *author);
-
-/* ---- message.c ---- */
-
-int evolution_message(struct translation *, struct json_object *data);      /* messages.upsert */
-int evolution_sent_message(struct translation *, struct json_object *data); /* send.message */
-/* A message that was deleted or edited (to what, is not known) afterwards, or a vote. */
-int evolution_revoked(struct translation *, struct json_object *key, struct json_object *data);
-int evolution_edited(struct translation *, struct json_object *key, struct json_object *data);
-int evolution_voted(struct translation *, struct json_object *key, struct json_object *data,
-	struct json_object *updates);
+/* Who wrote it: of a group, else of a private chat. */
+void evolution_author(const struct translation *, struct json_object *key, struct json_object *data,
+	const struct hsw_party *chat, struct hsw_party *author);
 
 /* ---- content.c ---- */
 
-/* What a message's content node is. */
+/* The node of a message that is its content. */
 struct content {
-	const char *type;            /* "text", "image", ... */
-	const char *media;           /* type of its media, or NULL */
-	const char *node_name;       /* "imageMessage" */
-	struct json_object *node;    /* its object; NULL for a plain string */
+	const struct node *node;     /* NULL: none that is known */
+	struct json_object *value;   /* the node's object; NULL for a plain string */
+	struct json_object *message; /* what holds the node, and what lies beside it */
 	struct hsw_str text;         /* s = NULL: none */
-	struct json_object *message; /* the node's parent: where base64 lies too */
+	bool is_edited;              /* it was in an editedMessage */
 };
 
-/* Finds the content, through wrappers (ephemeral, view once, ...). */
+struct node {
+	const char *name;
+	const char *type;  /* of the message; NULL: it accompanies others */
+	const char *media; /* its type; NULL: none */
+	const char *text;  /* the member that is its text; "": the node itself; NULL: none */
+	void (*details)(struct hsw_canon *, const void *content); /* members that only it has */
+};
+
+/* Finds it, through wrappers (ephemeral, view once, ...). */
 struct content content_find(struct json_object *message);
-/* Members of `message` that only this type has (location, poll, ...). */
-void content_members(struct hsw_canon *, const struct content *);
+bool content_is(const struct content *, const char *type);
 
 /* ---- media.c ---- */
 
-/* The member `media`: null, or the object; base64 as a part of its own. */
-void media_member(struct translation *, const struct content *, struct json_object *data);
+void media_read(struct hsw_canon *, const struct content *, struct json_object *data,
+	struct hsw_media *out);
+/* Whether the URL is one of WhatsApp's own, whose bytes are encrypted. */
+bool media_is_encrypted(struct hsw_str url);
 
-/* ---- events.c ---- */
+/* ---- context.c ---- */
 
-int evolution_update(struct translation *, struct json_object *data);     /* messages.update */
+/* Fills mentions, reply, is_forwarded and context of the message; they borrow from the JSON. */
+void context_read(struct json_object *context, struct hsw_message *);
+
+/* ---- message.c ---- */
+
+/* Direction, chat and sender. */
+void message_parties(const struct translation *, struct json_object *key, struct json_object *data,
+	struct hsw_message *);
+/* Emits it; ignores it if it has no id or no chat. */
+int message_emit(struct translation *, const struct hsw_message *);
+/* Emits that the message was deleted. data's messageTimestamp is the message's own: when it was deleted is not
+ * told. */
+int message_revoke(
+	struct translation *, struct json_object *key, struct json_object *data, struct hsw_str id);
+
+/* ---- the translators ---- */
+
+int evolution_message(struct translation *, struct json_object *data);      /* messages.upsert */
+int evolution_sent_message(struct translation *, struct json_object *data); /* send.message */
+int evolution_history(struct translation *, struct json_object *data);      /* messages.set */
+/* A protocolMessage: messages.edited, send.message.update. */
+int evolution_edited(struct translation *, struct json_object *data);
+int evolution_sent_edit(struct translation *, struct json_object *data);
+int evolution_deleted(struct translation *, struct json_object *data); /* messages.delete */
+int evolution_update(struct translation *, struct json_object *data);  /* messages.update */
+
 int evolution_connection(struct translation *, struct json_object *data); /* connection.update */
 int evolution_qrcode(struct translation *, struct json_object *data);     /* qrcode.updated */
-int evolution_participants(
-	struct translation *, struct json_object *data);            /* group-participants.update */
-int evolution_call(struct translation *, struct json_object *data); /* call */
+int evolution_call(struct translation *, struct json_object *data);       /* call */
+/* group-participants.update */
+int evolution_participants(struct translation *, struct json_object *data);
 
 #endif

@@ -1,123 +1,91 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * media.c - the media of a message. WhatsApp's own URLs (.enc) hold encrypted bytes and go to
- * `encrypted`; what Evolution stored itself is in mediaUrl, what it decrypted in base64.
+ * media.c - the media of a message. WhatsApp's own URLs lead to encrypted bytes and go to `encrypted`; what
+ * Evolution stored itself is in mediaUrl, what it decrypted in base64.
  */
 #include "evolution.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-static bool
-ends_with(struct hsw_str s, const char *suffix)
+bool
+media_is_encrypted(struct hsw_str url)
 {
-	size_t n = strlen(suffix);
-	return s.len >= n && memcmp(s.s + s.len - n, suffix, n) == 0;
+	if (url.s == NULL)
+		return false;
+	const char *query = memchr(url.s, '?', url.len);
+	size_t path = query != NULL ? (size_t)(query - url.s) : url.len;
+	bool is_enc = path >= 4 && memcmp(url.s + path - 4, ".enc", 4) == 0;
+
+	return is_enc || memmem(url.s, path, ".whatsapp.net/", 14) != NULL;
 }
 
-/* WhatsApp's content servers, or a path that ends in .enc: of no use without the key. */
-static bool
-is_encrypted(struct hsw_str url)
+/* Beside the node, beside the wrapper, beside the message, or in the node. */
+static struct hsw_str
+plain_url(const struct content *content, struct json_object *data)
 {
-	const char *query = memchr(url.s, '?', url.len);
-	struct hsw_str path = { url.s, query != NULL ? (size_t)(query - url.s) : url.len };
+	struct json_object *places[] = { content->message, cj_object(data, "message"), data,
+		content->value };
+	struct hsw_str url = { NULL, 0 };
 
-	return memmem(url.s, url.len, ".whatsapp.net/", 14) != NULL || ends_with(path, ".enc");
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && url.len == 0; i++)
+		url = cj_string(places[i], "mediaUrl");
+	return url;
 }
 
 static struct hsw_str
-first_of(struct hsw_str a, struct hsw_str b)
-{
-	return a.s != NULL ? a : b;
-}
-
-static void
-encrypted(struct translation *t, struct json_object *node, struct hsw_str url)
-{
-	struct hsw_canon *c = t->canon;
-	char *owned;
-
-	canon_open_object(c, "encrypted");
-	canon_string(c, "url", url);
-	struct hsw_str hash = cj_bytes(node, "fileEncSha256", &owned);
-	canon_string(c, "sha256", hash);
-	free(owned);
-	struct hsw_str key = cj_bytes(node, "mediaKey", &owned);
-	if (key.s != NULL) {
-		canon_part(c, HSW_KEYS);
-		canon_string(c, "mediaKey", key);
-		canon_part(c, 0);
-	}
-	free(owned);
-	canon_close_object(c);
-}
-
-static void
-int_member(struct hsw_canon *c, const char *key, struct json_object *node, const char *from)
-{
-	int64_t n;
-
-	if (cj_number(node, from, &n) && n > 0)
-		canon_int(c, key, n);
-}
-
-/* Decrypted bytes: beside the node, beside the message, or in the node itself. */
-static void
-base64(struct translation *t, const struct content *content, struct json_object *data)
+plain_bytes(struct hsw_canon *c, const struct content *content, struct json_object *data)
 {
 	struct json_object *places[] = { content->message, cj_object(data, "message"), data,
-		content->node };
+		content->value };
 	struct hsw_str bytes = { NULL, 0 };
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && bytes.s == NULL; i++)
-		bytes = cj_bytes(places[i], "base64", &t->owned);
-	if (bytes.s == NULL)
-		return;
-	canon_part(t->canon, HSW_MEDIA);
-	canon_borrowed(t->canon, "base64", bytes);
-	canon_part(t->canon, 0);
+		bytes = cj_bytes(c, places[i], "base64");
+	return bytes;
+}
+
+static void
+read_urls(struct hsw_canon *c, const struct content *content, struct json_object *data,
+	struct hsw_media *m)
+{
+	struct hsw_str url = cj_string(content->value, "url");
+
+	m->url = plain_url(content, data);
+	m->s3_url = cj_string(data, "s3Url");
+	m->media_key = cj_bytes(c, content->value, "mediaKey");
+	if (m->media_key.s != NULL || media_is_encrypted(url)) {
+		m->encrypted_url = url;
+		m->encrypted_sha256 = cj_bytes(c, content->value, "fileEncSha256");
+	} else if (m->url.len == 0) {
+		m->url = url;
+	}
 }
 
 void
-media_member(struct translation *t, const struct content *content, struct json_object *data)
+media_read(struct hsw_canon *c, const struct content *content, struct json_object *data,
+	struct hsw_media *m)
 {
-	struct hsw_canon *c = t->canon;
-	struct json_object *node = content->node;
-	bool is_voice = cj_bool(node, "ptt");
-	char *owned;
+	struct json_object *value = content->value;
 
-	if (content->media == NULL) {
-		canon_null(c, "media");
+	if (content->node == NULL || content->node->media == NULL)
 		return;
-	}
-	struct hsw_str url = cj_string(node, "url");
-	struct hsw_str plain = first_of(cj_string(content->message, "mediaUrl"),
-		first_of(cj_string(cj_object(data, "message"), "mediaUrl"),
-			cj_string(data, "mediaUrl")));
-	bool has_encrypted = url.s != NULL && url.len > 0 && is_encrypted(url);
-	if (plain.s == NULL && !has_encrypted && url.len > 0)
-		plain = url;
-	canon_open_object(c, "media");
-	canon_text(c, "type", is_voice ? "ptt" : content->media);
-	canon_string(c, "mimetype", cj_string(node, "mimetype"));
-	canon_string(c, "url", plain);
-	canon_string(c, "s3Url", cj_string(data, "s3Url"));
-	base64(t, content, data);
-	canon_string(
-		c, "fileName", first_of(cj_string(node, "fileName"), cj_string(node, "title")));
-	canon_string(c, "caption", cj_string(node, "caption"));
-	int_member(c, "size", node, "fileLength");
-	struct hsw_str hash = cj_bytes(node, "fileSha256", &owned);
-	canon_string(c, "sha256", hash);
-	free(owned);
-	int_member(c, "seconds", node, "seconds");
-	int_member(c, "width", node, "width");
-	int_member(c, "height", node, "height");
-	if (strcmp(content->media, "audio") == 0)
-		canon_bool(c, "isVoiceNote", is_voice);
-	if (strcmp(content->media, "sticker") == 0)
-		canon_bool(c, "isAnimated", cj_bool(node, "isAnimated"));
-	if (has_encrypted)
-		encrypted(t, node, url);
-	canon_close_object(c);
+	m->type = content->node->media;
+	m->mimetype = cj_string(value, "mimetype");
+	read_urls(c, content, data, m);
+	m->base64 = plain_bytes(c, content, data);
+	m->file_name = cj_string(value, "fileName");
+	if (m->file_name.len == 0)
+		m->file_name = cj_string(value, "title");
+	m->caption = cj_string(value, "caption");
+	m->size = cj_count(value, "fileLength");
+	m->sha256 = cj_bytes(c, value, "fileSha256");
+	m->seconds = cj_count(value, "seconds");
+	m->width = cj_count(value, "width");
+	m->height = cj_count(value, "height");
+	m->is_animated = cj_tri(value, "isAnimated");
+	if (!content_is(content, "audio"))
+		return;
+	m->is_voice_note = cj_bool(value, "ptt") ? HSW_YES : HSW_NO;
+	if (m->is_voice_note == HSW_YES)
+		m->type = "ptt";
 }

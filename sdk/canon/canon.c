@@ -1,69 +1,127 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* canon.c - see hookswitch/canon.h: the JSON writer, natural keys and base64. */
+/*
+ * canon.c - the JSON writer of hookswitch/canon.h.
+ *
+ *   text   {"id":"3A..","media":{"type":"image","base64":""},...}
+ *          |--------------- cut ------------|------- cut ---| ...
+ *                                            foreign bytes lie between two cuts
+ *
+ * Cuts ascend; what lies between the last cut and the end of the text is still of the current part.
+ */
 #include <hookswitch/canon.h>
 
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_BYTES 2048
+#define FIRST_BYTES 4096
+#define BUCKET_MS 2000
+#define DIGITS_MAX 24 /* of an int64_t, and its sign */
 
-static const char hex_digits[] = "0123456789abcdef";
+struct scratch {
+	struct scratch *next;
+	char bytes[];
+};
+
+/* ---- memory ---- */
+
+static bool
+reserve(struct hsw_canon *c, struct hsw_bytes *b, size_t more)
+{
+	if (c->failed || more <= b->cap - b->len)
+		return !c->failed;
+	size_t cap = b->cap != 0 ? b->cap : FIRST_BYTES;
+	while (cap - b->len < more && cap <= SIZE_MAX / 2)
+		cap *= 2;
+	char *data = cap - b->len >= more ? realloc(b->data, cap) : NULL;
+	if (data == NULL) {
+		c->failed = true;
+		return false;
+	}
+	b->data = data;
+	b->cap = cap;
+	return true;
+}
+
+char *
+canon_scratch(struct hsw_canon *c, size_t n)
+{
+	struct scratch *s = n < SIZE_MAX / 2 ? malloc(sizeof(*s) + n) : NULL;
+
+	if (s == NULL) {
+		c->failed = true;
+		return NULL;
+	}
+	s->next = c->scratch;
+	c->scratch = s;
+	return s->bytes;
+}
+
+static void
+free_scratch(struct hsw_canon *c)
+{
+	for (struct scratch *s = c->scratch, *next; s != NULL; s = next) {
+		next = s->next;
+		free(s);
+	}
+	c->scratch = NULL;
+}
+
+/* ---- life ---- */
+
+static void
+forget(struct hsw_canon *c)
+{
+	c->text.len = c->identity.len = 0;
+	c->n_cuts = 0;
+	c->has_member = false;
+	c->part = 0;
+	c->type = NULL;
+	c->key = (struct hsw_str){ NULL, 0 };
+}
 
 void
-canon_reset(struct hsw_canon *c)
+canon_start(struct hsw_canon *c, int64_t received_ms, struct hsw_str occasion)
 {
-	c->len = c->n_cuts = 0;
-	c->failed = c->has_member = false;
-	c->part = 0;
+	forget(c);
+	free_scratch(c);
+	c->failed = false;
+	c->received_ms = received_ms;
+	c->occasion = occasion;
+}
+
+void
+canon_begin(struct hsw_canon *c, const char *type, struct hsw_str key)
+{
+	forget(c);
+	c->type = type;
+	c->key = key;
 }
 
 void
 canon_free(struct hsw_canon *c)
 {
-	free(c->data);
-	*c = (struct hsw_canon){ .data = NULL };
+	free_scratch(c);
+	free(c->text.data);
+	free(c->identity.data);
+	*c = (struct hsw_canon){ .type = NULL };
 }
 
-static bool
-reserve(struct hsw_canon *c, size_t more)
-{
-	size_t cap = c->cap != 0 ? c->cap : FIRST_BYTES;
-
-	if (c->failed || more <= c->cap - c->len)
-		return !c->failed;
-	while (cap - c->len < more && cap <= SIZE_MAX / 2)
-		cap *= 2;
-	char *data = cap - c->len >= more ? realloc(c->data, cap) : NULL;
-	if (data == NULL) {
-		c->failed = true;
-		return false;
-	}
-	c->data = data;
-	c->cap = cap;
-	return true;
-}
+/* ---- text ---- */
 
 static void
 put(struct hsw_canon *c, const char *s, size_t n)
 {
-	if (!reserve(c, n))
+	if (n == 0 || !reserve(c, &c->text, n))
 		return;
-	memcpy(c->data + c->len, s, n);
-	c->len += n;
+	memcpy(c->text.data + c->text.len, s, n);
+	c->text.len += n;
 }
 
 static void
 put_char(struct hsw_canon *c, char ch)
 {
-	if (reserve(c, 1))
-		c->data[c->len++] = ch;
-}
-
-/* 0: plain; 1: to be escaped or looked at. */
-static bool
-is_special(unsigned char ch)
-{
-	return ch < 0x20 || ch == '"' || ch == '\\' || ch >= 0x80;
+	if (reserve(c, &c->text, 1))
+		c->text.data[c->text.len++] = ch;
 }
 
 /* The length of the UTF-8 sequence at s (RFC 3629 section 4), 0: there is none. */
@@ -83,16 +141,28 @@ utf8_length(const unsigned char *s, size_t n)
 	return is_overlong || is_outside ? 0 : want;
 }
 
+/* What stands for the byte in a JSON string: 0: itself, 'u': \u00xx, '8': UTF-8, else \ and this. */
+static const char escapes[256] = {
+	[0x00 ... 0x07] = 'u',
+	['\b'] = 'b',
+	['\t'] = 't',
+	['\n'] = 'n',
+	[0x0b] = 'u',
+	['\f'] = 'f',
+	['\r'] = 'r',
+	[0x0e ... 0x1f] = 'u',
+	['"'] = '"',
+	['\\'] = '\\',
+	[0x80 ... 0xff] = '8',
+};
+
 static void
 put_escape(struct hsw_canon *c, unsigned char ch)
 {
-	static const char named[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
-	const char *at = ch != 0 ? strchr(named, ch) : NULL;
-	char text[6] = { '\\', 'u', '0', '0', hex_digits[ch >> 4], hex_digits[ch & 15] };
+	static const char hex[] = "0123456789abcdef";
+	const char text[] = { '\\', escapes[ch], '0', '0', hex[ch >> 4], hex[ch & 15] };
 
-	if (at != NULL)
-		text[1] = names[at - named];
-	put(c, text, at != NULL ? 2 : 6);
+	put(c, text, escapes[ch] == 'u' ? 6 : 2);
 }
 
 static void
@@ -103,7 +173,7 @@ put_string(struct hsw_canon *c, struct hsw_str s)
 
 	put_char(c, '"');
 	while (i < s.len) {
-		if (!is_special(p[i])) {
+		if (escapes[p[i]] == 0) {
 			i++;
 			continue;
 		}
@@ -126,14 +196,31 @@ put_string(struct hsw_canon *c, struct hsw_str s)
 static void
 begin_member(struct hsw_canon *c, const char *key)
 {
-	if (c->has_member)
-		put_char(c, ',');
-	c->has_member = true;
-	if (key == NULL)
+	size_t n = key != NULL ? strlen(key) : 0;
+
+	if (!reserve(c, &c->text, n + 4))
 		return;
-	put_char(c, '"');
-	put(c, key, strlen(key));
-	put(c, "\":", 2);
+	char *at = c->text.data + c->text.len;
+	if (c->has_member)
+		*at++ = ',';
+	c->has_member = true;
+	if (key != NULL) {
+		*at++ = '"';
+		memcpy(at, key, n);
+		at += n;
+		*at++ = '"';
+		*at++ = ':';
+	}
+	c->text.len = (size_t)(at - c->text.data);
+}
+
+void
+canon_key(struct hsw_canon *c, struct hsw_str key)
+{
+	begin_member(c, NULL);
+	put_string(c, key);
+	put_char(c, ':');
+	c->has_member = false;
 }
 
 void
@@ -176,6 +263,13 @@ canon_string(struct hsw_canon *c, const char *key, struct hsw_str s)
 }
 
 void
+canon_some(struct hsw_canon *c, const char *key, struct hsw_str s)
+{
+	if (s.len > 0)
+		canon_string(c, key, s);
+}
+
+void
 canon_text(struct hsw_canon *c, const char *key, const char *s)
 {
 	if (s != NULL)
@@ -184,27 +278,68 @@ canon_text(struct hsw_canon *c, const char *key, const char *s)
 
 /* The decimal digits of n, at the end of out; returns how many bytes. */
 static size_t
-digits_of(int64_t n, char out[24])
+digits_of(int64_t n, char out[DIGITS_MAX])
 {
 	uint64_t u = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
 	size_t len = 0;
 
 	do
-		out[23 - len++] = (char)('0' + u % 10);
+		out[DIGITS_MAX - ++len] = (char)('0' + u % 10);
 	while ((u /= 10) != 0);
 	if (n < 0)
-		out[23 - len++] = '-';
+		out[DIGITS_MAX - ++len] = '-';
 	return len;
 }
 
 void
 canon_int(struct hsw_canon *c, const char *key, int64_t n)
 {
-	char digits[24];
+	char digits[DIGITS_MAX];
 	size_t len = digits_of(n, digits);
 
 	begin_member(c, key);
-	put(c, digits + 24 - len, len);
+	put(c, digits + DIGITS_MAX - len, len);
+}
+
+static size_t
+skip_digits(struct hsw_str s, size_t i)
+{
+	while (i < s.len && s.s[i] >= '0' && s.s[i] <= '9')
+		i++;
+	return i;
+}
+
+static bool
+is_number(struct hsw_str s)
+{
+	size_t first = s.len > 0 && s.s[0] == '-', i = skip_digits(s, first);
+
+	if (i == first || (i > first + 1 && s.s[first] == '0'))
+		return false;
+	if (i < s.len && s.s[i] == '.') {
+		size_t fraction = i + 1;
+		i = skip_digits(s, fraction);
+		if (i == fraction)
+			return false;
+	}
+	if (i < s.len && (s.s[i] == 'e' || s.s[i] == 'E')) {
+		size_t exponent = i + 1;
+		if (exponent < s.len && (s.s[exponent] == '+' || s.s[exponent] == '-'))
+			exponent++;
+		i = skip_digits(s, exponent);
+		if (i == exponent)
+			return false;
+	}
+	return i == s.len;
+}
+
+void
+canon_number(struct hsw_canon *c, const char *key, struct hsw_str s)
+{
+	if (s.s == NULL || !is_number(s))
+		return;
+	begin_member(c, key);
+	put(c, s.s, s.len);
 }
 
 void
@@ -215,6 +350,13 @@ canon_bool(struct hsw_canon *c, const char *key, bool value)
 }
 
 void
+canon_tri(struct hsw_canon *c, const char *key, enum hsw_tri value)
+{
+	if (value != HSW_UNKNOWN)
+		canon_bool(c, key, value == HSW_YES);
+}
+
+void
 canon_null(struct hsw_canon *c, const char *key)
 {
 	begin_member(c, key);
@@ -222,31 +364,29 @@ canon_null(struct hsw_canon *c, const char *key)
 }
 
 void
-canon_raw(struct hsw_canon *c, const char *key, struct hsw_str json)
+canon_when(struct hsw_canon *c, const char *key, int64_t ms)
 {
-	begin_member(c, key);
-	put(c, json.s, json.len);
+	char text[HSW_TIME_MAX];
+
+	canon_time(ms != 0 ? ms : c->received_ms, text);
+	canon_text(c, key, text);
 }
 
 /* ---- pieces ---- */
 
-static size_t
-last_end(const struct hsw_canon *c)
-{
-	return c->n_cuts > 0 ? c->cuts[c->n_cuts - 1].end : 0;
-}
-
 static void
 cut(struct hsw_canon *c, struct hsw_str foreign)
 {
-	if (foreign.s == NULL && last_end(c) == c->len)
+	size_t last = c->n_cuts > 0 ? c->cuts[c->n_cuts - 1].end : 0;
+
+	if (foreign.s == NULL && last == c->text.len)
 		return;
 	if (c->n_cuts == HSW_PIECES_MAX) {
 		c->failed = true;
 		return;
 	}
 	c->cuts[c->n_cuts].foreign = foreign;
-	c->cuts[c->n_cuts].end = c->len;
+	c->cuts[c->n_cuts].end = c->text.len;
 	c->cuts[c->n_cuts].part = c->part;
 	c->n_cuts++;
 }
@@ -273,78 +413,87 @@ canon_borrowed(struct hsw_canon *c, const char *key, struct hsw_str s)
 	put_char(c, '"');
 }
 
-size_t
-canon_pieces(struct hsw_canon *c)
+static void
+make_pieces(struct hsw_canon *c)
 {
 	size_t begin = 0;
 
 	cut(c, none);
-	if (c->failed)
-		return 0;
 	for (size_t i = 0; i < c->n_cuts; i++) {
-		struct hsw_str own = { c->data + begin, c->cuts[i].end - begin };
+		struct hsw_str own = { c->text.data + begin, c->cuts[i].end - begin };
 		c->pieces[i].bytes = c->cuts[i].foreign.s != NULL ? c->cuts[i].foreign : own;
 		c->pieces[i].part = c->cuts[i].part;
 		begin = c->cuts[i].end;
 	}
-	return c->n_cuts;
+}
+
+int
+canon_emit(struct hsw_canon *c, struct hsw_str provider_event,
+	int (*emit)(struct hsw_emit *, const struct hsw_event *), struct hsw_emit *out)
+{
+	int rc = HSW_ENOMEM;
+
+	make_pieces(c);
+	if (c->n_cuts == HSW_PIECES_MAX && c->failed)
+		rc = HSW_ELIMIT;
+	if (!c->failed) {
+		const struct hsw_event event = {
+			.size = sizeof(event),
+			.type = c->type,
+			.provider_event = provider_event,
+			.identity = { c->identity.data, c->identity.len },
+			.key = c->key,
+			.data = c->pieces,
+			.pieces = c->n_cuts,
+		};
+		rc = emit(out, &event);
+	}
+	forget(c);
+	free_scratch(c);
+	return rc;
+}
+
+int
+canon_ignore(struct hsw_canon *c, struct hsw_str provider_event,
+	int (*emit)(struct hsw_emit *, const struct hsw_event *), struct hsw_emit *out)
+{
+	const struct hsw_event event = { .size = sizeof(event), .provider_event = provider_event };
+
+	forget(c);
+	free_scratch(c);
+	return emit(out, &event);
 }
 
 /* ---- natural keys ---- */
 
 void
-canon_identity(struct hsw_identity *id, struct hsw_str part)
+canon_identity(struct hsw_canon *c, struct hsw_str part)
 {
-	size_t room = sizeof(id->data) - id->len;
-	size_t n = part.len < room ? part.len : room;
-
-	if (n > 0)
-		memcpy(id->data + id->len, part.s, n);
-	id->len += n;
-	if (id->len < sizeof(id->data))
-		id->data[id->len++] = '\0';
+	if (!reserve(c, &c->identity, part.len + sizeof(uint32_t)))
+		return;
+	char *at = c->identity.data + c->identity.len;
+	for (size_t i = 0; i < sizeof(uint32_t); i++)
+		*at++ = (char)(part.len >> 8 * i & 0xff);
+	if (part.len > 0)
+		memcpy(at, part.s, part.len);
+	c->identity.len += sizeof(uint32_t) + part.len;
 }
 
 void
-canon_identity_text(struct hsw_identity *id, const char *part)
+canon_identity_text(struct hsw_canon *c, const char *part)
 {
-	canon_identity(id, (struct hsw_str){ part, strlen(part) });
+	canon_identity(c, (struct hsw_str){ part, strlen(part) });
 }
 
 void
-canon_identity_int(struct hsw_identity *id, int64_t part)
+canon_identity_time(struct hsw_canon *c, int64_t ms)
 {
-	char digits[24];
-	size_t len = digits_of(part, digits);
+	char digits[DIGITS_MAX];
 
-	canon_identity(id, (struct hsw_str){ digits + 24 - len, len });
-}
-
-/* ---- base64 ---- */
-
-bool
-canon_base64(struct hsw_str *s)
-{
-	static const char mark[] = ";base64,";
-	size_t i = 0;
-
-	if (s->len > 5 && memcmp(s->s, "data:", 5) == 0) {
-		for (i = 5; i + sizeof(mark) - 1 <= s->len && i < 256; i++) {
-			if (memcmp(s->s + i, mark, sizeof(mark) - 1) == 0) {
-				s->s += i + sizeof(mark) - 1;
-				s->len -= i + sizeof(mark) - 1;
-				break;
-			}
-		}
+	if (ms == 0 && c->occasion.s != NULL && c->occasion.len > 0) {
+		canon_identity(c, c->occasion);
+		return;
 	}
-	for (i = 0; i < s->len; i++) {
-		char c = s->s[i];
-		bool is_base64 = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-			(c >= '0' && c <= '9') || c == '+' || c == '/';
-		if (!is_base64)
-			break;
-	}
-	for (size_t pads = 0; i < s->len && pads < 2 && s->s[i] == '='; pads++)
-		i++;
-	return s->len > 0 && i == s->len;
+	size_t len = digits_of(ms != 0 ? ms : c->received_ms / BUCKET_MS, digits);
+	canon_identity(c, (struct hsw_str){ digits + DIGITS_MAX - len, len });
 }

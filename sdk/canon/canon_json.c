@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BYTES_MAX (64 << 20) /* of an array of bytes */
+#define NUMBER_MAX 9e18 /* of what fits into an int64_t */
 
 struct json_object *
 cj_get(struct json_object *o, const char *key)
@@ -34,6 +34,18 @@ cj_array(struct json_object *o, const char *key)
 	return json_object_is_type(value, json_type_array) ? value : NULL;
 }
 
+size_t
+cj_length(struct json_object *o)
+{
+	return json_object_is_type(o, json_type_array) ? json_object_array_length(o) : 0;
+}
+
+struct json_object *
+cj_at(struct json_object *o, size_t i)
+{
+	return i < cj_length(o) ? json_object_array_get_idx(o, i) : NULL;
+}
+
 struct hsw_str
 cj_text(struct json_object *o)
 {
@@ -48,6 +60,36 @@ cj_string(struct json_object *o, const char *key)
 	return cj_text(cj_get(o, key));
 }
 
+/* As it was written: json-c keeps the text of a float. */
+static struct hsw_str
+number_text(struct json_object *o)
+{
+	const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
+	return (struct hsw_str){ text, text != NULL ? strlen(text) : 0 };
+}
+
+struct hsw_str
+cj_literal(struct json_object *o, const char *key)
+{
+	struct json_object *value = cj_get(o, key);
+
+	if (json_object_is_type(value, json_type_int) ||
+		json_object_is_type(value, json_type_double))
+		return number_text(value);
+	return cj_text(value);
+}
+
+/* ---- numbers ---- */
+
+static bool
+number_of_double(double d, int64_t *out)
+{
+	if (!(d > -NUMBER_MAX && d < NUMBER_MAX))
+		return false;
+	*out = (int64_t)d;
+	return true;
+}
+
 static bool
 number_of_text(struct hsw_str s, int64_t *out)
 {
@@ -57,13 +99,16 @@ number_of_text(struct hsw_str s, int64_t *out)
 		return false;
 	memcpy(text, s.s, s.len);
 	text[s.len] = '\0';
-	*out = strtoll(text, &end, 10);
-	if (*end == '\0')
-		return true;
-	double d = strtod(text, &end);
-	if (*end != '\0' || !(d > -9e18 && d < 9e18))
+	if (strspn(text, "0123456789+-.eE") != s.len)
 		return false;
-	*out = (int64_t)d;
+	double d = strtod(text, &end);
+	if (*end != '\0')
+		return false;
+	/* Integers keep their last digits. */
+	long long n = strtoll(text, &end, 10);
+	if (*end != '\0' || n == LLONG_MAX || n == LLONG_MIN)
+		return number_of_double(d, out);
+	*out = n;
 	return true;
 }
 
@@ -87,13 +132,8 @@ cj_number_of(struct json_object *o, int64_t *out)
 	case json_type_int:
 		*out = json_object_get_int64(o);
 		return true;
-	case json_type_double: {
-		double d = json_object_get_double(o);
-		if (!(d > -9e18 && d < 9e18))
-			return false;
-		*out = (int64_t)d;
-		return true;
-	}
+	case json_type_double:
+		return number_of_double(json_object_get_double(o), out);
 	case json_type_string:
 		return number_of_text(cj_text(o), out);
 	case json_type_object:
@@ -112,60 +152,49 @@ cj_number(struct json_object *o, const char *key, int64_t *out)
 	return cj_number_of(cj_get(o, key), out);
 }
 
-bool
-cj_bool(struct json_object *o, const char *key)
+int64_t
+cj_count(struct json_object *o, const char *key)
+{
+	int64_t n;
+	return cj_number(o, key, &n) ? n : 0;
+}
+
+enum hsw_tri
+cj_tri(struct json_object *o, const char *key)
 {
 	struct json_object *value = cj_get(o, key);
 	struct hsw_str text = cj_text(value);
 
+	if (value == NULL)
+		return HSW_UNKNOWN;
 	if (text.s != NULL)
-		return text.len == 4 && memcmp(text.s, "true", 4) == 0;
-	return json_object_get_boolean(value);
+		return text.len == 4 && memcmp(text.s, "true", 4) == 0 ? HSW_YES : HSW_NO;
+	return json_object_get_boolean(value) ? HSW_YES : HSW_NO;
 }
 
 bool
-cj_time(struct json_object *o, const char *key, int64_t *ms)
+cj_bool(struct json_object *o, const char *key)
+{
+	return cj_tri(o, key) == HSW_YES;
+}
+
+int64_t
+cj_time(struct json_object *o, const char *key)
 {
 	struct json_object *value = cj_get(o, key);
 	int64_t n;
 
 	if (json_object_is_type(value, json_type_string))
-		return canon_time_parse(cj_text(value), ms);
-	if (json_object_is_type(value, json_type_double)) {
-		double d = json_object_get_double(value);
-		*ms = (int64_t)(d < 1e11 ? d * 1000 : d);
-		return d > 0 && d < 1e15;
-	}
-	if (!cj_number_of(value, &n) || n <= 0 || n >= 1000000000000000)
-		return false;
-	*ms = canon_epoch_ms(n);
-	return true;
+		return canon_time_parse(cj_text(value), &n) ? n : 0;
+	if (json_object_is_type(value, json_type_double))
+		return canon_epoch_ms(json_object_get_double(value));
+	return cj_number_of(value, &n) ? canon_epoch_ms((double)n) : 0;
 }
 
 /* ---- bytes ---- */
 
-static char *
-encode(const unsigned char *bytes, size_t n, size_t *len)
-{
-	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	char *out = malloc((n + 2) / 3 * 4 + 1), *at = out;
-
-	for (size_t i = 0; out != NULL && i < n; i += 3) {
-		unsigned v = (unsigned)bytes[i] << 16 |
-			(i + 1 < n ? (unsigned)bytes[i + 1] << 8 : 0) |
-			(i + 2 < n ? bytes[i + 2] : 0);
-		*at++ = alphabet[v >> 18];
-		*at++ = alphabet[v >> 12 & 63];
-		*at++ = i + 1 < n ? alphabet[v >> 6 & 63] : '=';
-		*at++ = i + 2 < n ? alphabet[v & 63] : '=';
-	}
-	*len = (size_t)(at - out);
-	return out;
-}
-
 static struct json_object *
-byte_at(struct json_object *o, size_t i)
+element(struct json_object *o, size_t i)
 {
 	char key[24];
 
@@ -176,87 +205,156 @@ byte_at(struct json_object *o, size_t i)
 }
 
 static struct hsw_str
-encode_elements(struct json_object *o, size_t n, char **owned)
+encode(struct hsw_canon *c, struct json_object *o, size_t n)
 {
-	struct hsw_str none = { NULL, 0 }, out = none;
-	unsigned char *bytes = n > 0 && n <= BYTES_MAX ? malloc(n) : NULL;
-	size_t i = 0;
+	const struct hsw_str none = { NULL, 0 };
+	unsigned char *bytes = n > 0 ? (unsigned char *)canon_scratch(c, n) : NULL;
 
-	for (; bytes != NULL && i < n; i++) {
-		struct json_object *value = byte_at(o, i);
-		int64_t byte;
-		if (!json_object_is_type(value, json_type_int) ||
-			(byte = json_object_get_int64(value)) < 0 || byte > 255)
-			break;
+	if (bytes == NULL)
+		return none;
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *value = element(o, i);
+		int64_t byte = json_object_get_int64(value);
+		if (!json_object_is_type(value, json_type_int) || byte < 0 || byte > 255)
+			return none;
 		bytes[i] = (unsigned char)byte;
 	}
-	if (bytes != NULL && i == n)
-		out.s = *owned = encode(bytes, n, &out.len);
-	free(bytes);
-	return out;
+	return canon_base64_encode(c, bytes, n);
 }
 
 struct hsw_str
-cj_bytes(struct json_object *o, const char *key, char **owned)
+cj_bytes(struct hsw_canon *c, struct json_object *o, const char *key)
 {
-	struct json_object *value = cj_get(o, key);
+	struct json_object *value = cj_get(o, key), *data = cj_array(value, "data");
 	struct hsw_str text = cj_text(value);
 
-	*owned = NULL;
 	if (text.s != NULL)
-		return canon_base64(&text) ? text : (struct hsw_str){ NULL, 0 };
-	struct json_object *array = cj_array(value, "data");
-	if (array == NULL && json_object_is_type(value, json_type_array))
-		array = value;
-	if (array != NULL)
-		return encode_elements(array, json_object_array_length(array), owned);
+		return canon_base64(c, &text) ? text : (struct hsw_str){ NULL, 0 };
+	if (data != NULL)
+		value = data;
+	if (json_object_is_type(value, json_type_array))
+		return encode(c, value, json_object_array_length(value));
 	if (json_object_is_type(value, json_type_object))
-		return encode_elements(value, (size_t)json_object_object_length(value), owned);
+		return encode(c, value, (size_t)json_object_object_length(value));
 	return (struct hsw_str){ NULL, 0 };
+}
+
+/* ---- copies ---- */
+
+static void
+copy_members(struct hsw_canon *c, struct json_object *o,
+	bool (*skip)(const char *name, struct json_object *value))
+{
+	json_object_object_foreach(o, name, value)
+	{
+		if (skip != NULL && skip(name, value))
+			continue;
+		canon_key(c, (struct hsw_str){ name, strlen(name) });
+		cj_copy(c, NULL, value, skip);
+	}
+}
+
+/* json-c reads NaN and Infinity, which are no JSON. */
+static void
+copy_number(struct hsw_canon *c, const char *key, struct hsw_str number)
+{
+	size_t before = c->text.len;
+
+	canon_number(c, key, number);
+	if (c->text.len == before)
+		canon_null(c, key);
+}
+
+/* As deep as the tokener let the JSON be. */
+void
+cj_copy(struct hsw_canon *c, const char *key, struct json_object *o,
+	bool (*skip)(const char *name, struct json_object *value))
+{
+	switch (json_object_get_type(o)) {
+	case json_type_null:
+		canon_null(c, key);
+		break;
+	case json_type_boolean:
+		canon_bool(c, key, json_object_get_boolean(o));
+		break;
+	case json_type_int:
+	case json_type_double:
+		copy_number(c, key, number_text(o));
+		break;
+	case json_type_string:
+		canon_string(c, key, cj_text(o));
+		break;
+	case json_type_array:
+		canon_open_array(c, key);
+		for (size_t i = 0; i < json_object_array_length(o); i++)
+			cj_copy(c, NULL, json_object_array_get_idx(o, i), skip);
+		canon_close_array(c);
+		break;
+	case json_type_object:
+		canon_open_object(c, key);
+		copy_members(c, o, skip);
+		canon_close_object(c);
+		break;
+	}
 }
 
 /* ---- parsing ---- */
 
-static bool
-is_blank(const char *s, size_t n)
+struct json_tokener *
+cj_tokener_new(int depth)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (s[i] != ' ' && s[i] != '\t' && s[i] != '\r' && s[i] != '\n')
+	struct json_tokener *tokener = json_tokener_new_ex(depth);
+
+	if (tokener != NULL)
+		json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	return tokener;
+}
+
+static bool
+is_blank(struct hsw_str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.s[i] == '\0' || strchr(" \t\r\n", s.s[i]) == NULL)
 			return false;
 	}
 	return true;
 }
 
+/* What is wrong with the text that the tokener has read; "": nothing. */
+static void
+explain(struct json_tokener *tokener, struct hsw_str body, struct hsw_error *err)
+{
+	enum json_tokener_error error = json_tokener_get_error(tokener);
+	size_t end = json_tokener_get_parse_end(tokener);
+
+	err->text[0] = '\0';
+	if (error == json_tokener_continue)
+		snprintf(err->text, sizeof(err->text),
+			"body: bad JSON: it ends after %zu bytes, too soon", body.len);
+	else if (error != json_tokener_success)
+		snprintf(err->text, sizeof(err->text), "body: bad JSON at byte %zu: %s", end + 1,
+			json_tokener_error_desc(error));
+	else if (!is_blank((struct hsw_str){ body.s + end, body.len - end }))
+		snprintf(err->text, sizeof(err->text),
+			"body: bad JSON at byte %zu: something follows the JSON value", end + 1);
+}
+
 struct json_object *
 cj_parse(struct json_tokener *tokener, struct hsw_str body, struct hsw_error *err)
 {
-	if (is_blank(body.s, body.len)) {
-		snprintf(err->text, sizeof(err->text), "the body is empty, expected a JSON object");
-		return NULL;
-	}
-	if (body.len > INT_MAX) {
-		snprintf(err->text, sizeof(err->text), "the body is too large");
+	if (is_blank(body) || body.len > INT_MAX) {
+		snprintf(err->text, sizeof(err->text), "body: is %s, expected a JSON object",
+			body.len > INT_MAX ? "too large" : "empty");
 		return NULL;
 	}
 	json_tokener_reset(tokener);
 	struct json_object *root = json_tokener_parse_ex(tokener, body.s, (int)body.len);
-	enum json_tokener_error error = json_tokener_get_error(tokener);
-	size_t end = json_tokener_get_parse_end(tokener);
-	/* A number at the very end could go on; nothing else can. */
-	if (error == json_tokener_continue)
-		snprintf(err->text, sizeof(err->text),
-			"bad JSON: the body ends after %zu bytes in the middle of it", body.len);
-	else if (error != json_tokener_success)
-		snprintf(err->text, sizeof(err->text), "bad JSON at byte %zu: %s", end + 1,
-			json_tokener_error_desc(error));
-	else if (!is_blank(body.s + end, body.len - end))
-		snprintf(err->text, sizeof(err->text),
-			"bad JSON at byte %zu: something follows the JSON value", end + 1);
-	else if (!json_object_is_type(root, json_type_object))
-		snprintf(err->text, sizeof(err->text),
-			"expected a JSON object, found another kind of value");
-	else
+	explain(tokener, body, err);
+	if (err->text[0] == '\0' && json_object_is_type(root, json_type_object))
 		return root;
+	if (err->text[0] == '\0')
+		snprintf(err->text, sizeof(err->text), "body: expected a JSON object, found %s",
+			json_type_to_name(json_object_get_type(root)));
 	json_object_put(root);
 	return NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* identity.c - see hookswitch/canon.h: jids, parties and times. */
+/* identity.c - jids, parties and times of hookswitch/canon.h. */
 #include <hookswitch/canon.h>
 
 #include <stdlib.h>
@@ -15,6 +15,8 @@ static const struct server {
 	{ "s.whatsapp.net", "s.whatsapp.net", HSW_JID_PHONE },
 	{ "c.us", "s.whatsapp.net", HSW_JID_PHONE },
 	{ "lid", "lid", HSW_JID_LID },
+	{ "hosted", "s.whatsapp.net", HSW_JID_PHONE },
+	{ "hosted.lid", "lid", HSW_JID_LID },
 	{ "g.us", "g.us", HSW_JID_GROUP },
 	{ "newsletter", "newsletter", HSW_JID_NEWSLETTER },
 	{ "broadcast", "broadcast", HSW_JID_BROADCAST },
@@ -30,18 +32,17 @@ find_server(const char *s, size_t n)
 	return NULL;
 }
 
-/* The digits of a phone as people write it: "+55 (11) 98765-4321". 0: it is none. */
-static size_t
-phone_digits(const char *s, size_t n, char *out, size_t size)
+size_t
+canon_phone_digits(struct hsw_str s, char *out, size_t size)
 {
 	size_t len = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		if (s[i] >= '0' && s[i] <= '9') {
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.s[i] >= '0' && s.s[i] <= '9') {
 			if (len + 1 >= size)
 				return 0;
-			out[len++] = s[i];
-		} else if (strchr("+ ()-.", s[i]) == NULL || s[i] == '\0') {
+			out[len++] = s.s[i];
+		} else if (s.s[i] == '\0' || strchr("+ ()-./", s.s[i]) == NULL) {
 			return 0;
 		}
 	}
@@ -72,30 +73,40 @@ user_length(const char *s, size_t n, enum hsw_jid type)
 	return n;
 }
 
+static enum hsw_jid
+bare_phone(struct hsw_str in, char out[HSW_JID_MAX])
+{
+	static const char server[] = "@s.whatsapp.net";
+	size_t n = canon_phone_digits(in, out, HSW_JID_MAX - sizeof(server));
+
+	if (n == 0) {
+		out[0] = '\0';
+		return HSW_JID_NONE;
+	}
+	memcpy(out + n, server, sizeof(server));
+	return HSW_JID_PHONE;
+}
+
 enum hsw_jid
 canon_jid(struct hsw_str in, char out[HSW_JID_MAX])
 {
 	const char *at = in.s != NULL ? memchr(in.s, '@', in.len) : NULL;
-	size_t user = at != NULL ? (size_t)(at - in.s) : 0, n;
 
 	out[0] = '\0';
-	if (in.s == NULL || in.len >= HSW_JID_MAX - 16)
+	if (in.s == NULL || in.len >= HSW_JID_MAX - sizeof("@s.whatsapp.net"))
 		return HSW_JID_NONE;
-	if (at == NULL) {
-		n = phone_digits(in.s, in.len, out, HSW_JID_MAX - 16);
-		memcpy(out + n, n > 0 ? "@s.whatsapp.net" : "",
-			n > 0 ? sizeof("@s.whatsapp.net") : 1);
-		return n > 0 ? HSW_JID_PHONE : HSW_JID_NONE;
-	}
-	const struct server *server = find_server(at + 1, in.len - user - 1);
-	if (server == NULL || !is_plain(in.s, user))
+	if (at == NULL)
+		return bare_phone(in, out);
+	const struct server *server = find_server(at + 1, (size_t)(in.s + in.len - at - 1));
+	if (server == NULL || !is_plain(in.s, (size_t)(at - in.s)))
 		return HSW_JID_NONE;
-	user = user_length(in.s, user, server->type);
-	if (user == 0)
+	const char *user = in.s + (server->type == HSW_JID_PHONE && in.s[0] == '+');
+	size_t n = user_length(user, (size_t)(at - user), server->type);
+	if (n == 0)
 		return HSW_JID_NONE;
-	memcpy(out, in.s, user);
-	out[user] = '@';
-	memcpy(out + user + 1, server->canonical, strlen(server->canonical) + 1);
+	memcpy(out, user, n);
+	out[n] = '@';
+	memcpy(out + n + 1, server->canonical, strlen(server->canonical) + 1);
 	return server->type;
 }
 
@@ -157,9 +168,11 @@ canon_chat_type(enum hsw_jid type)
 /* ---- times ---- */
 
 int64_t
-canon_epoch_ms(int64_t n)
+canon_epoch_ms(double n)
 {
-	return n < 100000000000 && n > -100000000000 ? n * 1000 : n;
+	if (!(n > 0 && n < 1e14))
+		return 0;
+	return (int64_t)(n < 1e11 ? n * 1000 + 0.5 : n);
 }
 
 static void
@@ -248,14 +261,14 @@ read_fraction(const char *s, int64_t *ms)
 	return s;
 }
 
-/* "Z", "", or "+03:00" and the like; in minutes. */
+/* "Z", or "+03:00" and the like; in minutes. A time without a zone tells nothing. */
 static bool
 read_zone(const char *s, int64_t *minutes)
 {
 	int64_t hours, rest;
 
 	*minutes = 0;
-	if (*s == '\0' || strcmp(s, "Z") == 0 || strcmp(s, "z") == 0)
+	if (strcmp(s, "Z") == 0 || strcmp(s, "z") == 0)
 		return true;
 	if ((*s != '+' && *s != '-') || strlen(s) != 6 || s[3] != ':' ||
 		!read_number(s + 1, 2, &hours) || !read_number(s + 4, 2, &rest))
@@ -282,24 +295,22 @@ parse_date(const char *s, int64_t *ms)
 		return false;
 	*ms = ((days_of_date(year, month, day) * 24 + hour) * 60 + minute - zone) * 60000 +
 		second * 1000 + fraction;
-	return true;
+	return *ms > 0;
 }
 
 bool
 canon_time_parse(struct hsw_str s, int64_t *ms)
 {
-	char text[64];
-	char *end;
+	char text[64], *end;
 
-	if (s.s == NULL || s.len == 0 || s.len >= sizeof(text) || memchr(s.s, '\0', s.len) != NULL)
+	if (s.s == NULL || s.len == 0 || s.len >= sizeof(text))
 		return false;
 	memcpy(text, s.s, s.len);
 	text[s.len] = '\0';
-	if (s.len >= 19 && parse_date(text, ms))
-		return true;
-	double n = strtod(text, &end);
-	if (*end != '\0' || !(n > 0 && n < 1e15))
-		return false;
-	*ms = n < 1e11 ? (int64_t)(n * 1000) : (int64_t)n;
-	return true;
+	if (strspn(text, "0123456789.") == s.len) {
+		*ms = canon_epoch_ms(strtod(text, &end));
+		return *end == '\0' && *ms != 0;
+	}
+	return strlen(text) == s.len && s.len >= sizeof("0000-00-00T00:00:00") - 1 &&
+		parse_date(text, ms);
 }

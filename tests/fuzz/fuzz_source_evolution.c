@@ -1,16 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whatever comes as a body, the translator neither crashes nor leaks, and what it emits is JSON with and without
- * each part. The first byte chooses the path.
+ * fuzz_source_evolution.c - any bytes as a body of Evolution's. What it says must hold: an event is valid JSON
+ * with and without its parts, has an identity, and its chat as key.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include <hookswitch/source.h>
 #include <json.h>
 
-extern const struct hsw_plugin hsw_plugin;
+#include <hookswitch/source.h>
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+extern const struct hsw_plugin hsw_plugin;
+
+struct hsw_emit {
+	struct json_tokener *tokener;
+	char *text;
+	size_t cap;
+};
+
+static void
+check_json(struct hsw_emit *e, const struct hsw_event *event, unsigned parts)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < event->pieces; i++) {
+		const struct hsw_piece *p = &event->data[i];
+		if (p->part != 0 && (p->part & parts) == 0)
+			continue;
+		if (len + p->bytes.len > e->cap) {
+			e->cap = 2 * (len + p->bytes.len);
+			e->text = realloc(e->text, e->cap);
+			if (e->text == NULL)
+				abort();
+		}
+		memcpy(e->text + len, p->bytes.s, p->bytes.len);
+		len += p->bytes.len;
+	}
+	json_tokener_reset(e->tokener);
+	struct json_object *o = json_tokener_parse_ex(e->tokener, e->text, (int)len);
+	if (json_tokener_get_error(e->tokener) != json_tokener_success ||
+		json_tokener_get_parse_end(e->tokener) != len ||
+		!json_object_is_type(o, json_type_object))
+		abort();
+	json_object_put(o);
+}
+
+static int
+emit(struct hsw_emit *e, const struct hsw_event *event)
+{
+	if (event->provider_event.len == 0)
+		abort();
+	if (event->type == NULL)
+		return HSW_OK;
+	if (event->identity.len == 0 || event->pieces == 0 || event->pieces > HSW_PIECES_MAX)
+		abort();
+	if (strcmp(event->type, "instance.state") != 0 && strcmp(event->type, "call.update") != 0 &&
+		event->key.len == 0)
+		abort();
+	check_json(e, event, 0);
+	check_json(e, event, HSW_MEDIA | HSW_CODES | HSW_KEYS);
+	check_json(e, event, HSW_MEDIA);
+	check_json(e, event, HSW_KEYS);
+	return HSW_OK;
+}
 
 static struct hsw_str
 no_header(const struct hsw_request *request, const char *name)
@@ -20,54 +74,35 @@ no_header(const struct hsw_request *request, const char *name)
 	return (struct hsw_str){ NULL, 0 };
 }
 
-static int
-check_event(struct hsw_emit *emit, const struct hsw_event *event)
-{
-	static const unsigned choices[] = { 0, HSW_MEDIA, HSW_CODES, HSW_KEYS,
-		HSW_MEDIA | HSW_CODES | HSW_KEYS };
-
-	(void)emit;
-	for (size_t k = 0; event->type != NULL && k < sizeof(choices) / sizeof(choices[0]); k++) {
-		char *text = NULL;
-		size_t len = 0;
-		for (size_t i = 0; i < event->pieces; i++) {
-			const struct hsw_piece *p = &event->data[i];
-			if (p->part != 0 && !(p->part & choices[k]))
-				continue;
-			text = realloc(text, len + p->bytes.len + 1);
-			memcpy(text + len, p->bytes.s, p->bytes.len);
-			len += p->bytes.len;
-		}
-		struct json_tokener *tokener = json_tokener_new_ex(200);
-		json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-		struct json_object *root = json_tokener_parse_ex(tokener, text, (int)len);
-		if (!json_object_is_type(root, json_type_object))
-			abort();
-		json_object_put(root);
-		json_tokener_free(tokener);
-		free(text);
-	}
-	return HSW_OK;
-}
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const struct {
+		const char *apikey;
+		_Bool history;
+	} conf = { NULL, 1 };
 	static const char *const paths[] = { "", "/messages-upsert", "/", "/a/call" };
+	const char *path = paths[size % 4];
+	static struct hsw_emit out;
 	static void *self;
 	const struct hsw_source_ops *ops = hsw_plugin.ops;
-	const char *path = size > 0 ? paths[data[0] % 4] : "";
-	struct hsw_error err;
-
-	if (self == NULL && ops->open(NULL, NULL, NULL, &self, &err) != HSW_OK)
-		abort();
+	struct hsw_error err = { "" };
 	const struct hsw_request request = { .size = sizeof(request),
-		.method = { "POST", 4 },
 		.path = { path, strlen(path) },
-		.instance = { "fuzz", 4 },
+		.instance = { "sales", 5 },
 		.body = { (const char *)data, size },
 		.received_ms = 1795239228123,
 		.header = no_header };
-	ops->translate(self, &request, check_event, NULL, &err);
+
+	if (self == NULL) {
+		out.tokener = json_tokener_new_ex(128);
+		json_tokener_set_flags(
+			out.tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+		if (ops->open(NULL, NULL, &conf, &self, &err) != HSW_OK)
+			abort();
+	}
+	int rc = ops->translate(self, &request, emit, &out, &err);
+	if (rc != HSW_OK && (rc != HSW_EINVAL || err.text[0] == '\0'))
+		abort();
 	return 0;
 }

@@ -72,4 +72,21 @@ tests_plugins_bench_sink_webhook_SOURCES = tests/plugins/bench_sink_webhook.c $(
 tests_plugins_bench_sink_webhook_CPPFLAGS = $(fake_cppflags)
 tests_plugins_bench_sink_webhook_CFLAGS = $(fake_cflags)
 tests_plugins_bench_sink_webhook_LDADD = $(fake_ldadd)
+
+# Sources: payloads in, events out.
+events_rig = tests/plugins/events.c tests/plugins/events.h tests/unit/unit.h
+events_cppflags = -D_GNU_SOURCE -I$(top_srcdir)/sdk -I$(top_srcdir)/tests/unit
+
+check_PROGRAMS += tests/plugins/test_source_evolution tests/plugins/translate
+TESTS += tests/plugins/test_source_evolution
+tests_plugins_test_source_evolution_SOURCES = tests/plugins/test_source_evolution.c $(events_rig)
+tests_plugins_test_source_evolution_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_evolution_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_evolution_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+
+# Prints what a payload becomes, to be read and kept beside it.
+tests_plugins_translate_SOURCES = tests/plugins/translate.c $(events_rig)
+tests_plugins_translate_CPPFLAGS = $(events_cppflags)
+tests_plugins_translate_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
+tests_plugins_translate_LDADD = $(JSONC_LIBS)
 endif

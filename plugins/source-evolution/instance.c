@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* instance.c - instance.state: the connection to WhatsApp, and the QR codes that lead to one. */
+#include "evolution.h"
+
+#include <string.h>
+
+static int
+emit_state(struct translation *t, struct hsw_state *s)
+{
+	s->instance = t->request->instance;
+	if (canon_party_id(&s->own)[0] == '\0')
+		s->own = t->own;
+	canon_state(t->canon, s);
+	return evolution_emit(t);
+}
+
+/* Baileys' DisconnectReason, and what WhatsApp's servers say. */
+static const char *
+closed_state(int64_t reason)
+{
+	static const struct {
+		int64_t reason;
+		const char *state;
+	} states[] = {
+		{ 401, "logged_out" },
+		{ 402, "temp_banned" },
+		{ 403, "logged_out" },
+		{ 405, "client_outdated" },
+		{ 406, "logged_out" },
+		{ 411, "stream_error" },
+		{ 413, "cat_refresh_error" },
+		{ 414, "cat_refresh_error" },
+		{ 440, "stream_replaced" },
+		{ 500, "stream_error" },
+		{ 503, "connect_failure" },
+	};
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		if (states[i].reason == reason)
+			return states[i].state;
+	}
+	return "disconnected";
+}
+
+int
+evolution_connection(struct translation *t, struct json_object *data)
+{
+	static const struct word words[] = { { "open", "connected" },
+		{ "connecting", "connecting" }, { "close", "" }, { "refused", "" },
+		{ NULL, NULL } };
+	struct hsw_str state = cj_string(data, "state");
+	struct hsw_state s = { .state = evolution_word(words, state),
+		.status = cj_count(data, "statusReason") };
+
+	if (state.s == NULL)
+		return evolution_ignore(t);
+	if (s.state == NULL)
+		s.state = "unknown";
+	else if (s.state[0] == '\0')
+		s.state = closed_state(s.status);
+	if (evolution_is(state, "refused"))
+		s.reason = state;
+	evolution_party(&s.own, cj_get(data, "wuid"));
+	return emit_state(t, &s);
+}
+
+/* At the limit of codes a message comes instead of one: nobody scanned any. */
+int
+evolution_qrcode(struct translation *t, struct json_object *data)
+{
+	struct json_object *qr = cj_object(data, "qrcode") != NULL ? cj_object(data, "qrcode")
+								   : data;
+	struct hsw_state s = { .state = "qr_ready",
+		.code = cj_string(qr, "code"),
+		.pairing_code = cj_string(qr, "pairingCode") };
+
+	if (s.code.len + s.pairing_code.len > 0)
+		return emit_state(t, &s);
+	s.state = "pair_error";
+	s.reason = cj_string(data, "message");
+	s.status = cj_count(data, "statusCode");
+	return s.status != 0 || s.reason.len > 0 ? emit_state(t, &s) : evolution_ignore(t);
+}

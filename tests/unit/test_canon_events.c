@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the events that the library of sources writes: their members' order, and natural keys. */
+#include "canon_rig.h"
+#include "unit.h"
+
+#include <string.h>
+
+/* ---- the events ---- */
+
+static void
+write_extra(struct hsw_canon *c, const void *arg)
+{
+	canon_text(c, arg, "x");
+}
+
+static void
+write_mention(struct hsw_canon *c, const void *arg)
+{
+	canon_mention(c, str(arg));
+}
+
+START_TEST(message_has_its_members_in_order)
+{
+	struct hsw_message m = { .id = str("A"),
+		.is_outgoing = true,
+		.time_ms = 1768469400000,
+		.is_community = true,
+		.mentions = { write_mention, "300@lid" },
+		.reply_id = str("Q"),
+		.reply_text = str("q"),
+		.type = "image",
+		.content = str("c"),
+		.is_api = true,
+		.is_forwarded = true,
+		.media = { .type = "image",
+			.mimetype = str("image/png"),
+			.url = str("u"),
+			.s3_url = str("s"),
+			.base64 = str("QUJD"),
+			.file_name = str("f"),
+			.caption = str("c"),
+			.size = 1,
+			.sha256 = str("h"),
+			.seconds = 2,
+			.width = 3,
+			.height = 4,
+			.is_voice_note = HSW_NO,
+			.is_animated = HSW_YES,
+			.encrypted_url = str("e"),
+			.encrypted_sha256 = str("eh"),
+			.media_key = str("k") },
+		.context = { write_extra, "ctx" },
+		.details = { write_extra, "details" },
+		.is_history = true,
+		.extras = { write_extra, "extra" } };
+
+	canon_party_add(&m.chat, str("55"));
+	canon_party_add(&m.chat, str("300@lid"));
+	m.chat.name = str("n");
+	canon_party_add(&m.sender, str("56"));
+	canon_party_add(&m.reply_sender, str("57"));
+	canon_message(&canon, &m);
+	canon_finish();
+	ck_assert_str_eq(out.type, "message.exchange");
+	ck_assert_str_eq(out.key, "55@s.whatsapp.net");
+	ck_assert_str_eq(out.text,
+		"{\"id\":\"A\",\"direction\":\"outgoing\",\"timestamp\":\"2026-01-15T09:30:00Z\","
+		"\"chat\":{\"jid\":\"55@s.whatsapp.net\",\"lid\":\"300@lid\",\"name\":\"n\","
+		"\"type\":\"private\",\"isCommunity\":true},"
+		"\"sender\":{\"jid\":\"56@s.whatsapp.net\"},"
+		"\"recipient\":{\"jid\":\"55@s.whatsapp.net\",\"lid\":\"300@lid\"},"
+		"\"mentions\":{\"mentionedUsers\":[\"300@lid\"]},"
+		"\"reply\":{\"message_id\":\"Q\",\"text\":\"q\",\"sender\":\"57@s.whatsapp.net\"},"
+		"\"message\":{\"type\":\"image\",\"content\":\"c\",\"source\":\"api\","
+		"\"isForwarded\":true,\"isEdit\":false,"
+		"\"media\":{\"type\":\"image\",\"mimetype\":\"image/"
+		"png\",\"url\":\"u\",\"s3Url\":\"s\","
+		"\"base64\":\"QUJD\",\"fileName\":\"f\",\"caption\":\"c\",\"size\":1,\"sha256\":"
+		"\"h\","
+		"\"seconds\":2,\"width\":3,\"height\":4,\"isVoiceNote\":false,\"isAnimated\":true,"
+		"\"encrypted\":{\"url\":\"e\",\"sha256\":\"eh\",\"mediaKey\":\"k\"}},"
+		"\"reaction\":null,\"edit\":null,\"context\":{\"ctx\":\"x\"},\"details\":\"x\"},"
+		"\"history\":true,\"extra\":\"x\"}");
+	ck_assert_ptr_null(strstr(out.least, "QUJD"));
+	ck_assert_ptr_null(strstr(out.least, "mediaKey"));
+}
+END_TEST
+
+START_TEST(message_with_nothing_known_has_its_nulls)
+{
+	struct hsw_message m = {
+		.id = str("A"), .type = "text", .mentions = { write_mention, "nobody" }
+	};
+
+	canon_message(&canon, &m);
+	canon_finish();
+	ck_assert_str_eq(out.text,
+		"{\"id\":\"A\",\"direction\":\"incoming\",\"timestamp\":\"2026-11-21T05:33:48."
+		"123Z\","
+		"\"chat\":{\"type\":\"private\"},\"recipient\":null,\"message\":{\"type\":\"text\","
+		"\"content\":\"\",\"source\":\"\",\"isForwarded\":false,\"isEdit\":false,\"media\":"
+		"null,"
+		"\"reaction\":null,\"edit\":null,\"context\":null}}");
+}
+END_TEST
+
+START_TEST(other_events_have_their_members_in_order)
+{
+	const struct hsw_str ids[] = { { "A", 1 }, { "B", 1 } };
+	struct hsw_status status = { .status = "read",
+		.ids = ids,
+		.n_ids = 2,
+		.error_code = 131026,
+		.error_text = str("no") };
+	struct hsw_call call = { .type = "offer",
+		.id = str("C"),
+		.is_video = HSW_YES,
+		.is_group = HSW_NO,
+		.reason = str("r"),
+		.platform = str("p") };
+	struct hsw_group group = { .type = "name", .value = str("new") };
+	struct hsw_state state = { .state = "qr_ready",
+		.instance = str("i"),
+		.code = str("2@x"),
+		.pairing_code = str("P"),
+		.reason = str("r"),
+		.status = 401,
+		.progress = str("50") };
+	struct hsw_label label = { .type = "edit",
+		.id = str("4"),
+		.action = "updated",
+		.name = str("n"),
+		.color = str("1"),
+		.is_deleted = HSW_NO,
+		.message_id = str("M"),
+		.is_labeled = HSW_YES };
+
+	canon_party_add(&status.chat, str("1@g.us"));
+	canon_party_add(&status.recipient, str("55"));
+	canon_party_add(&status.message_sender, str("56"));
+	canon_status(&canon, &status);
+	canon_finish();
+	ck_assert_str_eq(out.text,
+		"{\"status\":\"read\",\"messageIds\":[\"A\",\"B\"],\"chat\":{\"jid\":\"1@g.us\","
+		"\"type\":\"group\"},\"recipient\":\"55@s.whatsapp.net\",\"messageSender\":"
+		"\"56@s.whatsapp.net\",\"timestamp\":\"2026-11-21T05:33:48.123Z\",\"error\":{"
+		"\"code\":"
+		"131026,\"text\":\"no\"}}");
+
+	canon_party_add(&call.from, str("300@lid"));
+	canon_party_add(&call.to, str("55"));
+	canon_party_add(&call.group, str("1@g.us"));
+	canon_call(&canon, &call);
+	canon_finish();
+	ck_assert_str_eq(out.text,
+		"{\"type\":\"offer\",\"callId\":\"C\",\"from\":{\"jid\":\"300@lid\"},\"to\":"
+		"\"55@s.whatsapp.net\",\"timestamp\":\"2026-11-21T05:33:48.123Z\",\"isVideo\":true,"
+		"\"isGroup\":false,\"groupJid\":\"1@g.us\",\"reason\":\"r\",\"platform\":\"p\"}");
+
+	canon_party_add(&group.group, str("1@g.us"));
+	group.group.name = str("old");
+	canon_group(&canon, &group);
+	canon_finish();
+	ck_assert_str_eq(out.key, "1@g.us");
+	ck_assert_str_eq(out.text,
+		"{\"type\":\"name\",\"groupJid\":\"1@g.us\",\"groupName\":\"old\",\"timestamp\":"
+		"\"2026-11-21T05:33:48.123Z\",\"value\":\"new\"}");
+
+	canon_party_add(&state.own, str("55"));
+	canon_state(&canon, &state);
+	canon_finish();
+	ck_assert_str_eq(out.text,
+		"{\"state\":\"qr_ready\",\"timestamp\":\"2026-11-21T05:33:48.123Z\",\"instance\":"
+		"\"i\","
+		"\"jid\":\"55@s.whatsapp.net\",\"codes\":[\"2@x\"],\"pairingCode\":\"P\","
+		"\"reason\":\"r\","
+		"\"status\":401,\"progress\":50}");
+	ck_assert_ptr_null(strstr(out.least, "codes"));
+	ck_assert_ptr_null(strstr(out.least, "pairingCode"));
+
+	canon_party_add(&label.chat, str("55"));
+	canon_label(&canon, &label);
+	canon_finish();
+	ck_assert_str_eq(out.text,
+		"{\"type\":\"edit\",\"labelId\":\"4\",\"action\":\"updated\",\"name\":\"n\","
+		"\"color\":\"1\","
+		"\"deleted\":false,\"chatJid\":\"55@s.whatsapp.net\",\"messageId\":\"M\","
+		"\"labeled\":true,"
+		"\"timestamp\":\"2026-11-21T05:33:48.123Z\"}");
+}
+END_TEST
+
+/* ---- natural keys ---- */
+
+/* The identity of a state, told at received_ms with this occasion and provider's time. */
+static struct hsw_emit
+state_at(int64_t received_ms, const char *occasion, int64_t time_ms)
+{
+	struct hsw_state s = { .state = "connected", .time_ms = time_ms };
+
+	canon_start(&canon, received_ms,
+		occasion != NULL ? str(occasion) : (struct hsw_str){ NULL, 0 });
+	canon_state(&canon, &s);
+	canon_finish();
+	return out;
+}
+
+static bool
+is_same(struct hsw_emit a, struct hsw_emit b)
+{
+	return a.identity_len == b.identity_len &&
+		memcmp(a.identity, b.identity, a.identity_len) == 0;
+}
+
+START_TEST(time_of_a_natural_key)
+{
+	/* The provider's own; then what it repeats; then buckets of 2 s. */
+	ck_assert(is_same(state_at(1000, "a", 5), state_at(90000, "b", 5)));
+	ck_assert(!is_same(state_at(1000, "a", 5), state_at(1000, "a", 6)));
+	ck_assert(is_same(state_at(1000, "a", 0), state_at(90000, "a", 0)));
+	ck_assert(!is_same(state_at(1000, "a", 0), state_at(1000, "b", 0)));
+	ck_assert(is_same(state_at(4000, NULL, 0), state_at(5999, NULL, 0)));
+	ck_assert(!is_same(state_at(5999, NULL, 0), state_at(6000, NULL, 0)));
+}
+END_TEST
+
+START_TEST(parts_of_a_natural_key_do_not_run_into_each_other)
+{
+	static const struct hsw_str cases[][2] = { { { "a", 1 }, { "bc", 2 } },
+		{ { "ab", 2 }, { "c", 1 } }, { { "a\0b", 3 }, { "c", 1 } },
+		{ { "a", 1 }, { "b\0c", 3 } }, { { "", 0 }, { "abc", 3 } } };
+	struct hsw_emit seen[5];
+
+	for (size_t i = 0; i < 5; i++) {
+		canon_begin(&canon, "message.status", str(""));
+		canon_open_object(&canon, NULL);
+		canon_close_object(&canon);
+		canon_identity(&canon, cases[i][0]);
+		canon_identity(&canon, cases[i][1]);
+		canon_finish();
+		seen[i] = out;
+		for (size_t k = 0; k < i; k++)
+			ck_assert(!is_same(seen[i], seen[k]));
+	}
+}
+END_TEST
+
+START_TEST(what_is_ignored_leaves_nothing_behind)
+{
+	canon_begin(&canon, "message.status", str("k"));
+	canon_open_object(&canon, NULL);
+	ck_assert_int_eq(canon_ignore(&canon, str("x"), canon_collect, &out), HSW_OK);
+	ck_assert_str_eq(out.type, "");
+	canon_assert_string(str("a"), "{\"k\":\"a\"}");
+	ck_assert_uint_eq(out.identity_len, 0);
+}
+END_TEST
+
+UNIT_MAIN_WITH("canon events", canon_setup, canon_teardown, message_has_its_members_in_order,
+	message_with_nothing_known_has_its_nulls, other_events_have_their_members_in_order,
+	time_of_a_natural_key, parts_of_a_natural_key_do_not_run_into_each_other,
+	what_is_ignored_leaves_nothing_behind)
