@@ -207,8 +207,7 @@ class Runner:
             result.problems.append(f"pytest: {problem}")
         return result
 
-    def fuzz(self, log, fuzzer):
-        name = fuzzer.stem
+    def fuzz(self, log, name):
         corpus = self.tree("fuzz") / "corpus" / name
         corpus.mkdir(parents=True, exist_ok=True)
         seeds = [path for path in (TOP / "tests/fixtures", TOP / "etc") if path.is_dir()]
@@ -256,10 +255,9 @@ def run_quick(runner):
 
 
 def run_all(runner):
-    fuzzers = sorted((TOP / "tests/fuzz").glob("fuzz_*.c"))
     everything = [["all"], ["check", "TESTS="]]
     targets = {name: everything for name in TREES}
-    targets["fuzz"] = [["fuzzers"]] if fuzzers else []
+    targets["fuzz"] = [["fuzzers"]]
     with concurrent.futures.ThreadPoolExecutor(CORES) as pool:
         built = dict(zip(TREES, pool.map(
             lambda name: runner.step(f"{name}: build", runner.compile, name, targets[name]),
@@ -272,8 +270,9 @@ def run_all(runner):
             if built[name]:
                 runner.step(f"{name}: integration tests", runner.pytest, name, extra, 600)
         if built["fuzz"]:
-            list(pool.map(
-                lambda fuzzer: runner.step(f"fuzz: {fuzzer.stem}", runner.fuzz, fuzzer), fuzzers))
+            fuzzers = sorted(path.name for path in (runner.tree("fuzz") / "tests/fuzz").glob("fuzz_*")
+                             if path.is_file() and not path.suffix)
+            list(pool.map(lambda name: runner.step(f"fuzz: {name}", runner.fuzz, name), fuzzers))
         if built["plain"]:
             runner.step("plain: make distcheck", runner.distcheck)
 

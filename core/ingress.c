@@ -216,11 +216,10 @@ get_header(const struct hsw_request *request, const char *name)
 	return http_header(view->http, lower);
 }
 
-static void
-translate(struct ingress *in, struct source *source, struct instance *instance,
-	struct http_request *r, struct hsw_str rest)
+static struct view
+view_of(const struct http_request *r, const struct instance *instance, struct hsw_str rest)
 {
-	const struct view view = {
+	return (struct view){
 		.request = { .size = sizeof(struct hsw_request),
 			.method = r->method,
 			.path = rest,
@@ -231,6 +230,33 @@ translate(struct ingress *in, struct source *source, struct instance *instance,
 			.header = get_header },
 		.http = r,
 	};
+}
+
+static void
+challenge(struct ingress *in, struct source *source, struct instance *instance,
+	struct http_request *r, struct hsw_str rest)
+{
+	const struct view view = view_of(r, instance, rest);
+	struct hsw_reply reply = {
+		.size = sizeof(reply), .status = 200, .content_type = "text/plain"
+	};
+	struct hsw_error err = { "the source could not answer it" };
+	int rc = source->ops->challenge(source->self, &view.request, &reply, &err);
+
+	if (rc == HSW_OK)
+		http_reply_type(r, reply.status, reply.content_type, "",
+			(struct hsw_str){ reply.body, reply.len });
+	else if (rc == HSW_EAUTH)
+		refuse(source, r, 403, "", err.text);
+	else
+		refuse_result(in, source, r, rc, err.text);
+}
+
+static void
+translate(struct ingress *in, struct source *source, struct instance *instance,
+	struct http_request *r, struct hsw_str rest)
+{
+	const struct view view = view_of(r, instance, rest);
 	struct hsw_error err = { "the source could not read it" };
 	int rc = HSW_OK;
 
@@ -289,12 +315,13 @@ ingress_handle(struct ingress *in, struct http_request *r)
 		http_reply_error(r, 404, "", "Unknown source");
 		return;
 	}
-	if (!str_is(r->method, "POST")) {
+	bool is_challenge = source->ops->challenge != NULL && str_is(r->method, "GET");
+	if (!is_challenge && !str_is(r->method, "POST")) {
 		refuse(source, r, 405, "Allow: POST\r\n", "Only POST is taken here");
 		return;
 	}
 	const char *token = source->section->u.source.token;
-	enum auth auth = token != NULL ? auth_check(r, str_of(token)) : AUTH_OK;
+	enum auth auth = token != NULL && !is_challenge ? auth_check(r, str_of(token)) : AUTH_OK;
 	if (auth != AUTH_OK) {
 		refuse(source, r, 401, "", auth_message(auth));
 		return;
@@ -306,6 +333,8 @@ ingress_handle(struct ingress *in, struct http_request *r)
 	struct instance *instance = catalog_find(in->env.catalog, take_segment(&rest));
 	if (instance == NULL)
 		refuse(source, r, 404, "", "Unknown instance");
+	else if (is_challenge)
+		challenge(in, source, instance, r, rest);
 	else
 		translate(in, source, instance, r, rest);
 }

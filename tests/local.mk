@@ -75,7 +75,7 @@ tests_unit_test_option_LDADD = $(unit_ldadd)
 # Fuzzers, see `fuzzers` in Makefile.am.
 FUZZERS += tests/fuzz/fuzz_source_evolution tests/fuzz/fuzz_ini
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
-tests_fuzz_fuzz_source_evolution_SOURCES = tests/fuzz/fuzz_source_evolution.c
+tests_fuzz_fuzz_source_evolution_SOURCES = tests/fuzz/fuzz_source.c
 tests_fuzz_fuzz_source_evolution_CPPFLAGS = $(unit_cppflags)
 tests_fuzz_fuzz_source_evolution_CFLAGS = $(core_libcore_a_CFLAGS)
 tests_fuzz_fuzz_source_evolution_LDFLAGS = $(fuzz_ldflags)

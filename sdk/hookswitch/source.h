@@ -62,6 +62,17 @@ struct hsw_event {
 	size_t pieces;
 };
 
+#define HSW_REPLY_MAX 1024 /* bytes */
+
+/* What a source answers by itself, see challenge. */
+struct hsw_reply {
+	uint32_t size;
+	int status;               /* HTTP; 200 at first */
+	const char *content_type; /* lives as long as the plugin; "text/plain" at first */
+	char body[HSW_REPLY_MAX];
+	size_t len; /* of body; 0 at first */
+};
+
 struct hsw_source_ops {
 	uint32_t size; /* sizeof(struct hsw_source_ops) */
 	/* As in sink.h. */
@@ -86,6 +97,14 @@ struct hsw_source_ops {
 		struct hsw_error *err);
 	/* Frees the handle. */
 	void (*close)(void *self);
+	/*
+	 * Answers a GET, with which some providers ask whether an address is ours before they send events
+	 * to it (Meta's hub.challenge). The section's `token` was not checked: the request proves
+	 * itself. HSW_OK: reply is sent. HSW_EAUTH: answered 403. HSW_EINVAL: answered 400 with err's
+	 * text. Optional (NULL): every GET is answered 405.
+	 */
+	int (*challenge)(void *self, const struct hsw_request *, struct hsw_reply *reply,
+		struct hsw_error *err);
 };
 
 #ifdef __cplusplus

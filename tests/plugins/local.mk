@@ -75,11 +75,12 @@ tests_plugins_bench_sink_webhook_LDADD = $(fake_ldadd)
 
 # Sources: payloads in, events out.
 events_rig = tests/plugins/events.c tests/plugins/events.h tests/unit/unit.h
+source_rig = tests/plugins/source_rig.c tests/plugins/source_rig.h $(events_rig)
 events_cppflags = -D_GNU_SOURCE -I$(top_srcdir)/sdk -I$(top_srcdir)/tests/unit
 
 check_PROGRAMS += tests/plugins/test_source_evolution tests/plugins/translate
 TESTS += tests/plugins/test_source_evolution
-tests_plugins_test_source_evolution_SOURCES = tests/plugins/test_source_evolution.c $(events_rig)
+tests_plugins_test_source_evolution_SOURCES = tests/plugins/test_source_evolution.c $(source_rig)
 tests_plugins_test_source_evolution_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_evolution_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
 tests_plugins_test_source_evolution_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)

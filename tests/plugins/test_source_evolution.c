@@ -10,14 +10,11 @@
  */
 #include "unit.h"
 
-#include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "events.h"
-
-#define FIXTURES "tests/fixtures/"
+#include "source_rig.h"
 
 /* As the plugin has it: see its option table. */
 struct conf {
@@ -30,11 +27,7 @@ static const struct conf plain = { NULL, false };
 static const struct hsw_source_ops *
 plugin(void)
 {
-	const char *dir = getenv("PLUGIN_DIR");
-	char path[512];
-
-	snprintf(path, sizeof(path), "%s/source-evolution.so", dir != NULL ? dir : "plugins/.libs");
-	return events_load(path);
+	return source_plugin("evolution");
 }
 
 static struct hsw_str
@@ -43,106 +36,13 @@ str(const char *s)
 	return (struct hsw_str){ s, strlen(s) };
 }
 
-/* ---- payloads ---- */
-
-static void
-fixture_path(char *out, size_t size, const char *name, const char *suffix)
-{
-	const char *top = getenv("srcdir");
-	snprintf(out, size, "%s/" FIXTURES "%s%s", top != NULL ? top : ".", name, suffix);
-}
-
-static char *
-read_file(const char *path, size_t *len)
-{
-	FILE *f = fopen(path, "rb");
-	char *text = NULL;
-	FILE *out = open_memstream(&text, len);
-	char page[4096];
-	size_t n;
-
-	ck_assert_msg(f != NULL, "%s cannot be read", path);
-	while ((n = fread(page, 1, sizeof(page), f)) > 0)
-		fwrite(page, 1, n, out);
-	fclose(f);
-	fclose(out);
-	return text;
-}
-
-static void
-check_fixture(const struct hsw_source_ops *ops, const char *name)
-{
-	char path[1024];
-	size_t len, expected_len;
-	struct hsw_error err;
-
-	fixture_path(path, sizeof(path), name, ".json");
-	char *body = read_file(path, &len);
-	fixture_path(path, sizeof(path), name, ".expected.json");
-	char *text = read_file(path, &expected_len);
-	struct json_object *expected = json_tokener_parse(text);
-	struct json_object *events = events_translate(
-		ops, &plain, "", (struct hsw_str){ body, len }, &err);
-	ck_assert_msg(events != NULL, "%s: %s", name, err.text);
-	events_simplify(events);
-	ck_assert_msg(json_object_equal(expected, events), "%s: expected\n%s\nfound\n%s", name,
-		json_object_to_json_string(expected), json_object_to_json_string(events));
-	json_object_put(expected);
-	json_object_put(events);
-	free(body);
-	free(text);
-}
-
 START_TEST(every_payload_becomes_the_events_beside_it)
 {
-	const struct hsw_source_ops *ops = plugin();
-	char path[1024];
-	int n = 0;
-
-	fixture_path(path, sizeof(path), "evolution", "");
-	DIR *dir = opendir(path);
-	ck_assert_msg(dir != NULL, "%s cannot be read", path);
-	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-		const char *end = strstr(entry->d_name, ".expected.json");
-		if (end == NULL)
-			continue;
-		char name[256];
-		snprintf(name, sizeof(name), "evolution/%.*s", (int)(end - entry->d_name),
-			entry->d_name);
-		check_fixture(ops, name);
-		n++;
-	}
-	closedir(dir);
-	ck_assert_int_ge(n, 60);
+	source_check_fixtures(plugin(), &plain, "evolution", 60);
 }
 END_TEST
 
 /* ---- small bodies ---- */
-
-static struct json_object *
-read_cases(const char *key)
-{
-	char path[1024];
-	size_t len;
-
-	fixture_path(path, sizeof(path), "source-evolution.cases", ".json");
-	char *text = read_file(path, &len);
-	struct json_object *all = json_tokener_parse(text);
-	struct json_object *cases = json_object_get(json_object_object_get(all, key));
-	json_object_put(all);
-	free(text);
-	ck_assert_uint_gt(json_object_array_length(cases), 20);
-	return cases;
-}
-
-static const char *
-member(struct json_object *o, const char *key)
-{
-	struct json_object *value = json_object_object_get(o, key);
-	return json_object_is_type(value, json_type_string)
-		? json_object_get_string(value)
-		: json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
-}
 
 /* The body and the pattern of a case that tells a message's content alone. */
 static void
@@ -151,45 +51,41 @@ expand(struct json_object *c, char **body, char **events)
 	int n = asprintf(body,
 		"{\"event\":\"messages.upsert\",\"data\":{\"key\":{\"id\":\"A\",\"remoteJid\":"
 		"\"5511999999999@s.whatsapp.net\",\"fromMe\":false},\"message\":%s}}",
-		member(c, "message"));
+		source_member(c, "message"));
 	int m = asprintf(events, "[{\"type\":\"message.exchange\",\"data\":{\"message\":%s}}]",
-		member(c, "is"));
+		source_member(c, "is"));
 	ck_assert(n > 0 && m > 0);
 }
 
-static void
-check_case(const struct hsw_source_ops *ops, struct json_object *c)
+/* A case as the others have it: {name, body, events}. */
+static struct json_object *
+expanded(struct json_object *c)
 {
-	const char *name = member(c, "name");
-	char *body, *wanted, why[1024] = "";
-	struct hsw_error err;
+	char *body, *events;
+	struct json_object *plain_case = json_object_new_object();
 
-	if (json_object_object_get_ex(c, "message", NULL)) {
-		expand(c, &body, &wanted);
-	} else {
-		bool is_raw = json_object_object_get_ex(c, "raw", NULL);
-		body = strdup(member(c, is_raw ? "raw" : "body"));
-		wanted = strdup(member(c, "events"));
-	}
-	struct json_object *events = events_translate(ops, &plain, "", str(body), &err);
-	struct json_object *pattern = json_tokener_parse(wanted);
-	ck_assert_msg(events != NULL, "%s: %s", name, err.text);
-	events_simplify(events);
-	ck_assert_msg(
-		events_match(pattern, events, why, sizeof(why)), "%s: %s\n%s", name, why, body);
-	json_object_put(pattern);
-	json_object_put(events);
+	expand(c, &body, &events);
+	json_object_object_add(
+		plain_case, "name", json_object_new_string(source_member(c, "name")));
+	json_object_object_add(plain_case, "body", json_tokener_parse(body));
+	json_object_object_add(plain_case, "events", json_tokener_parse(events));
 	free(body);
-	free(wanted);
+	free(events);
+	return plain_case;
 }
 
 START_TEST(what_no_capture_shows)
 {
 	const struct hsw_source_ops *ops = plugin();
-	struct json_object *cases = read_cases("cases");
+	struct json_object *cases = source_read_cases("evolution", "cases", 200);
 
-	for (size_t i = 0; i < json_object_array_length(cases); i++)
-		check_case(ops, json_object_array_get_idx(cases, i));
+	for (size_t i = 0; i < json_object_array_length(cases); i++) {
+		struct json_object *c = json_object_array_get_idx(cases, i);
+		bool is_short = json_object_object_get_ex(c, "message", NULL);
+		c = is_short ? expanded(c) : json_object_get(c);
+		source_check_case(ops, &plain, c);
+		json_object_put(c);
+	}
 	json_object_put(cases);
 }
 END_TEST
@@ -275,9 +171,9 @@ START_TEST(a_body_that_was_cut_anywhere_is_refused_or_read)
 	void *self;
 	struct hsw_error err;
 
-	fixture_path(
+	source_fixture_path(
 		path, sizeof(path), "evolution/v2-messages.upsert-audioMessage-base64", ".json");
-	char *body = read_file(path, &len);
+	char *body = source_read_file(path, &len);
 	ck_assert_int_eq(ops->open(NULL, NULL, &plain, &self, &err), HSW_OK);
 	while (body[len - 1] == '\n')
 		len--;
@@ -327,37 +223,9 @@ END_TEST
 
 /* ---- identity ---- */
 
-/* The identity of the only event of a body. */
-static char *
-identity_of(const char *body)
-{
-	struct hsw_error err;
-	struct json_object *events = events_translate(plugin(), &plain, "", str(body), &err);
-
-	ck_assert_msg(events != NULL, "%s", err.text);
-	ck_assert_uint_eq(json_object_array_length(events), 1);
-	const char *identity = json_object_get_string(
-		json_object_object_get(json_object_array_get_idx(events, 0), "identity"));
-	ck_assert_msg(identity != NULL, "%s is ignored", body);
-	char *copy = strdup(identity);
-	json_object_put(events);
-	return copy;
-}
-
 START_TEST(identity_is_the_same_for_the_same_event_alone)
 {
-	struct json_object *pairs = read_cases("identities");
-
-	for (size_t i = 0; i < json_object_array_length(pairs); i++) {
-		struct json_object *c = json_object_array_get_idx(pairs, i);
-		bool is_same = json_object_get_boolean(json_object_object_get(c, "same"));
-		char *one = identity_of(member(c, "one")), *other = identity_of(member(c, "other"));
-		ck_assert_msg((strcmp(one, other) == 0) == is_same, "%s: expected %s identity",
-			member(c, "name"), is_same ? "the same" : "another");
-		free(one);
-		free(other);
-	}
-	json_object_put(pairs);
+	source_check_identities(plugin(), &plain, "evolution", 20);
 }
 END_TEST
 
@@ -373,7 +241,8 @@ START_TEST(long_texts_that_differ_at_the_end_are_two_edits)
 			"\"remoteJid\":"
 			"\"1@g.us\"},\"type\":14,\"editedMessage\":{\"conversation\":\"%s%d\"}}}",
 			text, i);
-	char *one = identity_of(bodies[0]), *other = identity_of(bodies[1]);
+	char *one = source_identity(plugin(), &plain, bodies[0]),
+	     *other = source_identity(plugin(), &plain, bodies[1]);
 	ck_assert_str_ne(one, other);
 	free(one);
 	free(other);
@@ -422,8 +291,9 @@ START_TEST(history_is_translated_where_it_is_wanted)
 	size_t len;
 	struct hsw_error err;
 
-	fixture_path(path, sizeof(path), "evolution/derived-v2-messages.set-history", ".json");
-	char *body = read_file(path, &len);
+	source_fixture_path(
+		path, sizeof(path), "evolution/derived-v2-messages.set-history", ".json");
+	char *body = source_read_file(path, &len);
 	struct json_object *events = events_translate(
 		plugin(), &conf, "", (struct hsw_str){ body, len }, &err);
 	struct json_object *data = json_object_object_get(

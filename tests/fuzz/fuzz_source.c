@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_source_evolution.c - any bytes as a body of Evolution's. What it says must hold: an event is valid JSON
- * with and without its parts, has an identity, and its chat as key.
+ * fuzz_source.c - any bytes as a body of a source plugin's; linked with each of them. What it says must hold: an
+ * event is valid JSON with and without its parts, has an identity, and its chat as key.
  */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 extern const struct hsw_plugin hsw_plugin;
+
+#define CONF_MAX 1024 /* bytes of a conf struct */
 
 struct hsw_emit {
 	struct json_tokener *tokener;
@@ -74,16 +77,25 @@ no_header(const struct hsw_request *request, const char *name)
 	return (struct hsw_str){ NULL, 0 };
 }
 
+/* Every yes-or-no option on, all others as if they were not set. */
+static void
+switch_on(char *conf)
+{
+	if (hsw_plugin.conf_size > CONF_MAX)
+		abort();
+	for (const struct hsw_option *o = hsw_plugin.options; o != NULL && o->key != NULL; o++) {
+		if (o->type == HSW_OPT_BOOL)
+			conf[o->offset] = 1;
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct {
-		const char *apikey;
-		_Bool history;
-	} conf = { NULL, 1 };
 	static const char *const paths[] = { "", "/messages-upsert", "/", "/a/call" };
 	const char *path = paths[size % 4];
 	static struct hsw_emit out;
+	static _Alignas(max_align_t) char conf[CONF_MAX];
 	static void *self;
 	const struct hsw_source_ops *ops = hsw_plugin.ops;
 	struct hsw_error err = { "" };
@@ -98,7 +110,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		out.tokener = json_tokener_new_ex(128);
 		json_tokener_set_flags(
 			out.tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-		if (ops->open(NULL, NULL, &conf, &self, &err) != HSW_OK)
+		switch_on(conf);
+		if (ops->open(NULL, NULL, conf, &self, &err) != HSW_OK)
 			abort();
 	}
 	int rc = ops->translate(self, &request, emit, &out, &err);
