@@ -160,8 +160,11 @@ on_stored(void *arg, int rc)
 static void
 write_answer(struct buf *b, const struct hsw_emit *emit)
 {
-	buf_printf(b, "{\"success\":true,\"accepted\":%zu,\"ignored\":%zu,\"ids\":[", emit->n,
-		emit->ignored);
+	buf_str(b, "{\"success\":true,\"accepted\":");
+	buf_number(b, emit->n);
+	buf_str(b, ",\"ignored\":");
+	buf_number(b, emit->ignored);
+	buf_str(b, ",\"ids\":[");
 	for (size_t i = 0; i < emit->n; i++) {
 		buf_str(b, i == 0 ? "\"" : ",\"");
 		buf_append(b, emit->envelopes[i]->id_text, ENVELOPE_ID_TEXT);

@@ -57,5 +57,8 @@ hookswitch_SOURCES = core/main.c
 hookswitch_CPPFLAGS = $(core_libcore_a_CPPFLAGS)
 hookswitch_CFLAGS = $(core_libcore_a_CFLAGS)
 hookswitch_LDFLAGS = $(AM_LDFLAGS) $(HSW_PROGRAM_LDFLAGS)
-core_libs = core/libcore.a core/libllhttp.a $(EVENT_LIBS) $(JSONC_LIBS) $(CRYPTO_LIBS) -lpthread
-hookswitch_LDADD = $(core_libs)
+core_archives = core/libcore.a core/libllhttp.a
+core_system_libs = $(EVENT_LIBS) $(JSONC_LIBS) $(CRYPTO_LIBS) -lpthread
+core_libs = $(core_archives) $(core_system_libs)
+# The allocator stands behind what calls malloc, or --as-needed would drop it.
+hookswitch_LDADD = $(core_archives) $(MALLOC_LIBS) $(core_system_libs)

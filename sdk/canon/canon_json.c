@@ -306,7 +306,7 @@ cj_tokener_new(int depth)
 	struct json_tokener *tokener = json_tokener_new_ex(depth);
 
 	if (tokener != NULL)
-		json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+		json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
 	return tokener;
 }
 
@@ -342,9 +342,17 @@ explain(struct json_tokener *tokener, struct hsw_str body, struct hsw_error *err
 struct json_object *
 cj_parse(struct json_tokener *tokener, struct hsw_str body, struct hsw_error *err)
 {
+	/* json-c's own check of UTF-8 goes byte by byte and takes a tenth of the time. */
+	size_t good = canon_utf8_length(body);
+
 	if (is_blank(body) || body.len > INT_MAX) {
 		snprintf(err->text, sizeof(err->text), "body: is %s, expected a JSON object",
 			body.len > INT_MAX ? "too large" : "empty");
+		return NULL;
+	}
+	if (good < body.len) {
+		snprintf(err->text, sizeof(err->text), "body: bad JSON at byte %zu: invalid UTF-8",
+			good + 1);
 		return NULL;
 	}
 	json_tokener_reset(tokener);

@@ -158,6 +158,11 @@ void canon_time(int64_t ms, char out[HSW_TIME_MAX]);
 /* Reads RFC 3339, or a number (then canon_epoch_ms). false: neither. */
 bool canon_time_parse(struct hsw_str, int64_t *ms);
 
+/* ---- UTF-8 ---- */
+
+/* How many bytes from the start on are UTF-8 (RFC 3629); s.len: all of them. */
+size_t canon_utf8_length(struct hsw_str);
+
 /* ---- base64 ---- */
 
 /*
