@@ -29,6 +29,17 @@ void target_unref(struct target *);
 /* Where an event of this type goes, parsed once for CURLOPT_CURLU; the target's, the same
  * pointer for the same type. NULL: out of memory. */
 CURLU *target_url(struct target *, struct hsw_str type);
+/* The configured one. */
+CURLU *target_plain_url(struct target *);
+/* Whether wire.h serves it: http, and nothing that only curl can do. */
+bool target_is_plain(const struct target *);
+/* Has curl serve it from now on. */
+void target_leave_to_curl(struct target *);
+/* "host:port": where connections go. NULL: out of memory. */
+const char *target_origin(struct target *);
+/* A request's first lines; the header lines that never change and the empty line. s = NULL: out of memory. */
+struct hsw_str target_head(struct target *, struct hsw_str type);
+struct hsw_str target_tail(struct target *);
 /* Whether it may speak HTTP/2, which only https can (by ALPN). */
 bool target_is_tls(const struct target *);
 /* The header lines that never change, for CURLOPT_HTTPHEADER. */
