@@ -1,9 +1,238 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* api.c - see api.h. */
+/*
+ * api.c - see api.h.
+ *
+ * The order of checks: path 404, method 405, rate limit 429, token 401 and 403, instance 404; then the
+ * route's own: Content-Type 415, body 413 and 400. Only who has a token learns which instances exist.
+ */
 #include "api.h"
 
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "api_call.h"
+#include "api_json.h"
+#include "auth.h"
+#include "clock.h"
 #include "control.h"
+#include "crypt.h"
 #include "ops.h"
+
+#define BODY_MAX (1u << 20)
+
+enum { ACCOUNT_ONLY = 1, HAS_INSTANCE = 2, MAKES_INSTANCE = 4 };
+
+static const struct route {
+	const char *method, *path;
+	unsigned flags;
+	void (*fn)(struct api_call *);
+} routes[] = {
+	{ "POST", "/api/instance/new", ACCOUNT_ONLY | MAKES_INSTANCE, api_instance_new },
+	{ "GET", "/api/instance/list", 0, api_instance_list },
+	{ "DELETE", "/api/instance/delete/", ACCOUNT_ONLY | HAS_INSTANCE, api_instance_delete },
+	{ "POST", "/api/events/webhook/", HAS_INSTANCE, api_webhook_set },
+	{ "DELETE", "/api/events/webhook/", HAS_INSTANCE, api_webhook_delete },
+	{ "GET", "/api/events/getWebhook/", HAS_INSTANCE, api_webhook_get },
+	{ "POST", "/api/events/websocket/", HAS_INSTANCE, api_websocket_set },
+	{ "GET", "/api/events/getWebsocket/", HAS_INSTANCE, api_websocket_get },
+};
+
+#define ROUTES (sizeof(routes) / sizeof(routes[0]))
+
+/* ---- what routes use ---- */
+
+void
+api_error(const struct api_call *call, int status, const char *fmt, ...)
+{
+	struct hsw_error err;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(err.text, sizeof(err.text), fmt, ap);
+	va_end(ap);
+	http_reply_error(call->http, status, call->headers, err.text);
+}
+
+static bool
+is_json(const struct http_request *r)
+{
+	struct hsw_str type = http_header(r, "content-type");
+	static const char json[] = "application/json";
+	size_t n = sizeof(json) - 1;
+
+	return type.s == NULL ||
+		(type.len >= n && strncasecmp(type.s, json, n) == 0 &&
+			(type.len == n || type.s[n] == ';' || type.s[n] == ' '));
+}
+
+struct json_object *
+api_body(const struct api_call *call, const char *const *known)
+{
+	struct json_object *root;
+	struct hsw_error err = { "" };
+
+	if (!is_json(call->http)) {
+		api_error(call, 415, "Content-Type must be application/json");
+		return NULL;
+	}
+	if (call->http->body.len > BODY_MAX) {
+		api_error(call, 413, "The body is larger than %u bytes", BODY_MAX);
+		return NULL;
+	}
+	int rc = api_json_parse(call->http->body, &root, &err);
+	if (rc == HSW_OK)
+		rc = api_json_check_names(root, known, &err);
+	if (rc == HSW_OK)
+		return root;
+	json_object_put(root);
+	api_error(call, rc == HSW_ENOMEM ? 503 : 400, "%s", err.text);
+	return NULL;
+}
+
+struct change *
+api_change(const struct api_call *call)
+{
+	struct change *c = change_new(call->worker, call->http, call->headers);
+
+	if (c == NULL)
+		return NULL;
+	c->instance = strndup(call->instance.s != NULL ? call->instance.s : "", call->instance.len);
+	if (call->of_token != NULL)
+		c->of_token = instance_ref(call->of_token);
+	if (c->instance != NULL)
+		return c;
+	change_free(c);
+	api_error(call, 503, "Out of memory");
+	return NULL;
+}
+
+/* ---- who asks, and how often ---- */
+
+static bool
+is_account(const struct api_call *call, struct hsw_str token)
+{
+	const char *account = call->worker->server->config->api.account_token;
+	return account != NULL && secret_equal(token, str_of(account));
+}
+
+/* Those without a token that is known share one window, so that guessing is slow. */
+static uint64_t
+rate_key(struct hsw_str token, bool is_known)
+{
+	return is_known ? str_hash(HASH_START, token) : 0;
+}
+
+static bool
+take_rate(struct api_call *call, const struct route *route, uint64_t key)
+{
+	struct server *s = call->worker->server;
+	struct ratelimit *limit = route->flags & MAKES_INSTANCE ? s->instance_rate : s->rate;
+	struct ratelimit_state state;
+	int64_t now = clock_wall_ms();
+	bool is_allowed = ratelimit_take(limit, key, now, &state);
+
+	if (state.limit > 0)
+		snprintf(call->headers, sizeof(call->headers),
+			"X-RateLimit-Limit: %" PRId64 "\r\nX-RateLimit-Remaining: %" PRId64
+			"\r\nX-RateLimit-Reset: %" PRId64 "\r\n",
+			state.limit, state.remaining, state.reset_s);
+	if (!is_allowed) {
+		size_t n = strlen(call->headers);
+		int64_t wait = state.reset_s - now / 1000;
+		snprintf(call->headers + n, sizeof(call->headers) - n,
+			"Retry-After: %" PRId64 "\r\n", wait > 0 ? wait : 1);
+	}
+	return is_allowed;
+}
+
+/* false: it was answered. */
+static bool
+admit(struct api_call *call, const struct route *route)
+{
+	struct buf given = BUF_INIT;
+	bool has_token = call->http->is_control || auth_token(call->http, &given);
+	struct hsw_str token = { given.data, given.len };
+	bool is_of_account = call->http->is_control || is_account(call, token);
+
+	if (!is_of_account && has_token)
+		call->of_token = catalog_find_token(&call->worker->catalog, token);
+	bool is_known = is_of_account || call->of_token != NULL;
+	bool is_allowed = call->http->is_control ||
+		take_rate(call, route, rate_key(token, is_known));
+	buf_free(&given);
+	if (!is_allowed)
+		api_error(call, 429, "Rate limit exceeded. Try again later.");
+	else if (!has_token)
+		api_error(call, 401, "%s", auth_message(AUTH_MISSING));
+	else if (!is_known)
+		api_error(call, 401, "%s", auth_message(AUTH_WRONG));
+	else if (call->of_token != NULL && (route->flags & ACCOUNT_ONLY))
+		api_error(call, 403, "This route needs the account token");
+	else if (call->of_token != NULL && (route->flags & HAS_INSTANCE) &&
+		!str_equal(call->of_token->name, call->instance))
+		api_error(call, 403, "Instance token does not match requested instance");
+	else if ((route->flags & HAS_INSTANCE) &&
+		catalog_find_known(&call->worker->catalog, call->instance) == NULL)
+		api_error(call, 404, "Instance not found");
+	else
+		return true;
+	return false;
+}
+
+/* ---- routing ---- */
+
+/* A path without an instance is met whole; one with it by what stands before it. */
+static bool
+is_path_of(const struct route *route, struct hsw_str path, struct hsw_str *instance)
+{
+	size_t n = strlen(route->path);
+
+	*instance = (struct hsw_str){ path.s, 0 };
+	if (!(route->flags & HAS_INSTANCE))
+		return str_is(path, route->path);
+	if (path.len <= n || memcmp(path.s, route->path, n) != 0)
+		return false;
+	*instance = (struct hsw_str){ path.s + n, path.len - n };
+	return memchr(instance->s, '/', instance->len) == NULL;
+}
+
+/* The methods of the routes with this path, as an Allow header. false: there is none. */
+static bool
+methods_of(struct hsw_str path, char *out, size_t size)
+{
+	struct hsw_str instance;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ROUTES; i++) {
+		if (is_path_of(&routes[i], path, &instance))
+			n += (size_t)snprintf(out + n, size - n, "%s%s", n > 0 ? ", " : "Allow: ",
+				routes[i].method);
+	}
+	if (n > 0)
+		snprintf(out + n, size - n, "\r\n");
+	return n > 0;
+}
+
+static bool
+route(struct worker *w, struct http_request *r)
+{
+	struct api_call call = { .worker = w, .http = r };
+	char allow[64];
+
+	for (size_t i = 0; i < ROUTES; i++) {
+		if (!str_is(r->method, routes[i].method) ||
+			!is_path_of(&routes[i], r->path, &call.instance))
+			continue;
+		if (admit(&call, &routes[i]))
+			routes[i].fn(&call);
+		return true;
+	}
+	if (!methods_of(r->path, allow, sizeof(allow)))
+		return false;
+	http_reply_error(r, 405, allow, "Method not allowed");
+	return true;
+}
 
 void
 api_handle(struct worker *w, struct http_request *r)
@@ -15,7 +244,7 @@ api_handle(struct worker *w, struct http_request *r)
 		ingress_handle(w->ingress, r);
 		return;
 	}
-	if (ops_handle(w, r) || (r->is_control && control_handle(w, r)))
+	if (ops_handle(w, r) || (r->is_control && control_handle(w, r)) || route(w, r))
 		return;
 	http_reply_error(r, 404, "", "Not found");
 }

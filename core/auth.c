@@ -17,20 +17,30 @@ without_scheme(struct hsw_str s)
 	return s;
 }
 
-enum auth
-auth_check(const struct http_request *r, struct hsw_str expected)
+bool
+auth_token(const struct http_request *r, struct buf *out)
 {
 	struct hsw_str given = http_header(r, "token");
-	struct buf query = BUF_INIT;
 
 	if (given.s == NULL)
 		given = without_scheme(http_header(r, "authorization"));
-	if (given.s == NULL && http_query(r, "token", &query))
-		given = (struct hsw_str){ query.data != NULL ? query.data : "", query.len };
-	enum auth result = given.s == NULL      ? AUTH_MISSING
-		: secret_equal(given, expected) ? AUTH_OK
-						: AUTH_WRONG;
-	buf_free(&query);
+	if (given.s == NULL)
+		return http_query(r, "token", out);
+	buf_append(out, given.s, given.len);
+	return true;
+}
+
+enum auth
+auth_check(const struct http_request *r, struct hsw_str expected)
+{
+	struct buf given = BUF_INIT;
+	enum auth result = AUTH_MISSING;
+
+	if (auth_token(r, &given))
+		result = secret_equal((struct hsw_str){ given.data, given.len }, expected)
+			? AUTH_OK
+			: AUTH_WRONG;
+	buf_free(&given);
 	return result;
 }
 

@@ -5,6 +5,9 @@
 
 #include "http.h"
 
+/* The token that the request brings, the caller's; false: none, and out is empty. */
+bool auth_token(const struct http_request *, struct buf *out);
+
 enum auth { AUTH_OK, AUTH_MISSING, AUTH_WRONG };
 
 /* Compares what the request brings with the expected token, in constant time. */

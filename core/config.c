@@ -227,7 +227,10 @@ check_server(struct config *c, struct loader *l)
 {
 	struct server_conf *s = &c->server;
 	char *end = NULL;
+	const char *key = getenv("ENCRYPTION_KEY");
 
+	if (s->encryption_key == NULL && key != NULL && *key != '\0')
+		s->encryption_key = strdup(key);
 	if (s->workers_text != NULL && strcmp(s->workers_text, "auto") != 0) {
 		s->workers = strtoll(s->workers_text, &end, 10);
 		if (*end != '\0' || s->workers < 1 || s->workers > 64)
@@ -241,6 +244,33 @@ check_server(struct config *c, struct loader *l)
 		    is_unix ? "localhost" : s->listen[0]) < 0)
 		c->private->derived_base_url = NULL;
 	s->base_url = c->private->derived_base_url;
+}
+
+static int64_t
+check_rate(struct loader *l, const char *key, const char *text)
+{
+	char *end = NULL;
+
+	if (text == NULL || strcmp(text, "none") == 0)
+		return 0;
+	long long n = strtoll(text, &end, 10);
+	if (end != text && strcmp(end, "/min") == 0 && n > 0 && n <= 1000000)
+		return n;
+	fail_key(l, key, "found `%.40s`, expected a number and /min, such as 100/min, or none",
+		text);
+	return 0;
+}
+
+static void
+check_api(struct config *c, struct loader *l)
+{
+	struct api_conf *a = &c->api;
+
+	a->rate_limit = check_rate(l, "rate_limit", a->rate_limit_text);
+	a->instance_rate_limit =
+		check_rate(l, "instance_rate_limit", a->instance_rate_limit_text);
+	if (a->account_token != NULL && *a->account_token == '\0')
+		fail_key(l, "account_token", "is empty");
 }
 
 static void
@@ -417,10 +447,11 @@ check_whole(const struct config *c, struct config_errors *errors)
 	if (!has_source)
 		config_error(
 			errors, c->path, 0, "there is no [source NAME]: nothing could come in");
-	if (!has_instances && !c->ingest.auto_create)
+	if (!has_instances && !c->ingest.auto_create && c->api.account_token == NULL)
 		config_error(errors, c->path, 0,
-			"there is no [instance NAME], and [ingest] auto_create is not "
-			"yes: every event would be refused");
+			"there is no [instance NAME], [ingest] auto_create is not yes, and "
+			"without [api] account_token none can be made: every event would be "
+			"refused");
 }
 
 /* ---- loading and freeing ---- */
@@ -436,6 +467,8 @@ load_all(struct config *c, enum config_scope scope, struct config_errors *errors
 	if (scope == CONFIG_CLIENT)
 		return;
 	load_single(c, "ingest", &c->ingest, errors);
+	struct loader api = load_single(c, "api", &c->api, errors);
+	check_api(c, &api);
 	load_store(c, errors);
 	load_named(c, "instance", load_instance, errors);
 	load_named(c, "source", load_source, errors);
@@ -500,6 +533,7 @@ config_free(struct config *c)
 	option_free(config_table("store"), &c->store);
 	option_free(config_table("ingest"), &c->ingest);
 	option_free(config_table("log"), &c->log);
+	option_free(config_table("api"), &c->api);
 	free(c->path);
 	free(c);
 }

@@ -34,6 +34,27 @@ static const struct hsw_option server_options[] = {
 		"How long a connection may wait for its next request." },
 	{ "max_header", HSW_OPT_SIZE, 0, S(max_header_bytes), "16k", 1024, 1048576, NULL,
 		"Size of a request's header at most." },
+	{ "encryption_key", HSW_OPT_SECRET, 0, S(encryption_key), NULL, 0, 0, NULL,
+		"Encrypts tokens and credentials that the API stores: 32 bytes as hex or base64, "
+		"or a passphrase. Without it the environment's ENCRYPTION_KEY is taken; without "
+		"both they are stored readable. Changed with `hookswitch rekey`." },
+	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
+};
+#undef S
+
+#define S(member) offsetof(struct api_conf, member)
+static const struct hsw_option api_options[] = {
+	{ "account_token", HSW_OPT_SECRET, 0, S(account_token), NULL, 0, 0, NULL,
+		"The token that may do everything in the API: make, list and delete instances, and "
+		"configure each. Without it only instances' own tokens work, each for its own." },
+	{ "rate_limit", HSW_OPT_STRING, 0, S(rate_limit_text), "100/min", 0, 0, NULL,
+		"Requests to the API that one token may make: N/min, or none." },
+	{ "instance_rate_limit", HSW_OPT_STRING, 0, S(instance_rate_limit_text), "20/min", 0, 0,
+		NULL, "The same for making instances." },
+	{ "max_webhooks", HSW_OPT_INT, 0, S(max_webhooks), "3", 1, 100, NULL,
+		"How many webhooks of one instance may be enabled." },
+	{ "https_only", HSW_OPT_BOOL, 0, S(https_only), "no", 0, 0, NULL,
+		"Refuse webhooks whose URL is not https." },
 	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
 };
 #undef S
@@ -138,14 +159,14 @@ static const struct hsw_option sink_options[] = {
 };
 #undef S
 
-const char *const config_kinds[] = { "server", "store", "ingest", "log", "instance", "source",
+const char *const config_kinds[] = { "server", "store", "ingest", "api", "log", "instance", "source",
 	"sink", NULL };
 
 const struct hsw_option *
 config_table(const char *kind)
 {
 	static const struct hsw_option *const tables[] = { server_options, store_options,
-		ingest_options, log_options, instance_options, source_options, sink_options };
+		ingest_options, api_options, log_options, instance_options, source_options, sink_options };
 
 	for (size_t i = 0; config_kinds[i] != NULL; i++) {
 		if (strcmp(config_kinds[i], kind) == 0)

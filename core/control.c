@@ -188,7 +188,7 @@ status(struct worker *w, struct http_request *r)
 		"\"connections\":%" PRId64 ",\"instances\":[",
 		PACKAGE_VERSION, started, w->server->n_workers,
 		atomic_load_explicit(&w->server->http.connections, memory_order_relaxed));
-	catalog_each(w->server->catalog, print_instance, t);
+	catalog_each(&w->catalog, print_instance, t);
 	buf_str(&t->out, "],\"sinks\":[");
 	t->has_items = false;
 	t->mail.run = status_worker;

@@ -57,7 +57,7 @@ write_cursor(struct destination *d)
 	d->cursor_note.done = on_cursor_written;
 	d->cursor_note.write = (struct hsw_write){
 		.kind = HSW_WRITE_CURSOR,
-		.destination = str_of(d->section->name),
+		.destination = str_of(d->name),
 		.seq = seq,
 	};
 	journal_write(d->thread->journal, d->thread->port, &d->cursor_note);
@@ -71,6 +71,8 @@ start_tick(struct delivery_thread *t)
 	t->is_ticking = true;
 	event_add(t->tick, &cursor_tick);
 }
+
+static void free_those_that_left(struct delivery_thread *);
 
 /* All destinations of a worker write at the same moment, so that it is one transaction. */
 static void
@@ -87,6 +89,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		if (d->is_dirty)
 			start_tick(t);
 	}
+	free_those_that_left(t);
 }
 
 void
@@ -210,7 +213,7 @@ take_retries(struct destination *d)
 		if (!retry_push(&d->retries, r))
 			log_error("router",
 				"out of memory: a retry waits for the next start destination=%s",
-				d->section->name);
+				d->name);
 	}
 }
 
@@ -290,7 +293,7 @@ destination_retry(struct destination *d, const int64_t *seqs, size_t n)
 		else
 			log_error("router",
 				"out of memory: a retry waits for the next start destination=%s",
-				d->section->name);
+				d->name);
 	}
 	delivery_pump_soon(d);
 }
@@ -354,7 +357,7 @@ static void
 read_exceptions(void *arg, const struct store_port *store)
 {
 	struct exception_reader *r = arg;
-	const struct hsw_dead_query dead = { .destination = str_of(r->d->section->name),
+	const struct hsw_dead_query dead = { .destination = str_of(r->d->name),
 		.after = r->d->cursor };
 
 	do {
@@ -374,7 +377,7 @@ static int
 attach(struct destination *d, struct hsw_error *err)
 {
 	struct journal *j = d->thread->journal;
-	int rc = journal_attach(j, str_of(d->section->name), &d->cursor, err);
+	int rc = journal_attach(j, str_of(d->name), &d->cursor, err);
 	if (rc != HSW_OK)
 		return rc;
 	d->position = d->cursor;
@@ -401,7 +404,7 @@ choose_parts(const struct destination *d)
 static void
 make_metrics(struct destination *d)
 {
-	struct metric_label labels[] = { { "sink", str_of(d->section->name) },
+	struct metric_label labels[] = { { "sink", str_of(d->name) },
 		{ "result", { 0 } } };
 
 	labels[1].value = str_of("delivered");
@@ -438,53 +441,74 @@ destination_free(struct destination *d)
 	retry_free(&d->retries);
 	free(d->excepted);
 	free(d->page);
+	webhook_section_free(d->owned);
+	free(d->name);
 	free(d);
 }
 
-static struct destination *
-destination_new(struct delivery_thread *t, const struct config_section *s)
+/* What the section says. */
+static void
+adopt(struct destination *d, const struct config_section *s)
 {
-	const struct host_thread thread = { t->base, t->box };
-	struct destination *d = calloc(1, sizeof(*d));
-	char who[CONFIG_NAME_MAX + 8];
-
-	if (d == NULL)
-		return NULL;
-	d->thread = t;
 	d->section = s;
 	d->conf = &s->u.sink;
-	d->ops = &s->plugin->ops.sink;
 	d->types = router_types(d->conf);
 	d->parts = choose_parts(d);
 	d->concurrency = (size_t)(d->conf->concurrency > 0 ? d->conf->concurrency
 							   : d->ops->concurrency);
+}
+
+/* Without a handle. */
+static struct destination *
+destination_new(struct delivery_thread *t, const struct config_section *s)
+{
+	struct destination *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return NULL;
+	d->thread = t;
+	d->ops = &s->plugin->ops.sink;
+	adopt(d, s);
 	TAILQ_INIT(&d->unsettled);
 	TAILQ_INIT(&d->ready);
 	TAILQ_INIT(&d->retries_ready);
 	TAILQ_INIT(&d->flying);
 	TAILQ_INIT(&d->unsaved);
-	make_metrics(d);
-	snprintf(who, sizeof(who), "sink %s", s->name);
-	d->handle = host_handle_new(who, &thread);
+	d->name = strdup(s->name);
 	d->page = calloc(1, sizeof(*d->page));
 	if (d->page != NULL) {
 		d->page->arg = d;
 		d->page->done = on_page;
 	}
-	if (d->handle != NULL && d->page != NULL && make_events(d, t->base))
+	if (d->name != NULL && d->page != NULL && make_events(d, t->base)) {
+		make_metrics(d);
 		return d;
+	}
 	destination_free(d);
 	return NULL;
+}
+
+static void
+link_in(struct destination *d)
+{
+	d->next = d->thread->first;
+	d->thread->first = d;
+	delivery_pump_soon(d);
 }
 
 int
 destination_open(struct delivery_thread *t, const struct config_section *s, struct hsw_error *err)
 {
-	struct hsw_error why = { "" };
+	const struct host_thread thread = { t->base, t->box };
+	struct hsw_error why = { "out of memory" };
 	struct destination *d = destination_new(t, s);
+	char who[CONFIG_NAME_MAX + 8];
+
 	if (d == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
-	int rc = attach(d, &why);
+	snprintf(who, sizeof(who), "sink %s", s->name);
+	d->handle = host_handle_new(who, &thread);
+	int rc = d->handle != NULL ? attach(d, &why) : HSW_ENOMEM;
 	if (rc == HSW_OK)
 		rc = d->ops->open(host_functions(), d->handle, s->conf, &d->self, &why);
 	if (rc != HSW_OK) {
@@ -492,10 +516,189 @@ destination_open(struct delivery_thread *t, const struct config_section *s, stru
 		destination_free(d);
 		return rc;
 	}
-	d->next = t->first;
-	t->first = d;
-	delivery_pump_soon(d);
+	link_in(d);
 	return HSW_OK;
+}
+
+/* ---- those of the API ---- */
+
+static int
+open_api_sink(struct delivery_thread *t, struct hsw_error *err)
+{
+	const struct host_thread thread = { t->base, t->box };
+	const struct webhook_sink *sink = t->api_sink;
+
+	if (t->api_self != NULL)
+		return HSW_OK;
+	t->api_handle = host_handle_new("sink api", &thread);
+	int rc = t->api_handle != NULL
+		? sink->plugin->ops.sink.open(
+			  host_functions(), t->api_handle, sink->conf, &t->api_self, err)
+		: err_set(err, HSW_ENOMEM, "out of memory");
+	if (rc == HSW_OK)
+		return HSW_OK;
+	host_handle_free(t->api_handle);
+	t->api_handle = NULL;
+	t->api_self = NULL;
+	return rc;
+}
+
+static void
+close_api_sink(struct delivery_thread *t)
+{
+	if (t->api_self == NULL)
+		return;
+	t->api_sink->plugin->ops.sink.close(t->api_self);
+	host_handle_free(t->api_handle);
+	t->api_self = NULL;
+}
+
+/* NULL: err says why, and the section is freed. */
+static struct destination *
+api_destination_new(
+	struct delivery_thread *t, struct webhook_section *s, struct hsw_error *err)
+{
+	struct destination *d = NULL;
+
+	if (open_api_sink(t, err) == HSW_OK) {
+		d = destination_new(t, &s->section);
+		if (d == NULL)
+			err_set(err, HSW_ENOMEM, "out of memory");
+	}
+	if (d == NULL) {
+		webhook_section_free(s);
+		return NULL;
+	}
+	d->self = t->api_self;
+	d->owned = s;
+	d->target = s->conf;
+	return d;
+}
+
+/* What is in flight has its own copy of where it goes. */
+static void
+change(struct destination *d, struct webhook_section *s)
+{
+	struct webhook_section *before = d->owned;
+
+	d->owned = s;
+	d->target = s->conf;
+	adopt(d, &s->section);
+	d->is_disabled = false;
+	webhook_section_free(before);
+	delivery_pump_soon(d);
+}
+
+int
+destination_put(struct delivery_thread *t, struct webhook_section *s, int64_t cursor,
+	struct hsw_error *err)
+{
+	struct destination *d = destination_find(t, str_of(s->name));
+
+	if (d != NULL) {
+		change(d, s);
+		return HSW_OK;
+	}
+	d = api_destination_new(t, s, err);
+	if (d == NULL)
+		return HSW_EIO;
+	d->cursor = d->position = cursor;
+	link_in(d);
+	return HSW_OK;
+}
+
+int
+destination_put_known(
+	struct delivery_thread *t, struct webhook_section *s, struct hsw_error *err)
+{
+	struct destination *d = api_destination_new(t, s, err);
+	if (d == NULL)
+		return HSW_EIO;
+	int rc = attach(d, err);
+	if (rc != HSW_OK) {
+		destination_free(d);
+		return rc;
+	}
+	link_in(d);
+	return HSW_OK;
+}
+
+/* Events that a delivery or an attempt is still owed. */
+static size_t
+count_undelivered(const struct destination *d)
+{
+	const struct hsw_delivery *slot;
+	size_t n = d->in_retry;
+
+	TAILQ_FOREACH(slot, &d->unsettled, order)
+	{
+		n += !slot->is_counted;
+	}
+	if (!d->is_live && d->thread->tail_seq > d->position)
+		n += (size_t)(d->thread->tail_seq - d->position);
+	return n;
+}
+
+static bool
+has_left(const struct destination *d)
+{
+	return d->n_flying == 0 && d->n_saving == 0 && !d->is_reading && !d->is_writing_cursor;
+}
+
+static void
+free_those_that_left(struct delivery_thread *t)
+{
+	struct destination **at = &t->leaving;
+
+	while (*at != NULL) {
+		struct destination *d = *at;
+		if (!has_left(d)) {
+			at = &d->next;
+			continue;
+		}
+		*at = d->next;
+		void (*left)(void *, size_t) = d->left;
+		void *arg = d->left_arg;
+		size_t undelivered = d->undelivered;
+		delivery_free_all(d);
+		destination_free(d);
+		left(arg, undelivered);
+	}
+	if (t->leaving != NULL)
+		start_tick(t);
+}
+
+static void
+unlink_from(struct delivery_thread *t, struct destination *d)
+{
+	struct destination **at = &t->first;
+
+	while (*at != d)
+		at = &(*at)->next;
+	*at = d->next;
+}
+
+void
+destination_remove(struct delivery_thread *t, struct hsw_str name,
+	void (*left)(void *, size_t), void *arg)
+{
+	struct destination *d = destination_find(t, name);
+
+	if (d == NULL || d->owned == NULL) {
+		left(arg, 0);
+		return;
+	}
+	d->left = left;
+	d->left_arg = arg;
+	d->undelivered = count_undelivered(d);
+	d->is_leaving = d->is_draining = true;
+	delivery_cancel_all(d);
+	unlink_from(t, d);
+	d->next = t->leaving;
+	t->leaving = d;
+	metric_set(d->lag, 0);
+	metric_set(d->waiting, 0);
+	start_tick(t);
 }
 
 /* ---- all of a worker ---- */
@@ -564,23 +767,32 @@ is_idle(struct destination *d)
 bool
 destinations_are_idle(const struct delivery_thread *t)
 {
-	bool all = true;
+	bool all = t->leaving == NULL;
 
 	for (struct destination *d = t->first; d != NULL; d = d->next)
 		all &= is_idle(d);
 	return all;
 }
 
-void
-destinations_close(struct delivery_thread *t)
+static void
+close_list(struct destination **list)
 {
-	while (t->first != NULL) {
-		struct destination *d = t->first;
-		t->first = d->next;
-		d->ops->close(d->self);
+	while (*list != NULL) {
+		struct destination *d = *list;
+		*list = d->next;
+		if (d->handle != NULL)
+			d->ops->close(d->self);
 		delivery_free_all(d);
 		destination_free(d);
 	}
+}
+
+void
+destinations_close(struct delivery_thread *t)
+{
+	close_list(&t->first);
+	close_list(&t->leaving);
+	close_api_sink(t);
 }
 
 struct destination *
@@ -588,7 +800,7 @@ destination_find(struct delivery_thread *t, struct hsw_str name)
 {
 	struct destination *d = t->first;
 
-	while (d != NULL && !str_is(name, d->section->name))
+	while (d != NULL && !str_is(name, d->name))
 		d = d->next;
 	return d;
 }
@@ -631,11 +843,13 @@ print_time(struct buf *out, const char *name, int64_t wall_ms)
 void
 destination_print(const struct destination *d, struct buf *out)
 {
+	buf_str(out, "{\"name\":");
+	buf_json_cstr(out, d->name);
 	buf_printf(out,
-		"{\"name\":\"%s\",\"plugin\":\"%s\",\"state\":\"%s\",\"cursor\":%lld,\"lag\":%lld,"
+		",\"plugin\":\"%s\",\"state\":\"%s\",\"cursor\":%lld,\"lag\":%lld,"
 		"\"inFlight\":%zu,\"retrying\":%zu,\"delivered\":%lld,\"failed\":%lld,\"failures\":"
 		"%d",
-		d->section->name, d->section->plugin->info->name, state_name(d),
+		d->section->plugin->info->name, state_name(d),
 		(long long)cursor_now(d), (long long)lag(d), d->n_flying, d->in_retry,
 		(long long)metric_value(d->delivered), (long long)metric_value(d->retried),
 		d->failures);

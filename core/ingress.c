@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include <json.h>
+
 #include "auth.h"
 #include "clock.h"
 #include "emit.h"
@@ -153,6 +155,7 @@ on_stored(void *arg, int rc)
 		refuse(w->source, w->http, 503, w->ingress->retry_after,
 			"The event could not be stored, try again later");
 	}
+	instance_unref(w->instance);
 	buf_free(&w->answer);
 	free(w);
 }
@@ -171,6 +174,36 @@ write_answer(struct buf *b, const struct hsw_emit *emit)
 		buf_str(b, "\"");
 	}
 	buf_str(b, "]}");
+}
+
+/* What an instance.state says of the instance is kept for people who ask. */
+static void
+note_state(struct instance *instance, const struct hsw_envelope *e)
+{
+	struct json_tokener *tokener = json_tokener_new();
+	struct json_object *root = tokener != NULL
+		? json_tokener_parse_ex(tokener, e->body.s, (int)e->body.len)
+		: NULL;
+	struct json_object *data = json_object_object_get(root, "data");
+	struct json_object *state = json_object_object_get(data, "state");
+	struct json_object *jid = json_object_object_get(data, "jid");
+
+	if (json_object_is_type(state, json_type_string))
+		instance_saw(instance, str_of(json_object_get_string(state)),
+			str_of(json_object_is_type(jid, json_type_string)
+					? json_object_get_string(jid)
+					: NULL));
+	json_object_put(root);
+	json_tokener_free(tokener);
+}
+
+static void
+note_states(struct instance *instance, const struct hsw_emit *emit)
+{
+	for (size_t i = 0; i < emit->n; i++) {
+		if (emit->envelopes[i]->type == TYPE_INSTANCE_STATE)
+			note_state(instance, emit->envelopes[i]);
+	}
 }
 
 static void
@@ -192,8 +225,9 @@ store(struct ingress *in, struct source *source, struct instance *instance, stru
 		w->ingress = in;
 		w->http = r;
 		w->source = source;
-		w->instance = instance;
+		w->instance = instance_ref(instance);
 		w->events = emit->n;
+		note_states(instance, emit);
 		int rc = journal_append(
 			in->env.journal, in->env.port, emit->envelopes, emit->n, on_stored, w);
 		emit->n = 0; /* the references are the journal's */
@@ -202,6 +236,7 @@ store(struct ingress *in, struct source *source, struct instance *instance, stru
 		refuse(source, r, 503, in->retry_after,
 			"Too many events wait to be stored, try again later");
 	}
+	instance_unref(w->instance);
 	buf_free(&w->answer);
 	free(w);
 }

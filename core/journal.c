@@ -56,6 +56,7 @@ struct journal {
 	const struct config *config;
 	const struct journal_port *ports;
 	size_t n_ports;
+	_Atomic bool is_fed[JOURNAL_PORTS_MAX];
 	_Atomic int64_t waiting_bytes; /* of events that are not committed yet */
 	int64_t last_seq;              /* at the start */
 };
@@ -100,7 +101,7 @@ group_run(struct mail *mail)
 		if (a->port == m->port)
 			a->done(a->arg, g->rc);
 	}
-	if (g->rc == HSW_OK && port->feed != NULL) {
+	if (g->rc == HSW_OK && atomic_load(&g->journal->is_fed[m->port])) {
 		for (struct append *a = g->appends; a != NULL; a = a->next)
 			port->feed(port->arg, a->envelopes, a->n);
 	}
@@ -118,7 +119,7 @@ post_group(struct journal *j, struct append *appends, int rc)
 	for (const struct append *a = appends; a != NULL; a = a->next)
 		wanted[a->port] = true;
 	for (unsigned i = 0; i < j->n_ports; i++) {
-		wanted[i] |= rc == HSW_OK && j->ports[i].feed != NULL;
+		wanted[i] |= rc == HSW_OK && atomic_load(&j->is_fed[i]);
 		refs += wanted[i];
 	}
 	g->journal = j;
@@ -264,7 +265,8 @@ static int
 add_row(void *arg, const struct hsw_store_event *row)
 {
 	struct journal_page *page = arg;
-	const struct instance *instance = catalog_find(page->journal->catalog, row->instance);
+	const struct instance *instance = catalog_find(
+		catalog_master(page->journal->catalog), row->instance);
 	struct hsw_str token = instance != NULL ? instance->token_json
 						: (struct hsw_str){ NULL, 0 };
 	struct hsw_envelope *e = envelope_from_row(row, token);
@@ -333,12 +335,15 @@ struct floor {
 	int64_t seq;
 };
 
-/* Only destinations that are configured hold events back. */
+/* Only destinations that are configured hold events back: those of sections, and all whose name has
+ * a slash, as those of the API are forgotten with their configuration. */
 static int
 lower_floor(void *arg, struct hsw_str destination, int64_t cursor)
 {
 	struct floor *f = arg;
 
+	if (memchr(destination.s, '/', destination.len) != NULL && cursor < f->seq)
+		f->seq = cursor;
 	for (const struct config_section *s = f->config->sinks; s != NULL; s = s->next) {
 		if (str_is(destination, s->name) && cursor < f->seq)
 			f->seq = cursor;
@@ -413,6 +418,8 @@ journal_open(const struct config *config, struct catalog *catalog, const struct 
 	j->catalog = catalog;
 	j->ports = ports;
 	j->n_ports = n;
+	for (size_t i = 0; i < n; i++)
+		atomic_init(&j->is_fed[i], !ports[i].is_idle);
 	const struct store_hooks hooks = { committed, maintain, j };
 	j->store = store_start(config, &hooks, err);
 	if (j->store == NULL) {
@@ -435,6 +442,12 @@ journal_close(struct journal *j)
 		return;
 	store_stop(j->store);
 	free(j);
+}
+
+void
+journal_feed(struct journal *j, unsigned port)
+{
+	atomic_store(&j->is_fed[port], true);
 }
 
 struct store *

@@ -19,10 +19,10 @@
 /* One worker, as the journal knows it. */
 struct journal_port {
 	struct mailbox *box;
-	/* Committed envelopes, ascending, on the worker's thread; borrowed (ref to keep). NULL: the
-	 * worker serves no destination. */
+	/* Committed envelopes, ascending, on the worker's thread; borrowed (ref to keep). */
 	void (*feed)(void *arg, struct hsw_envelope *const *envelopes, size_t n);
 	void *arg;
+	bool is_idle; /* the worker serves no destination yet: it is fed from journal_feed on */
 };
 
 #define JOURNAL_PORTS_MAX 64
@@ -36,6 +36,9 @@ struct journal *journal_open(const struct config *, struct catalog *,
 	const struct journal_port *ports, size_t n, struct hsw_error *err);
 /* Ends the store thread when everything queued is done. The workers have stopped. NULL is allowed. */
 void journal_close(struct journal *);
+
+/* The worker gets its first destination. On the store thread, or before the first append. */
+void journal_feed(struct journal *, unsigned port);
 
 /* The store thread, for calls that are no business of the journal's (status, dead letters). */
 struct store *journal_store(struct journal *);

@@ -12,9 +12,14 @@ core_libcore_a_CPPFLAGS = $(AM_CPPFLAGS) -DHASH_NONFATAL_OOM=1 -include build-co
 core_libcore_a_CFLAGS = $(AM_CFLAGS) $(HSW_PROGRAM_CFLAGS) $(EVENT_CFLAGS) $(JSONC_CFLAGS) $(CRYPTO_CFLAGS) $(LLHTTP_CFLAGS)
 core_libcore_a_SOURCES = \
 	core/api.c core/api.h \
+	core/api_call.h \
+	core/api_events.c \
+	core/api_instance.c \
+	core/api_json.c core/api_json.h \
 	core/auth.c core/auth.h \
 	core/buf.c core/buf.h \
 	core/catalog.c core/catalog.h \
+	core/change.c core/change.h \
 	core/client.c core/client.h \
 	core/clock.c core/clock.h \
 	core/cmd.h \
@@ -46,10 +51,16 @@ core_libcore_a_SOURCES = \
 	core/option.c core/option.h \
 	core/option_doc.c \
 	core/plugin.c core/plugin.h \
+	core/ratelimit.c core/ratelimit.h \
+	core/record.c core/record.h \
 	core/retry.c core/retry.h \
 	core/router.c core/router.h \
+	core/seal.c core/seal.h \
 	core/server.c core/server.h \
+	core/settings.c core/settings.h \
+	core/settings_load.c \
 	core/store.c core/store.h \
+	core/webhook.c core/webhook.h \
 	core/worker.c core/worker.h
 
 bin_PROGRAMS += hookswitch

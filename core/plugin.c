@@ -49,7 +49,9 @@ static const struct kind {
 			offsetof(struct hsw_store_ops, dead_purge),
 			offsetof(struct hsw_store_ops, prune),
 			offsetof(struct hsw_store_ops, stats),
-			offsetof(struct hsw_store_ops, close), 0 } },
+			offsetof(struct hsw_store_ops, close),
+			offsetof(struct hsw_store_ops, records),
+			offsetof(struct hsw_store_ops, detach), 0 } },
 };
 
 const char *

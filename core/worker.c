@@ -168,11 +168,36 @@ open_destinations(struct worker *w, struct hsw_error *err)
 	return rc;
 }
 
+/* One that cannot be opened must not keep the others from their events. */
+static void
+open_webhook(struct worker *w, struct hsw_str instance, const struct webhook *webhook)
+{
+	struct hsw_error err = { "" };
+	struct webhook_section *s =
+		webhook_section_new(&w->server->webhook_sink, instance, webhook, &err);
+
+	if (s != NULL && str_hash(HASH_START, str_of(s->name)) % w->server->n_workers != w->index)
+		webhook_section_free(s);
+	else if (s == NULL || destination_put_known(&w->delivery, s, &err) != HSW_OK)
+		log_error("api", "a webhook cannot be opened instance=%.*s label=%s: %s",
+			(int)instance.len, instance.s, webhook->label, err.text);
+}
+
+/* At start, while nothing changes the settings. */
+static void
+open_webhooks(void *arg, struct instance_settings *i)
+{
+	for (const struct webhook *h = i->webhooks; h != NULL; h = h->next) {
+		if (h->enabled)
+			open_webhook(arg, i->instance->name, h);
+	}
+}
+
 static int
 open_all(struct worker *w, struct hsw_error *err)
 {
 	const struct http_handler handler = { on_request, w };
-	const struct ingress_env env = { w->server->config, w->server->catalog, w->server->journal,
+	const struct ingress_env env = { w->server->config, &w->catalog, w->server->journal,
 		w->index, { w->base, &w->box } };
 
 	if (delivery_thread_init(&w->delivery, w->base, &w->box, w->server->journal, w->index) !=
@@ -182,7 +207,13 @@ open_all(struct worker *w, struct hsw_error *err)
 	if (w->http == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
 	w->ingress = ingress_open(&env, err);
-	return w->ingress != NULL ? open_destinations(w, err) : HSW_EINVAL;
+	if (w->ingress == NULL)
+		return HSW_EINVAL;
+	w->delivery.api_sink = &w->server->webhook_sink;
+	int rc = open_destinations(w, err);
+	if (rc == HSW_OK)
+		settings_each(w->server->settings, open_webhooks, w);
+	return rc;
 }
 
 static void
@@ -246,6 +277,7 @@ worker_init(struct worker *w, struct server *server, unsigned index)
 int
 worker_start(struct worker *w, struct hsw_error *err)
 {
+	catalog_view_set(&w->catalog, w->server->catalog, catalog_master(w->server->catalog)->now);
 	if (pthread_create(&w->thread, NULL, worker_main, w) != 0)
 		return err_set(err, HSW_ENOMEM, "cannot start a worker thread");
 	while (sem_wait(&w->ready) != 0)
@@ -313,6 +345,7 @@ worker_fini(struct worker *w)
 {
 	if (w->server == NULL)
 		return;
+	catalog_view_fini(&w->catalog);
 	mailbox_fini(&w->box);
 	sem_destroy(&w->ready);
 	sem_destroy(&w->go);

@@ -16,12 +16,20 @@
 #include "http.h"
 #include "ingress.h"
 #include "journal.h"
+#include "ratelimit.h"
+#include "settings.h"
+
+struct change_queue;
 
 /* What all workers share. Made by the main thread, then only read. */
 struct server {
 	const struct config *config;
 	struct catalog *catalog;
 	struct journal *journal;
+	struct ratelimit *rate, *instance_rate; /* of the API */
+	struct webhook_sink webhook_sink;
+	struct settings *settings;    /* the store thread's */
+	struct change_queue *changes; /* the store thread's */
 	struct http_shared http;
 	struct worker *workers;
 	unsigned n_workers;
@@ -35,6 +43,7 @@ struct worker {
 	unsigned index;
 	pthread_t thread;
 	struct mailbox box;
+	struct catalog_view catalog;
 	struct event_base *base;
 	struct event *mail, *second, *drain;
 	struct http_server *http;

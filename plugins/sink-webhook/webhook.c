@@ -612,7 +612,7 @@ webhook_open(const struct hsw_host *host, struct hsw_handle *handle, const void 
 	w->targets = targets_new(host->version);
 	if (w->targets == NULL || sockets_open(w) != HSW_OK)
 		rc = out_of_memory(err);
-	else if ((w->target = target_get(w->targets, conf, err)) == NULL)
+	else if (w->conf->url != NULL && (w->target = target_get(w->targets, conf, err)) == NULL)
 		rc = HSW_EINVAL;
 	if (rc != HSW_OK)
 		webhook_close(w);

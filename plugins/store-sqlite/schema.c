@@ -50,6 +50,10 @@ static const char *const migrations[] = {
 	/* last_seq: so that numbers are never used again when the log was emptied. */
 	"CREATE TABLE log (only INTEGER PRIMARY KEY CHECK (only = 1), last_seq INTEGER NOT NULL);"
 	"INSERT INTO log VALUES (1, 0);",
+	/* 2 */
+	"CREATE TABLE records ("
+	" kind TEXT NOT NULL, name TEXT NOT NULL, text BLOB NOT NULL,"
+	" PRIMARY KEY (kind, name)) WITHOUT ROWID;",
 };
 
 #define VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
@@ -102,6 +106,12 @@ static const char *const statements[ST_COUNT] = {
 	[ST_EXCEPTIONS] = NAMED_BY("retries") " UNION " NAMED_BY("dead") " ORDER BY seq",
 	[ST_DELETE] = "DELETE FROM events WHERE seq BETWEEN ?1 AND ?2 AND received_at < ?3",
 	[ST_LAST_SEQ] = "UPDATE log SET last_seq = ?1",
+	[ST_RECORD] = "INSERT OR REPLACE INTO records VALUES (?1, ?2, ?3)",
+	[ST_FORGET] = "DELETE FROM records WHERE kind = ?1 AND name = ?2",
+	[ST_RECORDS] = "SELECT kind, name, text FROM records ORDER BY kind, name",
+	[ST_DETACH] = "DELETE FROM destinations WHERE id = ?1",
+	[ST_DETACH_RETRIES] = "DELETE FROM retries WHERE destination = ?1",
+	[ST_DETACH_DEAD] = "DELETE FROM dead WHERE destination = ?1",
 };
 
 static int

@@ -36,6 +36,12 @@ enum statement {
 	ST_EXCEPTIONS,
 	ST_DELETE,
 	ST_LAST_SEQ,
+	ST_RECORD,
+	ST_FORGET,
+	ST_RECORDS,
+	ST_DETACH,
+	ST_DETACH_RETRIES,
+	ST_DETACH_DEAD,
 	ST_COUNT
 };
 
@@ -99,6 +105,12 @@ void destinations_free(struct sqlite_store *);
 int64_t destinations_id(const struct sqlite_store *, struct hsw_str name);
 int store_attach(void *self, struct hsw_str destination, int64_t *cursor, struct hsw_error *err);
 int store_cursors(void *self, hsw_cursor_fn *, void *arg, struct hsw_error *err);
+int store_detach(void *self, struct hsw_str destination, struct hsw_error *err);
+
+/* ---- records.c ---- */
+
+int record_write(struct sqlite_store *, const struct hsw_write *, struct hsw_error *err);
+int store_records(void *self, hsw_record_fn *, void *arg, struct hsw_error *err);
 
 /* ---- commit.c ---- */
 

@@ -398,6 +398,89 @@ START_TEST(seqs_are_not_used_again_after_everything_was_deleted)
 }
 END_TEST
 
+/* ---- records ---- */
+
+static int
+write_record(enum hsw_write_kind kind, const char *of, const char *name, struct hsw_str text)
+{
+	const struct hsw_store_record r = { str(of), str(name), text };
+
+	return commit_one((struct hsw_write){ .kind = kind, .record = &r });
+}
+
+static int
+print_record(void *arg, const struct hsw_store_record *r)
+{
+	char *out = arg;
+	size_t n = strlen(out);
+
+	snprintf(out + n, 500 - n, "%.*s/%.*s=%.*s(%zu) ", (int)r->kind.len, r->kind.s,
+		(int)r->name.len, r->name.s, (int)r->text.len, r->text.s, r->text.len);
+	return HSW_OK;
+}
+
+static const char *
+records(void)
+{
+	static char out[500];
+
+	out[0] = '\0';
+	assert_ok(ops->records(store, print_record, out, &error));
+	return out;
+}
+
+START_TEST(records_are_replaced_deleted_and_listed_by_kind_and_name)
+{
+	ck_assert_str_eq(records(), "");
+	assert_ok(write_record(HSW_WRITE_RECORD, "webhook", "b", str("1")));
+	assert_ok(write_record(HSW_WRITE_RECORD, "webhook", "a/x", str("22")));
+	assert_ok(write_record(HSW_WRITE_RECORD, "instance", "b", str("")));
+	assert_ok(write_record(HSW_WRITE_RECORD, "webhook", "b", str("333")));
+	assert_ok(write_record(HSW_WRITE_FORGET, "webhook", "nobody", str("")));
+	rig_reopen();
+	ck_assert_str_eq(records(), "instance/b=(0) webhook/a/x=22(2) webhook/b=333(3) ");
+	assert_ok(write_record(HSW_WRITE_FORGET, "webhook", "b", str("")));
+	rig_reopen();
+	ck_assert_str_eq(records(), "instance/b=(0) webhook/a/x=22(2) ");
+}
+END_TEST
+
+START_TEST(records_of_a_batch_that_fails_are_not_kept)
+{
+	const struct hsw_store_record r = { str("webhook"), str("a"), str("1") };
+	struct hsw_write good = { .kind = HSW_WRITE_RECORD, .record = &r };
+	struct hsw_write bad = { .kind = HSW_WRITE_CURSOR, .destination = str("nobody") };
+
+	ck_assert_int_ne(
+		ops->commit(store, (struct hsw_write *[]){ &good, &bad }, 2, &error), HSW_OK);
+	ck_assert_str_eq(records(), "");
+}
+END_TEST
+
+START_TEST(a_detached_destination_is_forgotten_with_its_exceptions)
+{
+	struct hsw_store_stats stats;
+
+	attach("a/x");
+	attach("crm");
+	int64_t last = append_many(4, 1);
+	set_cursor("a/x", 2);
+	set_retry("a/x", 3, 1, 1000);
+	set_dead("a/x", 4, 5, 1000);
+	set_dead("crm", 1, 5, 1000);
+	assert_ok(ops->detach(store, str("a/x"), &error));
+	assert_ok(ops->detach(store, str("nobody"), &error));
+	ck_assert_str_eq(retries_of("a/x"), "");
+	ck_assert_str_eq(dead_of(""), "crm:1");
+	ck_assert_uint_eq(prune(last, 2, 100), 3);
+	ck_assert_int_eq(attach("a/x"), last);
+	rig_reopen();
+	ck_assert_int_eq(attach("a/x"), last);
+	assert_ok(ops->stats(store, &stats, &error));
+	ck_assert_int_eq(stats.events, 1);
+}
+END_TEST
+
 /* ---- life and death ---- */
 
 START_TEST(idle_loses_nothing)
@@ -433,5 +516,8 @@ UNIT_MAIN_WITH("store", rig_start, rig_end, a_new_store_is_empty,
 	events_that_an_exception_names_are_kept_until_it_ends,
 	many_kept_events_do_not_hide_old_ones_behind_them,
 	an_event_of_a_wrong_clock_is_kept_and_hides_nothing_for_ever,
-	seqs_are_not_used_again_after_everything_was_deleted, idle_loses_nothing,
+	seqs_are_not_used_again_after_everything_was_deleted,
+	records_are_replaced_deleted_and_listed_by_kind_and_name,
+	records_of_a_batch_that_fails_are_not_kept,
+	a_detached_destination_is_forgotten_with_its_exceptions, idle_loses_nothing,
 	what_was_committed_survives_a_kill)

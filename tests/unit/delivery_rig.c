@@ -330,7 +330,7 @@ rig_open(void)
 		.store.retention_ms = 1000,
 		.ingest.queue_bytes = 1 << 30 };
 	rig.catalog = catalog_new(&rig.config);
-	rig.port = (struct journal_port){ &rig.box, feed, NULL };
+	rig.port = (struct journal_port){ &rig.box, feed, NULL, false };
 	rig.journal = journal_open(&rig.config, rig.catalog, &rig.port, 1, &err);
 	ck_assert_msg(rig.journal != NULL, "%s", err.text);
 	delivery_register();
