@@ -46,6 +46,7 @@ struct ingest_conf {
 	int64_t max_body_bytes;
 	int64_t queue_bytes;    /* of events that wait for the store; over it: 503 */
 	int64_t retry_after_ms; /* what a 503 asks for */
+	int64_t dedupe_ms;      /* what comes again within it is not stored again; 0: it is */
 	bool auto_create;       /* accept instances that no section names */
 };
 

@@ -78,6 +78,12 @@ static const struct hsw_option ingest_options[] = {
 		"answered 503." },
 	{ "retry_after", HSW_OPT_MSEC, 0, S(retry_after_ms), "5s", 1000, 86400000, NULL,
 		"What the Retry-After header of a 503 asks for." },
+	{ "dedupe", HSW_OPT_MSEC, 0, S(dedupe_ms), "24h", 0, INT64_C(7776000000), NULL,
+		"An event that comes again within this time, because a provider repeats it or "
+		"sends it "
+		"by two webhooks, is answered like the first, counted, and delivered once. 0s "
+		"turns it "
+		"off. The newest four million events are remembered, also over restarts." },
 	{ "auto_create", HSW_OPT_BOOL, 0, S(auto_create), "no", 0, 0, NULL,
 		"Accept events of instances that no [instance NAME] section names." },
 	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
@@ -159,14 +165,15 @@ static const struct hsw_option sink_options[] = {
 };
 #undef S
 
-const char *const config_kinds[] = { "server", "store", "ingest", "api", "log", "instance", "source",
-	"sink", NULL };
+const char *const config_kinds[] = { "server", "store", "ingest", "api", "log", "instance",
+	"source", "sink", NULL };
 
 const struct hsw_option *
 config_table(const char *kind)
 {
 	static const struct hsw_option *const tables[] = { server_options, store_options,
-		ingest_options, api_options, log_options, instance_options, source_options, sink_options };
+		ingest_options, api_options, log_options, instance_options, source_options,
+		sink_options };
 
 	for (size_t i = 0; config_kinds[i] != NULL; i++) {
 		if (strcmp(config_kinds[i], kind) == 0)

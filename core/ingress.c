@@ -31,7 +31,7 @@ struct source {
 	const struct hsw_source_ops *ops;
 	struct hsw_handle *handle;
 	void *self;
-	struct metric *accepted, *refused;
+	struct metric *accepted, *refused, *duplicates;
 	int64_t complain_at_ms;
 	unsigned complaints; /* since the last line */
 };
@@ -57,8 +57,8 @@ struct waiting {
 	struct http_request *http;
 	struct source *source;
 	struct instance *instance;
-	size_t events;
-	struct buf answer;
+	size_t events, ignored;
+	struct buf ids; /* "...","..." */
 };
 
 /* ---- refusing ---- */
@@ -141,39 +141,58 @@ refuse_result(
 /* ---- accepting ---- */
 
 static void
-on_stored(void *arg, int rc)
+reply_accepted(struct http_request *r, size_t accepted, size_t duplicates, size_t ignored,
+	struct hsw_str ids)
+{
+	struct buf b = BUF_INIT;
+
+	buf_str(&b, "{\"success\":true,\"accepted\":");
+	buf_number(&b, accepted);
+	if (duplicates > 0) {
+		buf_str(&b, ",\"duplicates\":");
+		buf_number(&b, duplicates);
+	}
+	buf_str(&b, ",\"ignored\":");
+	buf_number(&b, ignored);
+	buf_str(&b, ",\"ids\":[");
+	buf_append(&b, ids.s, ids.len);
+	buf_str(&b, "]}");
+	/* What is stored must not be sent again for want of memory for its answer. */
+	http_reply(r, 202, "", (struct hsw_str){ b.data, b.failed ? 0 : b.len });
+	buf_free(&b);
+}
+
+static void
+on_stored(void *arg, int rc, size_t duplicates)
 {
 	struct waiting *w = arg;
 
 	if (rc == HSW_OK) {
-		metric_add(w->source->accepted, (int64_t)w->events);
-		metric_add(w->instance->events, (int64_t)w->events);
+		size_t accepted = w->events - duplicates;
+		metric_add(w->source->accepted, (int64_t)accepted);
+		metric_add(w->source->duplicates, (int64_t)duplicates);
+		metric_add(w->instance->events, (int64_t)accepted);
 		atomic_store_explicit(
 			&w->instance->last_event_ms, clock_wall_ms(), memory_order_relaxed);
-		http_reply(w->http, 202, "", (struct hsw_str){ w->answer.data, w->answer.len });
+		reply_accepted(w->http, accepted, duplicates, w->ignored,
+			(struct hsw_str){ w->ids.data, w->ids.len });
 	} else {
 		refuse(w->source, w->http, 503, w->ingress->retry_after,
 			"The event could not be stored, try again later");
 	}
 	instance_unref(w->instance);
-	buf_free(&w->answer);
+	buf_free(&w->ids);
 	free(w);
 }
 
 static void
-write_answer(struct buf *b, const struct hsw_emit *emit)
+write_ids(struct buf *b, const struct hsw_emit *emit)
 {
-	buf_str(b, "{\"success\":true,\"accepted\":");
-	buf_number(b, emit->n);
-	buf_str(b, ",\"ignored\":");
-	buf_number(b, emit->ignored);
-	buf_str(b, ",\"ids\":[");
 	for (size_t i = 0; i < emit->n; i++) {
 		buf_str(b, i == 0 ? "\"" : ",\"");
 		buf_append(b, emit->envelopes[i]->id_text, ENVELOPE_ID_TEXT);
 		buf_str(b, "\"");
 	}
-	buf_str(b, "]}");
 }
 
 /* What an instance.state says of the instance is kept for people who ask. */
@@ -216,17 +235,18 @@ store(struct ingress *in, struct source *source, struct instance *instance, stru
 		refuse(source, r, 503, in->retry_after, "Out of memory");
 		return;
 	}
-	write_answer(&w->answer, emit);
-	if (w->answer.failed) {
+	write_ids(&w->ids, emit);
+	if (w->ids.failed) {
 		refuse(source, r, 503, in->retry_after, "Out of memory");
 	} else if (emit->n == 0) {
-		http_reply(r, 202, "", (struct hsw_str){ w->answer.data, w->answer.len });
+		reply_accepted(r, 0, 0, emit->ignored, (struct hsw_str){ "", 0 });
 	} else {
 		w->ingress = in;
 		w->http = r;
 		w->source = source;
 		w->instance = instance_ref(instance);
 		w->events = emit->n;
+		w->ignored = emit->ignored;
 		note_states(instance, emit);
 		int rc = journal_append(
 			in->env.journal, in->env.port, emit->envelopes, emit->n, on_stored, w);
@@ -237,7 +257,7 @@ store(struct ingress *in, struct source *source, struct instance *instance, stru
 			"Too many events wait to be stored, try again later");
 	}
 	instance_unref(w->instance);
-	buf_free(&w->answer);
+	buf_free(&w->ids);
 	free(w);
 }
 
@@ -408,6 +428,7 @@ source_open(struct ingress *in, const struct config_section *section, struct hsw
 	s->section = section;
 	s->ops = &section->plugin->ops.source;
 	s->accepted = metric_get("hookswitch_accepted_events_total", &label, 1);
+	s->duplicates = metric_get("hookswitch_duplicate_events_total", &label, 1);
 	s->refused = metric_get("hookswitch_refused_requests_total", &label, 1);
 	s->handle = host_handle_new(who, &in->env.thread);
 	if (s->handle != NULL)

@@ -51,10 +51,11 @@ int64_t journal_last_seq(struct journal *);
 
 /* ---- appending ---- */
 
-/* Takes over the references of the n envelopes, all complete, also on error. done(arg, rc) comes later,
- * on the worker: HSW_OK: on disk. HSW_ELIMIT now: too much waits for the store already. */
+/* Takes over the references of the n envelopes, all complete, also on error. done(arg, rc, duplicates) comes
+ * later, on the worker: HSW_OK: on disk, but for so many that had come before and are not kept again.
+ * HSW_ELIMIT now: too much waits for the store already. */
 int journal_append(struct journal *, unsigned port, struct hsw_envelope *const *envelopes, size_t n,
-	void (*done)(void *arg, int rc), void *arg);
+	void (*done)(void *arg, int rc, size_t duplicates), void *arg);
 
 /* ---- a destination's own writes ---- */
 

@@ -59,6 +59,7 @@ core_libcore_a_SOURCES = \
 	core/server.c core/server.h \
 	core/settings.c core/settings.h \
 	core/settings_load.c \
+	core/seen.c core/seen.h \
 	core/store.c core/store.h \
 	core/webhook.c core/webhook.h \
 	core/worker.c core/worker.h

@@ -5,6 +5,7 @@ plugins_store_sqlite_la_SOURCES = \
 	plugins/store-sqlite/destinations.c \
 	plugins/store-sqlite/exceptions.c \
 	plugins/store-sqlite/file.c \
+	plugins/store-sqlite/memos.c \
 	plugins/store-sqlite/prune.c \
 	plugins/store-sqlite/read.c \
 	plugins/store-sqlite/records.c \

@@ -54,6 +54,10 @@ static const char *const migrations[] = {
 	"CREATE TABLE records ("
 	" kind TEXT NOT NULL, name TEXT NOT NULL, text BLOB NOT NULL,"
 	" PRIMARY KEY (kind, name)) WITHOUT ROWID;",
+	/* 3 */
+	"CREATE TABLE memos ("
+	" kind TEXT NOT NULL, n INTEGER NOT NULL, at INTEGER NOT NULL, text BLOB NOT NULL,"
+	" PRIMARY KEY (kind, n)) WITHOUT ROWID;",
 };
 
 #define VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
@@ -109,6 +113,10 @@ static const char *const statements[ST_COUNT] = {
 	[ST_RECORD] = "INSERT OR REPLACE INTO records VALUES (?1, ?2, ?3)",
 	[ST_FORGET] = "DELETE FROM records WHERE kind = ?1 AND name = ?2",
 	[ST_RECORDS] = "SELECT kind, name, text FROM records ORDER BY kind, name",
+	[ST_MEMO] = "INSERT INTO memos VALUES (?1, ?2, ?3, ?4)",
+	[ST_MEMOS] = "SELECT at, text FROM memos WHERE kind = ?1 AND at >= ?2 ORDER BY n",
+	[ST_FORGET_MEMOS] = "DELETE FROM memos WHERE kind = ?1 AND at < ?2 AND n <= (SELECT max(n)"
+			    " FROM (SELECT n FROM memos WHERE kind = ?1 ORDER BY n LIMIT 1000))",
 	[ST_DETACH] = "DELETE FROM destinations WHERE id = ?1",
 	[ST_DETACH_RETRIES] = "DELETE FROM retries WHERE destination = ?1",
 	[ST_DETACH_DEAD] = "DELETE FROM dead WHERE destination = ?1",
@@ -262,5 +270,7 @@ schema_open(struct sqlite_store *s, int64_t cache_bytes, struct hsw_error *err)
 			" UNION ALL SELECT max(seq) FROM events"
 			" UNION ALL SELECT max(cursor) FROM destinations)",
 			&s->last_seq, err);
+	if (rc == HSW_OK)
+		rc = ask(s, "SELECT max(n) FROM memos", &s->last_memo, err);
 	return rc;
 }

@@ -39,6 +39,9 @@ enum statement {
 	ST_RECORD,
 	ST_FORGET,
 	ST_RECORDS,
+	ST_MEMO,
+	ST_MEMOS,
+	ST_FORGET_MEMOS,
 	ST_DETACH,
 	ST_DETACH_RETRIES,
 	ST_DETACH_DEAD,
@@ -54,7 +57,8 @@ struct sqlite_store {
 	int lock_fd;
 	sqlite3 *db;
 	sqlite3_stmt *st[ST_COUNT];
-	int64_t last_seq;                /* of the log, also when it is empty */
+	int64_t last_seq; /* of the log, also when it is empty */
+	int64_t last_memo;
 	struct known_destination *known; /* every row of the table, sorted by name */
 	size_t n_known;
 	int64_t pruned_upto; /* what is left up to here is named by an exception: prune.c */
@@ -134,6 +138,13 @@ int store_dead_counts(void *self, hsw_count_fn *, void *arg, struct hsw_error *e
 int store_dead_replay(
 	void *self, const struct hsw_dead_query *, int64_t due, size_t *n, struct hsw_error *err);
 int store_dead_purge(void *self, const struct hsw_dead_query *, size_t *n, struct hsw_error *err);
+
+/* ---- memos.c ---- */
+
+int memo_write(struct sqlite_store *, const struct hsw_write *, struct hsw_error *err);
+int store_memos(void *self, struct hsw_str kind, int64_t since_ms, hsw_memo_fn *, void *arg,
+	struct hsw_error *err);
+int store_forget_memos(void *self, struct hsw_str kind, int64_t before_ms, struct hsw_error *err);
 
 /* ---- prune.c ---- */
 

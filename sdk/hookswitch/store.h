@@ -37,7 +37,8 @@ enum hsw_write_kind {
 	HSW_WRITE_SETTLED, /* delete the retry (destination, seq) */
 	HSW_WRITE_DEAD, /* insert the dead letter (destination, seq): attempts, at_ms, status, text; delete its retry */
 	HSW_WRITE_RECORD, /* insert or replace the record (record->kind, record->name): text */
-	HSW_WRITE_FORGET  /* delete the record (record->kind, record->name), if there is one */
+	HSW_WRITE_FORGET, /* delete the record (record->kind, record->name), if there is one */
+	HSW_WRITE_MEMO    /* append a memo of record->kind: at_ms, record->text */
 };
 
 /* One piece of the configuration that is made at run time; text is opaque. The strings are borrowed
@@ -55,7 +56,7 @@ struct hsw_write {
 	int64_t seq;
 	int attempts;        /* made so far */
 	int64_t due_ms;      /* when to try again: milliseconds since 1970 */
-	int64_t at_ms;       /* when it died: milliseconds since 1970 */
+	int64_t at_ms;       /* when it died, when it was noted: milliseconds since 1970 */
 	int status;          /* of the last attempt; 0: none */
 	struct hsw_str text; /* of the last error; may be empty */
 	const struct hsw_store_record *record;
@@ -95,6 +96,7 @@ typedef int hsw_event_fn(void *arg, const struct hsw_store_event *);
 typedef int hsw_exception_fn(void *arg, const struct hsw_store_exception *);
 typedef int hsw_cursor_fn(void *arg, struct hsw_str destination, int64_t cursor);
 typedef int hsw_record_fn(void *arg, const struct hsw_store_record *);
+typedef int hsw_memo_fn(void *arg, int64_t at_ms, struct hsw_str text);
 typedef int hsw_count_fn(void *arg, struct hsw_str destination, int64_t count);
 
 struct hsw_store_ops {
@@ -158,6 +160,12 @@ struct hsw_store_ops {
 	/* Forgets a destination: its cursor, retries and dead letters, in one transaction. One that is
 	 * not known is no error. */
 	int (*detach)(void *self, struct hsw_str destination, struct hsw_error *err);
+	/* The memos of a kind with at_ms >= since_ms, in the order in which they were appended. */
+	int (*memos)(void *self, struct hsw_str kind, int64_t since_ms, hsw_memo_fn *fn, void *arg,
+		struct hsw_error *err);
+	/* Of the first thousand memos of a kind deletes those with at_ms < before_ms. */
+	int (*forget_memos)(
+		void *self, struct hsw_str kind, int64_t before_ms, struct hsw_error *err);
 };
 
 #ifdef __cplusplus

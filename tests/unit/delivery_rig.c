@@ -212,9 +212,10 @@ rig_for_ms(int ms)
 /* ---- appending ---- */
 
 static void
-on_stored(void *arg, int rc)
+on_stored(void *arg, int rc, size_t duplicates)
 {
 	(void)arg;
+	(void)duplicates;
 	rig.stored_rc = rc;
 	rig.n_stored++;
 }

@@ -144,6 +144,7 @@ do_write(struct hsw_write *w)
 		break;
 	case HSW_WRITE_RECORD:
 	case HSW_WRITE_FORGET:
+	case HSW_WRITE_MEMO:
 		break;
 	}
 }
