@@ -119,7 +119,7 @@ last_part(struct hsw_str path)
 	const char *slash = path.len > 0 ? memrchr(path.s, '/', path.len) : NULL;
 	size_t skip = slash != NULL ? (size_t)(slash - path.s) + 1 : 0;
 
-	return (struct hsw_str){ path.s + skip, path.len - skip };
+	return slash != NULL ? (struct hsw_str){ slash + 1, path.len - skip } : path;
 }
 
 /* A reaction and a message of whatsapp-web.js are known by their members; a message has a key for id. */

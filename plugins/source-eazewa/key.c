@@ -74,12 +74,15 @@ eazewa_is_same(const struct hsw_party *a, const struct hsw_party *b)
 static struct hsw_str
 next_part(struct hsw_str *s)
 {
+	struct hsw_str part = *s;
 	const char *end = s->len > 0 ? memchr(s->s, '_', s->len) : NULL;
-	size_t n = end != NULL ? (size_t)(end - s->s) : s->len;
-	size_t skip = end != NULL ? n + 1 : n;
-	struct hsw_str part = { s->s, n };
 
-	*s = (struct hsw_str){ s->s + skip, s->len - skip };
+	if (end == NULL) {
+		*s = (struct hsw_str){ NULL, 0 };
+		return part;
+	}
+	part.len = (size_t)(end - part.s);
+	*s = (struct hsw_str){ end + 1, s->len - part.len - 1 };
 	return part;
 }
 

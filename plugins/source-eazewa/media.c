@@ -57,12 +57,34 @@ count_of(const struct view *v, const char *name)
 	return cj_count(view_holder(v, name), name);
 }
 
+/* One of WhatsApp's own, whose bytes are of no use without the key. */
+static bool
+is_encrypted(struct hsw_str url)
+{
+	const char *query = memchr(url.s, '?', url.len);
+	size_t path = query != NULL ? (size_t)(query - url.s) : url.len;
+
+	return (path >= 4 && memcmp(url.s + path - 4, ".enc", 4) == 0) ||
+		memmem(url.s, path, ".whatsapp.net/", 14) != NULL;
+}
+
+static void
+read_url(struct hsw_str url, struct hsw_media *media)
+{
+	if (!starts_with(url, "https://") && !starts_with(url, "http://"))
+		return;
+	if (is_encrypted(url))
+		media->encrypted_url = url;
+	else
+		media->url = url;
+}
+
 static void
 read_file(struct hsw_canon *c, const struct view *v, struct json_object *file,
 	struct hsw_media *media)
 {
 	media->base64 = cj_bytes(c, file, "data");
-	media->url = first_of(cj_string(file, "url"), view_string(v, "mediaUrl"));
+	read_url(first_of(cj_string(file, "url"), view_string(v, "mediaUrl")), media);
 	media->mimetype = first_of(cj_string(file, "mimetype"), view_string(v, "mimetype"));
 	media->file_name = first_of(cj_string(file, "filename"), view_string(v, "filename"));
 	media->size = cj_count(file, "filesize");
@@ -73,9 +95,12 @@ read_file(struct hsw_canon *c, const struct view *v, struct json_object *file,
 static void
 read_original(struct hsw_canon *c, const struct view *v, struct hsw_media *media)
 {
+	struct hsw_str url = cj_string(v->raw, "deprecatedMms3Url");
+
 	media->sha256 = cj_bytes(c, v->raw, "filehash");
-	media->encrypted_url = cj_string(v->raw, "deprecatedMms3Url");
-	if (!starts_with(media->encrypted_url, "https://"))
+	if (starts_with(url, "https://"))
+		media->encrypted_url = url;
+	if (media->encrypted_url.len == 0)
 		return;
 	media->encrypted_sha256 = cj_bytes(c, v->raw, "encFilehash");
 	media->media_key = cj_bytes(c, view_holder(v, "mediaKey"), "mediaKey");

@@ -41,6 +41,8 @@ read_key(struct translation *t, struct view *v)
 	v->key = eazewa_key(t->canon, cj_get(v->message, "id"));
 	if (v->key.id.len == 0)
 		v->key = raw;
+	if (v->key.id.len == 0)
+		v->key = eazewa_key(t->canon, cj_get(v->message, "messageId"));
 	if (v->key.is_own == HSW_UNKNOWN)
 		v->key.is_own = raw.is_own;
 	if (v->key.is_own == HSW_UNKNOWN)
@@ -90,6 +92,8 @@ view_open(struct translation *t, struct json_object *message, struct view *v)
 	canon_party_add(&v->chat, v->key.remote);
 	if (v->chat.type <= HSW_JID_LID)
 		add_both(t, v, &v->chat, v->is_own ? "to" : "from");
+	if (v->chat.type == HSW_JID_NONE)
+		eazewa_add(t->canon, &v->chat, cj_get(v->message, "chatId"));
 	add_person(t, v, &v->own, v->is_own ? "from" : "to");
 	if (v->is_own)
 		add_person(t, v, &v->own, "author");
