@@ -81,12 +81,23 @@ tests_unit_test_option_LDADD = $(unit_ldadd)
 
 # Fuzzers, see `fuzzers` in Makefile.am.
 FUZZERS += tests/fuzz/fuzz_source_evolution tests/fuzz/fuzz_ini
+FUZZERS += tests/fuzz/fuzz_source_eazewa tests/fuzz/fuzz_source_whatsappweb
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_source_evolution_SOURCES = tests/fuzz/fuzz_source.c
 tests_fuzz_fuzz_source_evolution_CPPFLAGS = $(unit_cppflags)
 tests_fuzz_fuzz_source_evolution_CFLAGS = $(core_libcore_a_CFLAGS)
 tests_fuzz_fuzz_source_evolution_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_source_evolution_LDADD = $(plugins_source_evolution_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS)
+tests_fuzz_fuzz_source_eazewa_SOURCES = tests/fuzz/fuzz_source.c
+tests_fuzz_fuzz_source_eazewa_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_source_eazewa_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_source_eazewa_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_eazewa_LDADD = $(plugins_source_eazewa_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS)
+tests_fuzz_fuzz_source_whatsappweb_SOURCES = tests/fuzz/fuzz_source.c
+tests_fuzz_fuzz_source_whatsappweb_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_source_whatsappweb_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_source_whatsappweb_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_whatsappweb_LDADD = $(plugins_source_whatsappweb_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS)
 tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz_ini.c
 tests_fuzz_fuzz_ini_CPPFLAGS = $(unit_cppflags)
 tests_fuzz_fuzz_ini_CFLAGS = $(core_libcore_a_CFLAGS)

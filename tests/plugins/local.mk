@@ -85,6 +85,20 @@ tests_plugins_test_source_evolution_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_evolution_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
 tests_plugins_test_source_evolution_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += tests/plugins/test_source_eazewa
+TESTS += tests/plugins/test_source_eazewa
+tests_plugins_test_source_eazewa_SOURCES = tests/plugins/test_source_eazewa.c $(source_rig)
+tests_plugins_test_source_eazewa_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_eazewa_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_eazewa_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/plugins/test_source_whatsappweb
+TESTS += tests/plugins/test_source_whatsappweb
+tests_plugins_test_source_whatsappweb_SOURCES = tests/plugins/test_source_whatsappweb.c $(source_rig)
+tests_plugins_test_source_whatsappweb_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_whatsappweb_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_whatsappweb_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+
 # Prints what a payload becomes, to be read and kept beside it.
 tests_plugins_translate_SOURCES = tests/plugins/translate.c $(events_rig)
 tests_plugins_translate_CPPFLAGS = $(events_cppflags)

@@ -101,6 +101,11 @@ START_TEST(message_with_nothing_known_has_its_nulls)
 		"\"content\":\"\",\"source\":\"\",\"isForwarded\":false,\"isEdit\":false,\"media\":"
 		"null,"
 		"\"reaction\":null,\"edit\":null,\"context\":null}}");
+	m.is_outgoing = true;
+	canon_message(&canon, &m);
+	canon_finish();
+	ck_assert_ptr_nonnull(
+		strstr(out.text, "\"chat\":{\"type\":\"private\"},\"recipient\":null,\"message\""));
 }
 END_TEST
 
