@@ -159,14 +159,15 @@ static const struct hsw_option sink_options[] = {
 };
 #undef S
 
-const char *const config_kinds[] = { "server", "store", "ingest", "api", "log", "instance", "source",
-	"sink", NULL };
+const char *const config_kinds[] = { "server", "store", "ingest", "api", "log", "instance",
+	"source", "sink", NULL };
 
 const struct hsw_option *
 config_table(const char *kind)
 {
 	static const struct hsw_option *const tables[] = { server_options, store_options,
-		ingest_options, api_options, log_options, instance_options, source_options, sink_options };
+		ingest_options, api_options, log_options, instance_options, source_options,
+		sink_options };
 
 	for (size_t i = 0; config_kinds[i] != NULL; i++) {
 		if (strcmp(config_kinds[i], kind) == 0)

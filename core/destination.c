@@ -404,8 +404,7 @@ choose_parts(const struct destination *d)
 static void
 make_metrics(struct destination *d)
 {
-	struct metric_label labels[] = { { "sink", str_of(d->name) },
-		{ "result", { 0 } } };
+	struct metric_label labels[] = { { "sink", str_of(d->name) }, { "result", { 0 } } };
 
 	labels[1].value = str_of("delivered");
 	d->delivered = metric_get("hookswitch_deliveries_total", labels, 2);
@@ -531,10 +530,9 @@ open_api_sink(struct delivery_thread *t, struct hsw_error *err)
 	if (t->api_self != NULL)
 		return HSW_OK;
 	t->api_handle = host_handle_new("sink api", &thread);
-	int rc = t->api_handle != NULL
-		? sink->plugin->ops.sink.open(
-			  host_functions(), t->api_handle, sink->conf, &t->api_self, err)
-		: err_set(err, HSW_ENOMEM, "out of memory");
+	int rc = t->api_handle != NULL ? sink->plugin->ops.sink.open(host_functions(),
+						 t->api_handle, sink->conf, &t->api_self, err)
+				       : err_set(err, HSW_ENOMEM, "out of memory");
 	if (rc == HSW_OK)
 		return HSW_OK;
 	host_handle_free(t->api_handle);
@@ -555,8 +553,7 @@ close_api_sink(struct delivery_thread *t)
 
 /* NULL: err says why, and the section is freed. */
 static struct destination *
-api_destination_new(
-	struct delivery_thread *t, struct webhook_section *s, struct hsw_error *err)
+api_destination_new(struct delivery_thread *t, struct webhook_section *s, struct hsw_error *err)
 {
 	struct destination *d = NULL;
 
@@ -590,8 +587,8 @@ change(struct destination *d, struct webhook_section *s)
 }
 
 int
-destination_put(struct delivery_thread *t, struct webhook_section *s, int64_t cursor,
-	struct hsw_error *err)
+destination_put(
+	struct delivery_thread *t, struct webhook_section *s, int64_t cursor, struct hsw_error *err)
 {
 	struct destination *d = destination_find(t, str_of(s->name));
 
@@ -608,8 +605,7 @@ destination_put(struct delivery_thread *t, struct webhook_section *s, int64_t cu
 }
 
 int
-destination_put_known(
-	struct delivery_thread *t, struct webhook_section *s, struct hsw_error *err)
+destination_put_known(struct delivery_thread *t, struct webhook_section *s, struct hsw_error *err)
 {
 	struct destination *d = api_destination_new(t, s, err);
 	if (d == NULL)
@@ -630,8 +626,7 @@ count_undelivered(const struct destination *d)
 	const struct hsw_delivery *slot;
 	size_t n = d->in_retry;
 
-	TAILQ_FOREACH(slot, &d->unsettled, order)
-	{
+	TAILQ_FOREACH (slot, &d->unsettled, order) {
 		n += !slot->is_counted;
 	}
 	if (!d->is_live && d->thread->tail_seq > d->position)
@@ -679,8 +674,8 @@ unlink_from(struct delivery_thread *t, struct destination *d)
 }
 
 void
-destination_remove(struct delivery_thread *t, struct hsw_str name,
-	void (*left)(void *, size_t), void *arg)
+destination_remove(
+	struct delivery_thread *t, struct hsw_str name, void (*left)(void *, size_t), void *arg)
 {
 	struct destination *d = destination_find(t, name);
 
@@ -849,10 +844,9 @@ destination_print(const struct destination *d, struct buf *out)
 		",\"plugin\":\"%s\",\"state\":\"%s\",\"cursor\":%lld,\"lag\":%lld,"
 		"\"inFlight\":%zu,\"retrying\":%zu,\"delivered\":%lld,\"failed\":%lld,\"failures\":"
 		"%d",
-		d->section->plugin->info->name, state_name(d),
-		(long long)cursor_now(d), (long long)lag(d), d->n_flying, d->in_retry,
-		(long long)metric_value(d->delivered), (long long)metric_value(d->retried),
-		d->failures);
+		d->section->plugin->info->name, state_name(d), (long long)cursor_now(d),
+		(long long)lag(d), d->n_flying, d->in_retry, (long long)metric_value(d->delivered),
+		(long long)metric_value(d->retried), d->failures);
 	print_time(out, "lastDeliveredAt", d->last_delivered_at_ms);
 	print_time(out, "lastErrorAt", d->last_error_at_ms);
 	if (d->last_error_at_ms != 0) {

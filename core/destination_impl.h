@@ -61,10 +61,10 @@ struct destination {
 	const struct sink_conf *conf;
 	const void *target; /* the plugin's conf of this destination; NULL: the handle's own */
 	const struct hsw_sink_ops *ops;
-	struct hsw_handle *handle; /* NULL: the thread's shared one */
-	void *self;                /* the sink's */
+	struct hsw_handle *handle;     /* NULL: the thread's shared one */
+	void *self;                    /* the sink's */
 	struct webhook_section *owned; /* the section, where the API made it */
-	bool is_leaving;           /* removed, and waits for what is on its way */
+	bool is_leaving;               /* removed, and waits for what is on its way */
 	void (*left)(void *arg, size_t undelivered);
 	void *left_arg;
 	size_t undelivered; /* when it was removed */
