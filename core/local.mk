@@ -38,6 +38,7 @@ core_libcore_a_SOURCES = \
 	core/crypt.c core/crypt.h \
 	core/delivery.c \
 	core/destination.c core/destination.h core/destination_impl.h \
+	core/destination_api.c \
 	core/emit.c core/emit.h \
 	core/envelope.c core/envelope.h \
 	core/err.c core/err.h \
