@@ -206,8 +206,8 @@ methods_of(struct hsw_str path, char *out, size_t size)
 
 	for (size_t i = 0; i < ROUTES; i++) {
 		if (is_path_of(&routes[i], path, &instance))
-			n += (size_t)snprintf(out + n, size - n, "%s%s", n > 0 ? ", " : "Allow: ",
-				routes[i].method);
+			n += (size_t)snprintf(out + n, size - n, "%s%s",
+				n > 0 ? ", " : "Allow: ", routes[i].method);
 	}
 	if (n > 0)
 		snprintf(out + n, size - n, "\r\n");

@@ -13,8 +13,8 @@ struct json_object;
 struct api_call {
 	struct worker *worker;
 	struct http_request *http;
-	struct hsw_str instance;         /* of the path; empty where the route has none */
-	struct instance *of_token;       /* whose token it is; NULL: the account's. The view's */
+	struct hsw_str instance;           /* of the path; empty where the route has none */
+	struct instance *of_token;         /* whose token it is; NULL: the account's. The view's */
 	char headers[CHANGE_HEADERS_SIZE]; /* of the answer */
 };
 
@@ -27,8 +27,8 @@ struct change *api_change(const struct api_call *);
 
 /* What the members of a webhook are called; NULL: there is no such member. */
 struct webhook_names {
-	const char *label, *enabled, *url, *authorization, *by_events, *events, *media_base64, *secret,
-		*headers;
+	const char *label, *enabled, *url, *authorization, *by_events, *events, *media_base64,
+		*secret, *headers;
 };
 
 /* Reads a webhook into c->webhook and c->section. false: err says why. */

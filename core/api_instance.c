@@ -164,8 +164,7 @@ check_token(const char *token, struct hsw_error *err)
 	for (const char *t = token; *t != '\0'; t++) {
 		if ((unsigned char)*t > 0x20 && (unsigned char)*t < 0x7f)
 			continue;
-		err_set(err, HSW_EINVAL,
-			"token: has a character that is blank or no ASCII in it");
+		err_set(err, HSW_EINVAL, "token: has a character that is blank or no ASCII in it");
 		return false;
 	}
 	return true;
@@ -180,9 +179,9 @@ read_name(struct change *c, struct json_object *root, struct hsw_error *err)
 		return false;
 	if (c->instance != NULL && config_name_is_valid(str_of(c->instance)))
 		return true;
-	err_set(err, HSW_EINVAL, c->instance == NULL
-			? "name: is missing"
-			: "name: expected 1 to %d of the characters A-Z a-z 0-9 _ -",
+	err_set(err, HSW_EINVAL,
+		c->instance == NULL ? "name: is missing"
+				    : "name: expected 1 to %d of the characters A-Z a-z 0-9 _ -",
 		CONFIG_NAME_MAX);
 	return false;
 }
@@ -235,8 +234,7 @@ read_new(struct change *c, struct json_object *root, struct hsw_error *err)
 	imply_enabled(root, "websocket", websocket.enabled);
 	c->has_websocket = has_any(root, "websocket");
 	return (!has_any(root, "webhook") || api_read_webhook(c, root, &webhook, err)) &&
-		(!c->has_websocket ||
-			api_read_websocket(root, &websocket, &c->websocket, err));
+		(!c->has_websocket || api_read_websocket(root, &websocket, &c->websocket, err));
 }
 
 void

@@ -21,6 +21,11 @@ api_json_parse(struct hsw_str body, struct json_object **out, struct hsw_error *
 	struct json_object *root = json_tokener_parse_ex(t, body.s, (int)body.len);
 	enum json_tokener_error why = json_tokener_get_error(t);
 	size_t at = json_tokener_get_parse_end(t);
+	if (why == json_tokener_continue) { /* a number or word ends only with what follows it */
+		root = json_tokener_parse_ex(t, "", 1);
+		why = json_tokener_get_error(t) == json_tokener_success ? json_tokener_success
+									: json_tokener_continue;
+	}
 	json_tokener_free(t);
 	while (why == json_tokener_success && at < body.len && strchr(" \t\r\n", body.s[at]))
 		at++;
@@ -28,14 +33,13 @@ api_json_parse(struct hsw_str body, struct json_object **out, struct hsw_error *
 	if (body.len == 0)
 		rc = err_set(err, HSW_EINVAL, "Invalid JSON: the body is empty");
 	else if (why == json_tokener_continue)
-		rc = err_set(err, HSW_EINVAL, "Invalid JSON: it ends too early, at byte %zu",
-			body.len);
+		rc = err_set(
+			err, HSW_EINVAL, "Invalid JSON: it ends too early, at byte %zu", body.len);
 	else if (why != json_tokener_success)
 		rc = err_set(err, HSW_EINVAL, "Invalid JSON at byte %zu: %s", at,
 			json_tokener_error_desc(why));
 	else if (at < body.len)
-		rc = err_set(
-			err, HSW_EINVAL, "Invalid JSON at byte %zu: more after its end", at);
+		rc = err_set(err, HSW_EINVAL, "Invalid JSON at byte %zu: more after its end", at);
 	else if (!json_object_is_type(root, json_type_object))
 		rc = err_set(err, HSW_EINVAL, "Invalid JSON: expected an object");
 	if (rc == HSW_OK)
@@ -82,16 +86,16 @@ copy_text(const char *field, struct json_object *v, size_t max, char **out, stru
 		return err_set(err, HSW_EINVAL, "%.60s: longer than %zu bytes", field, max);
 	for (size_t i = 0; i < n; i++) {
 		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
-			return err_set(err, HSW_EINVAL,
-				"%.60s: has a control character in it", field);
+			return err_set(
+				err, HSW_EINVAL, "%.60s: has a control character in it", field);
 	}
 	*out = n > 0 ? strndup(s, n) : NULL;
 	return n == 0 || *out != NULL ? HSW_OK : err_set(err, HSW_ENOMEM, "Out of memory");
 }
 
 int
-api_json_text(struct json_object *o, const char *field, size_t max, char **out,
-	struct hsw_error *err)
+api_json_text(
+	struct json_object *o, const char *field, size_t max, char **out, struct hsw_error *err)
 {
 	struct json_object *v = json_object_object_get(o, field);
 
@@ -100,8 +104,8 @@ api_json_text(struct json_object *o, const char *field, size_t max, char **out,
 }
 
 int
-api_json_bool(struct json_object *o, const char *field, bool *out, bool *is_set,
-	struct hsw_error *err)
+api_json_bool(
+	struct json_object *o, const char *field, bool *out, bool *is_set, struct hsw_error *err)
 {
 	struct json_object *v = json_object_object_get(o, field);
 
@@ -126,8 +130,8 @@ has_type(const struct event_list *l, int type)
 }
 
 int
-api_json_events(struct json_object *o, const char *field, struct event_list *out,
-	struct hsw_error *err)
+api_json_events(
+	struct json_object *o, const char *field, struct event_list *out, struct hsw_error *err)
 {
 	struct json_object *list = json_object_object_get(o, field);
 
@@ -179,8 +183,8 @@ api_json_headers(struct json_object *o, const char *field, char **out, struct hs
 	{
 		char *text = NULL;
 		if (rc == HSW_OK && !is_header_name(name))
-			rc = err_set(err, HSW_EINVAL, "%s: `%.60s` is no header's name", field,
-				name);
+			rc = err_set(
+				err, HSW_EINVAL, "%s: `%.60s` is no header's name", field, name);
 		if (rc == HSW_OK)
 			rc = copy_text(field, value, WEBHOOK_TEXT_MAX, &text, err);
 		if (rc == HSW_OK && text == NULL)
@@ -194,8 +198,8 @@ api_json_headers(struct json_object *o, const char *field, char **out, struct hs
 	if (rc == HSW_OK && lines.failed)
 		rc = err_set(err, HSW_ENOMEM, "Out of memory");
 	else if (rc == HSW_OK && lines.len > WEBHOOK_HEADERS_MAX)
-		rc = err_set(err, HSW_EINVAL, "%s: longer than %d bytes", field,
-			WEBHOOK_HEADERS_MAX);
+		rc = err_set(
+			err, HSW_EINVAL, "%s: longer than %d bytes", field, WEBHOOK_HEADERS_MAX);
 	if (rc != HSW_OK || is_empty)
 		buf_free(&lines);
 	else

@@ -106,5 +106,4 @@ struct instance *catalog_find_token(const struct catalog_view *, struct hsw_str 
 void catalog_each(
 	const struct catalog_view *, void (*fn)(void *arg, const struct instance *), void *arg);
 
-
 #endif

@@ -172,8 +172,9 @@ change_unput(struct change *c, const struct store_port *store)
 
 	for (const struct change_step *s = c->steps; s != NULL; s = s->next) {
 		if (s->is_put && store->ops->detach(store->self, str_of(s->name), &err) != HSW_OK)
-			log_warn("api", "a destination is forgotten at the next start only "
-					"destination=%s: %s",
+			log_warn("api",
+				"a destination is forgotten at the next start only "
+				"destination=%s: %s",
 				s->name, err.text);
 	}
 }
@@ -214,8 +215,9 @@ end(struct store_call *call, const struct store_port *store)
 
 	for (const struct change_step *s = c->steps; s != NULL; s = s->next) {
 		if (!s->is_put && store->ops->detach(store->self, str_of(s->name), &err) != HSW_OK)
-			log_warn("api", "a destination is forgotten at the next start only "
-					"destination=%s: %s",
+			log_warn("api",
+				"a destination is forgotten at the next start only "
+				"destination=%s: %s",
 				s->name, err.text);
 	}
 	if (c->finish != NULL)

@@ -267,8 +267,7 @@ check_api(struct config *c, struct loader *l)
 	struct api_conf *a = &c->api;
 
 	a->rate_limit = check_rate(l, "rate_limit", a->rate_limit_text);
-	a->instance_rate_limit =
-		check_rate(l, "instance_rate_limit", a->instance_rate_limit_text);
+	a->instance_rate_limit = check_rate(l, "instance_rate_limit", a->instance_rate_limit_text);
 	if (a->account_token != NULL && *a->account_token == '\0')
 		fail_key(l, "account_token", "is empty");
 }

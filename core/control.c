@@ -376,7 +376,9 @@ replay(struct worker *w, struct http_request *r)
 
 	if (t == NULL || !read_query(t))
 		return;
-	if (!is_sink(w->server->config, t->query.destination)) {
+	bool is_of_api = t->query.destination.len > 0 &&
+		memchr(t->query.destination.s, '/', t->query.destination.len) != NULL;
+	if (!is_of_api && !is_sink(w->server->config, t->query.destination)) {
 		http_reply_error(r, 404, "", "sink: no such [sink] in the configuration");
 		tour_free(t);
 		return;

@@ -63,16 +63,14 @@ write_cursor(struct destination *d)
 	journal_write(d->thread->journal, d->thread->port, &d->cursor_note);
 }
 
-static void
-start_tick(struct delivery_thread *t)
+void
+destination_start_tick(struct delivery_thread *t)
 {
 	if (t->is_ticking)
 		return;
 	t->is_ticking = true;
 	event_add(t->tick, &cursor_tick);
 }
-
-static void free_those_that_left(struct delivery_thread *);
 
 /* All destinations of a worker write at the same moment, so that it is one transaction. */
 static void
@@ -87,9 +85,9 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		if (d->is_dirty)
 			write_cursor(d);
 		if (d->is_dirty)
-			start_tick(t);
+			destination_start_tick(t);
 	}
-	free_those_that_left(t);
+	destinations_free_left(t);
 }
 
 void
@@ -100,7 +98,7 @@ destination_moved(struct destination *d, unsigned settled)
 	if (d->settled >= CURSOR_EVERY_EVENTS)
 		write_cursor(d);
 	if (d->is_dirty)
-		start_tick(d->thread);
+		destination_start_tick(d->thread);
 }
 
 /* ---- intake ---- */
@@ -373,8 +371,8 @@ read_exceptions(void *arg, const struct store_port *store)
 		qsort(r->d->excepted, r->d->n_excepted, sizeof(r->d->excepted[0]), compare_seqs);
 }
 
-static int
-attach(struct destination *d, struct hsw_error *err)
+int
+destination_attach(struct destination *d, struct hsw_error *err)
 {
 	struct journal *j = d->thread->journal;
 	int rc = journal_attach(j, str_of(d->name), &d->cursor, err);
@@ -404,8 +402,7 @@ choose_parts(const struct destination *d)
 static void
 make_metrics(struct destination *d)
 {
-	struct metric_label labels[] = { { "sink", str_of(d->name) },
-		{ "result", { 0 } } };
+	struct metric_label labels[] = { { "sink", str_of(d->name) }, { "result", { 0 } } };
 
 	labels[1].value = str_of("delivered");
 	d->delivered = metric_get("hookswitch_deliveries_total", labels, 2);
@@ -426,7 +423,7 @@ make_events(struct destination *d, struct event_base *base)
 	return d->pump != NULL && d->wake != NULL && d->deadline != NULL;
 }
 
-static void
+void
 destination_free(struct destination *d)
 {
 	if (d == NULL)
@@ -447,8 +444,8 @@ destination_free(struct destination *d)
 }
 
 /* What the section says. */
-static void
-adopt(struct destination *d, const struct config_section *s)
+void
+destination_adopt(struct destination *d, const struct config_section *s)
 {
 	d->section = s;
 	d->conf = &s->u.sink;
@@ -459,7 +456,7 @@ adopt(struct destination *d, const struct config_section *s)
 }
 
 /* Without a handle. */
-static struct destination *
+struct destination *
 destination_new(struct delivery_thread *t, const struct config_section *s)
 {
 	struct destination *d = calloc(1, sizeof(*d));
@@ -468,7 +465,7 @@ destination_new(struct delivery_thread *t, const struct config_section *s)
 		return NULL;
 	d->thread = t;
 	d->ops = &s->plugin->ops.sink;
-	adopt(d, s);
+	destination_adopt(d, s);
 	TAILQ_INIT(&d->unsettled);
 	TAILQ_INIT(&d->ready);
 	TAILQ_INIT(&d->retries_ready);
@@ -488,8 +485,8 @@ destination_new(struct delivery_thread *t, const struct config_section *s)
 	return NULL;
 }
 
-static void
-link_in(struct destination *d)
+void
+destination_link(struct destination *d)
 {
 	d->next = d->thread->first;
 	d->thread->first = d;
@@ -508,7 +505,7 @@ destination_open(struct delivery_thread *t, const struct config_section *s, stru
 		return err_set(err, HSW_ENOMEM, "out of memory");
 	snprintf(who, sizeof(who), "sink %s", s->name);
 	d->handle = host_handle_new(who, &thread);
-	int rc = d->handle != NULL ? attach(d, &why) : HSW_ENOMEM;
+	int rc = d->handle != NULL ? destination_attach(d, &why) : HSW_ENOMEM;
 	if (rc == HSW_OK)
 		rc = d->ops->open(host_functions(), d->handle, s->conf, &d->self, &why);
 	if (rc != HSW_OK) {
@@ -516,189 +513,8 @@ destination_open(struct delivery_thread *t, const struct config_section *s, stru
 		destination_free(d);
 		return rc;
 	}
-	link_in(d);
+	destination_link(d);
 	return HSW_OK;
-}
-
-/* ---- those of the API ---- */
-
-static int
-open_api_sink(struct delivery_thread *t, struct hsw_error *err)
-{
-	const struct host_thread thread = { t->base, t->box };
-	const struct webhook_sink *sink = t->api_sink;
-
-	if (t->api_self != NULL)
-		return HSW_OK;
-	t->api_handle = host_handle_new("sink api", &thread);
-	int rc = t->api_handle != NULL
-		? sink->plugin->ops.sink.open(
-			  host_functions(), t->api_handle, sink->conf, &t->api_self, err)
-		: err_set(err, HSW_ENOMEM, "out of memory");
-	if (rc == HSW_OK)
-		return HSW_OK;
-	host_handle_free(t->api_handle);
-	t->api_handle = NULL;
-	t->api_self = NULL;
-	return rc;
-}
-
-static void
-close_api_sink(struct delivery_thread *t)
-{
-	if (t->api_self == NULL)
-		return;
-	t->api_sink->plugin->ops.sink.close(t->api_self);
-	host_handle_free(t->api_handle);
-	t->api_self = NULL;
-}
-
-/* NULL: err says why, and the section is freed. */
-static struct destination *
-api_destination_new(
-	struct delivery_thread *t, struct webhook_section *s, struct hsw_error *err)
-{
-	struct destination *d = NULL;
-
-	if (open_api_sink(t, err) == HSW_OK) {
-		d = destination_new(t, &s->section);
-		if (d == NULL)
-			err_set(err, HSW_ENOMEM, "out of memory");
-	}
-	if (d == NULL) {
-		webhook_section_free(s);
-		return NULL;
-	}
-	d->self = t->api_self;
-	d->owned = s;
-	d->target = s->conf;
-	return d;
-}
-
-/* What is in flight has its own copy of where it goes. */
-static void
-change(struct destination *d, struct webhook_section *s)
-{
-	struct webhook_section *before = d->owned;
-
-	d->owned = s;
-	d->target = s->conf;
-	adopt(d, &s->section);
-	d->is_disabled = false;
-	webhook_section_free(before);
-	delivery_pump_soon(d);
-}
-
-int
-destination_put(struct delivery_thread *t, struct webhook_section *s, int64_t cursor,
-	struct hsw_error *err)
-{
-	struct destination *d = destination_find(t, str_of(s->name));
-
-	if (d != NULL) {
-		change(d, s);
-		return HSW_OK;
-	}
-	d = api_destination_new(t, s, err);
-	if (d == NULL)
-		return HSW_EIO;
-	d->cursor = d->position = cursor;
-	link_in(d);
-	return HSW_OK;
-}
-
-int
-destination_put_known(
-	struct delivery_thread *t, struct webhook_section *s, struct hsw_error *err)
-{
-	struct destination *d = api_destination_new(t, s, err);
-	if (d == NULL)
-		return HSW_EIO;
-	int rc = attach(d, err);
-	if (rc != HSW_OK) {
-		destination_free(d);
-		return rc;
-	}
-	link_in(d);
-	return HSW_OK;
-}
-
-/* Events that a delivery or an attempt is still owed. */
-static size_t
-count_undelivered(const struct destination *d)
-{
-	const struct hsw_delivery *slot;
-	size_t n = d->in_retry;
-
-	TAILQ_FOREACH(slot, &d->unsettled, order)
-	{
-		n += !slot->is_counted;
-	}
-	if (!d->is_live && d->thread->tail_seq > d->position)
-		n += (size_t)(d->thread->tail_seq - d->position);
-	return n;
-}
-
-static bool
-has_left(const struct destination *d)
-{
-	return d->n_flying == 0 && d->n_saving == 0 && !d->is_reading && !d->is_writing_cursor;
-}
-
-static void
-free_those_that_left(struct delivery_thread *t)
-{
-	struct destination **at = &t->leaving;
-
-	while (*at != NULL) {
-		struct destination *d = *at;
-		if (!has_left(d)) {
-			at = &d->next;
-			continue;
-		}
-		*at = d->next;
-		void (*left)(void *, size_t) = d->left;
-		void *arg = d->left_arg;
-		size_t undelivered = d->undelivered;
-		delivery_free_all(d);
-		destination_free(d);
-		left(arg, undelivered);
-	}
-	if (t->leaving != NULL)
-		start_tick(t);
-}
-
-static void
-unlink_from(struct delivery_thread *t, struct destination *d)
-{
-	struct destination **at = &t->first;
-
-	while (*at != d)
-		at = &(*at)->next;
-	*at = d->next;
-}
-
-void
-destination_remove(struct delivery_thread *t, struct hsw_str name,
-	void (*left)(void *, size_t), void *arg)
-{
-	struct destination *d = destination_find(t, name);
-
-	if (d == NULL || d->owned == NULL) {
-		left(arg, 0);
-		return;
-	}
-	d->left = left;
-	d->left_arg = arg;
-	d->undelivered = count_undelivered(d);
-	d->is_leaving = d->is_draining = true;
-	delivery_cancel_all(d);
-	unlink_from(t, d);
-	d->next = t->leaving;
-	t->leaving = d;
-	metric_set(d->lag, 0);
-	metric_set(d->waiting, 0);
-	start_tick(t);
 }
 
 /* ---- all of a worker ---- */
@@ -792,7 +608,7 @@ destinations_close(struct delivery_thread *t)
 {
 	close_list(&t->first);
 	close_list(&t->leaving);
-	close_api_sink(t);
+	destinations_close_api(t);
 }
 
 struct destination *
@@ -849,10 +665,9 @@ destination_print(const struct destination *d, struct buf *out)
 		",\"plugin\":\"%s\",\"state\":\"%s\",\"cursor\":%lld,\"lag\":%lld,"
 		"\"inFlight\":%zu,\"retrying\":%zu,\"delivered\":%lld,\"failed\":%lld,\"failures\":"
 		"%d",
-		d->section->plugin->info->name, state_name(d),
-		(long long)cursor_now(d), (long long)lag(d), d->n_flying, d->in_retry,
-		(long long)metric_value(d->delivered), (long long)metric_value(d->retried),
-		d->failures);
+		d->section->plugin->info->name, state_name(d), (long long)cursor_now(d),
+		(long long)lag(d), d->n_flying, d->in_retry, (long long)metric_value(d->delivered),
+		(long long)metric_value(d->retried), d->failures);
 	print_time(out, "lastDeliveredAt", d->last_delivered_at_ms);
 	print_time(out, "lastErrorAt", d->last_error_at_ms);
 	if (d->last_error_at_ms != 0) {

@@ -54,8 +54,8 @@ int destination_open(
  * what it wants and where it goes from the next attempt on. Takes the section, also on error. HSW_OK,
  * or err says why.
  */
-int destination_put(struct delivery_thread *, struct webhook_section *, int64_t cursor,
-	struct hsw_error *err);
+int destination_put(
+	struct delivery_thread *, struct webhook_section *, int64_t cursor, struct hsw_error *err);
 /* The same for one that the store knows; blocks on it: at start only. */
 int destination_put_known(
 	struct delivery_thread *, struct webhook_section *, struct hsw_error *err);

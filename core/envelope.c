@@ -301,8 +301,9 @@ struct hsw_envelope *
 envelope_from_row(const struct hsw_store_event *row, struct hsw_str token)
 {
 	int type = event_type_of(row->type);
-	struct hsw_envelope *e = type >= 0 ? allocate(row, token, row->body.len, (enum event_type)type)
-					   : NULL;
+	struct hsw_envelope *e = type >= 0
+		? allocate(row, token, row->body.len, (enum event_type)type)
+		: NULL;
 
 	if (e == NULL)
 		return NULL;

@@ -23,17 +23,22 @@ core_libcore_a_SOURCES = \
 	core/client.c core/client.h \
 	core/clock.c core/clock.h \
 	core/cmd.h \
+	core/cmd_api.c core/cmd_api.h \
 	core/cmd_check.c \
 	core/cmd_dead.c \
+	core/cmd_instance.c \
 	core/cmd_plugins.c \
+	core/cmd_rekey.c \
 	core/cmd_run.c \
 	core/cmd_status.c \
 	core/cmd_translate.c \
+	core/cmd_webhook.c \
 	core/config.c core/config.h \
 	core/control.c core/control.h \
 	core/crypt.c core/crypt.h \
 	core/delivery.c \
 	core/destination.c core/destination.h core/destination_impl.h \
+	core/destination_api.c \
 	core/emit.c core/emit.h \
 	core/envelope.c core/envelope.h \
 	core/err.c core/err.h \

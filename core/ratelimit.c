@@ -41,7 +41,14 @@ ratelimit_free(struct ratelimit *r)
 	free(r);
 }
 
-/* The key's window, or one that is over. A clock that was set back must not keep one for ever. */
+/* A clock that was set back must not keep one for ever; workers' clocks differ by milliseconds. */
+static bool
+is_over(const struct window *w, int64_t now_ms)
+{
+	return now_ms >= w->ends_ms || w->ends_ms - now_ms > 2 * RATELIMIT_WINDOW_MS;
+}
+
+/* The key's window, or one that is over. */
 static struct window *
 find(struct ratelimit *r, uint64_t key, int64_t now_ms)
 {
@@ -49,10 +56,9 @@ find(struct ratelimit *r, uint64_t key, int64_t now_ms)
 
 	for (uint64_t i = 0; i < PROBES; i++) {
 		struct window *w = &r->windows[(key + i) % RATELIMIT_KEYS];
-		bool is_over = now_ms >= w->ends_ms || w->ends_ms - now_ms > RATELIMIT_WINDOW_MS;
-		if (w->key == key && !is_over)
+		if (w->key == key && !is_over(w, now_ms))
 			return w;
-		if (is_over && over == NULL)
+		if (over == NULL && is_over(w, now_ms))
 			over = w;
 	}
 	return over != NULL ? over : &r->shared;
@@ -63,7 +69,7 @@ ratelimit_take(struct ratelimit *r, uint64_t key, int64_t now_ms, struct ratelim
 {
 	pthread_mutex_lock(&r->lock);
 	struct window *w = find(r, key, now_ms);
-	if (now_ms >= w->ends_ms || w->ends_ms - now_ms > RATELIMIT_WINDOW_MS)
+	if (is_over(w, now_ms))
 		*w = (struct window){ key, now_ms + RATELIMIT_WINDOW_MS, 0 };
 	bool is_allowed = r->limit == 0 || w->taken < r->limit;
 	if (is_allowed)

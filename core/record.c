@@ -28,7 +28,7 @@ struct record_item {
 	struct record_item *next;
 	struct hsw_store_record record;
 	struct hsw_write write;
-	struct buf name, text;
+	struct buf kind, name, text;
 };
 
 void
@@ -49,6 +49,7 @@ add(struct record_batch *b, enum hsw_write_kind write, const char *kind, struct 
 			buf_free(text);
 		return;
 	}
+	buf_str(&i->kind, kind);
 	buf_append(&i->name, name.s, name.len);
 	if (sub != NULL) {
 		buf_str(&i->name, "/");
@@ -58,9 +59,9 @@ add(struct record_batch *b, enum hsw_write_kind write, const char *kind, struct 
 		i->text = *text;
 		*text = (struct buf)BUF_INIT;
 	}
-	b->failed |= i->name.failed || i->text.failed;
-	i->record = (struct hsw_store_record){ str_of(kind), { i->name.data, i->name.len },
-		{ i->text.data, i->text.len } };
+	b->failed |= i->kind.failed || i->name.failed || i->text.failed;
+	i->record = (struct hsw_store_record){ { i->kind.data, i->kind.len },
+		{ i->name.data, i->name.len }, { i->text.data, i->text.len } };
 	i->write = (struct hsw_write){ .kind = write, .record = &i->record };
 	*b->last = i;
 	b->last = &i->next;
@@ -96,6 +97,7 @@ record_commit(struct record_batch *b, const struct store_port *store, struct hsw
 		rc = store->ops->commit(store->self, writes, n, err);
 	for (i = b->first; i != NULL; i = next) {
 		next = i->next;
+		buf_free(&i->kind);
 		buf_free(&i->name);
 		buf_free(&i->text);
 		free(i);
@@ -109,8 +111,8 @@ record_commit(struct record_batch *b, const struct store_port *store, struct hsw
 
 /* What a value belongs to: "webhook/sales/default/authorization". */
 static void
-name_value(struct buf *of, const char *kind, struct hsw_str name, const char *sub,
-	const char *member)
+name_value(
+	struct buf *of, const char *kind, struct hsw_str name, const char *sub, const char *member)
 {
 	buf_str(of, kind);
 	buf_str(of, "/");
@@ -130,8 +132,8 @@ str_of_buf(const struct buf *b)
 }
 
 static void
-print_sealed(struct seal *seal, struct buf *of, const char *member, const char *value,
-	struct buf *text)
+print_sealed(
+	struct seal *seal, struct buf *of, const char *member, const char *value, struct buf *text)
 {
 	struct buf sealed = BUF_INIT;
 
@@ -190,8 +192,7 @@ read_secret(struct seal *seal, const char *kind, struct hsw_str name, const char
 	if (text == NULL)
 		return NULL;
 	name_value(&of, kind, name, sub, member);
-	int rc = of.failed ? HSW_ENOMEM
-			   : seal_open(seal, str_of_buf(&of), str_of(text), &value);
+	int rc = of.failed ? HSW_ENOMEM : seal_open(seal, str_of_buf(&of), str_of(text), &value);
 	buf_append(&value, "", 1);
 	if (rc != HSW_OK || value.failed) {
 		log_warn("config", "a stored secret cannot be decrypted: %.*s", (int)of.len,
@@ -239,8 +240,7 @@ record_print_instance(struct seal *seal, const struct instance_settings *i, stru
 
 	buf_printf(text, "{\"id\":\"%s\",\"createdAt\":%" PRId64 ",\"updatedAt\":%" PRId64, i->id,
 		i->created_ms, i->updated_ms);
-	print_secret(seal, record_instance, instance->name, NULL, "token", instance->token.s,
-		text);
+	print_secret(seal, record_instance, instance->name, NULL, "token", instance->token.s, text);
 	buf_str(text, "}");
 }
 
@@ -252,8 +252,7 @@ record_read_instance(struct seal *seal, struct hsw_str name, struct hsw_str text
 	const char *sealed, *id = get_text(o, "id");
 
 	if (o != NULL) {
-		char *token =
-			read_secret(seal, record_instance, name, NULL, o, "token", &sealed);
+		char *token = read_secret(seal, record_instance, name, NULL, o, "token", &sealed);
 		i->instance = instance_new(name, token);
 		free(token);
 		snprintf(i->id, sizeof(i->id), "%s", id != NULL ? id : "");
@@ -377,8 +376,7 @@ record_is_key(struct seal *seal, struct hsw_str check)
 	struct buf of = BUF_INIT, value = BUF_INIT;
 
 	name_value(&of, record_key, str_of("1"), NULL, "check");
-	bool is_key = !of.failed &&
-		seal_open(seal, str_of_buf(&of), check, &value) == HSW_OK &&
+	bool is_key = !of.failed && seal_open(seal, str_of_buf(&of), check, &value) == HSW_OK &&
 		str_is(str_of_buf(&value), key_check);
 	buf_free(&of);
 	buf_free(&value);

@@ -36,7 +36,7 @@ seal_random(void *out, size_t n)
 static int
 hex_digit(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0'
+	return c >= '0' && c <= '9'    ? c - '0'
 		: c >= 'a' && c <= 'f' ? c - 'a' + 10
 		: c >= 'A' && c <= 'F' ? c - 'A' + 10
 				       : -1;
@@ -121,11 +121,10 @@ encrypt(EVP_CIPHER_CTX *c, const struct seal *s, struct hsw_str of, struct hsw_s
 	return seal_random(out, NONCE_BYTES) &&
 		EVP_EncryptInit_ex(c, EVP_aes_256_gcm(), NULL, s->key, out) == 1 &&
 		EVP_EncryptUpdate(c, NULL, &n, (const unsigned char *)of.s, (int)of.len) == 1 &&
-		EVP_EncryptUpdate(
-			c, text, &n, (const unsigned char *)value.s, (int)value.len) == 1 &&
+		EVP_EncryptUpdate(c, text, &n, (const unsigned char *)value.s, (int)value.len) ==
+		1 &&
 		EVP_EncryptFinal_ex(c, text + n, &n) == 1 &&
-		EVP_CIPHER_CTX_ctrl(
-			c, EVP_CTRL_GCM_GET_TAG, TAG_BYTES, text + value.len) == 1;
+		EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_GET_TAG, TAG_BYTES, text + value.len) == 1;
 }
 
 static bool
@@ -226,6 +225,5 @@ seal_open(struct seal *s, struct hsw_str of, struct hsw_str sealed, struct buf *
 	if (!s->has_key)
 		return HSW_EAUTH;
 	size_t n = sizeof(encrypted_mark) - 1;
-	return open_encrypted(
-		s, of, (struct hsw_str){ sealed.s + n, sealed.len - n }, out);
+	return open_encrypted(s, of, (struct hsw_str){ sealed.s + n, sealed.len - n }, out);
 }

@@ -334,10 +334,9 @@ server_run(const struct config *config, const struct server_options *options)
 	struct journal_port ports[JOURNAL_PORTS_MAX] = { { 0 } };
 	struct settings settings = { .keep_undecryptable = options->keep_undecryptable };
 	struct change_queue changes;
-	struct server s = { .config = config,
-		.handle = api_handle,
-		.settings = &settings,
-		.changes = &changes };
+	struct server s = {
+		.config = config, .handle = api_handle, .settings = &settings, .changes = &changes
+	};
 	struct sockets sockets;
 	struct hsw_error err = { "" };
 	sigset_t signals;

@@ -84,8 +84,7 @@ put_webhook(struct settings *s, struct record_batch *b, const struct instance_se
 }
 
 static void
-put_websocket(
-	struct record_batch *b, const struct instance_settings *i, const struct websocket *w)
+put_websocket(struct record_batch *b, const struct instance_settings *i, const struct websocket *w)
 {
 	struct buf text = BUF_INIT;
 

@@ -85,7 +85,7 @@ int settings_put_webhook(struct settings *, const struct store_port *, struct in
 	struct webhook *, struct hsw_error *err);
 int settings_remove_webhook(struct settings *, const struct store_port *,
 	struct instance_settings *, const char *label, struct hsw_error *err);
-int settings_put_websocket(struct settings *, const struct store_port *,
-	struct instance_settings *, const struct websocket *, struct hsw_error *err);
+int settings_put_websocket(struct settings *, const struct store_port *, struct instance_settings *,
+	const struct websocket *, struct hsw_error *err);
 
 #endif

@@ -245,8 +245,8 @@ add_webhook(struct settings *s, const struct hsw_store_record *r)
 		complain(r, "there is no such instance");
 		return HSW_OK;
 	}
-	struct webhook *w = record_read_webhook(s->seal, instance,
-		(struct hsw_str){ slash + 1, r->name.len - n - 1 }, r->text);
+	struct webhook *w = record_read_webhook(
+		s->seal, instance, (struct hsw_str){ slash + 1, r->name.len - n - 1 }, r->text);
 	if (w == NULL) {
 		complain(r, "it is damaged");
 		return HSW_OK;
@@ -268,8 +268,8 @@ add_websocket(struct settings *s, const struct hsw_store_record *r)
 		complain(r, i == NULL ? "there is no such instance" : "it is damaged");
 		return HSW_OK;
 	}
-	const struct websocket_setting setting = { i->websocket.enabled,
-		i->websocket.media_base64, event_list_bits(&i->websocket.events) };
+	const struct websocket_setting setting = { i->websocket.enabled, i->websocket.media_base64,
+		event_list_bits(&i->websocket.events) };
 	catalog_set_websocket(i->instance, &setting);
 	return HSW_OK;
 }

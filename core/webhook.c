@@ -61,8 +61,7 @@ event_list_print(const struct event_list *l, struct buf *out)
 {
 	buf_str(out, "[");
 	for (size_t i = 0; i < l->n; i++)
-		buf_printf(
-			out, "%s\"%s\"", i > 0 ? "," : "", event_type_names[l->types[i]]);
+		buf_printf(out, "%s\"%s\"", i > 0 ? "," : "", event_type_names[l->types[i]]);
 	buf_str(out, "]");
 }
 
@@ -165,14 +164,13 @@ set_option(const struct webhook_sink *s, void *conf, const char *key, const char
 }
 
 static int
-set_options(const struct webhook_sink *s, const struct webhook *w, void *conf,
-	struct hsw_error *err)
+set_options(
+	const struct webhook_sink *s, const struct webhook *w, void *conf, struct hsw_error *err)
 {
 	int rc = set_option(s, conf, "url", "url", w->url, err);
 
 	if (rc == HSW_OK)
-		rc = set_option(
-			s, conf, "authorization", "authorization", w->authorization, err);
+		rc = set_option(s, conf, "authorization", "authorization", w->authorization, err);
 	if (rc == HSW_OK)
 		rc = set_option(s, conf, "headers", "headers", w->headers, err);
 	if (rc == HSW_OK)

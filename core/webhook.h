@@ -28,8 +28,8 @@ struct webhook {
 	bool enabled, by_events, media_base64;
 	struct event_list events;
 	char *url, *authorization;
-	char *secret;  /* Standard Webhooks signing key, as given */
-	char *headers; /* "Name: value", a line each */
+	char *secret;               /* Standard Webhooks signing key, as given */
+	char *headers;              /* "Name: value", a line each */
 	char *sealed_authorization; /* as stored, where it could not be decrypted */
 	struct webhook *next;
 };

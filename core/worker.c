@@ -173,8 +173,8 @@ static void
 open_webhook(struct worker *w, struct hsw_str instance, const struct webhook *webhook)
 {
 	struct hsw_error err = { "" };
-	struct webhook_section *s =
-		webhook_section_new(&w->server->webhook_sink, instance, webhook, &err);
+	struct webhook_section *s = webhook_section_new(
+		&w->server->webhook_sink, instance, webhook, &err);
 
 	if (s != NULL && str_hash(HASH_START, str_of(s->name)) % w->server->n_workers != w->index)
 		webhook_section_free(s);

@@ -6,6 +6,7 @@ SH_LOG_DRIVER = $(TEST_LOG_DRIVER)
 # Unit tests: one program for each group of modules, on core/libcore.a.
 if TESTS_ENABLED
 unit_tests = \
+	tests/unit/test_api \
 	tests/unit/test_base \
 	tests/unit/test_canon \
 	tests/unit/test_canon_events \
@@ -21,6 +22,12 @@ endif
 unit_cppflags = $(core_libcore_a_CPPFLAGS) -I$(top_srcdir)/tests/unit
 unit_cflags = $(core_libcore_a_CFLAGS) $(CHECK_CFLAGS)
 unit_ldadd = $(core_libs) $(CHECK_LIBS)
+
+tests_unit_test_api_SOURCES = tests/unit/test_api.c tests/unit/unit.h
+tests_unit_test_api_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_api_CFLAGS = $(unit_cflags)
+tests_unit_test_api_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_api_LDADD = $(unit_ldadd)
 
 tests_unit_test_base_SOURCES = tests/unit/test_base.c tests/unit/unit.h
 tests_unit_test_base_CPPFLAGS = $(unit_cppflags)

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration API on the real daemon: every route, every refusal, and that changes take effect."""
 import base64
+import contextlib
 import json
 import re
+import sqlite3
 import subprocess
 import time
 
 import pytest
 
-from rig import PROGRAM, Daemon, Receiver, message, raw, wait_for, whole_lines
+from rig import PROGRAM, Daemon, Receiver, message, number_of, wait_for, whole_lines
 
 ACCOUNT = "account-SECRET-token"
 EVENTS = ["message.exchange", "message.status", "call.update", "group.flow", "instance.state", "label.update"]
@@ -288,7 +290,7 @@ def test_only_what_was_asked_for_comes_and_only_of_its_instance(daemon, receiver
     daemon.webhook("sales", receiver.url, events=["message.exchange"])
     daemon.accept(message(3))
     receiver.wait(2)
-    assert receiver.numbers()[1:] == [3] if False else receiver.envelopes()[1]["event"] == "message.exchange"
+    assert number_of(receiver.envelopes()[1]) == 3
 
 
 def test_a_webhook_begins_with_what_comes_after_it(daemon, receiver):
@@ -466,6 +468,11 @@ def stored(d):
     return b"".join(p.read_bytes() for p in d.folder.glob("hookswitch.db*"))
 
 
+def records(d):
+    with contextlib.closing(sqlite3.connect(d.folder / "hookswitch.db")) as db:
+        return [f"{kind} {name} {bytes(text).decode()}" for kind, name, text in db.execute("SELECT * FROM records")]
+
+
 def set_key(d, key):
     text = re.sub(r"(?m)^encryption_key.*\n", "", d.ini.read_text())
     d.ini.write_text(text.replace("[server]\n", f"[server]\nencryption_key = {key}\n" if key else "[server]\n", 1))
@@ -521,5 +528,83 @@ def test_what_was_stored_readable_is_encrypted_with_the_first_key(tmp_path, rece
     d.start()
     assert d.ok("GET", "/api/instance/list")["instances"] == before
     d.stop()
+    assert len(records(d)) == 7 and "plain:" not in "".join(records(d)) and "SECRET" not in "".join(records(d))
+    d.start()
+    assert d.ok("GET", "/api/instance/list")["instances"] == before
+    d.stop()
     set_key(d, None)
     assert "is missing" in refuses_to_start(d).stderr
+
+
+def test_rekey_changes_the_key(tmp_path, receiver):
+    d = ApiDaemon(tmp_path, server="encryption_key = old").start()
+    before = configured(d, receiver)
+    assert d.command("rekey", check=False).returncode == 1  # the daemon has the store
+    d.stop()
+    (tmp_path / "key").write_text("wrong\n")
+    set_key(d, "new")
+    r = d.command("rekey", "--old-key-file", f"{tmp_path}/key", check=False)
+    assert r.returncode == 1 and "old key" in r.stderr
+    (tmp_path / "key").write_text("old\n")
+    d.command("rekey", "--old-key-file", f"{tmp_path}/key")
+    d.start()
+    assert d.ok("GET", "/api/instance/list")["instances"] == before
+    d.stop()
+    set_key(d, None)
+    (tmp_path / "key").write_text("new\n")
+    d.command("rekey", "--old-key-file", f"{tmp_path}/key")
+    assert b"hook-SECRET" in stored(d)
+    d.start()
+    assert d.ok("GET", "/api/instance/list")["instances"] == before
+    d.stop()
+
+
+# ---- commands ----
+
+
+def test_instances_by_command(daemon):
+    token = daemon.command("instance", "add", "shop").stdout.strip()
+    assert len(token) == 43 and daemon.command("instance", "token", "shop").stdout.strip() == token
+    assert daemon.command("instance", "add", "--token", "x-SECRET", "x").stdout == "x-SECRET\n"
+    lines = daemon.command("instance", "list").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["NAME", "sales", "shop", "x"]
+    assert json.loads(daemon.command("instance", "list", "--json").stdout)["meta"]["total"] == 3
+    daemon.ok("GET", "/api/events/getWebhook/shop", token=token)
+    assert daemon.command("instance", "rm", "shop").stdout == "deleted; dropped events: 0\n"
+    for args, why in (("rm", "sales"), "line"), (("rm", "a/b"), "Not found"), (("token", "zz"), "not found"), \
+            (("add", "x"), "exists"):
+        r = daemon.command("instance", *args, check=False)
+        assert r.returncode == 1 and why in r.stderr
+    for args in (), ("list", "x"), ("add",), ("nonsense",):
+        assert daemon.command("instance", *args, check=False).returncode == 2
+
+
+def test_webhooks_by_command(daemon, receiver):
+    daemon.command("webhook", "set", "--label", "a b", "--url", receiver.url, "--authorization", "Bearer SECRET",
+                   "--events", "message.exchange,call.update", "--by-events", "--media", "sales")
+    assert daemon.webhooks("sales") == [{
+        "label": "a b", "enabled": True, "url": receiver.url, "authorization": "Bearer SECRET", "byEvents": True,
+        "events": ["message.exchange", "call.update"], "mediaBase64": True}]
+    daemon.accept(message(1))
+    receiver.wait(1)
+    assert receiver.url in daemon.command("webhook", "list", "sales").stdout
+    daemon.command("webhook", "set", "--label", "a b", "--disable", "sales")
+    assert json.loads(daemon.command("webhook", "list", "--json", "sales").stdout)["webhooks"][0]["enabled"] is False
+    daemon.command("webhook", "rm", "--label", "a b", "sales")
+    assert daemon.webhooks("sales") == []
+    r = daemon.command("webhook", "set", "--url", "nonsense", "sales", check=False)
+    assert r.returncode == 1 and "url" in r.stderr
+    assert daemon.command("webhook", "set", "--url", "x", check=False).returncode == 2
+
+
+def test_dead_letters_of_a_webhook_are_replayed(daemon):
+    refusing = Receiver(lambda a, c: 400 if len(refusing.arrivals) == 0 else 200)
+    daemon.webhook("sales", refusing.url)
+    refusing.behave = lambda a, c: 410
+    daemon.accept(message(1))
+    wait_for(lambda: daemon.sink("sales/default")["state"] == "disabled", what="disabled")
+    refusing.behave = lambda a, c: 200
+    daemon.webhook("sales", refusing.url)
+    refusing.wait(2)
+    assert refusing.numbers() == [1, 1]
+    refusing.close()

@@ -474,6 +474,7 @@ START_TEST(a_detached_destination_is_forgotten_with_its_exceptions)
 	ck_assert_int_eq(attach("a/x"), last);
 	rig_reopen();
 	ck_assert_int_eq(attach("a/x"), last);
+	ck_assert_str_eq(log_seqs(), "1");
 }
 END_TEST
 
