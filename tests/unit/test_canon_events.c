@@ -190,6 +190,37 @@ START_TEST(other_events_have_their_members_in_order)
 }
 END_TEST
 
+START_TEST(who_has_no_number_has_a_user_id_alone)
+{
+	struct hsw_message m = { .id = str("A"), .is_outgoing = true, .type = "text" };
+	struct hsw_status status = { .status = "read" };
+	struct hsw_call call = { .type = "offer", .id = str("C") };
+
+	canon_party_add_user_id(&m.chat, str("US.1"));
+	m.chat.name = str("n");
+	canon_message(&canon, &m);
+	canon_finish();
+	ck_assert_str_eq(out.key, "US.1");
+	ck_assert_ptr_nonnull(strstr(out.text,
+		"\"chat\":{\"userId\":\"US.1\",\"name\":\"n\",\"type\":\"private\"},"
+		"\"recipient\":{\"userId\":\"US.1\"},"));
+
+	status.chat = status.recipient = m.chat;
+	canon_status(&canon, &status);
+	canon_finish();
+	ck_assert_str_eq(out.key, "US.1");
+	ck_assert_ptr_nonnull(strstr(out.text, "},\"recipientUserId\":\"US.1\",\"timestamp\""));
+
+	call.from = call.to = m.chat;
+	canon_call(&canon, &call);
+	canon_finish();
+	ck_assert_str_eq(out.key, "US.1");
+	ck_assert_ptr_nonnull(strstr(out.text,
+		"\"from\":{\"userId\":\"US.1\",\"name\":\"n\"},\"toUserId\":\"US.1\","
+		"\"timestamp\""));
+}
+END_TEST
+
 /* ---- natural keys ---- */
 
 /* The identity of a state, told at received_ms with this occasion and provider's time. */
@@ -258,5 +289,5 @@ END_TEST
 
 UNIT_MAIN_WITH("canon events", canon_setup, canon_teardown, message_has_its_members_in_order,
 	message_with_nothing_known_has_its_nulls, other_events_have_their_members_in_order,
-	time_of_a_natural_key, parts_of_a_natural_key_do_not_run_into_each_other,
-	what_is_ignored_leaves_nothing_behind)
+	who_has_no_number_has_a_user_id_alone, time_of_a_natural_key,
+	parts_of_a_natural_key_do_not_run_into_each_other, what_is_ignored_leaves_nothing_behind)
