@@ -164,7 +164,8 @@ static const char old[] =
 	"{\"id\":\"1\",\"from\":\"5511999999999\",\"type\":\"text\",\"text\":{\"body\":\"a\"}},"
 	"{\"id\":\"2\",\"from\":\"551140000000\",\"to\":\"5511999999999\",\"type\":\"text\"},"
 	"{\"id\":\"3\",\"history_context\":{\"from_me\":true},\"type\":\"media_placeholder\"},"
-	"{\"id\":\"4\",\"from\":\"551140000000\",\"history_context\":{\"from_me\":false}}]}]},"
+	"{\"id\":\"4\",\"from\":\"551140000000\",\"history_context\":{\"from_me\":false}},"
+	"{\"id\":\"5\",\"from\":\"551199999999\",\"to\":\"551140000000\"}]}]},"
 	"{\"errors\":[{\"code\":2593109}]}],"
 	"\"messages\":[{\"id\":\"3\",\"from\":\"5511999999999\",\"type\":\"image\",\"image\":{}}]"
 	"}}]}]}";
@@ -200,17 +201,20 @@ START_TEST(history_is_translated_where_it_is_wanted)
 		{ "/3/data/direction", "outgoing" },
 		{ "/3/data/message/type", "unknown" },
 		{ "/4/data/direction", "incoming" },
+		/* A number that is written in two ways: it is not ours. */
+		{ "/5/data/direction", "incoming" },
+		{ "/5/data/chat/jid", "5511999999999@s.whatsapp.net" },
 	};
 	struct hsw_error err;
 	struct json_object *events = events_translate(plugin(), &conf, "", str(old), &err);
 
 	ck_assert_msg(events != NULL, "%s", err.text);
-	ck_assert_uint_eq(json_object_array_length(events), 6);
+	ck_assert_uint_eq(json_object_array_length(events), 7);
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		ck_assert_str_eq(text_at(events, wanted[i].path), wanted[i].text);
 	/* The placeholder must not stand for the image that comes under the same id. */
 	ck_assert_str_ne(text_at(events, "/0/identity"), text_at(events, "/3/identity"));
-	ck_assert_ptr_null(json_object_object_get(json_object_array_get_idx(events, 5), "type"));
+	ck_assert_ptr_null(json_object_object_get(json_object_array_get_idx(events, 6), "type"));
 	json_object_put(events);
 }
 END_TEST
@@ -260,7 +264,7 @@ START_TEST(signature_is_checked_over_the_raw_bytes_where_a_secret_is_set)
 		{ "{\"entry\":[]}", NULL, "missing" },
 		{ "{\"entry\":[]}", "", "not the one expected" },
 		{ "{\"entry\":[]}", GOOD, "not the one expected" },
-		{ "{\"entry\":[]}", "sha1=" GOOD, "not the one expected" },
+		{ "{\"entry\":[]}", "sha512=" GOOD, "not the one expected" },
 		{ "{\"entry\":[]}", "sha256=", "not the one expected" },
 		{ "{\"entry\":[]}", "sha256=" GOOD "00", "not the one expected" },
 		{ "{\"entry\":[]}",
