@@ -6,5 +6,6 @@ plugin_cppflags = -D_GNU_SOURCE -I$(top_srcdir)/sdk
 include plugins/store-sqlite/local.mk
 include plugins/source-evolution/local.mk
 include plugins/source-cloudapi/local.mk
+include plugins/source-ryzeapi/local.mk
 include plugins/sink-webhook/local.mk
 include plugins/sink-file/local.mk

@@ -142,6 +142,8 @@ codes(struct hsw_canon *c, const struct hsw_state *s)
 	if (s->code.len > 0) {
 		canon_open_array(c, "codes");
 		canon_string(c, NULL, s->code);
+		if (s->more_codes.write != NULL)
+			s->more_codes.write(c, s->more_codes.arg);
 		canon_close_array(c);
 	}
 	canon_some(c, "pairingCode", s->pairing_code);

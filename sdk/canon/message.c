@@ -197,7 +197,9 @@ natural_key(struct hsw_canon *c, const struct hsw_message *m)
 {
 	static const char *const names[] = { "new", "edit", "revoke", "reaction", "vote", "stub" };
 
-	canon_identity(c, m->change == HSW_EDIT ? m->target_id : m->id);
+	bool has_target = m->change == HSW_EDIT && m->target_id.len > 0;
+
+	canon_identity(c, has_target ? m->target_id : m->id);
 	canon_identity_text(c, canon_party_key(&m->chat));
 	canon_identity_text(c, names[m->change]);
 	if (m->change == HSW_EDIT)

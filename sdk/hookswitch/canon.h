@@ -201,7 +201,7 @@ struct hsw_media {
 /* What the event is to its message; of the natural key. */
 enum hsw_change {
 	HSW_NEW,
-	HSW_EDIT,     /* target_id: the message, content: its new text, s = NULL: not known */
+	HSW_EDIT, /* target_id: the message (s = NULL: id has to do), content: its new text, s = NULL: not known */
 	HSW_REVOKE,   /* id: the message */
 	HSW_REACTION, /* target_id: the message, reaction: the text */
 	HSW_VOTE,     /* vote: who and what, where id is not the vote's own */
@@ -293,6 +293,7 @@ struct hsw_state {
 	struct hsw_str instance;
 	struct hsw_party own;
 	struct hsw_str code, pairing_code; /* code: what the QR code says */
+	struct hsw_fill more_codes;        /* elements after code: those that will follow it */
 	struct hsw_str reason;
 	int64_t status;
 	struct hsw_str progress; /* a number as text */
