@@ -90,8 +90,7 @@ add_lid(struct hsw_party *p, struct hsw_str lid)
 	struct hsw_party read = { .type = HSW_JID_NONE };
 
 	add_with(&read, lid, "@lid");
-	if (read.type == HSW_JID_LID)
-		canon_party_add(p, (struct hsw_str){ read.lid, strlen(read.lid) });
+	canon_party_add(p, (struct hsw_str){ read.lid, strlen(read.lid) });
 }
 
 static void
