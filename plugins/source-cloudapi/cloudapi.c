@@ -79,9 +79,9 @@ static const struct list {
 
 /* The change's field; where that is missing, the first list's name. */
 static struct hsw_str
-name_of(struct json_object *change, struct json_object *value)
+name_of(struct hsw_str field, struct json_object *value)
 {
-	struct hsw_str name = cj_string(change, "field");
+	struct hsw_str name = field;
 
 	for (size_t i = 0; i < N_LISTS && name.len == 0; i++) {
 		if (cj_array(value, lists[i].name) != NULL)
@@ -101,13 +101,13 @@ translate_list(struct translation *t, const struct list *list, struct json_objec
 }
 
 static int
-translate_change(struct translation *t, struct json_object *change, struct json_object *value)
+translate_change(struct translation *t, struct hsw_str field, struct json_object *value)
 {
 	struct json_object *metadata = cj_object(value, "metadata");
 	bool is_empty = true;
 	int rc = HSW_OK;
 
-	t->event = name_of(change, value);
+	t->event = name_of(field, value);
 	t->contacts = cj_array(value, "contacts");
 	t->own = (struct hsw_party){ .type = HSW_JID_NONE };
 	canon_party_add(&t->own, cj_literal(metadata, "display_phone_number"));
@@ -130,32 +130,45 @@ translate_entry(struct translation *t, struct json_object *entry)
 		return canon_ignore(t->canon, (struct hsw_str){ "entry", 5 }, t->emit, t->out);
 	for (size_t i = 0; i < cj_length(changes) && rc == HSW_OK; i++) {
 		struct json_object *change = cj_at(changes, i);
-		rc = translate_change(t, change, cj_object(change, "value"));
+		rc = translate_change(t, cj_string(change, "field"), cj_object(change, "value"));
 	}
 	return rc;
 }
 
-/* Also a value alone, as 360dialog sends it for numbers that were never moved to the Cloud API. */
+static int
+refuse_entry(struct json_object *entry, struct hsw_error *err)
+{
+	if (entry == NULL)
+		snprintf(err->text, sizeof(err->text), "entry: is missing, expected an array");
+	else
+		snprintf(err->text, sizeof(err->text), "entry: expected an array, found %s",
+			json_type_to_name(json_object_get_type(entry)));
+	return HSW_EINVAL;
+}
+
+static bool
+has_list(struct json_object *value)
+{
+	for (size_t i = 0; i < N_LISTS; i++) {
+		if (cj_array(value, lists[i].name) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* 360dialog also sends a value alone, and to partners {event, data}: the change's field and value. */
 static int
 translate_body(struct translation *t, struct json_object *body, struct hsw_error *err)
 {
-	struct json_object *entries = cj_array(body, "entry");
+	struct json_object *entries = cj_array(body, "entry"), *data = cj_object(body, "data");
 	int rc = HSW_OK;
 
-	for (size_t i = 0; i < N_LISTS && entries == NULL; i++) {
-		if (cj_array(body, lists[i].name) != NULL)
-			return translate_change(t, NULL, body);
-	}
-	if (entries == NULL) {
-		struct json_object *entry = cj_get(body, "entry");
-		if (entry == NULL)
-			snprintf(err->text, sizeof(err->text),
-				"entry: is missing, expected an array");
-		else
-			snprintf(err->text, sizeof(err->text), "entry: expected an array, found %s",
-				json_type_to_name(json_object_get_type(entry)));
-		return HSW_EINVAL;
-	}
+	if (entries == NULL && has_list(body))
+		return translate_change(t, cj_string(body, "field"), body);
+	if (entries == NULL && data != NULL && cj_string(body, "event").len > 0)
+		return translate_change(t, cj_string(body, "event"), data);
+	if (entries == NULL)
+		return refuse_entry(cj_get(body, "entry"), err);
 	for (size_t i = 0; i < cj_length(entries) && rc == HSW_OK; i++)
 		rc = translate_entry(t, cj_at(entries, i));
 	return rc;

@@ -24,17 +24,13 @@ location(struct hsw_canon *c, const void *content)
 			.address = cj_string(value, "address") });
 }
 
-static void
-phone_number(struct hsw_canon *c, struct json_object *contact)
+static size_t
+phone_number(struct json_object *contact, char *digits, size_t size)
 {
 	struct json_object *phone = cj_at(cj_array(contact, "phones"), 0);
-	char digits[32];
-	size_t n = canon_phone_digits(cj_literal(phone, "wa_id"), digits, sizeof(digits));
+	size_t n = canon_phone_digits(cj_literal(phone, "wa_id"), digits, size);
 
-	if (n == 0)
-		n = canon_phone_digits(cj_literal(phone, "phone"), digits, sizeof(digits));
-	if (n > 0)
-		canon_string(c, "phone_number", (struct hsw_str){ digits, n });
+	return n > 0 ? n : canon_phone_digits(cj_literal(phone, "phone"), digits, size);
 }
 
 static void
@@ -42,13 +38,20 @@ contact(struct hsw_canon *c, const char *key, struct json_object *one)
 {
 	struct json_object *name = cj_object(one, "name");
 	struct hsw_str display = cj_string(name, "formatted_name");
+	struct hsw_str vcard = cj_string(one, "vcard");
+	char digits[32];
+	size_t n = phone_number(one, digits, sizeof(digits));
 
 	if (display.len == 0)
 		display = cj_string(name, "first_name");
+	if (n == 0) {
+		canon_contact(c, key, display, vcard);
+		return;
+	}
 	canon_open_object(c, key);
 	canon_string(c, "display_name", display.s != NULL ? display : (struct hsw_str){ "", 0 });
-	phone_number(c, one);
-	canon_some(c, "vcard", cj_string(one, "vcard"));
+	canon_string(c, "phone_number", (struct hsw_str){ digits, n });
+	canon_some(c, "vcard", vcard);
 	canon_close_object(c);
 }
 

@@ -9,9 +9,10 @@
 
 /* Members of `context` that stand elsewhere, and names that are taken by what follows. */
 static const char *const placed[] = { "id", "from", "from_user_id", "from_parent_user_id",
-	"forwarded", "media_id", "referral", "identity", "system", "errors", "unsupported" };
+	"forwarded", "media_id", "origin", "referral", "identity", "system", "errors",
+	"unsupported" };
 /* Members of the message that go in as they are. */
-static const char *const beside[] = { "referral", "identity", "errors", "unsupported" };
+static const char *const beside[] = { "origin", "referral", "identity", "errors", "unsupported" };
 
 static bool
 is_null(const char *name, struct json_object *value)

@@ -21,6 +21,18 @@ read_chat(const struct translation *t, struct json_object *o, struct hsw_message
 	}
 }
 
+/* A number that was asked for comes without `from`: it is from the only contact that the change has. */
+static void
+read_author(const struct translation *t, struct json_object *o, struct hsw_party *author)
+{
+	bool is_told = cj_get(o, "from") != NULL || cj_get(o, "from_user_id") != NULL;
+
+	cloudapi_party(author, o, "from", "from_user_id");
+	if (!is_told && cj_length(t->contacts) == 1)
+		cloudapi_party(author, cj_at(t->contacts, 0), "wa_id", "user_id");
+	cloudapi_known(t, author);
+}
+
 static void
 read_parties(const struct translation *t, struct json_object *o, struct hsw_message *m)
 {
@@ -29,8 +41,7 @@ read_parties(const struct translation *t, struct json_object *o, struct hsw_mess
 		if (canon_party_key(&m->sender)[0] == '\0')
 			m->sender = t->own;
 	} else {
-		cloudapi_party(&m->sender, o, "from", "from_user_id");
-		cloudapi_known(t, &m->sender);
+		read_author(t, o, &m->sender);
 	}
 	read_chat(t, o, m);
 }
@@ -161,6 +172,7 @@ old_thread(struct translation *t, struct json_object *thread)
 	int rc = HSW_OK;
 
 	cloudapi_party(&chat, thread, "id", "user_id");
+	cloudapi_party(&chat, cj_object(thread, "context"), "wa_id", "user_id");
 	cloudapi_known(t, &chat);
 	for (size_t i = 0; i < cj_length(messages) && rc == HSW_OK; i++)
 		rc = old_message(t, cj_at(messages, i), &chat);

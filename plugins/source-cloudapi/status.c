@@ -44,14 +44,16 @@ read_recipient(const struct translation *t, struct json_object *o, struct hsw_st
 int
 cloudapi_status(struct translation *t, struct json_object *o)
 {
-	struct hsw_str id = cj_string(o, "id");
+	struct hsw_str id = cj_string(o, "id"), type = cj_string(o, "type");
 	struct hsw_status s = { .status = cloudapi_word(statuses, cj_string(o, "status")),
 		.ids = &id,
 		.n_ids = 1,
 		.time_ms = cj_time(o, "timestamp") };
 
-	if (cloudapi_is(cj_string(o, "type"), "call") || cloudapi_is(t->event, "calls"))
+	if (cloudapi_is(type, "call") || cloudapi_is(t->event, "calls"))
 		return cloudapi_call_status(t, o);
+	if (type.len > 0 && !cloudapi_is(type, "message"))
+		return cloudapi_ignore(t); /* of a payment, ... */
 	read_recipient(t, o, &s);
 	if (s.status == NULL || id.len == 0 || canon_party_key(&s.chat)[0] == '\0')
 		return cloudapi_ignore(t);

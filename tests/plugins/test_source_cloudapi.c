@@ -160,7 +160,7 @@ static const char old[] =
 	"{\"entry\":[{\"changes\":[{\"field\":\"history\",\"value\":{\"metadata\":{"
 	"\"display_phone_number\":\"551140000000\"},\"contacts\":[{\"wa_id\":\"5511999999999\","
 	"\"profile\":{\"name\":\"Ana\"}}],\"history\":[{\"metadata\":{\"phase\":0},\"threads\":[{"
-	"\"id\":\"5511999999999\",\"messages\":["
+	"\"id\":\"5511999999999\",\"context\":{\"user_id\":\"BR.9\"},\"messages\":["
 	"{\"id\":\"1\",\"from\":\"5511999999999\",\"type\":\"text\",\"text\":{\"body\":\"a\"}},"
 	"{\"id\":\"2\",\"from\":\"551140000000\",\"to\":\"5511999999999\",\"type\":\"text\"},"
 	"{\"id\":\"3\",\"history_context\":{\"from_me\":true},\"type\":\"media_placeholder\"},"
@@ -195,6 +195,7 @@ START_TEST(history_is_translated_where_it_is_wanted)
 		{ "/1/data/direction", "incoming" },
 		{ "/1/data/sender/name", "Ana" },
 		{ "/2/data/direction", "outgoing" },
+		{ "/2/data/chat/userId", "BR.9" },
 		{ "/2/data/chat/jid", "5511999999999@s.whatsapp.net" },
 		{ "/2/data/sender/jid", "551140000000@s.whatsapp.net" },
 		{ "/2/data/recipient/jid", "5511999999999@s.whatsapp.net" },
