@@ -193,16 +193,17 @@ static void
 contact(struct hsw_canon *c, const char *key, struct json_object *o)
 {
 	struct hsw_str name = cj_string(o, as(o, "display_name"));
-	struct hsw_str phone = cj_literal(o, as(o, "phone_number"));
 	struct hsw_str vcard = cj_string(o, as(o, "vcard"));
+	char digits[32];
+	size_t n = canon_phone_digits(cj_literal(o, as(o, "phone_number")), digits, sizeof(digits));
 
-	if (phone.len == 0) {
+	if (n == 0) {
 		canon_contact(c, key, name, vcard);
 		return;
 	}
 	canon_open_object(c, key);
 	canon_string(c, "display_name", name.s != NULL ? name : (struct hsw_str){ "", 0 });
-	canon_string(c, "phone_number", phone);
+	canon_string(c, "phone_number", (struct hsw_str){ digits, n });
 	canon_some(c, "vcard", vcard);
 	canon_close_object(c);
 }
