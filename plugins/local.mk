@@ -7,5 +7,7 @@ include plugins/store-sqlite/local.mk
 include plugins/source-evolution/local.mk
 include plugins/source-eazewa/local.mk
 include plugins/source-whatsappweb/local.mk
+include plugins/source-cloudapi/local.mk
+include plugins/source-ryzeapi/local.mk
 include plugins/sink-webhook/local.mk
 include plugins/sink-file/local.mk

@@ -89,6 +89,7 @@ tests_unit_test_option_LDADD = $(unit_ldadd)
 # Fuzzers, see `fuzzers` in Makefile.am.
 FUZZERS += tests/fuzz/fuzz_source_evolution tests/fuzz/fuzz_ini
 FUZZERS += tests/fuzz/fuzz_source_eazewa tests/fuzz/fuzz_source_whatsappweb
+FUZZERS += tests/fuzz/fuzz_source_cloudapi tests/fuzz/fuzz_source_ryzeapi
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_source_evolution_SOURCES = tests/fuzz/fuzz_source.c
 tests_fuzz_fuzz_source_evolution_CPPFLAGS = $(unit_cppflags)
@@ -105,6 +106,16 @@ tests_fuzz_fuzz_source_whatsappweb_CPPFLAGS = $(unit_cppflags)
 tests_fuzz_fuzz_source_whatsappweb_CFLAGS = $(core_libcore_a_CFLAGS)
 tests_fuzz_fuzz_source_whatsappweb_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_source_whatsappweb_LDADD = $(plugins_source_whatsappweb_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS)
+tests_fuzz_fuzz_source_cloudapi_SOURCES = tests/fuzz/fuzz_source.c
+tests_fuzz_fuzz_source_cloudapi_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_source_cloudapi_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_source_cloudapi_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_cloudapi_LDADD = $(plugins_source_cloudapi_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS) $(CRYPTO_LIBS)
+tests_fuzz_fuzz_source_ryzeapi_SOURCES = tests/fuzz/fuzz_source.c
+tests_fuzz_fuzz_source_ryzeapi_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_source_ryzeapi_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_source_ryzeapi_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_ryzeapi_LDADD = $(plugins_source_ryzeapi_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS)
 tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz_ini.c
 tests_fuzz_fuzz_ini_CPPFLAGS = $(unit_cppflags)
 tests_fuzz_fuzz_ini_CFLAGS = $(core_libcore_a_CFLAGS)

@@ -128,10 +128,14 @@ enum hsw_jid canon_jid(struct hsw_str, char out[HSW_JID_MAX]);
 /* The digits of a phone number as people write it; how many, 0: it is none. */
 size_t canon_phone_digits(struct hsw_str, char *out, size_t size);
 
-/* A person or chat: both identities, as far as they are known. */
+#define HSW_USER_ID_MAX 160 /* bytes, with a NUL */
+
+/* A person or chat: its identities, as far as they are known. */
 struct hsw_party {
 	char jid[HSW_JID_MAX]; /* phone, group, ...; "": not known */
 	char lid[HSW_JID_MAX];
+	/* What the provider calls a person by that is neither: Meta's business-scoped "US.13491...". */
+	char user_id[HSW_USER_ID_MAX];
 	enum hsw_jid type;   /* of jid; of lid where that is all there is */
 	struct hsw_str name; /* s = NULL: not known */
 };
@@ -140,7 +144,12 @@ struct hsw_party {
 void canon_party_add(struct hsw_party *, struct hsw_str);
 /* The identifier to go by: the phone's, else the LID, else "". */
 const char *canon_party_id(const struct hsw_party *);
-/* `"jid":..., "lid":..., "name":...` into the open object. */
+/* The same, else the user id: what tells one party from another, never to be written as a jid. */
+const char *canon_party_key(const struct hsw_party *);
+/* Sets user_id if that is Meta's form of one: a country's two letters, a dot, and up to 128 letters, digits and
+ * dots. The first counts. false: it is none. */
+bool canon_party_add_user_id(struct hsw_party *, struct hsw_str);
+/* `"jid":..., "lid":..., "userId":..., "name":...` into the open object. */
 void canon_party_members(struct hsw_canon *, const struct hsw_party *);
 /* The same as an object member; nothing where nothing is known. */
 void canon_party(struct hsw_canon *, const char *key, const struct hsw_party *);
@@ -197,7 +206,7 @@ struct hsw_media {
 /* What the event is to its message; of the natural key. */
 enum hsw_change {
 	HSW_NEW,
-	HSW_EDIT,     /* target_id: the message, content: its new text, s = NULL: not known */
+	HSW_EDIT, /* target_id: the message (s = NULL: id has to do), content: its new text, s = NULL: not known */
 	HSW_REVOKE,   /* id: the message */
 	HSW_REACTION, /* target_id: the message, reaction: the text */
 	HSW_VOTE,     /* vote: who and what, where id is not the vote's own */
@@ -289,6 +298,7 @@ struct hsw_state {
 	struct hsw_str instance;
 	struct hsw_party own;
 	struct hsw_str code, pairing_code; /* code: what the QR code says */
+	struct hsw_fill more_codes;        /* elements after code: those that will follow it */
 	struct hsw_str reason;
 	int64_t status;
 	struct hsw_str progress; /* a number as text */

@@ -60,7 +60,7 @@ emit(struct hsw_emit *e, const struct hsw_event *event)
 	if (event->identity.len == 0 || event->pieces == 0 || event->pieces > HSW_PIECES_MAX)
 		abort();
 	if (strcmp(event->type, "instance.state") != 0 && strcmp(event->type, "call.update") != 0 &&
-		event->key.len == 0)
+		strcmp(event->type, "label.update") != 0 && event->key.len == 0)
 		abort();
 	check_json(e, event, 0);
 	check_json(e, event, HSW_MEDIA | HSW_CODES | HSW_KEYS);

@@ -99,6 +99,20 @@ tests_plugins_test_source_whatsappweb_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_whatsappweb_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
 tests_plugins_test_source_whatsappweb_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += tests/plugins/test_source_cloudapi
+TESTS += tests/plugins/test_source_cloudapi
+tests_plugins_test_source_cloudapi_SOURCES = tests/plugins/test_source_cloudapi.c $(source_rig)
+tests_plugins_test_source_cloudapi_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_cloudapi_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_cloudapi_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/plugins/test_source_ryzeapi
+TESTS += tests/plugins/test_source_ryzeapi
+tests_plugins_test_source_ryzeapi_SOURCES = tests/plugins/test_source_ryzeapi.c $(source_rig)
+tests_plugins_test_source_ryzeapi_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_ryzeapi_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_ryzeapi_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+
 # Prints what a payload becomes, to be read and kept beside it.
 tests_plugins_translate_SOURCES = tests/plugins/translate.c $(events_rig)
 tests_plugins_translate_CPPFLAGS = $(events_cppflags)
