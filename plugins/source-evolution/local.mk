@@ -1,12 +1,9 @@
 plugin_LTLIBRARIES += plugins/source-evolution.la
 plugins_source_evolution_la_SOURCES = \
 	plugins/source-evolution/call.c \
-	plugins/source-evolution/content.c \
-	plugins/source-evolution/context.c \
 	plugins/source-evolution/evolution.c plugins/source-evolution/evolution.h \
 	plugins/source-evolution/group.c \
 	plugins/source-evolution/instance.c \
-	plugins/source-evolution/media.c \
 	plugins/source-evolution/message.c \
 	plugins/source-evolution/update.c \
 	plugins/source-evolution/who.c \

@@ -60,7 +60,7 @@ read_protocol(struct json_object *protocol, struct hsw_message *m)
 		m->change = HSW_EDIT;
 		m->type = "message_edit";
 		m->target_id = target;
-		m->content = content_find(cj_object(protocol, "editedMessage")).text;
+		m->content = canon_content(cj_object(protocol, "editedMessage")).text;
 		if (m->content.s == NULL)
 			m->content = (struct hsw_str){ "", 0 };
 	}
@@ -87,19 +87,19 @@ read_edited(struct hsw_message *m)
 }
 
 static void
-read_content(struct translation *t, const struct content *content, struct json_object *data,
+read_content(struct translation *t, const struct hsw_content *content, struct json_object *data,
 	struct hsw_message *m)
 {
 	m->type = content->node != NULL ? content->node->type : "unknown";
 	m->content = content->text;
-	media_read(t->canon, content, data, &m->media);
+	canon_media(t->canon, content, data, &m->media);
 	if (content->node != NULL && content->node->details != NULL)
 		m->details = (struct hsw_fill){ content->node->details, content };
-	if (content_is(content, "reaction"))
+	if (canon_content_is(content, "reaction"))
 		read_reaction(content->value, m);
-	else if (content_is(content, "poll_vote"))
+	else if (canon_content_is(content, "poll_vote"))
 		m->change = HSW_VOTE;
-	else if (content_is(content, "system"))
+	else if (canon_content_is(content, "system"))
 		read_protocol(content->value, m);
 	else if (content->is_edited)
 		read_edited(m);
@@ -119,7 +119,7 @@ read_stub(struct json_object *data, struct hsw_message *m)
 
 /* v2 has it beside the message, v1 in the content. */
 static struct json_object *
-find_context(const struct content *content, struct json_object *data)
+find_context(const struct hsw_content *content, struct json_object *data)
 {
 	struct json_object *context = cj_object(data, "contextInfo");
 
@@ -132,7 +132,7 @@ static int
 translate(struct translation *t, struct json_object *data, bool is_api, bool is_history)
 {
 	struct json_object *key = cj_object(data, "key"), *message = cj_object(data, "message");
-	struct content content = content_find(message);
+	struct hsw_content content = canon_content(message);
 	struct hsw_message m = { .id = cj_string(key, "id"),
 		.time_ms = cj_time(data, "messageTimestamp"),
 		.is_api = is_api,
@@ -144,7 +144,7 @@ translate(struct translation *t, struct json_object *data, bool is_api, bool is_
 		m.sender = t->own;
 	}
 	read_content(t, &content, data, &m);
-	context_read(find_context(&content, data), &m);
+	canon_context(find_context(&content, data), &m);
 	if (content.node == NULL && content.value == NULL)
 		read_stub(data, &m);
 	return message_emit(t, &m);

@@ -159,7 +159,7 @@ edited_text(struct json_object *data, struct json_object *changed)
 	struct json_object *places[] = { data, changed };
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		struct content content = content_find(cj_object(places[i], "message"));
+		struct hsw_content content = canon_content(cj_object(places[i], "message"));
 		if (content.is_edited && content.text.s != NULL)
 			return content.text;
 	}
