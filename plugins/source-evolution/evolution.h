@@ -10,6 +10,8 @@
 
 #include <hookswitch/canon_content.h>
 
+#include "words.h"
+
 /* One request on its way. */
 struct translation {
 	struct hsw_canon *canon;
@@ -25,16 +27,6 @@ struct translation {
 int evolution_emit(struct translation *);
 /* Tells that this has no canonical home. */
 int evolution_ignore(struct translation *);
-
-/* ---- words.c ---- */
-
-struct word {
-	const char *from, *to;
-};
-
-/* The first word that s is, in any case; NULL: none. words ends with from = NULL. */
-const char *evolution_word(const struct word *words, struct hsw_str s);
-bool evolution_is(struct hsw_str s, const char *word);
 
 /* ---- who.c ---- */
 

@@ -7,8 +7,8 @@ plugins_source_evolution_la_SOURCES = \
 	plugins/source-evolution/message.c \
 	plugins/source-evolution/update.c \
 	plugins/source-evolution/who.c \
-	plugins/source-evolution/words.c
-plugins_source_evolution_la_CPPFLAGS = $(plugin_cppflags)
+	plugins/common/words.c plugins/common/words.h
+plugins_source_evolution_la_CPPFLAGS = $(plugin_cppflags) -I$(top_srcdir)/plugins/common
 plugins_source_evolution_la_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
 plugins_source_evolution_la_LDFLAGS = $(plugin_ldflags)
 plugins_source_evolution_la_LIBADD = sdk/libhswcanon.la $(JSONC_LIBS)

@@ -5,6 +5,7 @@ sdk_libhswcanon_la_SOURCES = \
 	sdk/canon/camel.c \
 	sdk/canon/canon.c \
 	sdk/canon/canon_json.c \
+	sdk/canon/change.c \
 	sdk/canon/content.c \
 	sdk/canon/context.c \
 	sdk/canon/event.c \

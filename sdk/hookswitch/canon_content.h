@@ -38,6 +38,14 @@ struct hsw_content {
 struct hsw_content canon_content(struct json_object *message);
 bool canon_content_is(const struct hsw_content *, const char *type);
 
+/*
+ * What the content makes of the message: its type, text and details, and what it does to another message
+ * (edit, revocation, reaction, vote). The message borrows content itself, too.
+ */
+void canon_content_fill(const struct hsw_content *, struct hsw_message *);
+/* What a protocolMessage does to another message; m stays as it is if it does nothing to any. */
+void canon_protocol(struct json_object *protocol, struct hsw_message *m);
+
 /* The content's media; type stays NULL where it has none. data: the object that holds the message, where
  * providers put what they decrypted (base64) or stored (mediaUrl, s3Url). */
 void canon_media(struct hsw_canon *, const struct hsw_content *, struct json_object *data,

@@ -85,6 +85,15 @@ tests_plugins_test_source_evolution_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_evolution_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
 tests_plugins_test_source_evolution_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
 
+# Sources whose body is signed.
+signed_rig = tests/plugins/signed_rig.c tests/plugins/signed_rig.h $(source_rig)
+check_PROGRAMS += tests/plugins/test_source_waha
+TESTS += tests/plugins/test_source_waha
+tests_plugins_test_source_waha_SOURCES = tests/plugins/test_source_waha.c $(signed_rig)
+tests_plugins_test_source_waha_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_waha_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_waha_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+
 # Prints what a payload becomes, to be read and kept beside it.
 tests_plugins_translate_SOURCES = tests/plugins/translate.c $(events_rig)
 tests_plugins_translate_CPPFLAGS = $(events_cppflags)
