@@ -11,6 +11,7 @@ plugin_frame = \
 
 include plugins/store-sqlite/local.mk
 include plugins/source-evolution/local.mk
+include plugins/source-gowa/local.mk
 include plugins/source-waha/local.mk
 include plugins/sink-webhook/local.mk
 include plugins/sink-file/local.mk

@@ -73,13 +73,19 @@ tests_unit_test_option_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_option_LDADD = $(unit_ldadd)
 
 # Fuzzers, see `fuzzers` in Makefile.am.
-FUZZERS += tests/fuzz/fuzz_source_evolution tests/fuzz/fuzz_source_waha tests/fuzz/fuzz_ini
+FUZZERS += tests/fuzz/fuzz_source_evolution \
+	tests/fuzz/fuzz_source_gowa tests/fuzz/fuzz_source_waha tests/fuzz/fuzz_ini
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_source_evolution_SOURCES = tests/fuzz/fuzz_source.c
 tests_fuzz_fuzz_source_evolution_CPPFLAGS = $(unit_cppflags)
 tests_fuzz_fuzz_source_evolution_CFLAGS = $(core_libcore_a_CFLAGS)
 tests_fuzz_fuzz_source_evolution_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_source_evolution_LDADD = $(plugins_source_evolution_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS)
+tests_fuzz_fuzz_source_gowa_SOURCES = tests/fuzz/fuzz_source.c
+tests_fuzz_fuzz_source_gowa_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_source_gowa_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_source_gowa_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_gowa_LDADD = $(plugins_source_gowa_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS) $(CRYPTO_LIBS)
 tests_fuzz_fuzz_source_waha_SOURCES = tests/fuzz/fuzz_source.c
 tests_fuzz_fuzz_source_waha_CPPFLAGS = $(unit_cppflags)
 tests_fuzz_fuzz_source_waha_CFLAGS = $(core_libcore_a_CFLAGS)

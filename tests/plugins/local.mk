@@ -87,8 +87,15 @@ tests_plugins_test_source_evolution_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
 
 # Sources whose body is signed.
 signed_rig = tests/plugins/signed_rig.c tests/plugins/signed_rig.h $(source_rig)
-check_PROGRAMS += tests/plugins/test_source_waha
-TESTS += tests/plugins/test_source_waha
+signed_tests = \
+	tests/plugins/test_source_gowa \
+	tests/plugins/test_source_waha
+check_PROGRAMS += $(signed_tests)
+TESTS += $(signed_tests)
+tests_plugins_test_source_gowa_SOURCES = tests/plugins/test_source_gowa.c $(signed_rig)
+tests_plugins_test_source_gowa_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_gowa_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_gowa_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
 tests_plugins_test_source_waha_SOURCES = tests/plugins/test_source_waha.c $(signed_rig)
 tests_plugins_test_source_waha_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_waha_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)

@@ -9,7 +9,7 @@
 
 #include <check.h>
 
-const struct signed_conf signed_plain = { NULL };
+const struct signed_conf signed_plain = { .hmac_key = NULL };
 
 /* ---- signatures ---- */
 
@@ -33,7 +33,7 @@ int
 signed_verify(const struct hsw_source_ops *ops, const char *key, struct hsw_str body,
 	const char *name, const char *value)
 {
-	struct signed_conf conf = { key };
+	struct signed_conf conf = { .hmac_key = key };
 	struct request r = {
 		.request = { .size = sizeof(struct hsw_request), .body = body, .header = header },
 		.name = name,

@@ -11,6 +11,7 @@
 /* As such plugins have it: see their option tables. */
 struct signed_conf {
 	const char *hmac_key;
+	const char *others[2]; /* further options */
 };
 
 extern const struct signed_conf signed_plain; /* without a key */
