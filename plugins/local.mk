@@ -13,5 +13,6 @@ include plugins/store-sqlite/local.mk
 include plugins/source-evolution/local.mk
 include plugins/source-gowa/local.mk
 include plugins/source-waha/local.mk
+include plugins/source-wuzapi/local.mk
 include plugins/sink-webhook/local.mk
 include plugins/sink-file/local.mk

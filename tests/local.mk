@@ -74,7 +74,7 @@ tests_unit_test_option_LDADD = $(unit_ldadd)
 
 # Fuzzers, see `fuzzers` in Makefile.am.
 FUZZERS += tests/fuzz/fuzz_source_evolution \
-	tests/fuzz/fuzz_source_gowa tests/fuzz/fuzz_source_waha tests/fuzz/fuzz_ini
+	tests/fuzz/fuzz_source_gowa tests/fuzz/fuzz_source_waha tests/fuzz/fuzz_source_wuzapi tests/fuzz/fuzz_ini
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_source_evolution_SOURCES = tests/fuzz/fuzz_source.c
 tests_fuzz_fuzz_source_evolution_CPPFLAGS = $(unit_cppflags)
@@ -91,6 +91,11 @@ tests_fuzz_fuzz_source_waha_CPPFLAGS = $(unit_cppflags)
 tests_fuzz_fuzz_source_waha_CFLAGS = $(core_libcore_a_CFLAGS)
 tests_fuzz_fuzz_source_waha_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_source_waha_LDADD = $(plugins_source_waha_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS) $(CRYPTO_LIBS)
+tests_fuzz_fuzz_source_wuzapi_SOURCES = tests/fuzz/fuzz_source.c
+tests_fuzz_fuzz_source_wuzapi_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_source_wuzapi_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_source_wuzapi_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_wuzapi_LDADD = $(plugins_source_wuzapi_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS) $(CRYPTO_LIBS)
 tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz_ini.c
 tests_fuzz_fuzz_ini_CPPFLAGS = $(unit_cppflags)
 tests_fuzz_fuzz_ini_CFLAGS = $(core_libcore_a_CFLAGS)

@@ -46,6 +46,7 @@ frame_translate(struct frame *f, struct translation *t, struct hsw_str text,
 	int (*dispatch)(struct translation *, struct hsw_error *), struct hsw_error *err)
 {
 	t->canon = &f->canon;
+	t->tokener = f->tokener;
 	t->conf = f->conf;
 	t->body = cj_parse(f->tokener, text, err);
 	if (t->body == NULL)

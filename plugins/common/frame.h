@@ -23,6 +23,7 @@ struct frame {
 /* One request on its way. */
 struct translation {
 	struct hsw_canon *canon;
+	struct json_tokener *tokener;
 	const void *conf;
 	const struct hsw_request *request;
 	int (*emit)(struct hsw_emit *, const struct hsw_event *);
