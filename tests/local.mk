@@ -8,6 +8,7 @@ if TESTS_ENABLED
 unit_tests = \
 	tests/unit/test_base \
 	tests/unit/test_canon \
+	tests/unit/test_canon_content \
 	tests/unit/test_canon_events \
 	tests/unit/test_config \
 	tests/unit/test_delivery \
@@ -33,6 +34,12 @@ tests_unit_test_canon_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_canon_CFLAGS = $(unit_cflags)
 tests_unit_test_canon_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_canon_LDADD = sdk/libhswcanon.la $(unit_ldadd)
+
+tests_unit_test_canon_content_SOURCES = tests/unit/test_canon_content.c $(canon_rig)
+tests_unit_test_canon_content_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_canon_content_CFLAGS = $(unit_cflags) $(JSONC_CFLAGS)
+tests_unit_test_canon_content_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_canon_content_LDADD = sdk/libhswcanon.la $(unit_ldadd) $(JSONC_LIBS)
 
 tests_unit_test_canon_events_SOURCES = tests/unit/test_canon_events.c $(canon_rig)
 tests_unit_test_canon_events_CPPFLAGS = $(unit_cppflags)

@@ -157,7 +157,7 @@ frame_emit_state(struct translation *t, struct hsw_state *s)
 int
 frame_emit_label(struct translation *t, const struct hsw_label *l)
 {
-	if (l->id.len == 0)
+	if (l->id.len == 0 || (strcmp(l->type, "edit") != 0 && !is_known(&l->chat)))
 		return frame_ignore(t);
 	canon_label(t->canon, l);
 	return frame_emit(t);

@@ -59,14 +59,17 @@ int frame_route(struct translation *, const struct route *, struct json_object *
 int frame_emit(struct translation *);
 /* Tells that this has no canonical home. */
 int frame_ignore(struct translation *);
-/* Emits it; ignores it if it has no id or no chat: neither is ever made up. */
+/*
+ * These emit it, or ignore it where it lacks what makes it one: an id (a call, a label), an id and a chat (a
+ * message, a status), a group, a type or status; a label on something, its chat. Nothing is ever made up.
+ */
 int frame_emit_message(struct translation *, const struct hsw_message *);
-int frame_emit_status(struct translation *, const struct hsw_status *); /* the same; or no status */
-int frame_emit_call(struct translation *, const struct hsw_call *);     /* the same; or no type */
-int frame_emit_group(struct translation *, const struct hsw_group *);   /* the same; or no type */
-int frame_emit_state(
-	struct translation *, struct hsw_state *); /* with the instance and our number */
-int frame_emit_label(struct translation *, const struct hsw_label *); /* ignored if it has no id */
+int frame_emit_status(struct translation *, const struct hsw_status *);
+int frame_emit_call(struct translation *, const struct hsw_call *);
+int frame_emit_group(struct translation *, const struct hsw_group *);
+int frame_emit_label(struct translation *, const struct hsw_label *);
+/* Fills in the instance, and our own number where it is not known better. */
+int frame_emit_state(struct translation *, struct hsw_state *);
 
 /* Adds what an identifier tells; bare digits that are longer than a phone number (LIDs) are left out. */
 void frame_party(struct hsw_party *, struct hsw_str);
