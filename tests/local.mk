@@ -9,6 +9,7 @@ unit_tests = \
 	tests/unit/test_api \
 	tests/unit/test_base \
 	tests/unit/test_canon \
+	tests/unit/test_canon_content \
 	tests/unit/test_canon_events \
 	tests/unit/test_config \
 	tests/unit/test_delivery \
@@ -41,6 +42,12 @@ tests_unit_test_canon_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_canon_CFLAGS = $(unit_cflags)
 tests_unit_test_canon_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_canon_LDADD = sdk/libhswcanon.la $(unit_ldadd)
+
+tests_unit_test_canon_content_SOURCES = tests/unit/test_canon_content.c $(canon_rig)
+tests_unit_test_canon_content_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_canon_content_CFLAGS = $(unit_cflags) $(JSONC_CFLAGS)
+tests_unit_test_canon_content_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_canon_content_LDADD = sdk/libhswcanon.la $(unit_ldadd) $(JSONC_LIBS)
 
 tests_unit_test_canon_events_SOURCES = tests/unit/test_canon_events.c $(canon_rig)
 tests_unit_test_canon_events_CPPFLAGS = $(unit_cppflags)
@@ -90,6 +97,7 @@ tests_unit_test_option_LDADD = $(unit_ldadd)
 FUZZERS += tests/fuzz/fuzz_source_evolution tests/fuzz/fuzz_ini
 FUZZERS += tests/fuzz/fuzz_source_eazewa tests/fuzz/fuzz_source_whatsappweb
 FUZZERS += tests/fuzz/fuzz_source_cloudapi tests/fuzz/fuzz_source_ryzeapi
+FUZZERS += tests/fuzz/fuzz_source_gowa tests/fuzz/fuzz_source_waha tests/fuzz/fuzz_source_wuzapi
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_source_evolution_SOURCES = tests/fuzz/fuzz_source.c
 tests_fuzz_fuzz_source_evolution_CPPFLAGS = $(unit_cppflags)
@@ -116,6 +124,21 @@ tests_fuzz_fuzz_source_ryzeapi_CPPFLAGS = $(unit_cppflags)
 tests_fuzz_fuzz_source_ryzeapi_CFLAGS = $(core_libcore_a_CFLAGS)
 tests_fuzz_fuzz_source_ryzeapi_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_source_ryzeapi_LDADD = $(plugins_source_ryzeapi_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS)
+tests_fuzz_fuzz_source_gowa_SOURCES = tests/fuzz/fuzz_source.c
+tests_fuzz_fuzz_source_gowa_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_source_gowa_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_source_gowa_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_gowa_LDADD = $(plugins_source_gowa_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS) $(CRYPTO_LIBS)
+tests_fuzz_fuzz_source_waha_SOURCES = tests/fuzz/fuzz_source.c
+tests_fuzz_fuzz_source_waha_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_source_waha_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_source_waha_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_waha_LDADD = $(plugins_source_waha_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS) $(CRYPTO_LIBS)
+tests_fuzz_fuzz_source_wuzapi_SOURCES = tests/fuzz/fuzz_source.c
+tests_fuzz_fuzz_source_wuzapi_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_source_wuzapi_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_source_wuzapi_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_wuzapi_LDADD = $(plugins_source_wuzapi_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS) $(CRYPTO_LIBS)
 tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz_ini.c
 tests_fuzz_fuzz_ini_CPPFLAGS = $(unit_cppflags)
 tests_fuzz_fuzz_ini_CFLAGS = $(core_libcore_a_CFLAGS)

@@ -113,6 +113,27 @@ tests_plugins_test_source_ryzeapi_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_ryzeapi_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
 tests_plugins_test_source_ryzeapi_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
 
+# Sources whose body is signed.
+signed_rig = tests/plugins/signed_rig.c tests/plugins/signed_rig.h $(source_rig)
+signed_tests = \
+	tests/plugins/test_source_gowa \
+	tests/plugins/test_source_waha \
+	tests/plugins/test_source_wuzapi
+check_PROGRAMS += $(signed_tests)
+TESTS += $(signed_tests)
+tests_plugins_test_source_gowa_SOURCES = tests/plugins/test_source_gowa.c $(signed_rig)
+tests_plugins_test_source_gowa_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_gowa_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_gowa_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+tests_plugins_test_source_waha_SOURCES = tests/plugins/test_source_waha.c $(signed_rig)
+tests_plugins_test_source_waha_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_waha_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_waha_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+tests_plugins_test_source_wuzapi_SOURCES = tests/plugins/test_source_wuzapi.c $(signed_rig)
+tests_plugins_test_source_wuzapi_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_wuzapi_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_wuzapi_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+
 # Prints what a payload becomes, to be read and kept beside it.
 tests_plugins_translate_SOURCES = tests/plugins/translate.c $(events_rig)
 tests_plugins_translate_CPPFLAGS = $(events_cppflags)

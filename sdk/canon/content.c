@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* content.c - what a WhatsApp message holds: Baileys' nodes (proto.IMessage) to canonical types. */
-#include "evolution.h"
+#include <hookswitch/canon_content.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 static struct json_object *
 value_of(const void *content)
 {
-	return ((const struct content *)content)->value;
+	return ((const struct hsw_content *)content)->value;
 }
 
 static void
@@ -65,7 +65,7 @@ poll(struct hsw_canon *c, const void *content)
 	canon_close_object(c);
 }
 
-/* What was voted for is encrypted, but Evolution adds the names where it has the poll itself. */
+/* What was voted for is encrypted, but a provider may add the names where it has the poll itself. */
 static void
 poll_vote(struct hsw_canon *c, const void *content)
 {
@@ -87,10 +87,13 @@ static void
 buttons_response(struct hsw_canon *c, const void *content)
 {
 	struct json_object *value = value_of(content);
+	struct hsw_str title = cj_string(value, "selectedDisplayText");
 
+	if (title.s == NULL) /* Go writes a oneof as an object of its own */
+		title = cj_string(cj_object(value, "response"), "selectedDisplayText");
 	canon_open_object(c, "interactive");
 	canon_string(c, "selectedButtonId", cj_string(value, "selectedButtonId"));
-	canon_string(c, "title", cj_string(value, "selectedDisplayText"));
+	canon_string(c, "title", title);
 	canon_close_object(c);
 }
 
@@ -124,6 +127,9 @@ interactive_response(struct hsw_canon *c, const void *content)
 	struct json_object *value = value_of(content);
 	struct json_object *flow = cj_object(value, "nativeFlowResponseMessage");
 
+	if (flow == NULL)
+		flow = cj_object(cj_object(value, "interactiveResponseMessage"),
+			"nativeFlowResponseMessage");
 	canon_open_object(c, "interactive");
 	canon_string(c, "title", cj_string(cj_object(value, "body"), "text"));
 	canon_string(c, "name", cj_string(flow, "name"));
@@ -211,7 +217,7 @@ group_invite(struct hsw_canon *c, const void *content)
 /* ---- the nodes ---- */
 
 /* Sorted by name. */
-static const struct node nodes[] = {
+static const struct hsw_node nodes[] = {
 	{ "audioMessage", "audio", "audio", NULL, NULL },
 	{ "base64", NULL, NULL, NULL, NULL },
 	{ "buttonsMessage", "interactive", NULL, "contentText", interactive },
@@ -254,10 +260,10 @@ static const struct node nodes[] = {
 static int
 compare_name(const void *name, const void *node)
 {
-	return strcmp(name, ((const struct node *)node)->name);
+	return strcmp(name, ((const struct hsw_node *)node)->name);
 }
 
-static const struct node *
+static const struct hsw_node *
 find_node(const char *name)
 {
 	return bsearch(
@@ -266,7 +272,7 @@ find_node(const char *name)
 
 /* interactiveMessage's body is an object, too. */
 static struct hsw_str
-text_of(const struct node *node, struct json_object *value)
+text_of(const struct hsw_node *node, struct json_object *value)
 {
 	if (node->text == NULL)
 		return (struct hsw_str){ NULL, 0 };
@@ -283,11 +289,11 @@ text_of(const struct node *node, struct json_object *value)
  * NULL: out has it all.
  */
 static struct json_object *
-look_into(struct json_object *message, struct content *out)
+look_into(struct json_object *message, struct hsw_content *out)
 {
 	json_object_object_foreach(message, name, value)
 	{
-		const struct node *node = find_node(name);
+		const struct hsw_node *node = find_node(name);
 		if (value == NULL || (node != NULL && node->type == NULL))
 			continue;
 		struct json_object *inner = node == NULL ? cj_object(value, "message") : NULL;
@@ -308,10 +314,10 @@ look_into(struct json_object *message, struct content *out)
 	return NULL;
 }
 
-struct content
-content_find(struct json_object *message)
+struct hsw_content
+canon_content(struct json_object *message)
 {
-	struct content c = { .node = NULL };
+	struct hsw_content c = { .node = NULL };
 
 	for (int depth = 0; message != NULL && depth < WRAPPERS_MAX; depth++) {
 		c.message = json_object_is_type(message, json_type_object) ? message : NULL;
@@ -322,7 +328,7 @@ content_find(struct json_object *message)
 }
 
 bool
-content_is(const struct content *c, const char *type)
+canon_content_is(const struct hsw_content *c, const char *type)
 {
 	return c->node != NULL && strcmp(c->node->type, type) == 0;
 }

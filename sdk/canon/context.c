@@ -3,9 +3,12 @@
  * context.c - what a message refers to (proto.ContextInfo): the message that it quotes, whom it mentions,
  * whether it was forwarded; and what has no place of its own, as it came but for keys and thumbnails.
  */
-#include "evolution.h"
+#include <hookswitch/canon_content.h>
 
 #include <string.h>
+
+/* Phone numbers in use have up to 13 digits, LIDs 14 or 15; some providers cut the server off. */
+#define BARE_PHONE_MAX 13
 
 /* Members that stand elsewhere in the event. */
 static const char *const placed[] = { "stanzaId", "participant", "mentionedJid", "isForwarded" };
@@ -30,7 +33,7 @@ is_one_of(const char *name, const char *const *names, size_t n)
 static bool
 skip(const char *name, struct json_object *value)
 {
-	return value == NULL || media_is_encrypted(cj_text(value)) ||
+	return value == NULL || canon_url_is_encrypted(cj_text(value)) ||
 		is_one_of(name, left_out, sizeof(left_out) / sizeof(left_out[0]));
 }
 
@@ -40,8 +43,8 @@ is_told(const char *name, struct json_object *value)
 {
 	if (strcmp(name, "quotedMessage") != 0)
 		return is_one_of(name, placed, sizeof(placed) / sizeof(placed[0]));
-	struct content quoted = content_find(value);
-	return content_is(&quoted, "text");
+	struct hsw_content quoted = canon_content(value);
+	return canon_content_is(&quoted, "text");
 }
 
 static void
@@ -66,9 +69,10 @@ write_mentions(struct hsw_canon *c, const void *list)
 }
 
 void
-context_read(struct json_object *context, struct hsw_message *m)
+canon_context(struct json_object *context, struct hsw_message *m)
 {
 	struct json_object *mentioned = cj_array(context, "mentionedJid");
+	struct hsw_str participant = cj_string(context, "participant");
 
 	if (context == NULL)
 		return;
@@ -80,7 +84,9 @@ context_read(struct json_object *context, struct hsw_message *m)
 	m->reply_id = cj_string(context, "stanzaId");
 	if (m->reply_id.len == 0)
 		return;
-	struct content quoted = content_find(cj_object(context, "quotedMessage"));
+	struct hsw_content quoted = canon_content(cj_object(context, "quotedMessage"));
 	m->reply_text = quoted.text;
-	evolution_party(&m->reply_sender, cj_get(context, "participant"));
+	if (participant.len > BARE_PHONE_MAX && memchr(participant.s, '@', participant.len) == NULL)
+		return;
+	canon_party_add(&m->reply_sender, participant);
 }

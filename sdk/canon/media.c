@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * media.c - the media of a message. WhatsApp's own URLs lead to encrypted bytes and go to `encrypted`; what
- * Evolution stored itself is in mediaUrl, what it decrypted in base64.
+ * a provider stored itself is in mediaUrl, what it decrypted in base64.
  */
-#include "evolution.h"
+#include <hookswitch/canon_content.h>
 
 #include <string.h>
 
 bool
-media_is_encrypted(struct hsw_str url)
+canon_url_is_encrypted(struct hsw_str url)
 {
 	if (url.s == NULL)
 		return false;
@@ -21,7 +21,7 @@ media_is_encrypted(struct hsw_str url)
 
 /* Beside the node, beside the wrapper, beside the message, or in the node. */
 static struct hsw_str
-plain_url(const struct content *content, struct json_object *data)
+plain_url(const struct hsw_content *content, struct json_object *data)
 {
 	struct json_object *places[] = { content->message, cj_object(data, "message"), data,
 		content->value };
@@ -33,7 +33,7 @@ plain_url(const struct content *content, struct json_object *data)
 }
 
 static struct hsw_str
-plain_bytes(struct hsw_canon *c, const struct content *content, struct json_object *data)
+plain_bytes(struct hsw_canon *c, const struct hsw_content *content, struct json_object *data)
 {
 	struct json_object *places[] = { content->message, cj_object(data, "message"), data,
 		content->value };
@@ -45,7 +45,7 @@ plain_bytes(struct hsw_canon *c, const struct content *content, struct json_obje
 }
 
 static void
-read_urls(struct hsw_canon *c, const struct content *content, struct json_object *data,
+read_urls(struct hsw_canon *c, const struct hsw_content *content, struct json_object *data,
 	struct hsw_media *m)
 {
 	struct hsw_str url = cj_string(content->value, "url");
@@ -53,7 +53,7 @@ read_urls(struct hsw_canon *c, const struct content *content, struct json_object
 	m->url = plain_url(content, data);
 	m->s3_url = cj_string(data, "s3Url");
 	m->media_key = cj_bytes(c, content->value, "mediaKey");
-	if (m->media_key.s != NULL || media_is_encrypted(url)) {
+	if (m->media_key.s != NULL || canon_url_is_encrypted(url)) {
 		m->encrypted_url = url;
 		m->encrypted_sha256 = cj_bytes(c, content->value, "fileEncSha256");
 	} else if (m->url.len == 0) {
@@ -62,7 +62,7 @@ read_urls(struct hsw_canon *c, const struct content *content, struct json_object
 }
 
 void
-media_read(struct hsw_canon *c, const struct content *content, struct json_object *data,
+canon_media(struct hsw_canon *c, const struct hsw_content *content, struct json_object *data,
 	struct hsw_media *m)
 {
 	struct json_object *value = content->value;
@@ -83,7 +83,7 @@ media_read(struct hsw_canon *c, const struct content *content, struct json_objec
 	m->width = cj_count(value, "width");
 	m->height = cj_count(value, "height");
 	m->is_animated = cj_tri(value, "isAnimated");
-	if (!content_is(content, "audio"))
+	if (!canon_content_is(content, "audio"))
 		return;
 	m->is_voice_note = cj_bool(value, "ptt") ? HSW_YES : HSW_NO;
 	if (m->is_voice_note == HSW_YES)
