@@ -5,5 +5,6 @@ plugin_cppflags = -D_GNU_SOURCE -I$(top_srcdir)/sdk
 
 include plugins/store-sqlite/local.mk
 include plugins/source-evolution/local.mk
+include plugins/source-map/local.mk
 include plugins/sink-webhook/local.mk
 include plugins/sink-file/local.mk
