@@ -136,6 +136,20 @@ poll(struct hsw_canon *c, struct json_object *o)
 	canon_close_object(c);
 }
 
+/* Whether there is a member to write. */
+static bool
+has_content(struct json_object *o)
+{
+	if (o == NULL)
+		return false;
+	json_object_object_foreach(o, name, value)
+	{
+		if (!canonical_is_empty(name, value))
+			return true;
+	}
+	return false;
+}
+
 static void
 details(struct hsw_canon *c, const void *arg)
 {
@@ -148,7 +162,7 @@ details(struct hsw_canon *c, const void *arg)
 	contacts(c, cj_get(*message, "contacts"));
 	poll(c, cj_object(*message, "poll"));
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		if (cj_object(*message, others[i]) != NULL)
+		if (has_content(cj_object(*message, others[i])))
 			cj_copy(c, others[i], cj_object(*message, others[i]), canonical_is_empty);
 	}
 }
