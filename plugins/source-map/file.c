@@ -252,6 +252,32 @@ read_key(struct reader *r, char *s, int line, bool *has_event)
 
 /* ---- what a section must have ---- */
 
+/* Whether the key gives the field, by itself or in a group. */
+static bool
+gives_field(const struct map_key *k, const struct schema_field *f)
+{
+	size_t n = strlen(k->path);
+
+	if (k->role != MAP_FIELD || k->field == f)
+		return k->field == f;
+	return k->field == NULL && n > 5 && strncmp(f->path, k->path + 5, n - 5) == 0 &&
+		f->path[n - 5] == '.';
+}
+
+static int
+check_required(struct reader *r, const struct map_section *s)
+{
+	for (const struct schema_field *f = s->event->fields; f->path != NULL; f++) {
+		bool has = !f->is_required;
+		for (size_t i = s->first; i < s->end && !has; i++)
+			has = gives_field(&r->file->keys[i], f);
+		if (!has)
+			return fail(r, s->line, "[map \"%s\"] lacks data.%s, which every %s has",
+				s->name, f->path, s->event->type);
+	}
+	return HSW_OK;
+}
+
 static int
 check_fields(struct reader *r, struct map_section *s)
 {
@@ -262,20 +288,11 @@ check_fields(struct reader *r, struct map_section *s)
 		if (s->event == NULL)
 			return fail(r, k->line, "%s: what is ignored has no data", k->path);
 		k->field = schema_field(s->event, k->path);
-		if (k->field == NULL)
+		if (k->field == NULL && !schema_has_group(s->event, k->path))
 			return fail(
 				r, k->line, "%s: %s has no such field", k->path, s->event->type);
 	}
-	for (const struct schema_field *f = s->event != NULL ? s->event->fields : NULL;
-		f != NULL && f->path != NULL; f++) {
-		bool has = !f->is_required;
-		for (size_t i = s->first; i < s->end && !has; i++)
-			has = r->file->keys[i].field == f;
-		if (!has)
-			return fail(r, s->line, "[map \"%s\"] lacks data.%s, which every %s has",
-				s->name, f->path, s->event->type);
-	}
-	return HSW_OK;
+	return s->event != NULL ? check_required(r, s) : HSW_OK;
 }
 
 static int

@@ -11,6 +11,7 @@
  *   data.chat.jid   = .phone | jid    a canonical path
  *   data.message.content = .text // \    a line that ends in \ goes on in the next one
  *                          .caption
+ *   data.chat       = {jid: .phone, name: .chatName}    several fields at once
  *
  * UTF-8 with LF or CRLF; NUL is refused. What is read here has been checked against schema.h, and every
  * expression against expression.h, but not compiled.
@@ -33,8 +34,9 @@ struct map_key {
 	const char *expression; /* with the newlines that it has in the file */
 	int line;
 	enum map_role role;
-	const struct schema_field *field; /* of a MAP_FIELD */
-	size_t section;                   /* of a key in a section */
+	const struct schema_field
+		*field; /* of a MAP_FIELD; NULL: a group, whose value is an object */
+	size_t section; /* of a key in a section */
 };
 
 struct map_section {

@@ -293,16 +293,54 @@ is_empty(jv value)
 }
 
 static int
-take_field(struct translation *t, const struct map_key *key, struct json_object *value)
+refuse_value(
+	const struct translation *t, const struct map_key *key, const char *member, const char *why)
+{
+	size_t n = program_place(&t->map->file, t->section, key, t->err);
+
+	snprintf(t->err->text + n, sizeof(t->err->text) - n, "%.60s%s%.180s", member,
+		member[0] != '\0' ? ": " : "", why);
+	return HSW_EINVAL;
+}
+
+/* Takes ownership of value. member: what the key itself does not name. */
+static int
+take_field(struct translation *t, const struct map_key *key, const struct schema_field *field,
+	const char *path, struct json_object *value)
 {
 	struct hsw_error why;
 
-	if (schema_value_is_good(key->field, value, &why))
-		return value_set(t->root, key->path, value);
-	size_t n = program_place(&t->map->file, t->section, key, t->err);
-	snprintf(t->err->text + n, sizeof(t->err->text) - n, "%.200s", why.text);
+	if (schema_value_is_good(field, value, &why))
+		return value_set(t->root, path, value);
 	json_object_put(value);
-	return HSW_EINVAL;
+	return refuse_value(t, key, path + strlen(key->path), why.text);
+}
+
+/* The members of a group are what keys of their own would be. */
+static int
+take_group(struct translation *t, const struct map_key *key, const char *path,
+	struct json_object *group)
+{
+	const struct schema_event *event = t->section->event;
+	int rc = HSW_OK;
+
+	if (!json_object_is_type(group, json_type_object))
+		return refuse_value(t, key, path + strlen(key->path), "expected an object");
+	json_object_object_foreach(group, name, value)
+	{
+		char member[128];
+		int n = snprintf(member, sizeof(member), "%s.%s", path, name);
+		const struct schema_field *field = schema_field(event, member);
+		if (rc != HSW_OK || canonical_is_empty(name, value))
+			continue;
+		if (n >= (int)sizeof(member) || (field == NULL && !schema_has_group(event, member)))
+			rc = refuse_value(t, key, member + strlen(key->path), "no such field");
+		else if (field == NULL)
+			rc = take_group(t, key, member, value);
+		else
+			rc = take_field(t, key, field, member, json_object_get(value));
+	}
+	return rc;
 }
 
 static int
@@ -318,8 +356,13 @@ take_value(void *arg, const struct map_key *key, jv value)
 		return HSW_OK;
 	}
 	int rc = value_to_json(value, &o);
-	if (rc == HSW_OK && key->role == MAP_FIELD && o != NULL)
-		return take_field(t, key, o);
+	if (rc == HSW_OK && key->role == MAP_FIELD && key->field != NULL && o != NULL)
+		return take_field(t, key, key->field, key->path, o);
+	if (rc == HSW_OK && key->role == MAP_FIELD && o != NULL) {
+		rc = take_group(t, key, key->path, o);
+		json_object_put(o);
+		return rc;
+	}
 	if (rc == HSW_OK)
 		t->own_name = o;
 	if (rc == HSW_ELIMIT) {

@@ -193,6 +193,20 @@ schema_field(const struct schema_event *event, const char *path)
 	return NULL;
 }
 
+bool
+schema_has_group(const struct schema_event *event, const char *path)
+{
+	size_t n = strlen(path);
+
+	if (strncmp(path, "data.", 5) != 0)
+		return false;
+	for (const struct schema_field *f = event->fields; f->path != NULL; f++) {
+		if (strncmp(f->path, path + 5, n - 5) == 0 && f->path[n - 5] == '.')
+			return true;
+	}
+	return false;
+}
+
 /* ---- values ---- */
 
 static bool

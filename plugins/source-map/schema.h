@@ -41,6 +41,8 @@ struct schema_event {
 const struct schema_event *schema_find(const char *type);
 /* path with "data." before it. NULL: the event has no such field. */
 const struct schema_field *schema_field(const struct schema_event *, const char *path);
+/* Whether fields of the event begin with path, such as data.message.media. */
+bool schema_has_group(const struct schema_event *, const char *path);
 
 /*
  * Whether a value, which is not null, is of the field's kind; err says what was expected and what found.
