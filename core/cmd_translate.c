@@ -158,7 +158,8 @@ run_plugin(
 	int status = read_all(job->file, &body);
 
 	if (status == CMD_OK &&
-		(handle == NULL || (job->explains && make_explain(plugin, conf, &err) != HSW_OK) ||
+		(handle == NULL ||
+			(job->explains && (copy = explaining(plugin, conf, &err)) == NULL) ||
 			ops->open(host_functions(), handle, copy != NULL ? copy : conf, &self,
 				&err) != HSW_OK)) {
 		fprintf(stderr, "hookswitch: %s\n", err.text);
