@@ -18,5 +18,6 @@ include plugins/source-ryzeapi/local.mk
 include plugins/source-gowa/local.mk
 include plugins/source-waha/local.mk
 include plugins/source-wuzapi/local.mk
+include plugins/source-map/local.mk
 include plugins/sink-webhook/local.mk
 include plugins/sink-file/local.mk

@@ -43,7 +43,8 @@ canon_status(struct hsw_canon *c, const struct hsw_status *s)
 	canon_close_array(c);
 	canon_open_object(c, "chat");
 	canon_party_members(c, &s->chat);
-	canon_text(c, "type", canon_chat_type(s->chat.type));
+	if (canon_party_id(&s->chat)[0] != '\0')
+		canon_text(c, "type", canon_chat_type(s->chat.type));
 	canon_close_object(c);
 	jid_member(c, "recipient", &s->recipient);
 	if (s->recipient.user_id[0] != '\0')
