@@ -46,7 +46,7 @@ read_parties(const struct translation *t, struct json_object *payload, struct hs
 
 /* ---- messages ---- */
 
-/* A view-once message that is only told of may come yet. */
+/* What is only told of (view once), or could not be fetched, may come yet. */
 int
 gowa_message(struct translation *t, struct json_object *payload)
 {
@@ -56,10 +56,11 @@ gowa_message(struct translation *t, struct json_object *payload)
 		.reply_text = cj_string(payload, "quoted_body") };
 	struct gowa_content content;
 
-	if (cj_bool(payload, "unavailable"))
-		m.change = HSW_STUB;
 	read_parties(t, payload, &m);
 	gowa_content_open(&content, t, payload, &m);
+	bool is_empty = strcmp(m.type, "unknown") == 0 && m.content.len == 0;
+	if (is_empty && m.change == HSW_NEW)
+		m.change = HSW_STUB;
 	int rc = frame_emit_message(t, &m);
 	gowa_content_close(&content);
 	return rc;

@@ -98,6 +98,13 @@ read_context(const struct waha_engine *e, struct json_object *payload, struct hs
 	frame_party(&m->reply_sender, id.participant);
 }
 
+/* Nothing can be told of it: it could not be decrypted, and may come yet. */
+static bool
+is_empty(const struct hsw_message *m)
+{
+	return m->change == HSW_NEW && strcmp(m->type, "unknown") == 0 && m->content.len == 0;
+}
+
 /* A vote in here is still encrypted; poll.vote says what was voted for. */
 int
 waha_message(struct translation *t, struct json_object *payload)
@@ -110,6 +117,8 @@ waha_message(struct translation *t, struct json_object *payload)
 	waha_parties(t, &e, payload, &m);
 	waha_shape(t->canon, &e, payload, &m);
 	read_context(&e, payload, &m);
+	if (is_empty(&m))
+		m.change = HSW_STUB;
 	if (m.change == HSW_VOTE)
 		rc = frame_ignore(t);
 	else

@@ -115,11 +115,10 @@ write_answer(struct hsw_canon *c, const void *payload)
 	canon_close_object(c);
 }
 
-/* `body` of these is no text of the message's: a thumbnail in base64, or the vCard. */
 static const struct detail {
 	const char *type;
 	void (*write)(struct hsw_canon *, const void *payload);
-	bool has_text;
+	bool has_text; /* else `body` is a thumbnail in base64, or the vCard */
 } details[] = {
 	{ "location", write_location, false },
 	{ "live_location", write_location, false },
@@ -149,17 +148,32 @@ type_of_shape(struct json_object *payload, struct hsw_str mimetype)
 	return cj_string(payload, "body").len > 0 ? "text" : "unknown";
 }
 
+static const struct detail *
+find_detail(const char *type)
+{
+	for (size_t i = 0; i < sizeof(details) / sizeof(details[0]); i++) {
+		if (strcmp(details[i].type, type) == 0)
+			return &details[i];
+	}
+	return NULL;
+}
+
+static void
+read_text(struct json_object *payload, struct hsw_message *m)
+{
+	const struct detail *detail = find_detail(m->type);
+
+	if (m->content.len == 0 && m->change == HSW_NEW && (detail == NULL || detail->has_text))
+		m->content = cj_string(payload, "body");
+}
+
 static void
 read_details(struct json_object *payload, struct hsw_message *m)
 {
-	m->content = cj_string(payload, "body");
-	for (size_t i = 0; i < sizeof(details) / sizeof(details[0]); i++) {
-		if (strcmp(details[i].type, m->type) != 0)
-			continue;
-		m->details = (struct hsw_fill){ details[i].write, payload };
-		if (!details[i].has_text)
-			m->content = (struct hsw_str){ NULL, 0 };
-	}
+	const struct detail *detail = find_detail(m->type);
+
+	if (detail != NULL)
+		m->details = (struct hsw_fill){ detail->write, payload };
 }
 
 static bool
@@ -210,14 +224,13 @@ waha_shape(struct hsw_canon *c, const struct waha_engine *e, struct json_object 
 
 	if (e->content.node != NULL) {
 		canon_content_fill(&e->content, m);
-		if (m->content.len == 0 && m->change == HSW_NEW && is_media(m->type))
-			m->content = cj_string(payload, "body");
 	} else {
 		m->type = waha_engine_type(e);
 		if (m->type == NULL)
 			m->type = type_of_shape(payload, mimetype);
 		read_details(payload, m);
 	}
+	read_text(payload, m);
 	if (is_media(m->type))
 		read_media(c, e, payload, m);
 }

@@ -125,6 +125,7 @@ emit_call(struct translation *t, struct json_object *payload, const char *type)
 	waha_party(&call.from, cj_get(data, "CallCreatorAlt"));
 	waha_party(&call.from, cj_get(data, "callerPn"));
 	waha_party(&call.group, cj_get(data, "GroupJID"));
+	waha_party(&call.group, cj_get(data, "groupJid"));
 	return frame_emit_call(t, &call);
 }
 

@@ -7,8 +7,9 @@
  * written (canon_message, ...) and emitted (canon_emit). What stays zero is unknown: it is left out, or
  * null where the event always has the member. The natural key of the event is made on the way.
  *
- * A static library of the SDK (libhswcanon) that needs libc alone; canon_json.h reads JSON with json-c. A
- * struct hsw_canon belongs to one thread; its memory is used again from event to event.
+ * A static library of the SDK (libhswcanon) that needs libc alone; canon_json.h reads JSON with json-c, and
+ * canon_content.h what is in WhatsApp's own messages. A struct hsw_canon belongs to one thread; its memory is
+ * used again from event to event.
  */
 #ifndef HOOKSWITCH_CANON_H
 #define HOOKSWITCH_CANON_H
@@ -283,7 +284,8 @@ struct hsw_state {
 	int64_t time_ms;
 	struct hsw_str instance;
 	struct hsw_party own;
-	struct hsw_str code, pairing_code; /* code: what the QR code says */
+	/* code: what the QR code says; its picture as a data URI, where there is no more. */
+	struct hsw_str code, pairing_code;
 	struct hsw_str reason;
 	int64_t status;
 	struct hsw_str progress; /* a number as text */
