@@ -132,14 +132,20 @@ write_own(struct hsw_canon *c, const void *own)
 	canon_participant(c, own);
 }
 
+/* jids has ourselves. */
 static int
 gowa_joined(struct translation *t, struct json_object *payload)
 {
-	struct hsw_group g = { .type = "joined", .time_ms = gowa_time(t, payload) };
+	struct json_object *jids = cj_array(payload, "jids");
+	struct hsw_group g = { .type = "joined",
+		.time_ms = gowa_time(t, payload),
+		.reason = cj_string(payload, "reason") };
 
 	frame_party(&g.group, cj_string(payload, "chat_id"));
-	g.group.name = cj_string(payload, "name");
-	if (canon_party_id(&t->own)[0] != '\0')
+	g.group.name = cj_string(payload, "group_name");
+	if (jids != NULL)
+		g.participants = (struct hsw_fill){ write_members, jids };
+	else if (canon_party_id(&t->own)[0] != '\0')
 		g.participants = (struct hsw_fill){ write_own, &t->own };
 	return frame_emit_group(t, &g);
 }

@@ -43,6 +43,7 @@ waha_engine_open(struct waha_engine *e, struct json_object *payload)
 	e->content = canon_content(e->nodes);
 	e->name = first_of(cj_string(cj_object(e->data, "Info"), "PushName"),
 		first_of(cj_string(e->data, "pushName"), cj_string(e->data, "notifyName")));
+	e->name = first_of(e->name, cj_string(payload, "notifyName"));
 	e->is_forwarded = cj_tri(e->data, "isForwarded");
 }
 

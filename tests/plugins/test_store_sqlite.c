@@ -96,7 +96,7 @@ START_TEST(a_newer_version_is_refused_and_left_as_it_is)
 	rig_close();
 	sql("PRAGMA user_version = 7");
 	assert_refused(HSW_EINVAL, "version 7");
-	ck_assert_ptr_nonnull(strstr(error.text, "newer than this program's 2"));
+	ck_assert_ptr_nonnull(strstr(error.text, "newer than this program's 3"));
 	ck_assert_ptr_nonnull(strstr(error.text, "install"));
 	ck_assert_str_eq(sql("PRAGMA user_version"), "7");
 }
