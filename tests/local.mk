@@ -139,6 +139,16 @@ tests_fuzz_fuzz_source_wuzapi_CPPFLAGS = $(unit_cppflags)
 tests_fuzz_fuzz_source_wuzapi_CFLAGS = $(core_libcore_a_CFLAGS)
 tests_fuzz_fuzz_source_wuzapi_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_source_wuzapi_LDADD = $(plugins_source_wuzapi_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS) $(CRYPTO_LIBS)
+if JQ_FOUND
+FUZZERS += tests/fuzz/fuzz_source_map
+endif
+tests_fuzz_fuzz_source_map_SOURCES = tests/fuzz/fuzz_source.c
+tests_fuzz_fuzz_source_map_CPPFLAGS = $(unit_cppflags) -DFUZZ_PATH='"$(abs_top_srcdir)/tests/fuzz/source-map.ini"'
+tests_fuzz_fuzz_source_map_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_source_map_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_map_LDADD = $(plugins_source_map_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS) \
+	$(CRYPTO_LIBS) $(JQ_LIBS) -lpthread
+EXTRA_DIST += tests/fuzz/source-map.ini
 tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz_ini.c
 tests_fuzz_fuzz_ini_CPPFLAGS = $(unit_cppflags)
 tests_fuzz_fuzz_ini_CFLAGS = $(core_libcore_a_CFLAGS)

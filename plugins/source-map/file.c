@@ -149,6 +149,10 @@ read_section(struct reader *r, char *s, int line)
 	}
 	if (name[0] == '\0' || strchr(name, '"') != NULL)
 		return fail(r, line, "expected [map \"NAME\"]");
+	const struct map_section *last = last_section(f);
+	if (last != NULL && file_find(f, last, MAP_WHEN) == NULL)
+		return fail(r, line, "[map \"%s\"] is never reached: [map \"%s\"] has no when",
+			name, last->name);
 	for (size_t i = 0; i < f->n_sections; i++) {
 		if (strcmp(f->sections[i].name, name) == 0)
 			return fail(r, line, "[map \"%s\"] stands already in line %d", name,
