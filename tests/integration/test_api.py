@@ -608,3 +608,56 @@ def test_dead_letters_of_a_webhook_are_replayed(daemon):
     refusing.wait(2)
     assert refusing.numbers() == [1, 1]
     refusing.close()
+
+
+# ---- Evolution API's interface ----
+
+
+@pytest.mark.parametrize("body", [
+    {"enabled": True, "url": "URL", "webhook_by_events": True, "webhook_base64": True,
+     "events": ["MESSAGES_UPSERT", "connection.update", "PRESENCE_UPDATE"]},
+    {"webhook": {"enabled": True, "url": "URL", "webhookByEvents": True, "webhookBase64": True, "byEvents": False,
+                 "headers": {}, "events": ["MESSAGES_UPSERT", "connection.update", "PRESENCE_UPDATE"]}},
+    {"instanceName": "sales", "url": "URL", "byEvents": True, "base64": True, "integration": 5,
+     "events": ["messages-upsert", "CONNECTION_UPDATE", "PRESENCE_UPDATE"]},
+])
+def test_evolution_clients_can_set_a_webhook(daemon, receiver, body):
+    body = json.loads(json.dumps(body).replace("URL", receiver.url))
+    expected = {"enabled": True, "url": receiver.url, "webhookByEvents": True, "webhookBase64": True,
+                "events": ["MESSAGES_UPSERT", "CONNECTION_UPDATE", "PRESENCE_UPDATE"]}
+    key = {"apikey": "sales-SECRET-instance"}
+    path = "/webhook/instance" if "instanceName" in body else "/webhook/set/sales"
+    status, answer = daemon.call("POST", path, body, token=None, headers=key)
+    assert status == 201 and answer == {"webhook": {"instanceName": "sales", "webhook": expected}}
+    daemon.stop()
+    daemon.start()
+    assert daemon.call("GET", "/webhook/find/sales", token=None, headers=key) == (200, expected)
+    assert daemon.webhooks("sales")[0]["events"] == ["message.exchange", "instance.state"]
+    daemon.accept(message(1))
+    receiver.wait(1)
+    assert receiver.arrivals[0].path == "/hook/message-exchange"
+    assert daemon.call("POST", path, {"enabled": False}, token=None, headers=key)[0] == 201
+    assert daemon.call("GET", "/webhook/find/sales", headers={"apikey": ACCOUNT}) == (
+        200, {"enabled": False, "url": "", "webhookByEvents": False, "webhookBase64": False, "events": []})
+
+
+def test_evolution_clients_are_refused_like_others(daemon):
+    path, good = "/webhook/set/sales", {"url": "http://x"}
+    assert daemon.fails(401, "POST", path, good, token=None) == MISSING
+    daemon.fails(401, "POST", path, good, token=None, headers={"apikey": "wrong"})
+    daemon.fails(401, "GET", "/api/instance/list", token=None, headers={"apikey": ACCOUNT})
+    daemon.fails(404, "POST", "/webhook/set/nobody", good)
+    daemon.fails(403, "POST", "/webhook/instance", {"instance": "other", **good}, token="sales-SECRET-instance")
+    assert "instanceName" in daemon.fails(400, "POST", "/webhook/instance", good)
+    daemon.fails(404, "POST", "/webhook/instance", {"instanceName": "zz", **good})
+    for body, why in ({"enabled": True}, "url"), ({"url": "x"}, "url"), ({"events": ["NOPE"], **good}, "`NOPE`"), \
+            ({"events": [None], **good}, "events"), ({"events": "CALL", **good}, "events"), \
+            ({"webhook_base64": 2, **good}, "webhook_base64"), ({"webhook": {"enabled": 1}}, "enabled"):
+        assert why in daemon.fails(400, "POST", path, body)
+    assert daemon.call("GET", "/webhook/find/sales")[1]["events"] == []
+
+
+def test_without_names_evolution_clients_get_everything(daemon, receiver):
+    assert daemon.call("POST", "/webhook/set/sales", {"url": receiver.url, "events": []})[0] == 201
+    assert "MESSAGES_UPSERT" in daemon.call("GET", "/webhook/find/sales")[1]["events"]
+    assert daemon.webhooks("sales")[0]["events"] == EVENTS
