@@ -61,6 +61,25 @@ check_url(struct change *c, const char *field, struct hsw_error *err)
 	return true;
 }
 
+/* As the sink reads it: base64 after the prefix. */
+static bool
+check_secret(const char *secret, struct hsw_error *err)
+{
+	static const char prefix[] = "whsec_";
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t skip = sizeof(prefix) - 1;
+
+	if (secret == NULL || strncmp(secret, prefix, skip) != 0)
+		return true;
+	size_t n = strspn(secret + skip, digits);
+	const char *padding = secret + skip + n;
+	if (n > 1 && n % 4 != 1 && padding[strspn(padding, "=")] == '\0')
+		return true;
+	err_set(err, HSW_EINVAL, "secret: expected base64 after whsec_");
+	return false;
+}
+
 /* A disabled one is checked as well, but has no destination. */
 static bool
 make_section(struct change *c, struct hsw_error *err)
@@ -80,7 +99,8 @@ make_section(struct change *c, struct hsw_error *err)
 bool
 api_check_webhook(struct change *c, const char *url, struct hsw_error *err)
 {
-	return check_url(c, url, err) && make_section(c, err);
+	return check_url(c, url, err) && check_secret(c->webhook->secret, err) &&
+		make_section(c, err);
 }
 
 bool

@@ -40,8 +40,8 @@
 
 /* The header lines that change, in the order in which they are linked. LINE_EXPECT has no value: it
  * keeps curl from asking for leave to send a body that is longer than 1 MB. It is only linked in
- * for such, as every line costs a microsecond. */
-enum { LINE_EXPECT, LINE_ID, LINE_TIMESTAMP, LINE_ATTEMPT, LINES };
+ * for such, as every line costs a microsecond. LINE_SIGNATURE is linked in where there is a secret. */
+enum { LINE_EXPECT, LINE_ID, LINE_TIMESTAMP, LINE_ATTEMPT, LINE_SIGNATURE, LINES };
 #define LINE_BYTES 128
 #define EXPECT_FROM_BYTES (512 * 1024)
 
@@ -84,6 +84,12 @@ static const struct hsw_option options[] = {
 		.help = "More headers, \"Name: value\", with | between them, or one a line in a "
 			"file "
 			"(@/path/to/file)." },
+	{ .key = "secret",
+		.type = HSW_OPT_SECRET,
+		.flags = HSW_OPT_PER_TARGET,
+		.offset = MEMBER(secret),
+		.help = "Signs each request as Standard Webhooks have it (webhook-signature): "
+			"whsec_ and base64 of the key, or any other text." },
 	{ .key = "by_events",
 		.type = HSW_OPT_ENUM,
 		.flags = HSW_OPT_PER_TARGET,
@@ -112,7 +118,8 @@ static const struct hsw_option options[] = {
 static const char *const line_names[LINES] = { [LINE_EXPECT] = "Expect:",
 	[LINE_ID] = "webhook-id: ",
 	[LINE_TIMESTAMP] = "webhook-timestamp: ",
-	[LINE_ATTEMPT] = "X-Hookswitch-Attempt: " };
+	[LINE_ATTEMPT] = "X-Hookswitch-Attempt: ",
+	[LINE_SIGNATURE] = "webhook-signature: " };
 
 /* Writes the value behind the name that slot_new put there. */
 static void
@@ -262,7 +269,9 @@ set_target(struct slot *s)
 	if (t != s->target)
 		s->url = NULL; /* its memory is the old target's */
 	s->target = t;
-	s->lines[LINES - 1].next = target_headers(t);
+	s->lines[LINE_SIGNATURE].next = target_headers(t);
+	s->lines[LINE_ATTEMPT].next = target_signer(t) != NULL ? &s->lines[LINE_SIGNATURE]
+							       : target_headers(t);
 	return HSW_OK;
 }
 
@@ -302,6 +311,26 @@ set_lines(struct slot *s, const struct hsw_envelope *env)
 	set_line(s, LINE_ID, id.s, id.len);
 	set_number(s, LINE_TIMESTAMP, time(NULL));
 	set_number(s, LINE_ATTEMPT, host->attempt(s->delivery));
+}
+
+static int
+set_signature(struct slot *s, const struct hsw_envelope *env)
+{
+	const struct hsw_host *host = s->w->host;
+	const struct signer *signer = target_signer(s->target);
+	const char *timestamp = s->line[LINE_TIMESTAMP] + strlen(line_names[LINE_TIMESTAMP]);
+	struct iovec iov[HSW_IOV_MAX];
+	char text[SIGN_TEXT_SIZE];
+
+	if (signer == NULL)
+		return HSW_OK;
+	int n = host->iov(env, host->parts(s->delivery), iov, HSW_IOV_MAX);
+	if (n < 0)
+		return n;
+	if (!signer_sign(signer, host->get(env, HSW_F_ID), timestamp, iov, n, text))
+		return HSW_EIO;
+	set_line(s, LINE_SIGNATURE, text, strlen(text));
+	return HSW_OK;
 }
 
 static int
@@ -361,6 +390,9 @@ slot_start(struct slot *s)
 	if (rc != HSW_OK)
 		return rc;
 	set_lines(s, env);
+	rc = set_signature(s, env);
+	if (rc != HSW_OK)
+		return rc;
 	s->resent = false;
 	return slot_add(s);
 }

@@ -2,6 +2,7 @@
 """The configuration API on the real daemon: every route, every refusal, and that changes take effect."""
 import base64
 import contextlib
+import hmac
 import json
 import re
 import sqlite3
@@ -230,6 +231,7 @@ def test_an_odd_label_is_one_like_others(daemon, receiver):
     ({"enabled": True, "url": "http://x", "authorization": "a\r\nb: c"}, "authorization"),
     ({"enabled": True, "url": "http://x", "label": "l" * 101}, "label"),
     ({"enabled": True, "url": "http://x", "label": 3}, "label"),
+    ({"enabled": True, "url": "http://x", "secret": "whsec_a*"}, "secret"),
     ({"enabled": True, "url": "http://x", "headers": ["a"]}, "headers"),
     ({"enabled": True, "url": "http://x", "headers": {"a b": "c"}}, "headers"),
     ({"enabled": True, "url": "http://x", "headers": {"a": "b\nc"}}, "headers"),
@@ -661,3 +663,27 @@ def test_without_names_evolution_clients_get_everything(daemon, receiver):
     assert daemon.call("POST", "/webhook/set/sales", {"url": receiver.url, "events": []})[0] == 201
     assert "MESSAGES_UPSERT" in daemon.call("GET", "/webhook/find/sales")[1]["events"]
     assert daemon.webhooks("sales")[0]["events"] == EVENTS
+
+
+# ---- signatures ----
+
+
+@pytest.mark.parametrize("secret, key", [
+    ("whsec_" + base64.b64encode(bytes(range(24))).decode(), bytes(range(24))),
+    ("whsec_" + base64.b64encode(bytes(range(31))).decode().rstrip("="), bytes(range(31))),
+    ("plain-SECRET", b"plain-SECRET")])
+def test_requests_are_signed_as_standard_webhooks_are(daemon, secret, key):
+    receiver = Receiver(lambda a, c: 500 if a.attempt == 1 else 200)
+    answer = daemon.webhook("sales", receiver.url, secret=secret)
+    assert "secret" not in answer
+    daemon.accept(message(1))
+    receiver.wait(2)
+    for a in receiver.arrivals:
+        signed = f"{a.headers['webhook-id']}.{a.headers['webhook-timestamp']}.".encode() + a.body
+        expected = base64.b64encode(hmac.new(key, signed, "sha256").digest()).decode()
+        assert a.headers["webhook-signature"] == "v1," + expected
+    daemon.webhook("sales", receiver.url)
+    daemon.accept(message(2))
+    receiver.wait(4)
+    assert "webhook-signature" not in receiver.arrivals[-1].headers
+    receiver.close()
