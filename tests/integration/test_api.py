@@ -3,10 +3,12 @@
 import base64
 import contextlib
 import hmac
+import http.client
 import json
 import re
 import sqlite3
 import subprocess
+import threading
 import time
 
 import pytest
@@ -319,6 +321,7 @@ def test_a_changed_url_is_used_for_what_waits(daemon, receiver):
     other.close()
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("workers", [1, 4])
 def test_events_flow_while_webhooks_come_and_go(tmp_path, receiver, workers):
     other = Receiver()
@@ -687,3 +690,39 @@ def test_requests_are_signed_as_standard_webhooks_are(daemon, secret, key):
     receiver.wait(4)
     assert "webhook-signature" not in receiver.arrivals[-1].headers
     receiver.close()
+
+
+# ---- stopping ----
+
+
+@pytest.mark.threads
+@pytest.mark.parametrize("after", [0.0, 0.05, 0.2])
+def test_a_stop_amid_changes_is_clean(tmp_path, after):
+    dead = Receiver(lambda a, c: None)
+    d = ApiDaemon(tmp_path, api="rate_limit = none", server="workers = 3\nshutdown_timeout = 3s").start()
+    stopping = threading.Event()
+
+    def change(label):
+        while not stopping.is_set():
+            try:
+                d.call("POST", "/api/events/webhook/sales", {"label": label, "enabled": True, "url": dead.url})
+                d.post(message(1))
+                d.call("DELETE", f"/api/events/webhook/sales?label={label}")
+            except (OSError, http.client.HTTPException):
+                return
+
+    threads = [threading.Thread(target=change, args=(f"w{n}",)) for n in range(3)]
+    for t in threads:
+        t.start()
+    time.sleep(after)
+    started = time.monotonic()
+    d.stop()
+    assert time.monotonic() - started < 10
+    stopping.set()
+    for t in threads:
+        t.join()
+    d.start()
+    assert all(w["enabled"] for w in d.webhooks("sales"))
+    assert len(d.status()["sinks"]) == len(d.webhooks("sales"))
+    d.stop()
+    dead.close()
