@@ -21,7 +21,7 @@
 
 #define BODY_MAX (1u << 20)
 
-enum { ACCOUNT_ONLY = 1, HAS_INSTANCE = 2, MAKES_INSTANCE = 4 };
+enum { ACCOUNT_ONLY = 1, HAS_INSTANCE = 2, MAKES_INSTANCE = 4, TAKES_APIKEY = 8 };
 
 static const struct route {
 	const char *method, *path;
@@ -36,6 +36,9 @@ static const struct route {
 	{ "GET", "/api/events/getWebhook/", HAS_INSTANCE, api_webhook_get },
 	{ "POST", "/api/events/websocket/", HAS_INSTANCE, api_websocket_set },
 	{ "GET", "/api/events/getWebsocket/", HAS_INSTANCE, api_websocket_get },
+	{ "POST", "/webhook/set/", HAS_INSTANCE | TAKES_APIKEY, api_evolution_set },
+	{ "POST", "/webhook/instance", TAKES_APIKEY, api_evolution_set_own },
+	{ "GET", "/webhook/find/", HAS_INSTANCE | TAKES_APIKEY, api_evolution_find },
 };
 
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
@@ -81,7 +84,7 @@ api_body(const struct api_call *call, const char *const *known)
 		return NULL;
 	}
 	int rc = api_json_parse(call->http->body, &root, &err);
-	if (rc == HSW_OK)
+	if (rc == HSW_OK && known != NULL)
 		rc = api_json_check_names(root, known, &err);
 	if (rc == HSW_OK)
 		return root;
@@ -146,12 +149,24 @@ take_rate(struct api_call *call, const struct route *route, uint64_t key)
 	return is_allowed;
 }
 
+static bool
+find_token(const struct http_request *r, const struct route *route, struct buf *out)
+{
+	struct hsw_str key = route->flags & TAKES_APIKEY ? http_header(r, "apikey")
+							 : (struct hsw_str){ NULL, 0 };
+
+	if (key.s == NULL)
+		return auth_token(r, out);
+	buf_append(out, key.s, key.len);
+	return true;
+}
+
 /* false: it was answered. */
 static bool
 admit(struct api_call *call, const struct route *route)
 {
 	struct buf given = BUF_INIT;
-	bool has_token = call->http->is_control || auth_token(call->http, &given);
+	bool has_token = call->http->is_control || find_token(call->http, route, &given);
 	struct hsw_str token = { given.data, given.len };
 	bool is_of_account = call->http->is_control || is_account(call, token);
 

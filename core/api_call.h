@@ -20,7 +20,8 @@ struct api_call {
 
 void api_error(const struct api_call *, int status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* The body as JSON with only these members (ends with NULL); the caller's. NULL: it was answered. */
+/* The body as JSON with only these members (ends with NULL; known NULL: with any); the caller's. NULL: it
+ * was answered. */
 struct json_object *api_body(const struct api_call *, const char *const *known);
 /* A change with instance and of_token set. NULL: it was answered. */
 struct change *api_change(const struct api_call *);
@@ -34,6 +35,13 @@ struct webhook_names {
 /* Reads a webhook into c->webhook and c->section. false: err says why. */
 bool api_read_webhook(struct change *c, struct json_object *, const struct webhook_names *,
 	struct hsw_error *err);
+
+/* The same when c->webhook was filled in already; url: what its field is called. */
+bool api_check_webhook(struct change *c, const char *url, struct hsw_error *err);
+/* Sends it on its way: c->webhook is set and answered as this interface does, or by print. */
+void api_post_webhook(struct change *c, void (*print)(struct change *, const struct webhook *));
+/* Sends one on its way that reads c->instance's webhook with that label; NULL: there is none. */
+void api_post_find(struct change *c, void (*print)(struct change *, const struct webhook *));
 
 struct websocket_names {
 	const char *enabled, *events, *media_base64;
@@ -56,5 +64,9 @@ void api_webhook_get(struct api_call *);
 void api_webhook_delete(struct api_call *);
 void api_websocket_set(struct api_call *);
 void api_websocket_get(struct api_call *);
+/* Evolution API's */
+void api_evolution_set(struct api_call *);
+void api_evolution_set_own(struct api_call *);
+void api_evolution_find(struct api_call *);
 
 #endif

@@ -61,6 +61,25 @@ check_url(struct change *c, const char *field, struct hsw_error *err)
 	return true;
 }
 
+/* As the sink reads it: base64 after the prefix. */
+static bool
+check_secret(const char *secret, struct hsw_error *err)
+{
+	static const char prefix[] = "whsec_";
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t skip = sizeof(prefix) - 1;
+
+	if (secret == NULL || strncmp(secret, prefix, skip) != 0)
+		return true;
+	size_t n = strspn(secret + skip, digits);
+	const char *padding = secret + skip + n;
+	if (n > 1 && n % 4 != 1 && padding[strspn(padding, "=")] == '\0')
+		return true;
+	err_set(err, HSW_EINVAL, "secret: expected base64 after whsec_");
+	return false;
+}
+
 /* A disabled one is checked as well, but has no destination. */
 static bool
 make_section(struct change *c, struct hsw_error *err)
@@ -78,6 +97,13 @@ make_section(struct change *c, struct hsw_error *err)
 }
 
 bool
+api_check_webhook(struct change *c, const char *url, struct hsw_error *err)
+{
+	return check_url(c, url, err) && check_secret(c->webhook->secret, err) &&
+		make_section(c, err);
+}
+
+bool
 api_read_webhook(struct change *c, struct json_object *o, const struct webhook_names *n,
 	struct hsw_error *err)
 {
@@ -91,11 +117,11 @@ api_read_webhook(struct change *c, struct json_object *o, const struct webhook_n
 		err_set(err, HSW_ENOMEM, "Out of memory");
 		return false;
 	}
-	if (!read_members(c->webhook, o, n, err) || !check_url(c, n->url, err))
+	if (!read_members(c->webhook, o, n, err))
 		return false;
 	if (c->webhook->enabled && c->webhook->events.n == 0)
 		event_list_all(&c->webhook->events);
-	return make_section(c, err);
+	return api_check_webhook(c, n->url, err);
 }
 
 bool
@@ -183,6 +209,18 @@ has_room(struct change *c, const struct instance_settings *i)
 }
 
 static void
+print_webhook(struct change *c, const struct webhook *w)
+{
+	if (c->print != NULL) {
+		c->print(c, w);
+		return;
+	}
+	buf_str(&c->out, "{\"success\":true,\"webhook\":");
+	webhook_print(w, &c->out);
+	buf_str(&c->out, "}");
+}
+
+static void
 apply_set_webhook(struct change *c, const struct store_port *store)
 {
 	struct instance_settings *i = find(c);
@@ -200,9 +238,7 @@ apply_set_webhook(struct change *c, const struct store_port *store)
 	if (!w->enabled && was_enabled)
 		change_remove(c, i->instance->name, w->label);
 	c->webhook = NULL;
-	buf_str(&c->out, "{\"success\":true,\"webhook\":");
-	webhook_print(w, &c->out);
-	buf_str(&c->out, "}");
+	print_webhook(c, w);
 	if (settings_put_webhook(c->server->settings, store, i, w, &err) == HSW_OK)
 		return;
 	fail_store(c, failed_webhook, &err);
@@ -218,20 +254,21 @@ apply_get_webhook(struct change *c, const struct store_port *store)
 	(void)store;
 	if (i == NULL)
 		return;
+	const struct webhook *w = settings_find_webhook(i, c->label);
+	if (c->print != NULL) {
+		c->print(c, w);
+		return;
+	}
 	if (!c->has_label) {
 		buf_str(&c->out, "{\"success\":true,\"webhooks\":");
 		api_print_webhooks(i, &c->out);
 		buf_str(&c->out, "}");
 		return;
 	}
-	const struct webhook *w = settings_find_webhook(i, c->label);
-	if (w == NULL) {
+	if (w == NULL)
 		change_fail(c, 404, "Webhook not found");
-		return;
-	}
-	buf_str(&c->out, "{\"success\":true,\"webhook\":");
-	webhook_print(w, &c->out);
-	buf_str(&c->out, "}");
+	else
+		print_webhook(c, w);
 }
 
 static void
@@ -318,6 +355,20 @@ post(struct change *c, bool is_read, void (*apply)(struct change *, const struct
 	c->is_read = is_read;
 	c->apply = apply;
 	change_post(c);
+}
+
+void
+api_post_webhook(struct change *c, void (*print)(struct change *, const struct webhook *))
+{
+	c->print = print;
+	post(c, false, apply_set_webhook);
+}
+
+void
+api_post_find(struct change *c, void (*print)(struct change *, const struct webhook *))
+{
+	c->print = print;
+	post(c, true, apply_get_webhook);
 }
 
 static void

@@ -57,6 +57,7 @@ change_new(struct worker *w, struct http_request *r, const char *headers)
 	c->home = w;
 	c->http = r;
 	snprintf(c->headers, sizeof(c->headers), "%s", headers);
+	atomic_fetch_add(&w->server->on_tour, 1);
 	return c;
 }
 
@@ -76,6 +77,7 @@ change_free(struct change *c)
 {
 	if (c == NULL)
 		return;
+	atomic_fetch_sub(&c->server->on_tour, 1);
 	free_steps(c);
 	free(c->instance);
 	free(c->label);

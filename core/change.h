@@ -35,6 +35,9 @@ struct change {
 	 * know it. May be NULL. */
 	void (*finish)(struct change *);
 
+	/* How the answer about a webhook looks; NULL: as RyzeAPI's. */
+	void (*print)(struct change *, const struct webhook *);
+
 	/* what is asked for; owned */
 	char *instance, *label, *token, *names;
 	struct webhook *webhook;

@@ -39,6 +39,7 @@ struct tour {
 static void
 tour_free(struct tour *t)
 {
+	atomic_fetch_sub(&t->server->on_tour, 1);
 	buf_free(&t->out);
 	buf_free(&t->sink);
 	buf_free(&t->id_text);
@@ -94,6 +95,7 @@ tour_new(struct worker *w, struct http_request *r)
 	t->server = w->server;
 	t->home = w;
 	t->http = r;
+	atomic_fetch_add(&t->server->on_tour, 1);
 	return t;
 }
 

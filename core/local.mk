@@ -14,6 +14,7 @@ core_libcore_a_SOURCES = \
 	core/api.c core/api.h \
 	core/api_call.h \
 	core/api_events.c \
+	core/api_evolution.c \
 	core/api_instance.c \
 	core/api_json.c core/api_json.h \
 	core/auth.c core/auth.h \

@@ -180,6 +180,13 @@ get_text(struct json_object *o, const char *member)
 	return json_object_is_type(v, json_type_string) ? json_object_get_string(v) : NULL;
 }
 
+static char *
+copy_text(struct json_object *o, const char *member)
+{
+	const char *text = get_text(o, member);
+	return text != NULL ? strdup(text) : NULL;
+}
+
 /* The opened value, the caller's. NULL: there is none, or it cannot be opened; then *sealed is it. */
 static char *
 read_secret(struct seal *seal, const char *kind, struct hsw_str name, const char *sub,
@@ -268,6 +275,15 @@ record_read_instance(struct seal *seal, struct hsw_str name, struct hsw_str text
 
 /* ---- webhooks ---- */
 
+static void
+print_text(struct buf *text, const char *member, const char *value)
+{
+	if (value == NULL)
+		return;
+	buf_printf(text, ",\"%s\":", member);
+	buf_json_cstr(text, value);
+}
+
 void
 record_print_webhook(
 	struct seal *seal, struct hsw_str instance, const struct webhook *w, struct buf *text)
@@ -281,10 +297,10 @@ record_print_webhook(
 		w->enabled ? "true" : "false", w->by_events ? "true" : "false",
 		w->media_base64 ? "true" : "false");
 	event_list_print(&w->events, text);
-	if (w->url != NULL) {
-		buf_str(text, ",\"url\":");
-		buf_json_cstr(text, w->url);
-	}
+	if (w->is_dashed)
+		buf_str(text, ",\"dashed\":true");
+	print_text(text, "url", w->url);
+	print_text(text, "aliases", w->aliases);
 	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
 		print_secret(seal, record_webhook, instance, w->label, secrets[i].member,
 			secrets[i].value, text);
@@ -297,7 +313,7 @@ record_read_webhook(
 {
 	struct webhook *w = webhook_new(label);
 	struct json_object *o = w != NULL ? parse(text) : NULL;
-	const char *sealed, *url = get_text(o, "url");
+	const char *sealed;
 
 	if (o == NULL) {
 		webhook_free(w);
@@ -306,7 +322,9 @@ record_read_webhook(
 	w->enabled = get_bool(o, "enabled");
 	w->by_events = get_bool(o, "byEvents");
 	w->media_base64 = get_bool(o, "mediaBase64");
-	w->url = url != NULL ? strdup(url) : NULL;
+	w->is_dashed = get_bool(o, "dashed");
+	w->url = copy_text(o, "url");
+	w->aliases = copy_text(o, "aliases");
 	get_events(o, &w->events);
 	w->secret = read_secret(seal, record_webhook, instance, w->label, o, "secret", &sealed);
 	w->headers = read_secret(seal, record_webhook, instance, w->label, o, "headers", &sealed);

@@ -36,6 +36,7 @@ webhook_free(struct webhook *w)
 	free(w->secret);
 	free(w->headers);
 	free(w->sealed_authorization);
+	free(w->aliases);
 	free(w);
 }
 
@@ -176,7 +177,8 @@ set_options(
 	if (rc == HSW_OK)
 		rc = set_option(s, conf, "secret", "secret", w->secret, err);
 	if (rc == HSW_OK && w->by_events)
-		rc = set_option(s, conf, "by_events", "byEvents", "dotted", err);
+		rc = set_option(
+			s, conf, "by_events", "byEvents", w->is_dashed ? "dashed" : "dotted", err);
 	return rc;
 }
 

@@ -26,11 +26,13 @@ struct event_list {
 struct webhook {
 	char *label;
 	bool enabled, by_events, media_base64;
+	bool is_dashed; /* by_events: /message-exchange instead of /message.exchange */
 	struct event_list events;
 	char *url, *authorization;
 	char *secret;               /* Standard Webhooks signing key, as given */
 	char *headers;              /* "Name: value", a line each */
 	char *sealed_authorization; /* as stored, where it could not be decrypted */
+	char *aliases; /* another interface's names of the events, as given, with commas */
 	struct webhook *next;
 };
 

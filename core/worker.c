@@ -88,7 +88,8 @@ on_drain(evutil_socket_t fd, short what, void *arg)
 		destinations_cancel(&w->delivery);
 	}
 	bool requests_done = is_late || http_server_is_idle(w->http);
-	if (requests_done && destinations_are_idle(&w->delivery))
+	bool tours_done = is_late || atomic_load(&w->server->on_tour) == 0;
+	if (requests_done && tours_done && destinations_are_idle(&w->delivery))
 		event_base_loopexit(w->base, NULL);
 	else
 		event_add(w->drain, &again);

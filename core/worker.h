@@ -34,6 +34,8 @@ struct server {
 	struct worker *workers;
 	unsigned n_workers;
 	int64_t started_ms; /* since 1970 */
+	/* Requests that are handed from worker to worker: while there are any, none may end. */
+	_Atomic unsigned on_tour;
 	/* Answers a request, on its worker. */
 	void (*handle)(struct worker *, struct http_request *);
 };

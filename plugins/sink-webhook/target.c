@@ -30,7 +30,8 @@ struct target {
 	struct targets *all;
 	unsigned refs;
 	uint32_t hash;
-	char *url, *authorization, *extra; /* as configured; NULL for none */
+	char *url, *authorization, *extra, *secret; /* as configured; NULL for none */
+	struct signer *signer;
 	enum by_events by_events;
 	CURLU *plain_url;
 	LIST_HEAD(, variant) by_type; /* a handful: there are six types of events */
@@ -92,6 +93,8 @@ target_free(struct target *t)
 	free(t->url);
 	free(t->authorization);
 	free(t->extra);
+	free(t->secret);
+	signer_free(t->signer);
 	free(t);
 }
 
@@ -533,7 +536,8 @@ hash_of(const struct webhook_conf *conf)
 {
 	uint32_t hash = hash_more(2166136261u + (uint32_t)conf->by_events, conf->url);
 
-	return hash_more(hash_more(hash, conf->authorization), conf->headers);
+	hash = hash_more(hash_more(hash, conf->authorization), conf->headers);
+	return hash_more(hash, conf->secret);
 }
 
 static struct target *
@@ -544,7 +548,7 @@ find(struct targets *all, const struct webhook_conf *conf, uint32_t hash)
 	LIST_FOREACH (t, &all->chain[hash % CHAINS], chain) {
 		if (t->hash == hash && (int)t->by_events == conf->by_events &&
 			same(t->url, conf->url) && same(t->authorization, conf->authorization) &&
-			same(t->extra, conf->headers))
+			same(t->extra, conf->headers) && same(t->secret, conf->secret))
 			return t;
 	}
 	return NULL;
@@ -559,6 +563,21 @@ copy_text(char **to, const char *s)
 	return HSW_OK;
 }
 
+static int
+add_signer(struct target *t, struct hsw_error *err)
+{
+	if (t->secret == NULL)
+		return HSW_OK;
+	t->signer = signer_new(t->secret, err);
+	return t->signer != NULL ? HSW_OK : HSW_EINVAL;
+}
+
+const struct signer *
+target_signer(const struct target *t)
+{
+	return t->signer;
+}
+
 static struct target *
 target_new(struct targets *all, const struct webhook_conf *conf, struct hsw_error *err)
 {
@@ -569,10 +588,12 @@ target_new(struct targets *all, const struct webhook_conf *conf, struct hsw_erro
 	t->all = all;
 	t->by_events = (enum by_events)conf->by_events;
 	if (copy_text(&t->url, conf->url) || copy_text(&t->extra, conf->headers) ||
-		copy_text(&t->authorization, conf->authorization))
+		copy_text(&t->authorization, conf->authorization) ||
+		copy_text(&t->secret, conf->secret))
 		goto no_memory;
 	t->is_plain = !target_is_tls(t) && is_ascii(t->url);
-	if (parse_url(t, err) == HSW_OK && add_headers(t, err) == HSW_OK)
+	if (parse_url(t, err) == HSW_OK && add_headers(t, err) == HSW_OK &&
+		add_signer(t, err) == HSW_OK)
 		return t;
 	target_free(t);
 	return NULL;

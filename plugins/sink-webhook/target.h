@@ -9,6 +9,7 @@
 #ifndef TARGET_H
 #define TARGET_H
 
+#include "sign.h"
 #include "webhook.h"
 
 struct targets; /* those of a handle */
@@ -20,7 +21,7 @@ void targets_free(struct targets *);
 
 /*
  * The target for these options, with one reference for the caller. NULL: err tells why. Of conf
- * only url, authorization, headers and by_events are looked at.
+ * only url, authorization, headers, secret and by_events are looked at.
  */
 struct target *target_get(struct targets *, const struct webhook_conf *, struct hsw_error *);
 struct target *target_ref(struct target *);
@@ -42,6 +43,8 @@ struct hsw_str target_head(struct target *, struct hsw_str type);
 struct hsw_str target_tail(struct target *);
 /* Whether it may speak HTTP/2, which only https can (by ALPN). */
 bool target_is_tls(const struct target *);
+/* What signs its requests; NULL: they are not signed. */
+const struct signer *target_signer(const struct target *);
 /* The header lines that never change, for CURLOPT_HTTPHEADER. */
 struct curl_slist *target_headers(const struct target *);
 /*

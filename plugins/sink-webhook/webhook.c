@@ -41,8 +41,8 @@
 
 /* The header lines that change, in the order in which they are linked. LINE_EXPECT has no value: it
  * keeps curl from asking for leave to send a body that is longer than 1 MB. It is only linked in
- * for such, as every line costs a microsecond. */
-enum { LINE_EXPECT, LINE_ID, LINE_TIMESTAMP, LINE_ATTEMPT, LINES };
+ * for such, as every line costs a microsecond. LINE_SIGNATURE is linked in where there is a secret. */
+enum { LINE_EXPECT, LINE_ID, LINE_TIMESTAMP, LINE_ATTEMPT, LINE_SIGNATURE, LINES };
 #define LINE_BYTES 128
 #define EXPECT_FROM_BYTES (512 * 1024)
 #define WIRE_LINES_BYTES (LINES * (LINE_BYTES + 2) + 48) /* all of them and Content-Length */
@@ -89,6 +89,12 @@ static const struct hsw_option options[] = {
 		.help = "More headers, \"Name: value\", with | between them, or one a line in a "
 			"file "
 			"(@/path/to/file)." },
+	{ .key = "secret",
+		.type = HSW_OPT_SECRET,
+		.flags = HSW_OPT_PER_TARGET,
+		.offset = MEMBER(secret),
+		.help = "Signs each request as Standard Webhooks have it (webhook-signature): "
+			"whsec_ and base64 of the key, or any other text." },
 	{ .key = "by_events",
 		.type = HSW_OPT_ENUM,
 		.flags = HSW_OPT_PER_TARGET,
@@ -117,7 +123,8 @@ static const struct hsw_option options[] = {
 static const char *const line_names[LINES] = { [LINE_EXPECT] = "Expect:",
 	[LINE_ID] = "webhook-id: ",
 	[LINE_TIMESTAMP] = "webhook-timestamp: ",
-	[LINE_ATTEMPT] = "X-Hookswitch-Attempt: " };
+	[LINE_ATTEMPT] = "X-Hookswitch-Attempt: ",
+	[LINE_SIGNATURE] = "webhook-signature: " };
 
 /* Writes the value behind the name that slot_new put there. */
 static void
@@ -270,7 +277,9 @@ set_target(struct slot *s)
 	if (t != s->target)
 		s->url = NULL; /* its memory is the old target's */
 	s->target = t;
-	s->lines[LINES - 1].next = target_headers(t);
+	s->lines[LINE_SIGNATURE].next = target_headers(t);
+	s->lines[LINE_ATTEMPT].next = target_signer(t) != NULL ? &s->lines[LINE_SIGNATURE]
+							       : target_headers(t);
 	return HSW_OK;
 }
 
@@ -310,6 +319,26 @@ set_lines(struct slot *s, const struct hsw_envelope *env)
 	set_line(s, LINE_ID, id.s, id.len);
 	set_number(s, LINE_TIMESTAMP, time(NULL));
 	set_number(s, LINE_ATTEMPT, host->attempt(s->delivery));
+}
+
+static int
+set_signature(struct slot *s, const struct hsw_envelope *env)
+{
+	const struct hsw_host *host = s->w->host;
+	const struct signer *signer = target_signer(s->target);
+	const char *timestamp = s->line[LINE_TIMESTAMP] + strlen(line_names[LINE_TIMESTAMP]);
+	struct iovec iov[HSW_IOV_MAX];
+	char text[SIGN_TEXT_SIZE];
+
+	if (signer == NULL)
+		return HSW_OK;
+	int n = host->iov(env, host->parts(s->delivery), iov, HSW_IOV_MAX);
+	if (n < 0)
+		return n;
+	if (!signer_sign(signer, host->get(env, HSW_F_ID), timestamp, iov, n, text))
+		return HSW_EIO;
+	set_line(s, LINE_SIGNATURE, text, strlen(text));
+	return HSW_OK;
 }
 
 static int
@@ -368,6 +397,9 @@ start_transfer(struct slot *s, const struct hsw_envelope *env)
 	if (rc != HSW_OK)
 		return rc;
 	set_lines(s, env);
+	rc = set_signature(s, env);
+	if (rc != HSW_OK)
+		return rc;
 	s->resent = false;
 	return slot_add(s);
 }
@@ -378,9 +410,10 @@ wire_lines(struct slot *s, size_t body_len)
 {
 	size_t n = 0;
 
-	for (int i = LINE_ID; i < LINES; i++) {
-		size_t len = strlen(s->line[i]);
-		memcpy(s->wire_lines + n, s->line[i], len);
+	for (const struct curl_slist *line = &s->lines[LINE_ID]; line != target_headers(s->target);
+		line = line->next) {
+		size_t len = strlen(line->data);
+		memcpy(s->wire_lines + n, line->data, len);
 		memcpy(s->wire_lines + n + len, "\r\n", 2);
 		n += len + 2;
 	}
@@ -407,6 +440,9 @@ start_exchange(struct slot *s, const struct hsw_envelope *env)
 	for (int i = 0; i < x->body_pieces; i++)
 		len += x->body[i].iov_len;
 	set_lines(s, env);
+	int rc = set_signature(s, env);
+	if (rc != HSW_OK)
+		return rc;
 	x->lines = wire_lines(s, len);
 	x->resent = false;
 	return wire_start(x);

@@ -16,6 +16,7 @@ struct webhook_conf {
 	const char *url;
 	const char *authorization;
 	const char *headers;
+	const char *secret;
 	int by_events;
 	const char *ca_file;
 	const char *cert_file;

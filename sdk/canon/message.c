@@ -32,7 +32,7 @@ parties(struct hsw_canon *c, const struct hsw_message *m)
 	canon_close_object(c);
 	canon_party(c, "sender", &m->sender);
 	if (!m->is_outgoing ||
-		(canon_party_id(&m->chat)[0] == '\0' && m->chat.user_id.len == 0)) {
+		(canon_party_id(&m->chat)[0] == '\0' && m->chat.user_id[0] == '\0')) {
 		canon_null(c, "recipient");
 		return;
 	}

@@ -2,10 +2,13 @@
 """The configuration API on the real daemon: every route, every refusal, and that changes take effect."""
 import base64
 import contextlib
+import hmac
+import http.client
 import json
 import re
 import sqlite3
 import subprocess
+import threading
 import time
 
 import pytest
@@ -230,6 +233,7 @@ def test_an_odd_label_is_one_like_others(daemon, receiver):
     ({"enabled": True, "url": "http://x", "authorization": "a\r\nb: c"}, "authorization"),
     ({"enabled": True, "url": "http://x", "label": "l" * 101}, "label"),
     ({"enabled": True, "url": "http://x", "label": 3}, "label"),
+    ({"enabled": True, "url": "http://x", "secret": "whsec_a*"}, "secret"),
     ({"enabled": True, "url": "http://x", "headers": ["a"]}, "headers"),
     ({"enabled": True, "url": "http://x", "headers": {"a b": "c"}}, "headers"),
     ({"enabled": True, "url": "http://x", "headers": {"a": "b\nc"}}, "headers"),
@@ -317,6 +321,7 @@ def test_a_changed_url_is_used_for_what_waits(daemon, receiver):
     other.close()
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("workers", [1, 4])
 def test_events_flow_while_webhooks_come_and_go(tmp_path, receiver, workers):
     other = Receiver()
@@ -608,3 +613,116 @@ def test_dead_letters_of_a_webhook_are_replayed(daemon):
     refusing.wait(2)
     assert refusing.numbers() == [1, 1]
     refusing.close()
+
+
+# ---- Evolution API's interface ----
+
+
+@pytest.mark.parametrize("body", [
+    {"enabled": True, "url": "URL", "webhook_by_events": True, "webhook_base64": True,
+     "events": ["MESSAGES_UPSERT", "connection.update", "PRESENCE_UPDATE"]},
+    {"webhook": {"enabled": True, "url": "URL", "webhookByEvents": True, "webhookBase64": True, "byEvents": False,
+                 "headers": {}, "events": ["MESSAGES_UPSERT", "connection.update", "PRESENCE_UPDATE"]}},
+    {"instanceName": "sales", "url": "URL", "byEvents": True, "base64": True, "integration": 5,
+     "events": ["messages-upsert", "CONNECTION_UPDATE", "PRESENCE_UPDATE"]},
+])
+def test_evolution_clients_can_set_a_webhook(daemon, receiver, body):
+    body = json.loads(json.dumps(body).replace("URL", receiver.url))
+    expected = {"enabled": True, "url": receiver.url, "webhookByEvents": True, "webhookBase64": True,
+                "events": ["MESSAGES_UPSERT", "CONNECTION_UPDATE", "PRESENCE_UPDATE"]}
+    key = {"apikey": "sales-SECRET-instance"}
+    path = "/webhook/instance" if "instanceName" in body else "/webhook/set/sales"
+    status, answer = daemon.call("POST", path, body, token=None, headers=key)
+    assert status == 201 and answer == {"webhook": {"instanceName": "sales", "webhook": expected}}
+    daemon.stop()
+    daemon.start()
+    assert daemon.call("GET", "/webhook/find/sales", token=None, headers=key) == (200, expected)
+    assert daemon.webhooks("sales")[0]["events"] == ["message.exchange", "instance.state"]
+    daemon.accept(message(1))
+    receiver.wait(1)
+    assert receiver.arrivals[0].path == "/hook/message-exchange"
+    assert daemon.call("POST", path, {"enabled": False}, token=None, headers=key)[0] == 201
+    assert daemon.call("GET", "/webhook/find/sales", headers={"apikey": ACCOUNT}) == (
+        200, {"enabled": False, "url": "", "webhookByEvents": False, "webhookBase64": False, "events": []})
+
+
+def test_evolution_clients_are_refused_like_others(daemon):
+    path, good = "/webhook/set/sales", {"url": "http://x"}
+    assert daemon.fails(401, "POST", path, good, token=None) == MISSING
+    daemon.fails(401, "POST", path, good, token=None, headers={"apikey": "wrong"})
+    daemon.fails(401, "GET", "/api/instance/list", token=None, headers={"apikey": ACCOUNT})
+    daemon.fails(404, "POST", "/webhook/set/nobody", good)
+    daemon.fails(403, "POST", "/webhook/instance", {"instance": "other", **good}, token="sales-SECRET-instance")
+    assert "instanceName" in daemon.fails(400, "POST", "/webhook/instance", good)
+    daemon.fails(404, "POST", "/webhook/instance", {"instanceName": "zz", **good})
+    for body, why in ({"enabled": True}, "url"), ({"url": "x"}, "url"), ({"events": ["NOPE"], **good}, "`NOPE`"), \
+            ({"events": [None], **good}, "events"), ({"events": "CALL", **good}, "events"), \
+            ({"webhook_base64": 2, **good}, "webhook_base64"), ({"webhook": {"enabled": 1}}, "enabled"):
+        assert why in daemon.fails(400, "POST", path, body)
+    assert daemon.call("GET", "/webhook/find/sales")[1]["events"] == []
+
+
+def test_without_names_evolution_clients_get_everything(daemon, receiver):
+    assert daemon.call("POST", "/webhook/set/sales", {"url": receiver.url, "events": []})[0] == 201
+    assert "MESSAGES_UPSERT" in daemon.call("GET", "/webhook/find/sales")[1]["events"]
+    assert daemon.webhooks("sales")[0]["events"] == EVENTS
+
+
+# ---- signatures ----
+
+
+@pytest.mark.parametrize("secret, key", [
+    ("whsec_" + base64.b64encode(bytes(range(24))).decode(), bytes(range(24))),
+    ("whsec_" + base64.b64encode(bytes(range(31))).decode().rstrip("="), bytes(range(31))),
+    ("plain-SECRET", b"plain-SECRET")])
+def test_requests_are_signed_as_standard_webhooks_are(daemon, secret, key):
+    receiver = Receiver(lambda a, c: 500 if a.attempt == 1 else 200)
+    answer = daemon.webhook("sales", receiver.url, secret=secret)
+    assert "secret" not in answer
+    daemon.accept(message(1))
+    receiver.wait(2)
+    for a in receiver.arrivals:
+        signed = f"{a.headers['webhook-id']}.{a.headers['webhook-timestamp']}.".encode() + a.body
+        expected = base64.b64encode(hmac.new(key, signed, "sha256").digest()).decode()
+        assert a.headers["webhook-signature"] == "v1," + expected
+    daemon.webhook("sales", receiver.url)
+    daemon.accept(message(2))
+    receiver.wait(4)
+    assert "webhook-signature" not in receiver.arrivals[-1].headers
+    receiver.close()
+
+
+# ---- stopping ----
+
+
+@pytest.mark.threads
+@pytest.mark.parametrize("after", [0.0, 0.05, 0.2])
+def test_a_stop_amid_changes_is_clean(tmp_path, after):
+    dead = Receiver(lambda a, c: None)
+    d = ApiDaemon(tmp_path, api="rate_limit = none", server="workers = 3\nshutdown_timeout = 3s").start()
+    stopping = threading.Event()
+
+    def change(label):
+        while not stopping.is_set():
+            try:
+                d.call("POST", "/api/events/webhook/sales", {"label": label, "enabled": True, "url": dead.url})
+                d.post(message(1))
+                d.call("DELETE", f"/api/events/webhook/sales?label={label}")
+            except (OSError, http.client.HTTPException):
+                return
+
+    threads = [threading.Thread(target=change, args=(f"w{n}",)) for n in range(3)]
+    for t in threads:
+        t.start()
+    time.sleep(after)
+    started = time.monotonic()
+    d.stop()
+    assert time.monotonic() - started < 10
+    stopping.set()
+    for t in threads:
+        t.join()
+    d.start()
+    assert all(w["enabled"] for w in d.webhooks("sales"))
+    assert len(d.status()["sinks"]) == len(d.webhooks("sales"))
+    d.stop()
+    dead.close()

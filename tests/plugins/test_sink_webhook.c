@@ -128,6 +128,8 @@ START_TEST(wrong_options_are_refused_without_telling_secrets)
 		{ "headers", "AUTHORIZATION: s3cret", "headers: AUTHORIZATION" },
 		{ "headers", "webhook-id: s3cret", "headers: webhook-id" },
 		{ "authorization", "Bearer s3cret\r\nX: y", "authorization:" },
+		{ "secret", "whsec_", "secret:" }, { "secret", "whsec_s3cret*", "secret:" },
+		{ "secret", "whsec_AAAAA", "secret:" },
 		{ "ca_file", "/does/not/exist", "ca_file:" },
 		{ "cert_file", "/does/not/exist", "cert_file:" },
 		{ "key_file", "/dev/null", "key_file:" } };
