@@ -256,7 +256,21 @@ START_TEST(what_is_ignored_leaves_nothing_behind)
 }
 END_TEST
 
+START_TEST(chat_of_a_status_that_is_not_known_has_no_type)
+{
+	const struct hsw_str id = str("A");
+	const struct hsw_status status = { .status = "read", .ids = &id, .n_ids = 1 };
+
+	canon_status(&canon, &status);
+	canon_finish();
+	ck_assert_str_eq(out.text,
+		"{\"status\":\"read\",\"messageIds\":[\"A\"],\"chat\":{},"
+		"\"timestamp\":\"2026-11-21T05:33:48.123Z\"}");
+	ck_assert_str_eq(out.key, "");
+}
+END_TEST
+
 UNIT_MAIN_WITH("canon events", canon_setup, canon_teardown, message_has_its_members_in_order,
 	message_with_nothing_known_has_its_nulls, other_events_have_their_members_in_order,
-	time_of_a_natural_key, parts_of_a_natural_key_do_not_run_into_each_other,
-	what_is_ignored_leaves_nothing_behind)
+	chat_of_a_status_that_is_not_known_has_no_type, time_of_a_natural_key,
+	parts_of_a_natural_key_do_not_run_into_each_other, what_is_ignored_leaves_nothing_behind)
