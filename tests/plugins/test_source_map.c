@@ -81,6 +81,36 @@ START_TEST(identity_is_the_same_for_the_same_event_alone)
 }
 END_TEST
 
+/* Evolution's conf is 0 where nothing is set, whatever it is. */
+START_TEST(an_event_is_the_same_by_whichever_source_it_came)
+{
+	static const char zapi[] =
+		"{\"type\":\"ReceivedCallback\",\"messageId\":\"3EB0\",\"phone\":\"5511999999999\","
+		"\"fromMe\":false,\"momment\":1632228638000,\"text\":{\"message\":\"x\"}}";
+	static const char greenapi[] = "{\"typeWebhook\":\"incomingMessageReceived\",\"idMessage\":"
+				       "\"3EB0\",\"senderData\":{"
+				       "\"chatId\":\"5511999999999@c.us\"},\"messageData\":{"
+				       "\"typeMessage\":\"textMessage\"}}";
+	static const char evolution[] =
+		"{\"event\":\"messages.upsert\",\"data\":{\"key\":{\"id\":\"3EB0\",\"remoteJid\":"
+		"\"5511999999999@s.whatsapp.net\",\"fromMe\":false},\"message\":{\"conversation\":"
+		"\"x\"}}}";
+	static const char nothing[64];
+	char path[1024];
+	struct conf conf = conf_of("zapi", path);
+
+	char *one = source_identity(plugin(), &conf, zapi);
+	conf = conf_of("greenapi", path);
+	char *other = source_identity(plugin(), &conf, greenapi);
+	char *third = source_identity(source_plugin("evolution"), nothing, evolution);
+	ck_assert_str_eq(one, other);
+	ck_assert_str_eq(one, third);
+	free(one);
+	free(other);
+	free(third);
+}
+END_TEST
+
 /* ---- small maps ---- */
 
 #define MAP_START                         \
@@ -554,7 +584,8 @@ START_TEST(depth_of_the_json_is_bounded)
 END_TEST
 
 UNIT_MAIN("source-map", every_payload_becomes_the_events_beside_it, what_no_payload_shows,
-	identity_is_the_same_for_the_same_event_alone, a_bad_map_is_refused_with_its_line,
+	identity_is_the_same_for_the_same_event_alone,
+	an_event_is_the_same_by_whichever_source_it_came, a_bad_map_is_refused_with_its_line,
 	a_map_that_is_missing_is_refused, a_good_map_is_taken, what_a_map_can_do,
 	what_does_not_fit_is_refused_with_its_place, an_expression_without_end_is_stopped,
 	depth_of_the_json_is_bounded)
