@@ -262,7 +262,8 @@ canonical_message(struct hsw_canon *c, struct json_object *data, struct hsw_erro
 		return HSW_EINVAL;
 	}
 	int rc = fill_change(&m, message, err);
-	if (rc == HSW_OK)
-		canon_message(c, &m);
-	return rc;
+	if (rc != HSW_OK)
+		return rc;
+	canon_message(c, &m);
+	return canonical_keep_key(c);
 }

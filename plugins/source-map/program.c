@@ -355,8 +355,8 @@ program_run(struct program *p, jv body, int64_t budget_ms, const struct program_
 	int rc = HSW_OK;
 	jv output;
 
+	jq_start(p->jq, body, 0); /* before the watchdog: it takes back a halt */
 	watchdog_start(p->watchdog, p->jq, budget_ms);
-	jq_start(p->jq, body, 0);
 	while (jv_is_valid(output = jq_next(p->jq)) && rc == HSW_OK)
 		rc = take(&run, output);
 	bool has_halted = watchdog_stop(p->watchdog);

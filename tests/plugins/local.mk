@@ -134,12 +134,18 @@ tests_plugins_test_source_wuzapi_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_wuzapi_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
 tests_plugins_test_source_wuzapi_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
 if JQ_FOUND
-check_PROGRAMS += tests/plugins/test_source_map
-TESTS += tests/plugins/test_source_map
-tests_plugins_test_source_map_SOURCES = tests/plugins/test_source_map.c $(source_rig)
+map_rig = tests/plugins/map_conf.h $(source_rig)
+check_PROGRAMS += tests/plugins/test_source_map tests/plugins/test_source_map_signature
+TESTS += tests/plugins/test_source_map tests/plugins/test_source_map_signature
+tests_plugins_test_source_map_SOURCES = tests/plugins/test_source_map.c $(map_rig)
 tests_plugins_test_source_map_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_map_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
 tests_plugins_test_source_map_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+
+tests_plugins_test_source_map_signature_SOURCES = tests/plugins/test_source_map_signature.c $(map_rig)
+tests_plugins_test_source_map_signature_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_map_signature_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_map_signature_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
 endif
 
 # Prints what a payload becomes, to be read and kept beside it.

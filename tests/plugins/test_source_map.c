@@ -2,7 +2,7 @@
 /*
  * Tests of source-map, as the .so that is installed: the maps of etc/maps against every payload of their
  * providers and source-map-<provider>.cases.json; small maps, written to a file, for what maps can and cannot
- * do; and signatures.
+ * do.
  */
 #include "unit.h"
 
@@ -12,20 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "map_conf.h"
 #include "source_rig.h"
-
-/* As the plugin has it: see its option table. */
-struct conf {
-	const char *map;
-	int64_t budget;
-	bool explain;
-	const char *signature_key, *signature_header, *signature_prefix, *signature_url;
-	int signature_hash, signature_encoding, signature_over;
-};
-
-enum { SHA1, SHA256, SHA512 };
-enum { HEX, BASE64 };
-enum { BODY, URL_AND_FORM };
 
 static const struct hsw_source_ops *
 plugin(void)
@@ -90,6 +78,36 @@ START_TEST(identity_is_the_same_for_the_same_event_alone)
 		source_check_identities(
 			plugin(), &conf, providers[i].cases, providers[i].n_identities);
 	}
+}
+END_TEST
+
+/* Evolution's conf is 0 where nothing is set, whatever it is. */
+START_TEST(an_event_is_the_same_by_whichever_source_it_came)
+{
+	static const char zapi[] =
+		"{\"type\":\"ReceivedCallback\",\"messageId\":\"3EB0\",\"phone\":\"5511999999999\","
+		"\"fromMe\":false,\"momment\":1632228638000,\"text\":{\"message\":\"x\"}}";
+	static const char greenapi[] = "{\"typeWebhook\":\"incomingMessageReceived\",\"idMessage\":"
+				       "\"3EB0\",\"senderData\":{"
+				       "\"chatId\":\"5511999999999@c.us\"},\"messageData\":{"
+				       "\"typeMessage\":\"textMessage\"}}";
+	static const char evolution[] =
+		"{\"event\":\"messages.upsert\",\"data\":{\"key\":{\"id\":\"3EB0\",\"remoteJid\":"
+		"\"5511999999999@s.whatsapp.net\",\"fromMe\":false},\"message\":{\"conversation\":"
+		"\"x\"}}}";
+	static const char nothing[64];
+	char path[1024];
+	struct conf conf = conf_of("zapi", path);
+
+	char *one = source_identity(plugin(), &conf, zapi);
+	conf = conf_of("greenapi", path);
+	char *other = source_identity(plugin(), &conf, greenapi);
+	char *third = source_identity(source_plugin("evolution"), nothing, evolution);
+	ck_assert_str_eq(one, other);
+	ck_assert_str_eq(one, third);
+	free(one);
+	free(other);
+	free(third);
 }
 END_TEST
 
@@ -565,171 +583,9 @@ START_TEST(depth_of_the_json_is_bounded)
 }
 END_TEST
 
-/* ---- signatures ---- */
-
-static const char *header_name, *header_value;
-
-static struct hsw_str
-one_header(const struct hsw_request *request, const char *name)
-{
-	(void)request;
-	return header_name != NULL && strcasecmp(name, header_name) == 0
-		? str(header_value)
-		: (struct hsw_str){ NULL, 0 };
-}
-
-static int
-verify(struct conf conf, const char *instance, const char *path_, const char *query,
-	const char *body, const char *value)
-{
-	char path[1024];
-	struct hsw_error err;
-	void *self;
-
-	conf.map = conf_of("twilio", path).map;
-	header_name = value != NULL ? conf.signature_header : NULL;
-	header_value = value;
-	const struct hsw_request request = { .size = sizeof(request),
-		.method = str("POST"),
-		.path = str(path_),
-		.query = str(query),
-		.instance = str(instance),
-		.body = str(body),
-		.header = one_header };
-	int rc = plugin()->open(NULL, NULL, &conf, &self, &err);
-	ck_assert_msg(rc == HSW_OK, "%s", err.text);
-	rc = plugin()->verify(self, &request, &err);
-	ck_assert_ptr_null(strstr(rc != HSW_OK ? err.text : "", "key-1"));
-	plugin()->close(self);
-	return rc;
-}
-
-START_TEST(a_signature_over_the_body_is_checked)
-{
-	static const struct {
-		int hash, encoding;
-		const char *prefix, *value;
-		int rc;
-	} cases[] = {
-		{ SHA1, HEX, NULL, "2f773dafb9b75cebee625eb56f8de0bbc1e74a70", HSW_OK },
-		{ SHA256, HEX, "sha256=",
-			"sha256=97172d380d9c8941dec9eddb9356197002315521d64de1609e940677098bae0e",
-			HSW_OK },
-		{ SHA256, HEX, "sha256=",
-			"sha256=97172D380D9C8941DEC9EDDB9356197002315521D64DE1609E940677098BAE0E",
-			HSW_OK },
-		{ SHA256, BASE64, NULL, "lxctOA2ciUHeye3bk1YZcAIxVSHWTeFgnpQGdwmLrg4=", HSW_OK },
-		{ SHA512, BASE64, "v1,",
-			"v1,Dau3wgT8iZQTegeiij/bse0lIv4PNlmsesShKVFXo+zUNn0IdRVHpbXwtE3/"
-			"6pW3T20gZ6pH8YbiS0KZabKSaA==",
-			HSW_OK },
-		{ SHA512, HEX, NULL,
-			"0dabb7c204fc8994137a07a28a3fdbb1ed2522fe0f3659ac7ac4a1295157a3ecd4367d0875"
-			"1547a5b5f0b44dffea95b74f6d2067aa47f186e24b429969b29268",
-			HSW_OK },
-		{ SHA256, HEX, "sha256=",
-			"97172d380d9c8941dec9eddb9356197002315521d64de1609e940677098bae0e",
-			HSW_EAUTH },
-		{ SHA256, HEX, NULL, "2f773dafb9b75cebee625eb56f8de0bbc1e74a70", HSW_EAUTH },
-		{ SHA256, HEX, NULL,
-			"97172d380d9c8941dec9eddb9356197002315521d64de1609e940677098bae0e0",
-			HSW_EAUTH },
-		{ SHA256, HEX, "sha256=", "sha256=", HSW_EAUTH },
-		{ SHA256, HEX, NULL, "", HSW_EAUTH },
-		{ SHA256, HEX, NULL, NULL, HSW_EAUTH },
-	};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct conf conf = { .budget = 1000,
-			.signature_key = "key-1",
-			.signature_header = "X-Sign",
-			.signature_prefix = cases[i].prefix,
-			.signature_hash = cases[i].hash,
-			.signature_encoding = cases[i].encoding };
-		int rc = verify(conf, "sales", "", "", "{\"a\": 1}", cases[i].value);
-		ck_assert_msg(rc == cases[i].rc, "case %zu: %d", i, rc);
-		ck_assert_int_ne(
-			verify(conf, "sales", "", "", "{\"a\":1}", cases[i].value), HSW_OK);
-	}
-}
-END_TEST
-
-/* The example of Twilio's documentation: its URL, cut where the section's instance begins. */
-START_TEST(a_signature_over_url_and_form_is_checked)
-{
-	static const char body[] = "To=%2B18005551212&CallSid=CA1234567890ABCDE&Digits=1234"
-				   "&From=%2B14158675309&Caller=%2B14158675309";
-	static const char twice[] =
-		"To=%2B18005551212&CallSid=CA1234567890ABCDE&Digits=1234&Digits=1234"
-		"&From=%2B14158675309&Caller=%2B14158675309";
-	static const char sign[] = "RSOYDt4T1cUTdK1PDd93/VVr8B8=";
-	struct conf conf = { .budget = 1000,
-		.signature_key = "12345",
-		.signature_header = "X-Twilio-Signature",
-		.signature_url = "https://mycompany.com/",
-		.signature_hash = SHA1,
-		.signature_encoding = BASE64,
-		.signature_over = URL_AND_FORM };
-
-	ck_assert_int_eq(verify(conf, "myapp.php", "", "foo=1&bar=2", body, sign), HSW_OK);
-	ck_assert_int_eq(verify(conf, "myapp.php", "", "foo=1&bar=2", twice, sign), HSW_OK);
-	ck_assert_int_eq(verify(conf, "myapp.php", "", "foo=1&bar=3", body, sign), HSW_EAUTH);
-	ck_assert_int_eq(verify(conf, "myapp.php", "/x", "foo=1&bar=2", body, sign), HSW_EAUTH);
-	ck_assert_int_eq(verify(conf, "myapp.php", "", "foo=1&bar=2", body + 1, sign), HSW_EAUTH);
-	ck_assert_int_eq(verify(conf, "myapp.php", "", "foo=1&bar=2", "a=%", sign), HSW_EINVAL);
-	conf.signature_url = "https://mycompany.com";
-	ck_assert_int_eq(verify(conf, "myapp.php", "", "foo=1&bar=2", body, sign), HSW_OK);
-	conf.signature_key = "12346";
-	ck_assert_int_eq(verify(conf, "myapp.php", "", "foo=1&bar=2", body, sign), HSW_EAUTH);
-}
-END_TEST
-
-/* Then the URL alone is signed, and the hash of the body is in its query. */
-START_TEST(a_body_that_is_no_form_is_vouched_for_by_its_hash)
-{
-	static const char query[] =
-		"bodySHA256=f9d86028c6e0d64e225186f96acb69338b2c59764df79162107f5c4bb34d1310";
-	const struct conf conf = { .budget = 1000,
-		.signature_key = "12345",
-		.signature_header = "X-Twilio-Signature",
-		.signature_url = "https://h.example/in/t",
-		.signature_hash = SHA1,
-		.signature_encoding = BASE64,
-		.signature_over = URL_AND_FORM };
-
-	ck_assert_int_eq(
-		verify(conf, "sales", "", query, "{\"a\": 1}", "+vmOzH7LkeHKL+7kx4MjMQi80Oc="),
-		HSW_OK);
-	ck_assert_int_eq(
-		verify(conf, "sales", "", query, "{\"a\": 2}", "+vmOzH7LkeHKL+7kx4MjMQi80Oc="),
-		HSW_EAUTH);
-	ck_assert_int_eq(
-		verify(conf, "sales", "", "", "{\"a\": 1}", "flQ0ewRdttnt3rOlSwn4veqI8mg="),
-		HSW_EAUTH);
-	ck_assert_int_eq(verify(conf, "sales", "", "bodySHA256=ab", "{\"a\": 1}",
-				 "+vmOzH7LkeHKL+7kx4MjMQi80Oc="),
-		HSW_EAUTH);
-}
-END_TEST
-
-START_TEST(a_form_signature_needs_the_url)
-{
-	char path[1024];
-	struct conf conf = conf_of("twilio", path);
-	struct hsw_error err;
-	void *self;
-
-	conf.signature_key = "key-1";
-	conf.signature_over = URL_AND_FORM;
-	ck_assert_int_eq(plugin()->open(NULL, NULL, &conf, &self, &err), HSW_EINVAL);
-	ck_assert_str_eq(err.text, "signature_over = url-and-form needs signature_url");
-}
-END_TEST
-
 UNIT_MAIN("source-map", every_payload_becomes_the_events_beside_it, what_no_payload_shows,
-	identity_is_the_same_for_the_same_event_alone, a_bad_map_is_refused_with_its_line,
+	identity_is_the_same_for_the_same_event_alone,
+	an_event_is_the_same_by_whichever_source_it_came, a_bad_map_is_refused_with_its_line,
 	a_map_that_is_missing_is_refused, a_good_map_is_taken, what_a_map_can_do,
 	what_does_not_fit_is_refused_with_its_place, an_expression_without_end_is_stopped,
-	depth_of_the_json_is_bounded, a_signature_over_the_body_is_checked,
-	a_signature_over_url_and_form_is_checked, a_body_that_is_no_form_is_vouched_for_by_its_hash,
-	a_form_signature_needs_the_url)
+	depth_of_the_json_is_bounded)

@@ -329,8 +329,23 @@ START_TEST(what_is_ignored_leaves_nothing_behind)
 }
 END_TEST
 
+START_TEST(chat_of_a_status_that_is_not_known_has_no_type)
+{
+	const struct hsw_str id = str("A");
+	const struct hsw_status status = { .status = "read", .ids = &id, .n_ids = 1 };
+
+	canon_status(&canon, &status);
+	canon_finish();
+	ck_assert_str_eq(out.text,
+		"{\"status\":\"read\",\"messageIds\":[\"A\"],\"chat\":{},"
+		"\"timestamp\":\"2026-11-21T05:33:48.123Z\"}");
+	ck_assert_str_eq(out.key, "");
+}
+END_TEST
+
 UNIT_MAIN_WITH("canon events", canon_setup, canon_teardown, message_has_its_members_in_order,
 	message_with_nothing_known_has_its_nulls, other_events_have_their_members_in_order,
 	who_has_no_number_has_a_user_id_alone, codes_that_follow_each_other_stay_in_order,
-	edit_without_a_target_goes_by_its_id, time_of_a_natural_key,
-	parts_of_a_natural_key_do_not_run_into_each_other, what_is_ignored_leaves_nothing_behind)
+	edit_without_a_target_goes_by_its_id, chat_of_a_status_that_is_not_known_has_no_type,
+	time_of_a_natural_key, parts_of_a_natural_key_do_not_run_into_each_other,
+	what_is_ignored_leaves_nothing_behind)
