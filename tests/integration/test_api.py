@@ -726,3 +726,24 @@ def test_a_stop_amid_changes_is_clean(tmp_path, after):
     assert len(d.status()["sinks"]) == len(d.webhooks("sales"))
     d.stop()
     dead.close()
+
+
+def test_what_cannot_be_stored_is_not_done(daemon, receiver):
+    """The database is not where it was."""
+    daemon.webhook("sales", receiver.url, label="stays")
+    database, away = daemon.folder / "hookswitch.db", daemon.folder / "away.db"
+    before = daemon.ok("GET", "/api/instance/list")
+    database.rename(away)
+    set_webhook = {"enabled": True, "url": receiver.url}
+    for method, path, body, why in (
+            ("POST", "/api/events/webhook/sales", set_webhook, "Failed to get webhook configuration"),
+            ("DELETE", "/api/events/webhook/sales?label=stays", None, "Failed to get webhook configuration"),
+            ("POST", "/api/events/websocket/sales", {"enabled": True}, "Failed to get websocket configuration"),
+            ("POST", "/api/instance/new", {"name": "x", "webhookURL": receiver.url}, "Failed to get instance")):
+        assert daemon.fails(500, method, path, body) == why
+    assert daemon.ok("GET", "/api/instance/list") == before
+    away.rename(database)
+    daemon.webhook("sales", receiver.url, label="new")
+    daemon.accept(message(1))
+    receiver.wait(2)
+    assert sorted(s["name"] for s in daemon.status()["sinks"]) == ["sales/new", "sales/stays"]
