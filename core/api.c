@@ -2,7 +2,7 @@
 /*
  * api.c - see api.h.
  *
- * The order of checks: path 404, method 405, rate limit 429, token 401 and 403, instance 404; then the
+ * The order of checks: rate limit 429, path 404, method 405, token 401 and 403, instance 404; then the
  * route's own: Content-Type 415, body 413 and 400. Only who has a token learns which instances exist.
  */
 #include "api.h"
@@ -161,26 +161,38 @@ find_token(const struct http_request *r, const struct route *route, struct buf *
 	return true;
 }
 
-/* false: it was answered. */
+/* Who asks. */
+struct asker {
+	bool has_token, is_known;
+};
+
+/* Fills in call->of_token and the headers of the answer; false: it was answered, there were too many. */
 static bool
-admit(struct api_call *call, const struct route *route)
+identify(struct api_call *call, const struct route *route, struct asker *who)
 {
 	struct buf given = BUF_INIT;
-	bool has_token = call->http->is_control || find_token(call->http, route, &given);
-	struct hsw_str token = { given.data, given.len };
-	bool is_of_account = call->http->is_control || is_account(call, token);
+	bool is_control = call->http->is_control;
 
-	if (!is_of_account && has_token)
+	who->has_token = is_control || find_token(call->http, route, &given);
+	const struct hsw_str token = { given.data, given.len };
+	bool is_of_account = is_control || is_account(call, token);
+	if (!is_of_account && who->has_token)
 		call->of_token = catalog_find_token(&call->worker->catalog, token);
-	bool is_known = is_of_account || call->of_token != NULL;
-	bool is_allowed = call->http->is_control ||
-		take_rate(call, route, rate_key(token, is_known));
+	who->is_known = is_of_account || call->of_token != NULL;
+	bool is_allowed = is_control || take_rate(call, route, rate_key(token, who->is_known));
 	buf_free(&given);
 	if (!is_allowed)
 		api_error(call, 429, "Rate limit exceeded. Try again later.");
-	else if (!has_token)
+	return is_allowed;
+}
+
+/* false: it was answered. */
+static bool
+admit(struct api_call *call, const struct route *route, const struct asker *who)
+{
+	if (!who->has_token)
 		api_error(call, 401, "%s", auth_message(AUTH_MISSING));
-	else if (!is_known)
+	else if (!who->is_known)
 		api_error(call, 401, "%s", auth_message(AUTH_WRONG));
 	else if (call->of_token != NULL && (route->flags & ACCOUNT_ONLY))
 		api_error(call, 403, "This route needs the account token");
@@ -212,40 +224,65 @@ is_path_of(const struct route *route, struct hsw_str path, struct hsw_str *insta
 	return memchr(instance->s, '/', instance->len) == NULL;
 }
 
-/* The methods of the routes with this path, as an Allow header. false: there is none. */
-static bool
-methods_of(struct hsw_str path, char *out, size_t size)
+/* The route of the path and, where there is one, the method. NULL: no route has that path. */
+static const struct route *
+find_route(const struct http_request *r, struct hsw_str *instance, bool *has_method)
 {
-	struct hsw_str instance;
-	size_t n = 0;
+	const struct route *found = NULL;
+	struct hsw_str name;
 
-	for (size_t i = 0; i < ROUTES; i++) {
-		if (is_path_of(&routes[i], path, &instance))
-			n += (size_t)snprintf(out + n, size - n, "%s%s",
-				n > 0 ? ", " : "Allow: ", routes[i].method);
+	*has_method = false;
+	for (size_t i = 0; i < ROUTES && !*has_method; i++) {
+		if (!is_path_of(&routes[i], r->path, &name))
+			continue;
+		*has_method = str_is(r->method, routes[i].method);
+		*instance = name;
+		found = &routes[i];
 	}
-	if (n > 0)
-		snprintf(out + n, size - n, "\r\n");
-	return n > 0;
+	return found;
 }
 
+static void
+refuse_method(struct api_call *call)
+{
+	struct buf headers = BUF_INIT;
+	struct hsw_str instance;
+
+	for (size_t i = 0; i < ROUTES; i++) {
+		if (is_path_of(&routes[i], call->http->path, &instance))
+			buf_printf(&headers, "%s%s",
+				headers.len > 0 ? ", " : "Allow: ", routes[i].method);
+	}
+	buf_printf(&headers, "\r\n%s", call->headers);
+	buf_append(&headers, "", 1);
+	http_reply_error(call->http, 405, headers.failed ? call->headers : headers.data,
+		"Method not allowed");
+	buf_free(&headers);
+}
+
+/* false: the path is none of ours. */
 static bool
 route(struct worker *w, struct http_request *r)
 {
+	static const char prefix[] = "/api/";
+	static const struct route none = { .flags = 0 };
 	struct api_call call = { .worker = w, .http = r };
-	char allow[64];
+	bool has_method;
+	const struct route *found = find_route(r, &call.instance, &has_method);
+	struct asker who;
 
-	for (size_t i = 0; i < ROUTES; i++) {
-		if (!str_is(r->method, routes[i].method) ||
-			!is_path_of(&routes[i], r->path, &call.instance))
-			continue;
-		if (admit(&call, &routes[i]))
-			routes[i].fn(&call);
-		return true;
-	}
-	if (!methods_of(r->path, allow, sizeof(allow)))
+	if (found == NULL &&
+		(r->path.len < sizeof(prefix) - 1 ||
+			memcmp(r->path.s, prefix, sizeof(prefix) - 1) != 0))
 		return false;
-	http_reply_error(r, 405, allow, "Method not allowed");
+	if (!identify(&call, found != NULL && has_method ? found : &none, &who))
+		return true;
+	if (found == NULL)
+		api_error(&call, 404, "Not found");
+	else if (!has_method)
+		refuse_method(&call);
+	else if (admit(&call, found, &who))
+		found->fn(&call);
 	return true;
 }
 

@@ -225,6 +225,7 @@ server_start(struct server *s, struct journal_port *ports, struct sockets *socke
 	int rc = sockets_open(sockets, &s->config->server, s->n_workers, err);
 	if (rc != HSW_OK)
 		return rc;
+	atomic_init(&s->n_serving, s->n_workers);
 	s->http.conf = &s->config->server;
 	s->http.max_body_bytes = s->config->ingest.max_body_bytes;
 	s->started_ms = clock_wall_ms();

@@ -72,6 +72,19 @@ on_request(void *arg, struct http_request *r)
 
 /* ---- draining ---- */
 
+/* A request may be handed to any worker as long as one of them has connections. */
+static bool
+requests_are_done(struct worker *w)
+{
+	struct server *s = w->server;
+
+	if (!w->has_served && http_server_is_idle(w->http)) {
+		w->has_served = true;
+		atomic_fetch_sub(&s->n_serving, 1);
+	}
+	return atomic_load(&s->n_serving) == 0 && atomic_load(&s->on_tour) == 0;
+}
+
 /* First what providers wait for, then what is in flight to destinations; past the time that is given
  * back to the journal. Ends the loop when nothing is left. */
 static void
@@ -87,9 +100,8 @@ on_drain(evutil_socket_t fd, short what, void *arg)
 		w->has_cancelled = true;
 		destinations_cancel(&w->delivery);
 	}
-	bool requests_done = is_late || http_server_is_idle(w->http);
-	bool tours_done = is_late || atomic_load(&w->server->on_tour) == 0;
-	if (requests_done && tours_done && destinations_are_idle(&w->delivery))
+	bool requests_done = requests_are_done(w) || is_late;
+	if (requests_done && destinations_are_idle(&w->delivery))
 		event_base_loopexit(w->base, NULL);
 	else
 		event_add(w->drain, &again);

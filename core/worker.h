@@ -36,6 +36,7 @@ struct server {
 	int64_t started_ms; /* since 1970 */
 	/* Requests that are handed from worker to worker: while there are any, none may end. */
 	_Atomic unsigned on_tour;
+	_Atomic unsigned n_serving; /* workers that have connections, or would take them */
 	/* Answers a request, on its worker. */
 	void (*handle)(struct worker *, struct http_request *);
 };
@@ -58,6 +59,7 @@ struct worker {
 	bool must_stop;         /* a start that failed elsewhere */
 	int64_t drain_until_ms; /* 0: not draining */
 	bool has_cancelled;
+	bool has_served; /* no connection is left, and none comes */
 	_Atomic bool has_ended;
 };
 

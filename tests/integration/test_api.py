@@ -379,8 +379,9 @@ def test_every_route_asks_for_a_token_and_its_method(daemon, method, path):
     for header in "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset":
         assert daemon.headers[header].isdigit()
     daemon.fails(405, "PATCH", path)
-    assert method in daemon.headers["allow"].split(", ")
+    assert method in daemon.headers["allow"].split(", ") and "x-ratelimit-limit" in daemon.headers
     daemon.fails(404, method, path + "/more")
+    assert "x-ratelimit-limit" in daemon.headers
 
 
 @pytest.mark.parametrize("method, path", [r for r in ROUTES if r[1].endswith("/sales")])
@@ -726,3 +727,24 @@ def test_a_stop_amid_changes_is_clean(tmp_path, after):
     assert len(d.status()["sinks"]) == len(d.webhooks("sales"))
     d.stop()
     dead.close()
+
+
+def test_what_cannot_be_stored_is_not_done(daemon, receiver):
+    """The database is not where it was."""
+    daemon.webhook("sales", receiver.url, label="stays")
+    database, away = daemon.folder / "hookswitch.db", daemon.folder / "away.db"
+    before = daemon.ok("GET", "/api/instance/list")
+    database.rename(away)
+    set_webhook = {"enabled": True, "url": receiver.url}
+    for method, path, body, why in (
+            ("POST", "/api/events/webhook/sales", set_webhook, "Failed to get webhook configuration"),
+            ("DELETE", "/api/events/webhook/sales?label=stays", None, "Failed to get webhook configuration"),
+            ("POST", "/api/events/websocket/sales", {"enabled": True}, "Failed to get websocket configuration"),
+            ("POST", "/api/instance/new", {"name": "x", "webhookURL": receiver.url}, "Failed to get instance")):
+        assert daemon.fails(500, method, path, body) == why
+    assert daemon.ok("GET", "/api/instance/list") == before
+    away.rename(database)
+    daemon.webhook("sales", receiver.url, label="new")
+    daemon.accept(message(1))
+    receiver.wait(2)
+    assert sorted(s["name"] for s in daemon.status()["sinks"]) == ["sales/new", "sales/stays"]
