@@ -62,8 +62,9 @@ struct instance_conf {
 
 /* Options of every source, beside its plugin's own. */
 struct source_conf {
-	const char *plugin; /* default: the section's name */
-	const char *token;  /* ingest credential; NULL: none is asked for */
+	const char *plugin;  /* default: the section's name */
+	const char *token;   /* ingest credential; NULL: none is asked for */
+	bool instance_token; /* the instance's own token is one, too, for it alone */
 };
 
 enum sink_ordering { ORDERING_CHAT, ORDERING_NONE };

@@ -117,8 +117,14 @@ static const struct hsw_option source_options[] = {
 	{ "plugin", HSW_OPT_STRING, 0, S(plugin), NULL, 0, 0, NULL,
 		"The source plugin; without it, the section's name." },
 	{ "token", HSW_OPT_SECRET, 0, S(token), NULL, 0, 0, NULL,
-		"What providers must bring: in the header `token`, in Authorization, or as ?token= "
-		"in the URL. Without it everyone who reaches the port can post." },
+		"What providers must bring: in the header `token`, in Authorization, as ?token= in "
+		"the "
+		"URL, or as a part of its path behind the instance. Without it everyone who "
+		"reaches the "
+		"port can post." },
+	{ "instance_token", HSW_OPT_BOOL, 0, S(instance_token), "no", 0, 0, NULL,
+		"An instance's own token is taken, too, for events of that instance: "
+		"/in/eazewa/sales/TOKEN." },
 	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
 };
 #undef S

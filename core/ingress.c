@@ -17,6 +17,7 @@
 
 #include "auth.h"
 #include "clock.h"
+#include "credential.h"
 #include "emit.h"
 #include "err.h"
 #include "log.h"
@@ -27,6 +28,7 @@
 
 struct source {
 	struct source *next;
+	struct ingress *ingress;
 	const struct config_section *section;
 	const struct hsw_source_ops *ops;
 	struct hsw_handle *handle;
@@ -42,6 +44,7 @@ struct ingress {
 	struct hsw_emit emit;
 	struct hasher *hasher;
 	struct buf base_url_json;
+	struct buf path;      /* of a request without its credential */
 	char retry_after[48]; /* header line of a 503 */
 };
 
@@ -61,7 +64,44 @@ struct waiting {
 	struct buf ids; /* "...","..." */
 };
 
+/* ---- paths ---- */
+
+/* The next segment of a path; what follows it, from its "/" on, stays in *path. */
+static struct hsw_str
+take_segment(struct hsw_str *path)
+{
+	const char *slash = memchr(path->s, '/', path->len);
+	size_t len = slash != NULL ? (size_t)(slash - path->s) : path->len;
+	struct hsw_str segment = { path->s, len };
+
+	path->s += len;
+	path->len -= len;
+	return segment;
+}
+
+static void
+skip_slash(struct hsw_str *path)
+{
+	if (path->len > 0) {
+		path->s++;
+		path->len--;
+	}
+}
+
 /* ---- refusing ---- */
+
+/* The instance of the path, for the log: what is no instance, and what follows it, may be a token. */
+static const char *
+known_instance(const struct ingress *in, const struct http_request *r)
+{
+	struct hsw_str path = { r->path.s + sizeof(PREFIX) - 1,
+		r->path.len - (sizeof(PREFIX) - 1) };
+
+	take_segment(&path);
+	skip_slash(&path);
+	const struct instance *instance = catalog_find_known(in->env.catalog, take_segment(&path));
+	return instance != NULL ? instance->name.s : "?";
+}
 
 static void
 complain(struct source *source, const struct http_request *r, int status, const char *why)
@@ -73,8 +113,8 @@ complain(struct source *source, const struct http_request *r, int status, const 
 	if (now < source->complain_at_ms)
 		return;
 	log_warn("ingress",
-		"request refused source=%s path=%.*s status=%d bytes=%zu refused=%u: %s",
-		source->section->name, (int)r->path.len, r->path.s, status, r->body.len,
+		"request refused source=%s instance=%s status=%d bytes=%zu refused=%u: %s",
+		source->section->name, known_instance(source->ingress, r), status, r->body.len,
 		source->complaints, why);
 	source->complaints = 0;
 	source->complain_at_ms = now + COMPLAIN_EVERY_MS;
@@ -339,19 +379,6 @@ translate(struct ingress *in, struct source *source, struct instance *instance,
 
 /* ---- routing ---- */
 
-/* The next segment of a path; what follows it, from its "/" on, stays in *path. */
-static struct hsw_str
-take_segment(struct hsw_str *path)
-{
-	const char *slash = memchr(path->s, '/', path->len);
-	size_t len = slash != NULL ? (size_t)(slash - path->s) : path->len;
-	struct hsw_str segment = { path->s, len };
-
-	path->s += len;
-	path->len -= len;
-	return segment;
-}
-
 static struct source *
 find_source(struct ingress *in, struct hsw_str name)
 {
@@ -378,17 +405,17 @@ ingress_handle(struct ingress *in, struct http_request *r)
 		refuse(source, r, 405, "Allow: POST\r\n", "Only POST is taken here");
 		return;
 	}
-	const char *token = source->section->u.source.token;
-	enum auth auth = token != NULL && !is_challenge ? auth_check(r, str_of(token)) : AUTH_OK;
+	skip_slash(&rest);
+	struct hsw_str name = take_segment(&rest);
+	enum auth auth = is_challenge
+		? AUTH_OK
+		: credential_check(r, &source->section->u.source,
+			  catalog_find_known(in->env.catalog, name), &rest, &in->path);
 	if (auth != AUTH_OK) {
 		refuse(source, r, 401, "", auth_message(auth));
 		return;
 	}
-	if (rest.len > 0) {
-		rest.s++;
-		rest.len--;
-	}
-	struct instance *instance = catalog_find(in->env.catalog, take_segment(&rest));
+	struct instance *instance = catalog_find(in->env.catalog, name);
 	if (instance == NULL)
 		refuse(source, r, 404, "", "Unknown instance");
 	else if (is_challenge)
@@ -425,6 +452,7 @@ source_open(struct ingress *in, const struct config_section *section, struct hsw
 	if (s == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
 	snprintf(who, sizeof(who), "source %s", section->name);
+	s->ingress = in;
 	s->section = section;
 	s->ops = &section->plugin->ops.source;
 	s->accepted = metric_get("hookswitch_accepted_events_total", &label, 1);
@@ -487,5 +515,6 @@ ingress_close(struct ingress *in)
 	emit_free(&in->emit);
 	hasher_free(in->hasher);
 	buf_free(&in->base_url_json);
+	buf_free(&in->path);
 	free(in);
 }

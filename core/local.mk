@@ -36,6 +36,7 @@ core_libcore_a_SOURCES = \
 	core/cmd_webhook.c \
 	core/config.c core/config.h \
 	core/control.c core/control.h \
+	core/credential.c core/credential.h \
 	core/crypt.c core/crypt.h \
 	core/delivery.c \
 	core/destination.c core/destination.h core/destination_impl.h \
