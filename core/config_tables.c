@@ -70,6 +70,7 @@ static const struct hsw_option store_options[] = {
 #undef S
 
 #define S(member) offsetof(struct ingest_conf, member)
+static const char *const identities[] = { "learn", "off", NULL };
 static const struct hsw_option ingest_options[] = {
 	{ "max_body", HSW_OPT_SIZE, 0, S(max_body_bytes), "16m", 1024, 1 << 30, NULL,
 		"Size of a provider's request body at most; larger ones are answered 413." },
@@ -84,6 +85,10 @@ static const struct hsw_option ingest_options[] = {
 		"by two webhooks, is answered like the first, counted, and delivered once. 0s "
 		"turns it "
 		"off. The newest four million events are remembered, also over restarts." },
+	{ "identity", HSW_OPT_ENUM, 0, S(identity), "learn", 0, 0, identities,
+		"learn: what an event tells of the phone number and the LID of one person is "
+		"remembered, for each instance, and a later event that has the LID alone gets the "
+		"number. Never a guess." },
 	{ "auto_create", HSW_OPT_BOOL, 0, S(auto_create), "no", 0, 0, NULL,
 		"Accept events of instances that no [instance NAME] section names." },
 	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },

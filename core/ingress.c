@@ -52,6 +52,7 @@ struct ingress {
 struct view {
 	struct hsw_request request; /* first */
 	const struct http_request *http;
+	const struct ingress_env *env;
 };
 
 /* A request that waits for the journal. */
@@ -314,9 +315,28 @@ get_header(const struct hsw_request *request, const char *name)
 	return http_header(view->http, lower);
 }
 
-static struct view
-view_of(const struct http_request *r, const struct instance *instance, struct hsw_str rest)
+static size_t
+phone_of(const struct hsw_request *request, struct hsw_str lid, char *out, size_t size)
 {
+	const struct view *view = (const struct view *)request;
+
+	return identities_phone(view->env->identities, request->instance, lid, out, size);
+}
+
+static void
+learn(const struct hsw_request *request, struct hsw_str lid, struct hsw_str phone)
+{
+	const struct view *view = (const struct view *)request;
+
+	identities_learn(view->env->identities, view->env->port, request->instance, lid, phone);
+}
+
+static struct view
+view_of(const struct ingress_env *env, const struct http_request *r,
+	const struct instance *instance, struct hsw_str rest)
+{
+	bool remembers = env->identities != NULL;
+
 	return (struct view){
 		.request = { .size = sizeof(struct hsw_request),
 			.method = r->method,
@@ -325,8 +345,11 @@ view_of(const struct http_request *r, const struct instance *instance, struct hs
 			.instance = instance->name,
 			.body = r->body,
 			.received_ms = clock_wall_ms(),
-			.header = get_header },
+			.header = get_header,
+			.phone_of = remembers ? phone_of : NULL,
+			.learn = remembers ? learn : NULL },
 		.http = r,
+		.env = env,
 	};
 }
 
@@ -334,7 +357,7 @@ static void
 challenge(struct ingress *in, struct source *source, struct instance *instance,
 	struct http_request *r, struct hsw_str rest)
 {
-	const struct view view = view_of(r, instance, rest);
+	const struct view view = view_of(&in->env, r, instance, rest);
 	struct hsw_reply reply = {
 		.size = sizeof(reply), .status = 200, .content_type = "text/plain"
 	};
@@ -354,7 +377,7 @@ static void
 translate(struct ingress *in, struct source *source, struct instance *instance,
 	struct http_request *r, struct hsw_str rest)
 {
-	const struct view view = view_of(r, instance, rest);
+	const struct view view = view_of(&in->env, r, instance, rest);
 	struct hsw_error err = { "the source could not read it" };
 	int rc = HSW_OK;
 

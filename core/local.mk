@@ -48,6 +48,7 @@ core_libcore_a_SOURCES = \
 	core/http.c core/http.h \
 	core/ingress.c core/ingress.h \
 	core/ini.c core/ini.h \
+	core/identities.c core/identities.h \
 	core/journal.c core/journal.h \
 	core/listen.c core/listen.h \
 	core/log.c core/log.h \

@@ -131,6 +131,7 @@ server_free(struct server *s)
 {
 	for (unsigned i = 0; s->workers != NULL && i < s->n_workers; i++)
 		worker_join(&s->workers[i]);
+	identities_close(s->identities);
 	journal_close(s->journal);
 	for (unsigned i = 0; s->workers != NULL && i < s->n_workers; i++)
 		worker_fini(&s->workers[i]);
@@ -212,6 +213,10 @@ start_workers(struct server *s, struct journal_port *ports, struct hsw_error *er
 	if (s->journal == NULL)
 		return HSW_EIO;
 	rc = load_settings(s, err);
+	if (rc == HSW_OK && s->config->ingest.identity == IDENTITY_LEARN) {
+		s->identities = identities_open(s->journal, err);
+		rc = s->identities != NULL ? HSW_OK : HSW_EIO;
+	}
 	for (unsigned i = 0; i < s->n_workers && rc == HSW_OK; i++)
 		rc = worker_start(&s->workers[i], err);
 	return rc;

@@ -26,6 +26,7 @@ struct server {
 	const struct config *config;
 	struct catalog *catalog;
 	struct journal *journal;
+	struct identities *identities; /* NULL: [ingest] identity = off */
 	struct ratelimit *rate, *instance_rate; /* of the API */
 	struct webhook_sink webhook_sink;
 	struct settings *settings;    /* the store thread's */

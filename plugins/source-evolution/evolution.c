@@ -224,7 +224,7 @@ source_translate(void *self, const struct hsw_request *request,
 		e->body = cj_parse(e->tokener, request->body, err);
 	if (e->body == NULL)
 		return HSW_EINVAL;
-	canon_start(&e->canon, request->received_ms, cj_string(e->body, "date_time"));
+	canon_start(&e->canon, request, cj_string(e->body, "date_time"));
 	evolution_party(&t.own, cj_get(e->body, "sender"));
 	int rc = find_event(&t, e->body, err);
 	if (rc == HSW_OK) {
