@@ -63,11 +63,16 @@ struct instance_conf {
 	const char *token;
 };
 
+enum source_unmapped { UNMAPPED_IGNORE, UNMAPPED_RAW };
+enum source_status_order { STATUS_AS_IS, STATUS_MONOTONIC };
+
 /* Options of every source, beside its plugin's own. */
 struct source_conf {
 	const char *plugin;  /* default: the section's name */
 	const char *token;   /* ingest credential; NULL: none is asked for */
 	bool instance_token; /* the instance's own token is one, too, for it alone */
+	int unmapped;        /* enum source_unmapped */
+	int status_order;    /* enum source_status_order */
 };
 
 enum sink_ordering { ORDERING_CHAT, ORDERING_NONE };

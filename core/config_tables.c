@@ -118,6 +118,8 @@ static const struct hsw_option instance_options[] = {
 #undef S
 
 #define S(member) offsetof(struct source_conf, member)
+static const char *const unmapped[] = { "ignore", "raw", NULL };
+static const char *const status_orders[] = { "as-is", "monotonic", NULL };
 static const struct hsw_option source_options[] = {
 	{ "plugin", HSW_OPT_STRING, 0, S(plugin), NULL, 0, 0, NULL,
 		"The source plugin; without it, the section's name." },
@@ -130,6 +132,15 @@ static const struct hsw_option source_options[] = {
 	{ "instance_token", HSW_OPT_BOOL, 0, S(instance_token), "no", 0, 0, NULL,
 		"An instance's own token is taken, too, for events of that instance: "
 		"/in/eazewa/sales/TOKEN." },
+	{ "unmapped", HSW_OPT_ENUM, 0, S(unmapped), "ignore", 0, 0, unmapped,
+		"What becomes of events that have no canonical home. ignore: they are answered 202 "
+		"and "
+		"counted by their names. raw: they are kept as raw.<name>, with the provider's "
+		"body but "
+		"for its credentials as data, for sinks whose `events` name raw." },
+	{ "status_order", HSW_OPT_ENUM, 0, S(status_order), "as-is", 0, 0, status_orders,
+		"as-is: receipts are passed on as they come. monotonic: one that goes backwards "
+		"(delivered after read) is counted as ignored." },
 	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
 };
 #undef S
@@ -142,7 +153,9 @@ static const struct hsw_option sink_options[] = {
 		"The sink plugin." },
 	{ "events", HSW_OPT_LIST, 0, S(events), NULL, 0, 0, NULL,
 		"The types that are wanted, of message.exchange, message.status, call.update, "
-		"group.flow, instance.state, label.update. Without it: all." },
+		"group.flow, instance.state, label.update, and raw (see unmapped of sources). "
+		"Without "
+		"it: the six types." },
 	{ "instances", HSW_OPT_LIST, 0, S(instances), NULL, 0, 0, NULL,
 		"The instances whose events are wanted. Without it: all." },
 	{ "media_base64", HSW_OPT_BOOL, 0, S(media_base64), "no", 0, 0, NULL,

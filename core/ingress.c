@@ -21,6 +21,8 @@
 #include "emit.h"
 #include "err.h"
 #include "log.h"
+#include "raw.h"
+#include "status_order.h"
 
 #define PREFIX "/in/"
 #define COMPLAIN_EVERY_MS 5000 /* one log line of refused requests a source */
@@ -45,6 +47,7 @@ struct ingress {
 	struct hasher *hasher;
 	struct buf base_url_json;
 	struct buf path;      /* of a request without its credential */
+	struct hsw_str body;  /* of the request that is being translated */
 	char retry_after[48]; /* header line of a 503 */
 };
 
@@ -315,6 +318,64 @@ get_header(const struct hsw_request *request, const char *name)
 	return http_header(view->http, lower);
 }
 
+/* ---- events on their way from the source ---- */
+
+/* Keeps an event without a canonical home as the provider sent it. Data is an object: another body is
+ * put into one. */
+static int
+emit_raw(struct source *source, struct hsw_emit *e, const struct hsw_event *event)
+{
+	struct buf type = BUF_INIT, data = BUF_INIT;
+	int rc = HSW_ENOMEM;
+
+	raw_type(&type, event->provider_event);
+	buf_append(&type, "", 1);
+	buf_str(&data, "{\"body\":");
+	size_t before = data.len;
+	raw_json(&data, source->ingress->body);
+	size_t start = !data.failed && data.data[before] == '{' ? before : 0;
+	if (start == 0)
+		buf_str(&data, "}");
+	if (!type.failed && !data.failed) {
+		const struct hsw_piece piece = { { data.data + start, data.len - start }, 0 };
+		struct hsw_event raw = *event;
+		raw.type = type.data;
+		raw.identity = source->ingress->body;
+		raw.key = (struct hsw_str){ "", 0 };
+		raw.data = &piece;
+		raw.pieces = 1;
+		rc = emit_event(e, &raw);
+	}
+	buf_free(&type);
+	buf_free(&data);
+	return rc;
+}
+
+static bool
+goes_backwards(const struct source *source, const struct hsw_emit *e, const struct hsw_event *event)
+{
+	return source->section->u.source.status_order == STATUS_MONOTONIC &&
+		strcmp(event->type, event_type_names[TYPE_MESSAGE_STATUS]) == 0 &&
+		event->pieces == 1 &&
+		status_order_is_backwards(
+			source->ingress->env.statuses, e->origin.instance, event->data[0].bytes);
+}
+
+/* The function that translate is given. */
+static int
+take_event(struct hsw_emit *e, const struct hsw_event *event)
+{
+	struct source *source = e->arg;
+
+	if (event->type == NULL && source->section->u.source.unmapped == UNMAPPED_RAW)
+		return emit_raw(source, e, event);
+	if (event->type == NULL || !goes_backwards(source, e, event))
+		return emit_event(e, event);
+	e->ignored++;
+	e->on_ignored(source, str_of("message.status-backwards"));
+	return HSW_OK;
+}
+
 static size_t
 phone_of(const struct hsw_request *request, struct hsw_str lid, char *out, size_t size)
 {
@@ -386,11 +447,12 @@ translate(struct ingress *in, struct source *source, struct instance *instance,
 	in->emit.origin.provider = str_of(source->section->plugin->info->name);
 	in->emit.origin.received_ms = view.request.received_ms;
 	in->emit.arg = source;
+	in->body = r->body;
 	if (source->ops->verify != NULL)
 		rc = source->ops->verify(source->self, &view.request, &err);
 	if (rc == HSW_OK)
 		rc = source->ops->translate(
-			source->self, &view.request, emit_event, &in->emit, &err);
+			source->self, &view.request, take_event, &in->emit, &err);
 	if (rc == HSW_OK) {
 		emit_finish(&in->emit);
 		store(in, source, instance, r);

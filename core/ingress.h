@@ -21,6 +21,7 @@ struct ingress_env {
 	struct journal *journal;
 	unsigned port;                 /* of the journal */
 	struct identities *identities; /* NULL: nothing is remembered */
+	struct status_order *statuses; /* NULL: no source asks for it */
 	struct host_thread thread;
 };
 

@@ -62,12 +62,14 @@ core_libcore_a_SOURCES = \
 	core/ratelimit.c core/ratelimit.h \
 	core/record.c core/record.h \
 	core/retry.c core/retry.h \
+	core/raw.c core/raw.h \
 	core/router.c core/router.h \
 	core/seal.c core/seal.h \
 	core/server.c core/server.h \
 	core/settings.c core/settings.h \
 	core/settings_load.c \
 	core/seen.c core/seen.h \
+	core/status_order.c core/status_order.h \
 	core/store.c core/store.h \
 	core/webhook.c core/webhook.h \
 	core/worker.c core/worker.h
