@@ -3,13 +3,23 @@
 #ifndef AUTH_H
 #define AUTH_H
 
+#include "catalog.h"
 #include "http.h"
 
-enum auth { AUTH_OK, AUTH_MISSING, AUTH_WRONG };
+enum auth {
+	AUTH_OK,
+	AUTH_MISSING,
+	AUTH_WRONG,
+	AUTH_OTHER /* the token of another instance */
+};
 
 /* Compares what the request brings with the expected token, in constant time. */
 enum auth auth_check(const struct http_request *, struct hsw_str expected);
-/* What the 401 says. */
+/* Whether the request may act for the instance: it brings the instance's own token. */
+enum auth auth_check_instance(
+	const struct http_request *, struct catalog *, const struct instance *);
+/* The status of a refusal, and what it says. */
+int auth_status(enum auth);
 const char *auth_message(enum auth);
 
 #endif

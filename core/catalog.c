@@ -10,6 +10,8 @@
 
 #include <uthash.h>
 
+#include "router.h"
+
 struct entry {
 	struct instance instance; /* first: an instance is its entry */
 	UT_hash_handle hh;
@@ -25,15 +27,16 @@ struct catalog {
 };
 
 static struct entry *
-entry_new(struct hsw_str name, const char *token)
+entry_new(struct hsw_str name, const struct instance_conf *conf)
 {
 	struct entry *e = calloc(1, sizeof(*e) + name.len);
 	if (e == NULL)
 		return NULL;
+	e->instance.conf = conf;
 	memcpy(e->name, name.s, name.len);
 	e->instance.name = (struct hsw_str){ e->name, name.len };
-	if (token != NULL) {
-		e->instance.token = str_of(token);
+	if (conf != NULL && conf->token != NULL) {
+		e->instance.token = str_of(conf->token);
 		buf_str(&e->token_json, ",\"token\":");
 		buf_json(&e->token_json, e->instance.token);
 		e->instance.token_json = (struct hsw_str){ e->token_json.data, e->token_json.len };
@@ -69,7 +72,7 @@ catalog_new(const struct config *config)
 	pthread_mutex_init(&c->lock, NULL);
 	c->auto_create = config->ingest.auto_create;
 	for (const struct config_section *s = config->instances; s != NULL; s = s->next) {
-		struct entry *e = entry_new(str_of(s->name), s->u.instance.token);
+		struct entry *e = entry_new(str_of(s->name), &s->u.instance);
 		if (e == NULL) {
 			catalog_free(c);
 			return NULL;
@@ -117,6 +120,36 @@ catalog_find(struct catalog *c, struct hsw_str name)
 	if (e == NULL && c->auto_create)
 		e = find_or_make(c, name);
 	return e != NULL ? &e->instance : NULL;
+}
+
+struct instance *
+catalog_known(struct catalog *c, struct hsw_str name)
+{
+	struct entry *e;
+
+	HASH_FIND(hh, c->fixed, name.s, name.len, e);
+	if (e == NULL && c->auto_create) {
+		pthread_mutex_lock(&c->lock);
+		HASH_FIND(hh, c->made, name.s, name.len, e);
+		pthread_mutex_unlock(&c->lock);
+	}
+	return e != NULL ? &e->instance : NULL;
+}
+
+bool
+catalog_websocket(const struct instance *instance, struct websocket_setting *out)
+{
+	const struct instance_conf *conf = instance->conf;
+
+	if (conf == NULL || !conf->websocket)
+		return false;
+	/* The clients brought the token, or one that is worth more. */
+	*out = (struct websocket_setting){
+		.types = router_types(conf->websocket_events),
+		.parts = HSW_TOKEN | HSW_CODES |
+			(conf->websocket_media_base64 ? (unsigned)HSW_MEDIA : 0),
+	};
+	return true;
 }
 
 void

@@ -17,6 +17,7 @@
 #define INSTANCES_AUTO_MAX 10000 /* that auto_create makes */
 
 struct instance {
+	const struct instance_conf *conf; /* NULL: auto_create made it */
 	struct hsw_str name;
 	struct hsw_str token;          /* s = NULL: none */
 	struct hsw_str token_json;     /* `,"token":"..."`, empty without a token */
@@ -32,7 +33,18 @@ void catalog_free(struct catalog *);
 
 /* The instance of that name; NULL: unknown, and not allowed to be made (or the name is malformed). */
 struct instance *catalog_find(struct catalog *, struct hsw_str name);
+/* The same, but makes none. */
+struct instance *catalog_known(struct catalog *, struct hsw_str name);
 /* Calls fn for each, in no order. */
 void catalog_each(struct catalog *, void (*fn)(void *arg, const struct instance *), void *arg);
+
+/* What the WebSocket clients of an instance get. */
+struct websocket_setting {
+	unsigned types; /* bits 1 << enum event_type */
+	unsigned parts; /* set of enum hsw_part */
+};
+
+/* false: the instance's WebSocket is not enabled; *out is not set. */
+bool catalog_websocket(const struct instance *, struct websocket_setting *out);
 
 #endif

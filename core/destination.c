@@ -454,7 +454,7 @@ destination_new(struct delivery_thread *t, const struct config_section *s)
 	d->section = s;
 	d->conf = &s->u.sink;
 	d->ops = &s->plugin->ops.sink;
-	d->types = router_types(d->conf);
+	d->types = router_types(d->conf->events);
 	d->parts = choose_parts(d);
 	d->concurrency = (size_t)(d->conf->concurrency > 0 ? d->conf->concurrency
 							   : d->ops->concurrency);

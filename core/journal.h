@@ -2,7 +2,7 @@
 /*
  * journal.h - the durable log of envelopes, as the workers see it.
  *
- * A worker appends envelopes and is told when they are on disk; every worker that serves destinations is
+ * A worker appends envelopes and is told when they are on disk; every worker that has readers is
  * then fed all committed envelopes, in seq order, so that destinations which keep up never read from
  * the store. Those that are behind read pages.
  *
@@ -12,6 +12,8 @@
 #ifndef JOURNAL_H
 #define JOURNAL_H
 
+#include <stdatomic.h>
+
 #include "catalog.h"
 #include "envelope.h"
 #include "store.h"
@@ -19,10 +21,12 @@
 /* One worker, as the journal knows it. */
 struct journal_port {
 	struct mailbox *box;
-	/* Committed envelopes, ascending, on the worker's thread; borrowed (ref to keep). NULL: the
-	 * worker serves no destination. */
+	/* Committed envelopes, ascending, on the worker's thread; borrowed (ref to keep). */
 	void (*feed)(void *arg, struct hsw_envelope *const *envelopes, size_t n);
 	void *arg;
+	/* While it is 0 nobody on the worker wants envelopes, and it is not woken for them. The worker
+	 * changes it, the store thread reads it. */
+	_Atomic unsigned *readers;
 };
 
 #define JOURNAL_PORTS_MAX 64

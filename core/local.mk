@@ -12,6 +12,7 @@ core_libcore_a_CPPFLAGS = $(AM_CPPFLAGS) -DHASH_NONFATAL_OOM=1 -include build-co
 core_libcore_a_CFLAGS = $(AM_CFLAGS) $(HSW_PROGRAM_CFLAGS) $(EVENT_CFLAGS) $(JSONC_CFLAGS) $(CRYPTO_CFLAGS) $(LLHTTP_CFLAGS)
 core_libcore_a_SOURCES = \
 	core/api.c core/api.h \
+	core/api_ws.c core/api_ws.h \
 	core/auth.c core/auth.h \
 	core/buf.c core/buf.h \
 	core/catalog.c core/catalog.h \
@@ -38,6 +39,7 @@ core_libcore_a_SOURCES = \
 	core/ini.c core/ini.h \
 	core/journal.c core/journal.h \
 	core/listen.c core/listen.h \
+	core/live.c core/live.h \
 	core/log.c core/log.h \
 	core/mailbox.c core/mailbox.h \
 	core/metrics.c core/metrics.h \

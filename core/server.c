@@ -113,6 +113,7 @@ feed_worker(void *arg, struct hsw_envelope *const *envelopes, size_t n)
 {
 	struct worker *w = arg;
 	destinations_feed(&w->delivery, envelopes, n);
+	live_feed(w->live, envelopes, n);
 }
 
 static unsigned
@@ -155,8 +156,10 @@ start_workers(struct server *s, struct journal_port *ports, struct hsw_error *er
 	for (unsigned i = 0; i < s->n_workers && rc == HSW_OK; i++) {
 		rc = worker_init(&s->workers[i], s, i);
 		ports[i].box = &s->workers[i].box;
-		ports[i].feed = i < sinks ? feed_worker : NULL;
+		atomic_init(&s->workers[i].readers, i < sinks);
+		ports[i].feed = feed_worker;
 		ports[i].arg = &s->workers[i];
+		ports[i].readers = &s->workers[i].readers;
 	}
 	if (rc != HSW_OK)
 		return err_set(err, rc, "cannot make the workers' mailboxes");

@@ -88,7 +88,8 @@ on_drain(evutil_socket_t fd, short what, void *arg)
 		destinations_cancel(&w->delivery);
 	}
 	bool requests_done = is_late || http_server_is_idle(w->http);
-	if (requests_done && destinations_are_idle(&w->delivery))
+	bool clients_done = is_late || live_is_idle(w->live);
+	if (requests_done && clients_done && destinations_are_idle(&w->delivery))
 		event_base_loopexit(w->base, NULL);
 	else
 		event_add(w->drain, &again);
@@ -104,6 +105,7 @@ run_drain(struct mail *mail)
 	free(c);
 	http_server_drain(w->http);
 	destinations_drain(&w->delivery);
+	live_drain(w->live);
 	on_drain(-1, 0, w);
 }
 
@@ -168,12 +170,21 @@ open_destinations(struct worker *w, struct hsw_error *err)
 	return rc;
 }
 
+static void
+on_client_gone(void *arg)
+{
+	struct worker *w = arg;
+	http_gone(&w->server->http);
+}
+
 static int
 open_all(struct worker *w, struct hsw_error *err)
 {
 	const struct http_handler handler = { on_request, w };
 	const struct ingress_env env = { w->server->config, w->server->catalog, w->server->journal,
 		w->index, { w->base, &w->box } };
+	const struct live_env live = { w->server->config, w->server->catalog, { w->base, &w->box },
+		&w->readers, on_client_gone, w };
 
 	if (delivery_thread_init(&w->delivery, w->base, &w->box, w->server->journal, w->index) !=
 		HSW_OK)
@@ -182,13 +193,17 @@ open_all(struct worker *w, struct hsw_error *err)
 	if (w->http == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
 	w->ingress = ingress_open(&env, err);
-	return w->ingress != NULL ? open_destinations(w, err) : HSW_EINVAL;
+	if (w->ingress == NULL)
+		return HSW_EINVAL;
+	int rc = live_open(&live, &w->live, err);
+	return rc == HSW_OK ? open_destinations(w, err) : rc;
 }
 
 static void
 close_all(struct worker *w)
 {
 	http_server_free(w->http);
+	live_close(w->live);
 	destinations_close(&w->delivery);
 	ingress_close(w->ingress);
 	delivery_thread_fini(&w->delivery);

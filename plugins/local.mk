@@ -7,3 +7,4 @@ include plugins/store-sqlite/local.mk
 include plugins/source-evolution/local.mk
 include plugins/sink-webhook/local.mk
 include plugins/sink-file/local.mk
+include plugins/sink-websocket/local.mk

@@ -4,8 +4,8 @@
 rows='
 1 buf clock crypt envelope err log mailbox metrics
 2 config config_tables host ini option option_doc plugin
-3 catalog delivery destination destination_impl emit journal retry router store
-4 api auth control http ingress listen ops server worker
+3 catalog delivery destination destination_impl emit journal live retry router store
+4 api api_ws auth control http ingress listen ops server worker
 5 client cmd main
 '
 row_of() {
