@@ -291,6 +291,13 @@ client_close(struct client *c, enum close_code code, const char *reason)
 }
 
 bool
+client_drop(struct client *c)
+{
+	c->room->ws->host->count(c->room->ws->handle, "dropped", "slow", 1);
+	return client_close(c, CLOSE_POLICY, "too slow");
+}
+
+bool
 client_tick(struct client *c, int64_t now)
 {
 	static const unsigned char ping[] = { 0x89, 0 };
@@ -329,7 +336,7 @@ answer(struct client *c, const struct inbound_scratch *s)
 	if (s->out_len == 0)
 		return true;
 	if (!s->sends_close && c->control_len + s->out_len > CONTROL_MAX)
-		return client_close(c, CLOSE_POLICY, "too slow");
+		return client_drop(c);
 	if (!add_control(c, s->out, s->out_len)) {
 		client_free(c);
 		return false;

@@ -19,6 +19,7 @@ struct inbound {
 	uint64_t frame_bytes;            /* of the frame that is being read */
 	bool in_message;                 /* a fragment came, its last one did not */
 	bool is_last_fragment, is_control;
+	bool is_half_code; /* a close frame of one byte, which libwslay lets pass */
 };
 
 static ssize_t
@@ -68,6 +69,7 @@ on_frame_start(wslay_event_context_ptr parser,
 	in->frame_bytes = 2 + (n > 65535 ? 8u : n > 125 ? 2u : 0u) + MASK_BYTES + n;
 	in->is_control = wslay_is_ctrl_frame(frame->opcode);
 	in->is_last_fragment = frame->fin != 0;
+	in->is_half_code |= frame->opcode == WSLAY_CONNECTION_CLOSE && n == 1;
 	if (frame->opcode == WSLAY_PONG)
 		in->scratch->has_pong = true;
 }
@@ -126,7 +128,7 @@ inbound_feed(struct inbound **keep, struct inbound_scratch *s, size_t max_frame_
 	int rc = wslay_event_recv(in->parser);
 	if (rc == 0)
 		rc = wslay_event_send(in->parser);
-	if (rc != 0)
+	if (rc != 0 || in->is_half_code)
 		return rc == WSLAY_ERR_NOMEM ? HSW_ENOMEM : HSW_EINVAL;
 	s->has_close = wslay_event_get_close_received(in->parser);
 	s->sends_close = wslay_event_get_close_sent(in->parser);

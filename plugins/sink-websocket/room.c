@@ -138,10 +138,8 @@ room_add(struct room *room, const struct hsw_envelope *envelope, unsigned parts)
 static void
 check_waiting(struct client *c)
 {
-	if (client_is_behind(c) && client_write(c) && client_is_behind(c)) {
-		c->room->ws->host->count(c->room->ws->handle, "dropped", "slow", 1);
-		client_close(c, CLOSE_POLICY, "too slow");
-	}
+	if (client_is_behind(c) && client_write(c) && client_is_behind(c))
+		client_drop(c);
 }
 
 /* The fresh frames as one run of pieces; *frames: how many they are. Returns the number of pieces. */

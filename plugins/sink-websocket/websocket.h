@@ -137,6 +137,8 @@ bool client_offer(struct client *, const struct iovec *, int n, size_t bytes);
 bool client_write(struct client *);
 /* Ends the conversation: nothing but the close frame follows. false: the client is gone. */
 bool client_close(struct client *, enum close_code, const char *reason);
+/* The same for one that does not read. */
+bool client_drop(struct client *);
 /* What is due: PING, PONGs that did not come, ends that did not come. false: the client is gone. */
 bool client_tick(struct client *, int64_t now);
 /* Whether more waits for it than may. */
