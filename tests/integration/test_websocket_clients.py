@@ -95,7 +95,10 @@ const ws = new WebSocket(process.argv[1], {headers: {token: process.argv[2]}})
 ws.on('open', () => ws.send('hello'))
 ws.on('message', (data) => process.stdout.write(data + '\\n'))
 ws.on('close', (code) => process.stdout.write('closed ' + code + '\\n'))
-ws.on('unexpected-response', (request, response) => process.stdout.write('refused ' + response.statusCode + '\\n'))
+ws.on('unexpected-response', (request, response) => {
+  process.stdout.write('refused ' + response.statusCode + '\\n')
+  request.destroy()
+})
 """
 
 
