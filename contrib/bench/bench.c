@@ -12,6 +12,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#define WS_MORE_BYTES 134 /* of text, so that a message has 1 KB */
+
 struct settings {
 	const char *program, *plugin_dir, *json, *only;
 	int64_t events;
@@ -26,7 +28,8 @@ struct result {
 	long peak_kb;
 	double answer_p50, answer_p99, p50, p99, max;
 	int ws_clients;
-	long ws_idle_bytes; /* of memory for each of them */
+	long ws_idle_bytes;    /* of memory for each of them */
+	long ws_message_bytes; /* with its frame's head */
 };
 
 struct workload {
@@ -69,7 +72,7 @@ measure(const struct settings *s, const struct workload *w, struct result *out)
 		.sinks = w->sinks,
 		.ws_clients = w->ws_clients,
 		.rate = w->rate,
-		.body_bytes = s->body_bytes,
+		.body_bytes = s->body_bytes + (w->ws_clients > 0 ? WS_MORE_BYTES : 0),
 		.token = "bench-token",
 		.events = w->rate > 0 ? 20 * w->rate : s->events * w->events_percent / 100 };
 	int listening = load_listen(l);
@@ -109,8 +112,10 @@ measure(const struct settings *s, const struct workload *w, struct result *out)
 		.max = (double)l->arrival.max / 1e6,
 		.ws_clients = w->ws_clients,
 	};
-	if (w->ws_clients > 0)
+	if (w->ws_clients > 0 && l->ws_one_events > 0) {
 		out->ws_idle_bytes = (before.now_kb - bare_kb) * 1024 / w->ws_clients;
+		out->ws_message_bytes = (long)(l->ws_one_bytes / l->ws_one_events);
+	}
 	load_free(l);
 	free(l);
 	return true;
@@ -133,9 +138,10 @@ print_result(const struct result *r)
 		r->answer_p50, r->answer_p99, r->p50, r->p99, r->max, (long long)r->lost,
 		(long long)r->duplicates);
 	if (r->ws_clients > 0)
-		printf("         %d clients: %.3f CPU s/100k messages, %ld bytes per idle client\n",
+		printf("         %d clients: %.3f CPU s/100k messages of %ld bytes, %ld bytes per "
+		       "idle client\n",
 			r->ws_clients, per_100k(r, r->cpu_user + r->cpu_system) / r->ws_clients,
-			r->ws_idle_bytes);
+			r->ws_message_bytes, r->ws_idle_bytes);
 	fflush(stdout);
 }
 
