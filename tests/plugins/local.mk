@@ -68,7 +68,7 @@ tests_plugins_test_sink_webhook_net_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_webhook_net_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
 tests_plugins_test_sink_webhook_net_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
 
-# -rdynamic: the plugin is to find the test's own sendmsg and calloc.
+# -rdynamic: the plugin is to find the test's own sendmsg and malloc.
 tests_plugins_test_sink_websocket_SOURCES = tests/plugins/test_sink_websocket.c \
 	tests/plugins/websocket_rig.c tests/plugins/websocket_rig.h $(fake_host_sources)
 tests_plugins_test_sink_websocket_CPPFLAGS = $(fake_cppflags)

@@ -46,7 +46,6 @@ finish(struct hsw_handle *h, struct peer *p)
 {
 	fake_close(h);
 	ck_assert_uint_eq(p->released, 1);
-	peer_free(p);
 }
 
 START_TEST(frames_of_any_length_have_the_shortest_head)
@@ -102,8 +101,9 @@ START_TEST(an_event_goes_to_clients_of_its_instance_only)
 	expect_nothing(h, a);
 	expect_nothing(h, b);
 	ck_assert_int_eq(fake_counted(h, "messages"), 2);
-	peer_free(b);
+	peer_hang_up(b);
 	settle(h);
+	ck_assert_uint_eq(b->released, 1);
 	finish(h, a);
 }
 END_TEST
@@ -121,8 +121,6 @@ START_TEST(events_of_one_turn_go_out_with_one_call_each)
 	for (int i = 0; i < 5; i++)
 		expect_numbers(h, peers[i], 1, 50);
 	fake_close(h);
-	for (int i = 0; i < 5; i++)
-		peer_free(peers[i]);
 }
 END_TEST
 
@@ -176,7 +174,6 @@ START_TEST(a_new_client_gets_nothing_of_before)
 	say_numbers(h, "sales", 2, 2);
 	expect_numbers(h, p, 2, 2);
 	expect_numbers(h, old, 1, 2);
-	peer_free(old);
 	finish(h, p);
 }
 END_TEST
@@ -202,7 +199,6 @@ START_TEST(as_many_events_may_wait_as_queue_says)
 	say_numbers(h, "sales", 514, 514);
 	expect_numbers(h, fast, 514, 514);
 	ck_assert(peer_is_ended(slow));
-	peer_free(slow);
 	finish(h, fast);
 }
 END_TEST
@@ -304,13 +300,10 @@ START_TEST(a_connection_that_breaks_harms_no_other)
 	expect_numbers(h, c, 1, 3);
 	ck_assert_uint_eq(b->released, 1);
 	send_rule.broken_fd = 0;
-	close(a->fd);
-	a->fd = -1;
+	peer_hang_up(a);
 	say_numbers(h, "sales", 4, 4);
 	expect_numbers(h, c, 4, 4);
 	ck_assert_uint_eq(a->released, 1);
-	free(a);
-	peer_free(b);
 	finish(h, c);
 }
 END_TEST
@@ -364,7 +357,6 @@ START_TEST(pings_come_and_silence_ends_it)
 	while (f.opcode == PING)
 		f = peer_wait(h, alive);
 	ck_assert_str_eq(f.text, "1");
-	peer_free(silent);
 	finish(h, alive);
 }
 END_TEST
@@ -421,7 +413,6 @@ START_TEST(clients_of_a_deleted_instance_are_told)
 	ck_assert_uint_eq(close_code(peer_wait(h, gone)), 1001);
 	say_numbers(h, "support", 2, 2);
 	expect_numbers(h, kept, 2, 2);
-	peer_free(gone);
 	settle(h);
 	finish(h, kept);
 }
@@ -436,7 +427,7 @@ START_TEST(an_idle_client_is_small)
 	struct peer *peers[CLIENTS];
 
 	setrlimit(RLIMIT_NOFILE, &files);
-	peer_free(peer_new(h, "sales", NULL, 0));
+	peer_hang_up(peer_new(h, "sales", NULL, 0));
 	settle(h);
 	size_t before = mallinfo2().uordblks;
 	for (int i = 0; i < CLIENTS; i++) {
@@ -449,8 +440,46 @@ START_TEST(an_idle_client_is_small)
 	settle(h);
 	ck_assert_uint_lt((mallinfo2().uordblks - before) / CLIENTS, 1024);
 	fake_close(h);
-	for (int i = 0; i < CLIENTS; i++)
-		peer_free(peers[i]);
+}
+END_TEST
+
+/* One client's PINGs and events, the n-th allocation failing. Returns whether everything came. */
+static bool
+all_comes_without(struct hsw_handle *h, unsigned n)
+{
+	struct peer_frame f;
+	unsigned numbers = 0, pongs = 0;
+
+	fail_alloc = n;
+	struct peer *p = peer_try(h, "sales", "\x89\x81\0\0\0\0A", 7);
+	say_numbers(h, "sales", 1, 2);
+	if (p != NULL && p->released == 0)
+		peer_send_frame(p, PING, "x");
+	settle(h);
+	while (p != NULL && peer_frame_next(p, &f)) {
+		numbers += f.opcode == TEXT;
+		pongs += f.opcode == PONG;
+		ck_assert(f.opcode != CLOSE || close_code(f) == 1011);
+	}
+	return numbers == 2 && pongs == 2;
+}
+
+/* Whatever cannot be had costs at most the client or the event that needed it. */
+START_TEST(allocations_that_fail_harm_no_other)
+{
+	bool is_whole = !can_fail_alloc;
+
+	for (unsigned n = 1; !is_whole; n++) {
+		struct hsw_handle *h = OPEN_WS(NULL);
+		struct peer *other = peer_new(h, "support", NULL, 0);
+		is_whole = all_comes_without(h, n);
+		ck_assert_msg(is_whole == (fail_alloc > 0), "allocation %u", n);
+		ck_assert(!is_whole || n > 5);
+		fail_alloc = 0;
+		say_numbers(h, "support", 1, 2);
+		expect_numbers(h, other, 1, 2);
+		finish(h, other);
+	}
 }
 END_TEST
 
@@ -464,7 +493,7 @@ START_TEST(a_pong_timeout_below_the_heartbeat_is_refused)
 }
 END_TEST
 
-UNIT_MAIN("sink-websocket", frames_of_any_length_have_the_shortest_head,
+UNIT_MAIN_WITH("sink-websocket", NULL, peers_free, frames_of_any_length_have_the_shortest_head,
 	pieces_of_parts_that_are_not_wanted_stay_away,
 	an_event_goes_to_clients_of_its_instance_only, events_of_one_turn_go_out_with_one_call_each,
 	more_events_than_a_call_takes_come_in_order, short_writes_cut_no_frame,
@@ -475,4 +504,4 @@ UNIT_MAIN("sink-websocket", frames_of_any_length_have_the_shortest_head,
 	an_early_close_is_answered, pings_come_and_silence_ends_it,
 	who_does_not_end_after_the_close_is_ended, nobody_is_taken_while_it_stops,
 	tls_is_not_spoken, clients_of_a_deleted_instance_are_told, an_idle_client_is_small,
-	a_pong_timeout_below_the_heartbeat_is_refused)
+	allocations_that_fail_harm_no_other, a_pong_timeout_below_the_heartbeat_is_refused)

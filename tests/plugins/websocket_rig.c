@@ -19,6 +19,58 @@
 #define SETTLE_MS 30
 
 struct send_rule send_rule;
+unsigned fail_alloc;
+
+static struct peer *peers;
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HAS_SANITIZER 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(HAS_SANITIZER)
+const bool can_fail_alloc = false;
+#else
+const bool can_fail_alloc = true;
+
+#define EXPORTED __attribute__((visibility("default")))
+
+extern void *__libc_malloc(size_t);
+extern void *__libc_calloc(size_t, size_t);
+extern void *__libc_realloc(void *, size_t);
+
+/* Only what the plugin asks for may fail: the fake host does without. */
+static bool
+must_fail(const void *caller)
+{
+	Dl_info info;
+
+	if (fail_alloc == 0 || dladdr(caller, &info) == 0 || info.dli_fname == NULL)
+		return false;
+	if (strstr(info.dli_fname, "sink-websocket.so") == NULL &&
+		strstr(info.dli_fname, "libwslay") == NULL)
+		return false;
+	return --fail_alloc == 0;
+}
+
+EXPORTED void *
+malloc(size_t n)
+{
+	return must_fail(__builtin_return_address(0)) ? NULL : __libc_malloc(n);
+}
+
+EXPORTED void *
+calloc(size_t n, size_t size)
+{
+	return must_fail(__builtin_return_address(0)) ? NULL : __libc_calloc(n, size);
+}
+
+EXPORTED void *
+realloc(void *p, size_t n)
+{
+	return must_fail(__builtin_return_address(0)) ? NULL : __libc_realloc(p, n);
+}
+#endif
 
 static ssize_t
 send_some(int fd, const struct msghdr *m, size_t n)
@@ -80,10 +132,13 @@ on_released(void *token)
 }
 
 struct peer *
-peer_new(struct hsw_handle *h, const char *instance, const char *early, size_t n)
+peer_try(struct hsw_handle *h, const char *instance, const char *early, size_t n)
 {
 	struct peer *p = calloc(1, sizeof(*p));
 	int fds[2];
+
+	p->next = peers;
+	peers = p;
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	p->fd = fds[0];
@@ -94,15 +149,40 @@ peer_new(struct hsw_handle *h, const char *instance, const char *early, size_t n
 		.early = { early, n },
 		.released = on_released,
 		.token = p };
-	ck_assert_int_eq(fake_adopt(h, &conn), HSW_OK);
+	int rc = fake_adopt(h, &conn);
+	if (rc == HSW_OK)
+		return p;
+	ck_assert_int_eq(rc, HSW_ENOMEM);
+	ck_assert_uint_eq(p->released, 0);
+	close(fds[1]);
+	return NULL;
+}
+
+struct peer *
+peer_new(struct hsw_handle *h, const char *instance, const char *early, size_t n)
+{
+	struct peer *p = peer_try(h, instance, early, n);
+	ck_assert_ptr_nonnull(p);
 	return p;
 }
 
 void
-peer_free(struct peer *p)
+peer_hang_up(struct peer *p)
 {
 	close(p->fd);
-	free(p);
+	p->fd = -1;
+}
+
+void
+peers_free(void)
+{
+	while (peers != NULL) {
+		struct peer *p = peers;
+		peers = p->next;
+		if (p->fd >= 0)
+			close(p->fd);
+		free(p);
+	}
 }
 
 void

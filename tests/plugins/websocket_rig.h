@@ -7,6 +7,7 @@
 
 /* What one client sees. */
 struct peer {
+	struct peer *next;
 	int fd;            /* ours */
 	int sink_fd;       /* the sink's */
 	unsigned released; /* how often the sink said that it is through */
@@ -29,13 +30,23 @@ struct send_rule {
 };
 extern struct send_rule send_rule;
 
+/* The allocation of the plugin or libwslay that fails, counted from 1; 0: none. Where a sanitizer has the
+ * allocator, none fails and can_fail_alloc is false. */
+extern unsigned fail_alloc;
+extern const bool can_fail_alloc;
+
 /* "key", "value", ..., NULL; ends the test if it cannot be opened. */
 struct hsw_handle *websocket_open(const char *const *options);
 #define OPEN_WS(...) websocket_open((const char *const[]){ __VA_ARGS__, NULL })
 
 /* Connects a client of this instance; it has sent `early` already. */
 struct peer *peer_new(struct hsw_handle *, const char *instance, const char *early, size_t n);
-void peer_free(struct peer *);
+/* NULL: adopt refused it. */
+struct peer *peer_try(struct hsw_handle *, const char *instance, const char *early, size_t n);
+/* Ends the connection without a word. */
+void peer_hang_up(struct peer *);
+/* The teardown of each test: frees all peers. */
+void peers_free(void);
 void peer_send(const struct peer *, const void *, size_t);
 /* A masked frame. */
 void peer_send_frame(const struct peer *, unsigned opcode, const char *text);
