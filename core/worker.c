@@ -204,6 +204,7 @@ close_all(struct worker *w)
 {
 	http_server_free(w->http);
 	live_close(w->live);
+	w->live = NULL; /* committed events may still be in the mailbox */
 	destinations_close(&w->delivery);
 	ingress_close(w->ingress);
 	delivery_thread_fini(&w->delivery);

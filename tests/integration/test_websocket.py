@@ -159,6 +159,7 @@ def test_connections_count_until_they_are_gone(make, connect):
 
 # ---- what clients get ----
 
+@pytest.mark.threads
 def test_events_reach_all_clients_of_the_instance_in_order(make, connect):
     daemon = make(instances=("sales", "support"), server="workers = 4")
     clients = [connect(daemon) for _ in range(12)]
@@ -231,6 +232,7 @@ def test_messages_of_any_length_come_in_one_frame(make, connect, size):
 
 # ---- how it ends ----
 
+@pytest.mark.threads
 def test_clients_are_told_when_the_server_stops(make, connect):
     daemon = make(server="workers = 3")
     clients = [connect(daemon) for _ in range(6)]
@@ -314,6 +316,7 @@ def test_a_client_that_catches_up_in_time_loses_nothing(make, connect):
     assert client.is_alive()
 
 
+@pytest.mark.threads
 def test_clients_that_come_and_go_disturb_nobody(make, connect):
     daemon = make(server="workers = 2")
     steady = connect(daemon)

@@ -106,6 +106,10 @@ sendmsg(int fd, const struct msghdr *m, int flags)
 		errno = EAGAIN;
 		return n;
 	}
+	if (send_rule.at_most > 0 && send_rule.calls % 2 == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
 	if (send_rule.at_most > 0)
 		return send_some(fd, m, send_rule.at_most);
 	return next(fd, m, flags);
@@ -215,6 +219,15 @@ take(const struct peer *p, void *to, size_t n)
 		at += (size_t)got;
 	}
 	return true;
+}
+
+bool
+peer_has_frame(const struct peer *p)
+{
+	unsigned char bytes[2 + 125];
+	ssize_t n = recv(p->fd, bytes, sizeof(bytes), MSG_PEEK);
+
+	return n >= 2 && n >= 2 + bytes[1];
 }
 
 bool

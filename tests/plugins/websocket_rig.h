@@ -23,7 +23,7 @@ struct peer_frame {
 /* What the sink's sendmsg does; all 0: what the system's does. */
 struct send_rule {
 	int stuck_fd;    /* EAGAIN on it; 0: none */
-	size_t at_most;  /* bytes a call; 0: no bound */
+	size_t at_most;  /* bytes a call, then EAGAIN on the next; 0: no bound */
 	int broken_fd;   /* EPIPE on it */
 	unsigned calls;  /* counted */
 	size_t stuck_at; /* bytes that still pass on stuck_fd */
@@ -50,6 +50,8 @@ void peers_free(void);
 void peer_send(const struct peer *, const void *, size_t);
 /* A masked frame. */
 void peer_send_frame(const struct peer *, unsigned opcode, const char *text);
+/* Whether a whole frame of at most 125 bytes has come. */
+bool peer_has_frame(const struct peer *);
 /* The next frame that has come; false: there is none. Fails when only a part of one is there. */
 bool peer_frame_next(const struct peer *, struct peer_frame *);
 /* Runs the sink until the next frame is there. */
