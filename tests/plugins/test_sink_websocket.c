@@ -333,6 +333,21 @@ START_TEST(what_came_with_the_request_is_read)
 }
 END_TEST
 
+START_TEST(fragments_may_come_one_by_one)
+{
+	struct hsw_handle *h = OPEN_WS(NULL);
+	struct peer *p = peer_new(h, "sales", "\x01\x81\0\0\0\0a", 7);
+
+	settle(h);
+	peer_send(p, "\x00\x81\0\0\0\0b", 7);
+	settle(h);
+	peer_send(p, "\x80\x81\0\0\0\0c", 7);
+	peer_send_frame(p, PING, "d");
+	ck_assert_uint_eq(peer_wait(h, p).opcode, PONG);
+	finish(h, p);
+}
+END_TEST
+
 /* A client may have been sent away by what came early: then it is released, but was adopted. */
 START_TEST(an_early_close_is_answered)
 {
@@ -512,7 +527,7 @@ UNIT_MAIN_WITH("sink-websocket", NULL, peers_free, frames_of_any_length_have_the
 	a_frame_that_is_begun_is_ended_before_the_close, so_many_bytes_may_wait_as_queue_bytes_says,
 	a_client_that_can_take_a_burst_is_not_dropped, events_come_behind_a_pong_that_waits,
 	a_connection_that_breaks_harms_no_other, what_came_with_the_request_is_read,
-	an_early_close_is_answered, pings_come_and_silence_ends_it,
+	fragments_may_come_one_by_one, an_early_close_is_answered, pings_come_and_silence_ends_it,
 	who_does_not_end_after_the_close_is_ended, nobody_is_taken_while_it_stops,
 	tls_is_not_spoken, clients_of_a_deleted_instance_are_told, an_idle_client_is_small,
 	allocations_that_fail_harm_no_other, a_pong_timeout_below_the_heartbeat_is_refused)
