@@ -18,16 +18,23 @@
 
 /* ---- sending ---- */
 
+/* Where a flush to very many clients takes long, the pause is twice as long: so that requests are not held
+ * up, and fewer calls send more. */
 static void
 flush_rooms(struct websocket *ws)
 {
+	int64_t begin = ws->host->now_ms(ws->handle);
 	struct room *room;
 
 	while ((room = TAILQ_FIRST(&ws->dirty)) != NULL) {
 		room_flush(room);
 		room_leave(room);
 	}
-	ws->flushed_at_ms = ws->host->now_ms(ws->handle);
+	int64_t now = ws->host->now_ms(ws->handle);
+	int64_t rest = ws->conf->flush_ms;
+	if (now - begin > rest / 2)
+		rest *= 2;
+	ws->flush_at_ms = now + rest;
 }
 
 static void
@@ -44,7 +51,7 @@ flush_soon(struct websocket *ws)
 {
 	if (ws->will_flush)
 		return;
-	int64_t wait = ws->flushed_at_ms + ws->conf->flush_ms - ws->host->now_ms(ws->handle);
+	int64_t wait = ws->flush_at_ms - ws->host->now_ms(ws->handle);
 	ws->will_flush = true;
 	ws->host->timer_set(ws->flush, wait > 0 ? wait : 0);
 }
@@ -209,7 +216,7 @@ websocket_open(const struct hsw_host *host, struct hsw_handle *handle, const voi
 	ws->host = host;
 	ws->handle = handle;
 	ws->conf = conf;
-	ws->flushed_at_ms = host->now_ms(handle) - ws->conf->flush_ms;
+	ws->flush_at_ms = host->now_ms(handle);
 	TAILQ_INIT(&ws->dirty);
 	ws->flush = host->timer_new(handle, on_flush, ws);
 	ws->sweep = host->timer_new(handle, on_sweep, ws);

@@ -104,7 +104,7 @@ struct websocket {
 	struct room_list dirty;
 	struct hsw_timer *flush, *sweep;
 	bool will_flush, is_draining;
-	int64_t flushed_at_ms;
+	int64_t flush_at_ms; /* not earlier */
 	size_t n_clients;
 	struct inbound_scratch scratch;
 };
