@@ -1,7 +1,8 @@
 # What lies around the program: demo, bench, man pages.
 include contrib/bench/local.mk
 
-dist_man_MANS += contrib/man/hookswitch.1 contrib/man/hookswitch.ini.5
+dist_man_MANS += contrib/man/hookswitch.1 contrib/man/hookswitch.ini.5 \
+	contrib/man/hookswitch-maps.5
 TESTS += tests/lint/help_and_man.sh
 EXTRA_DIST += \
 	contrib/demo contrib/demo-receiver.py \

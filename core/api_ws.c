@@ -1,24 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * api_ws.c - see api_ws.h.
+ * api_ws.c - GET /ws/:instance: the upgrade to a WebSocket (RFC 6455 section 4.2).
  *
- * The order of checks is what clients know: instance, token, whether WebSocket is enabled, origin, the
- * upgrade itself. Each is answered as plain HTTP.
+ * The order of checks is what clients know: rate limit, instance, token (these are api.c's), whether
+ * WebSocket is enabled, origin, the upgrade itself. Each is answered as plain HTTP.
  */
-#include "api_ws.h"
-
 #include <stdio.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "auth.h"
+#include "api_call.h"
 #include "crypt.h"
 #include "log.h"
 
 #define KEY_LEN 24     /* base64 of 16 bytes */
 #define LOG_ORIGIN 200 /* bytes of an origin in the log */
-#define ANSWER_MAX 256
+#define ANSWER_MAX 512
 
 /* RFC 6455 section 1.3. */
 static const char key_suffix[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -76,12 +74,13 @@ is_allowed(const char **origins, struct hsw_str origin)
 
 /* Programs send no Origin; browsers always do. */
 static bool
-check_origin(const struct worker *w, struct http_request *r)
+check_origin(const struct api_call *call)
 {
+	struct http_request *r = call->http;
 	struct hsw_str origin = http_header(r, "origin");
 	struct hsw_str host = http_header(r, "host");
 
-	if (origin.s == NULL || is_allowed(w->server->config->websocket.origins, origin))
+	if (origin.s == NULL || is_allowed(call->worker->server->config->websocket.origins, origin))
 		return true;
 	struct hsw_str of = host_of(origin);
 	if (of.s != NULL && is_same_text(of, host))
@@ -89,7 +88,7 @@ check_origin(const struct worker *w, struct http_request *r)
 	log_warn("ws", "WebSocket upgrade blocked from origin %.*s (host %.*s)",
 		origin.len < LOG_ORIGIN ? (int)origin.len : LOG_ORIGIN, origin.s,
 		host.len < LOG_ORIGIN ? (int)host.len : LOG_ORIGIN, host.s);
-	http_reply(r, 403, "", (struct hsw_str){ "", 0 });
+	http_reply(r, 403, call->headers, (struct hsw_str){ "", 0 });
 	return false;
 }
 
@@ -110,31 +109,37 @@ is_key(struct hsw_str key)
 	return true;
 }
 
+static bool
+refuse(const struct api_call *call, int status, const char *more, const char *message)
+{
+	char headers[CHANGE_HEADERS_SIZE + 64];
+
+	snprintf(headers, sizeof(headers), "%s%s", more, call->headers);
+	http_reply_error(call->http, status, headers, message);
+	return false;
+}
+
 /* RFC 6455 section 4.2.1. */
 static bool
-check_upgrade(struct http_request *r)
+check_upgrade(const struct api_call *call)
 {
+	const struct http_request *r = call->http;
+
 	if (r->is_http_1_0 || !has_word(http_header(r, "upgrade"), "websocket") ||
-		!has_word(http_header(r, "connection"), "upgrade")) {
-		http_reply_error(r, 426, "Upgrade: websocket\r\nConnection: Upgrade\r\n",
+		!has_word(http_header(r, "connection"), "upgrade"))
+		return refuse(call, 426, "Upgrade: websocket\r\nConnection: Upgrade\r\n",
 			"This is a WebSocket: an upgrade request is expected");
-		return false;
-	}
-	if (!str_is(http_header(r, "sec-websocket-version"), "13")) {
-		http_reply_error(r, 426, "Sec-WebSocket-Version: 13\r\n",
+	if (!str_is(http_header(r, "sec-websocket-version"), "13"))
+		return refuse(call, 426, "Sec-WebSocket-Version: 13\r\n",
 			"Only version 13 of WebSocket is spoken here");
-		return false;
-	}
-	if (!is_key(http_header(r, "sec-websocket-key"))) {
-		http_reply_error(r, 400, "", "Missing or malformed Sec-WebSocket-Key");
-		return false;
-	}
+	if (!is_key(http_header(r, "sec-websocket-key")))
+		return refuse(call, 400, "", "Missing or malformed Sec-WebSocket-Key");
 	return true;
 }
 
 /* The socket's buffer is empty, so a short write means that it is of no use. */
 static bool
-send_switch(int fd, struct hsw_str key)
+send_switch(const struct api_call *call, int fd, struct hsw_str key)
 {
 	char accept[SHA1_BASE64_SIZE], answer[ANSWER_MAX];
 
@@ -142,29 +147,30 @@ send_switch(int fd, struct hsw_str key)
 		return false;
 	int n = snprintf(answer, sizeof(answer),
 		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-		"Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
-		accept);
+		"Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s\r\n",
+		accept, call->headers);
 	return send(fd, answer, (size_t)n, MSG_NOSIGNAL) == n;
 }
 
 /* From live_expect on the client misses no event; so it stands before the answer. */
 static void
-upgrade(struct worker *w, struct http_request *r, const struct instance *instance)
+upgrade(const struct api_call *call, const struct instance *instance)
 {
+	struct live *live = call->worker->live;
 	struct buf early = BUF_INIT;
 	char key[KEY_LEN];
 
-	memcpy(key, http_header(r, "sec-websocket-key").s, KEY_LEN);
-	int fd = http_give_up(r, &early);
+	memcpy(key, http_header(call->http, "sec-websocket-key").s, KEY_LEN);
+	int fd = http_give_up(call->http, &early);
 	struct hsw_conn conn = { .fd = fd,
 		.instance = instance->name,
 		.key = { key, KEY_LEN },
 		.early = { early.data, early.len } };
-	live_expect(w->live);
-	if (early.failed || !send_switch(fd, conn.key)) {
+	live_expect(live);
+	if (early.failed || !send_switch(call, fd, conn.key)) {
 		close(fd);
-		live_release(w->live);
-	} else if (live_adopt(w->live, &conn) != HSW_OK) {
+		live_release(live);
+	} else if (live_adopt(live, &conn) != HSW_OK) {
 		log_error("ws", "out of memory: a client was sent away instance=%.*s",
 			(int)instance->name.len, instance->name.s);
 	}
@@ -172,45 +178,28 @@ upgrade(struct worker *w, struct http_request *r, const struct instance *instanc
 }
 
 static bool
-check_enabled(const struct worker *w, struct http_request *r, const struct instance *instance)
+check_enabled(const struct api_call *call, const struct websocket_setting *setting)
 {
-	struct websocket_setting ignored;
-	char text[256];
-
-	if (!catalog_websocket(instance, &ignored)) {
-		snprintf(text, sizeof(text),
+	if (!setting->enabled) {
+		api_error(call, 400,
 			"WebSocket is not enabled for this instance. Configure it first using POST "
 			"/api/events/websocket/%.*s",
-			(int)instance->name.len, instance->name.s);
-		http_reply_error(r, 400, "", text);
+			(int)call->instance.len, call->instance.s);
 		return false;
 	}
-	if (live_is_open(w->live))
+	if (live_is_open(call->worker->live))
 		return true;
-	http_reply_error(r, 503, "", "The server takes no WebSocket clients");
+	api_error(call, 503, "The server takes no WebSocket clients");
 	return false;
 }
 
 void
-api_ws_handle(struct worker *w, struct http_request *r)
+api_ws(struct api_call *call)
 {
-	const size_t prefix = sizeof(API_WS_PREFIX) - 1;
-	const struct hsw_str name = { r->path.s + prefix, r->path.len - prefix };
+	struct websocket_setting setting;
+	const struct instance *instance = catalog_find_websocket(
+		&call->worker->catalog, call->instance, &setting);
 
-	if (!str_is(r->method, "GET")) {
-		http_reply_error(r, 405, "Allow: GET\r\n", "Only GET is taken here");
-		return;
-	}
-	const struct instance *instance = catalog_known(w->server->catalog, name);
-	if (instance == NULL) {
-		http_reply_error(r, 404, "", "Instance not found");
-		return;
-	}
-	enum auth auth = auth_check_instance(r, w->server->catalog, instance);
-	if (auth != AUTH_OK) {
-		http_reply_error(r, auth_status(auth), "", auth_message(auth));
-		return;
-	}
-	if (check_enabled(w, r, instance) && check_origin(w, r) && check_upgrade(r))
-		upgrade(w, r, instance);
+	if (check_enabled(call, &setting) && check_origin(call) && check_upgrade(call))
+		upgrade(call, instance);
 }

@@ -3,23 +3,16 @@
 #ifndef AUTH_H
 #define AUTH_H
 
-#include "catalog.h"
 #include "http.h"
 
-enum auth {
-	AUTH_OK,
-	AUTH_MISSING,
-	AUTH_WRONG,
-	AUTH_OTHER /* the token of another instance */
-};
+/* The token that the request brings, the caller's; false: none, and out is empty. */
+bool auth_token(const struct http_request *, struct buf *out);
+
+enum auth { AUTH_OK, AUTH_MISSING, AUTH_WRONG };
 
 /* Compares what the request brings with the expected token, in constant time. */
 enum auth auth_check(const struct http_request *, struct hsw_str expected);
-/* Whether the request may act for the instance: it brings the instance's own token. */
-enum auth auth_check_instance(
-	const struct http_request *, struct catalog *, const struct instance *);
-/* The status of a refusal, and what it says. */
-int auth_status(enum auth);
+/* What the 401 says. */
 const char *auth_message(enum auth);
 
 #endif

@@ -46,6 +46,17 @@ buf_str(struct buf *b, const char *s)
 }
 
 void
+buf_number(struct buf *b, uint64_t n)
+{
+	char digits[20], *end = digits + sizeof(digits), *p = end;
+
+	do
+		*--p = (char)('0' + n % 10);
+	while ((n /= 10) != 0);
+	buf_append(b, p, (size_t)(end - p));
+}
+
+void
 buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap, again;

@@ -29,6 +29,8 @@ struct buf {
 bool buf_reserve(struct buf *, size_t more);
 void buf_append(struct buf *, const void *, size_t);
 void buf_str(struct buf *, const char *);
+/* In decimal. */
+void buf_number(struct buf *, uint64_t);
 void buf_printf(struct buf *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A JSON string (RFC 8259 section 7) with its quotes. Bytes that are no UTF-8 become U+FFFD. */
 void buf_json(struct buf *, struct hsw_str);

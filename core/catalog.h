@@ -2,12 +2,16 @@
 /*
  * catalog.h - the instances (WhatsApp numbers): their names, tokens and what was seen of them.
  *
- * Instances of the configuration never change, so finding one takes no lock. Those that auto_create
- * lets in are added under a lock. An instance lives as long as the catalog. Any thread.
+ * Instances come from the configuration file and from the API. They stand in immutable snapshots with
+ * counted references; every thread looks into its own view, which holds one snapshot, so finding an
+ * instance takes no lock. The store thread alone makes new snapshots (catalog_put, catalog_remove) and
+ * sends them to the workers. It also sends them what was committed, so a worker sees a change after the
+ * events that were committed before it. Those that auto_create lets in are added under a lock.
  */
 #ifndef CATALOG_H
 #define CATALOG_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "buf.h"
@@ -16,35 +20,88 @@
 
 #define INSTANCES_AUTO_MAX 10000 /* that auto_create makes */
 
-struct instance {
-	const struct instance_conf *conf; /* NULL: auto_create made it */
-	struct hsw_str name;
-	struct hsw_str token;          /* s = NULL: none */
-	struct hsw_str token_json;     /* `,"token":"..."`, empty without a token */
-	struct metric *events;         /* accepted */
-	_Atomic int64_t last_event_ms; /* since 1970; 0: none yet */
+/* What came of its last instance.state. */
+#define INSTANCE_STATE_MAX 32
+#define INSTANCE_JID_MAX 96
+
+struct instance_seen {
+	char state[INSTANCE_STATE_MAX]; /* empty: none was seen */
+	char jid[INSTANCE_JID_MAX];     /* the number's; empty: unknown */
 };
 
-struct catalog;
+struct instance {
+	_Atomic unsigned refs;
+	struct hsw_str name;
+	struct hsw_str token;      /* s = NULL: none */
+	struct hsw_str token_json; /* `,"token":"..."`, empty without a token */
+	const char *file;          /* where the configuration file says it; NULL: made by the API */
+	int line;
+	struct metric *events;         /* accepted */
+	_Atomic int64_t last_event_ms; /* since 1970; 0: none yet */
+	_Atomic bool is_deleted;       /* by the API: whoever still serves it shall stop */
+	pthread_mutex_t lock;          /* of seen */
+	struct instance_seen seen;
+};
 
-/* NULL: out of memory. */
+/* NULL: out of memory. token may be NULL. */
+struct instance *instance_new(struct hsw_str name, const char *token);
+struct instance *instance_ref(struct instance *);
+void instance_unref(struct instance *); /* NULL is allowed */
+
+/* An instance.state came: jid empty leaves the number as it was. Any thread. */
+void instance_saw(struct instance *, struct hsw_str state, struct hsw_str jid);
+void instance_get_seen(struct instance *, struct instance_seen *out);
+
+/* The WebSocket of an instance. */
+struct websocket_setting {
+	bool enabled;
+	bool media_base64;
+	unsigned events; /* bits 1 << enum event_type */
+};
+
+/* ---- the catalog ---- */
+
+struct catalog;
+struct catalog_snapshot;
+
+/* What one thread sees. */
+struct catalog_view {
+	struct catalog *catalog;
+	struct catalog_snapshot *now;
+};
+
+/* With the instances of the configuration. NULL: out of memory. */
 struct catalog *catalog_new(const struct config *);
 void catalog_free(struct catalog *);
 
-/* The instance of that name; NULL: unknown, and not allowed to be made (or the name is malformed). */
-struct instance *catalog_find(struct catalog *, struct hsw_str name);
-/* The same, but makes none. */
-struct instance *catalog_known(struct catalog *, struct hsw_str name);
+/* The store thread's view: always the newest snapshot. Before that thread makes any, also the main
+ * thread's. */
+struct catalog_view *catalog_master(struct catalog *);
+/* Adds an instance with its WebSocket, takes a reference, or replaces the one of its name. HSW_OK or
+ * HSW_ENOMEM. */
+int catalog_put(struct catalog *, struct instance *, const struct websocket_setting *);
+/* HSW_OK, also when there is none of that name, or HSW_ENOMEM. */
+int catalog_remove(struct catalog *, struct hsw_str name);
+
+struct catalog_snapshot *catalog_snapshot_ref(struct catalog_snapshot *);
+void catalog_snapshot_unref(struct catalog_snapshot *); /* NULL is allowed */
+
+/* Makes the view show that snapshot; takes a reference of its own. */
+void catalog_view_set(struct catalog_view *, struct catalog *, struct catalog_snapshot *);
+void catalog_view_fini(struct catalog_view *);
+
+/* The instance of that name; NULL: unknown, and not allowed to be made (or the name is malformed).
+ * It is the view's: take a reference to keep it past the end of this turn. */
+struct instance *catalog_find(const struct catalog_view *, struct hsw_str name);
+/* The same, but auto_create makes nothing. */
+struct instance *catalog_find_known(const struct catalog_view *, struct hsw_str name);
+/* The same, with its WebSocket. */
+struct instance *catalog_find_websocket(
+	const struct catalog_view *, struct hsw_str name, struct websocket_setting *out);
+/* The instance whose token it is; every token is compared, in constant time. NULL: nobody's. */
+struct instance *catalog_find_token(const struct catalog_view *, struct hsw_str token);
 /* Calls fn for each, in no order. */
-void catalog_each(struct catalog *, void (*fn)(void *arg, const struct instance *), void *arg);
-
-/* What the WebSocket clients of an instance get. */
-struct websocket_setting {
-	unsigned types; /* bits 1 << enum event_type */
-	unsigned parts; /* set of enum hsw_part */
-};
-
-/* false: the instance's WebSocket is not enabled; *out is not set. */
-bool catalog_websocket(const struct instance *, struct websocket_setting *out);
+void catalog_each(
+	const struct catalog_view *, void (*fn)(void *arg, const struct instance *), void *arg);
 
 #endif

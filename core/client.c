@@ -83,22 +83,25 @@ read_answer(const struct buf *answer, struct buf *out, struct hsw_error *err)
 		return err_set(err, HSW_EIO, "the daemon's answer is not HTTP");
 	size_t head = (size_t)(end - answer->data) + 4;
 	struct hsw_str body = { answer->data + head, answer->len - head };
-	if (status != 200)
+	if (status < 200 || status > 299)
 		return refused(body, status, err);
 	buf_append(out, body.s, body.len);
 	return out->failed ? err_set(err, HSW_ENOMEM, "out of memory") : HSW_OK;
 }
 
 int
-client_ask(const char *path, const char *method, const char *target, struct buf *out,
-	struct hsw_error *err)
+client_send(const char *path, const char *method, const char *target, struct hsw_str body,
+	struct buf *out, struct hsw_error *err)
 {
 	struct buf request = BUF_INIT, answer = BUF_INIT;
 	int fd = connect_to(path, err);
 
 	if (fd < 0)
 		return HSW_ECLOSED;
-	buf_printf(&request, "%s %s HTTP/1.0\r\nContent-Length: 0\r\n\r\n", method, target);
+	buf_printf(&request,
+		"%s %s HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+		method, target, body.len);
+	buf_append(&request, body.s, body.len);
 	int rc = request.failed ? HSW_EIO : exchange(fd, &request, &answer);
 	if (rc == HSW_OK) {
 		rc = read_answer(&answer, out, err);
@@ -109,4 +112,22 @@ client_ask(const char *path, const char *method, const char *target, struct buf 
 	buf_free(&request);
 	buf_free(&answer);
 	return rc;
+}
+
+int
+client_ask(const char *path, const char *method, const char *target, struct buf *out,
+	struct hsw_error *err)
+{
+	return client_send(path, method, target, (struct hsw_str){ NULL, 0 }, out, err);
+}
+
+/* RFC 3986 section 2.3 */
+void
+client_escape(struct buf *out, const char *text)
+{
+	for (const unsigned char *t = (const unsigned char *)text; *t != '\0'; t++) {
+		bool is_plain = (*t >= 'a' && *t <= 'z') || (*t >= 'A' && *t <= 'Z') ||
+			(*t >= '0' && *t <= '9') || strchr("-._~", *t) != NULL;
+		buf_printf(out, is_plain ? "%c" : "%%%02X", *t);
+	}
 }

@@ -13,4 +13,10 @@
 int client_ask(const char *socket_path, const char *method, const char *target, struct buf *out,
 	struct hsw_error *err);
 
+/* The same with a body of JSON. */
+int client_send(const char *path, const char *method, const char *target, struct hsw_str body,
+	struct buf *out, struct hsw_error *err);
+/* Appends the text percent-encoded, for a target. */
+void client_escape(struct buf *out, const char *text);
+
 #endif

@@ -50,7 +50,7 @@ parse(const struct buf *b)
 	return root;
 }
 
-/* Sinks' names and ids need no escaping in a query: the daemon refuses others as unknown. */
+/* An id needs no escaping: the daemon refuses others as malformed. */
 static int
 ask(struct dead *d, const char *method, const char *path, const char *sink, const char *id,
 	const char *more, struct json_object **out)
@@ -58,8 +58,10 @@ ask(struct dead *d, const char *method, const char *path, const char *sink, cons
 	struct buf target = BUF_INIT, answer = BUF_INIT;
 
 	buf_printf(&target, "%s?%s", path, more);
-	if (sink != NULL)
-		buf_printf(&target, "&sink=%s", sink);
+	if (sink != NULL) {
+		buf_str(&target, "&sink=");
+		client_escape(&target, sink);
+	}
 	if (id != NULL)
 		buf_printf(&target, "&id=%s", id);
 	buf_append(&target, "", 1);

@@ -10,16 +10,17 @@
 #include "server.h"
 
 static const char usage[] =
-	"Usage: hookswitch run [-c FILE]\n"
+	"Usage: hookswitch run [-c FILE] [--keep-undecryptable]\n"
 	"\n"
 	"Runs the daemon in the foreground until SIGTERM or SIGINT. SIGHUP makes it open\n"
 	"its log and the files of sinks again.\n"
 	"\n"
-	"  -c, --config FILE  the configuration\n"
-	"  -h, --help         this text\n";
+	"  -c, --config FILE         the configuration\n"
+	"      --keep-undecryptable  start though stored secrets cannot be decrypted\n"
+	"  -h, --help                this text\n";
 
 static int
-run(const struct config *config)
+run(const struct config *config, const struct server_options *options)
 {
 	const struct log_settings settings = { (enum hsw_log_level)config->log.level,
 		(enum log_format)config->log.format, config->log.target };
@@ -29,7 +30,7 @@ run(const struct config *config)
 		fprintf(stderr, "hookswitch: %s\n", err.text);
 		return CMD_FAILED;
 	}
-	int rc = server_run(config);
+	int rc = server_run(config, options);
 	log_close();
 	return rc == 0 ? CMD_OK : CMD_FAILED;
 }
@@ -38,7 +39,9 @@ int
 cmd_run(int argc, char **argv)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "keep-undecryptable", no_argument, NULL, 'k' },
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+	struct server_options server_options = { .keep_undecryptable = false };
 	struct config_errors errors = { .count = 0 };
 	const char *path = config_default_path;
 	int c;
@@ -47,6 +50,9 @@ cmd_run(int argc, char **argv)
 		switch (c) {
 		case 'c':
 			path = optarg;
+			break;
+		case 'k':
+			server_options.keep_undecryptable = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -63,7 +69,7 @@ cmd_run(int argc, char **argv)
 	struct config *config = config_load(path, CONFIG_CHECK, &errors);
 	if (config == NULL)
 		config_errors_print(&errors, stderr);
-	int status = config != NULL ? run(config) : CMD_FAILED;
+	int status = config != NULL ? run(config, &server_options) : CMD_FAILED;
 	config_errors_free(&errors);
 	config_free(config);
 	return status;

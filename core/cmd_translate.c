@@ -20,16 +20,20 @@ static const char usage[] =
 	"\n"
 	"Prints the envelopes, one a line, that the payload in FILE (- is standard input) becomes\n"
 	"in the source plugin SOURCE, with all their parts. With -c, SOURCE is a [source NAME] of\n"
-	"the configuration, with its options; else a plugin with its defaults.\n"
+	"the configuration, with its options; else a plugin with its defaults, or PLUGIN:VALUE,\n"
+	"where VALUE is that of its option PLUGIN: map:etc/maps/zapi.ini.\n"
 	"\n"
 	"  -c, --config FILE      take SOURCE from this configuration\n"
 	"  -d, --plugin-dir DIR   look for the plugin there\n"
+	"  -e, --explain          tell how the source came to it, if it can: which section of the\n"
+	"                         map took an event, and which of its keys were empty\n"
 	"  -i, --instance NAME    the instance; default: example\n"
 	"  -p, --path PATH        what follows the instance in the URL, such as /messages-upsert\n"
 	"  -h, --help             this text\n";
 
 struct job {
 	const char *config_path, *plugin_dir, *instance, *path, *source, *file;
+	bool explains;
 };
 
 static int
@@ -118,6 +122,30 @@ translate(const struct hsw_source_ops *ops, void *self, const struct job *job, c
 	return rc == HSW_OK ? CMD_OK : CMD_FAILED;
 }
 
+/*
+ * A copy of conf (without what it points to) in which `explain` is set, which those sources have that can. To be
+ * freed; NULL: err says why not.
+ */
+static void *
+explaining(const struct plugin *plugin, const void *conf, struct hsw_error *err)
+{
+	const struct hsw_option *option = option_find(plugin->info->options, "explain");
+
+	if (option == NULL || option->type != HSW_OPT_BOOL) {
+		snprintf(err->text, sizeof(err->text), "source-%s has nothing to explain",
+			plugin->info->name);
+		return NULL;
+	}
+	void *copy = malloc(plugin->info->conf_size);
+	if (copy == NULL)
+		return NULL;
+	memcpy(copy, conf, plugin->info->conf_size);
+	if (option_set(option, copy, "yes", NULL, err) == HSW_OK)
+		return copy;
+	free(copy);
+	return NULL;
+}
+
 static int
 run_plugin(
 	const struct job *job, const struct plugin *plugin, const void *conf, const char *base_url)
@@ -126,12 +154,14 @@ run_plugin(
 	struct hsw_error err = { "out of memory" };
 	struct hsw_handle *handle = host_handle_new("source translate", NULL);
 	struct buf body = BUF_INIT;
-	void *self = NULL;
+	void *self = NULL, *copy = NULL;
 	int status = read_all(job->file, &body);
 
 	if (status == CMD_OK &&
 		(handle == NULL ||
-			ops->open(host_functions(), handle, conf, &self, &err) != HSW_OK)) {
+			(job->explains && (copy = explaining(plugin, conf, &err)) == NULL) ||
+			ops->open(host_functions(), handle, copy != NULL ? copy : conf, &self,
+				&err) != HSW_OK)) {
 		fprintf(stderr, "hookswitch: %s\n", err.text);
 		status = CMD_FAILED;
 	} else if (status == CMD_OK) {
@@ -139,24 +169,49 @@ run_plugin(
 			(struct hsw_str){ body.data != NULL ? body.data : "", body.len });
 		ops->close(self);
 	}
+	free(copy);
 	host_handle_free(handle);
 	buf_free(&body);
 	return status;
 }
 
+/* arg: the one that is set, or NULL. */
 static bool
-nothing_is_set(void *arg, const char *key)
+is_set(void *arg, const char *key)
 {
-	(void)arg;
-	(void)key;
-	return false;
+	return arg != NULL && strcmp(arg, key) == 0;
+}
+
+/* Sets the plugin's options: key to value, where there is a key, and the others to their defaults. */
+static int
+fill_conf(const struct plugin *plugin, char *key, const char *value, void *conf,
+	struct hsw_error *err)
+{
+	const struct hsw_option *options = plugin->info->options;
+	const struct hsw_option *option = key != NULL ? option_find(options, key) : NULL;
+	int rc = HSW_OK;
+
+	if (key != NULL && option == NULL) {
+		snprintf(err->text, sizeof(err->text), "source-%s has no option %s", key, key);
+		return HSW_EINVAL;
+	}
+	if (option != NULL)
+		rc = option_set(option, conf, value, NULL, err);
+	for (option = options; rc == HSW_OK && option != NULL && option->key != NULL; option++) {
+		if ((option->flags & HSW_OPT_REQUIRED) != 0 && !is_set(key, option->key)) {
+			snprintf(err->text, sizeof(err->text), "source-%s needs the option %s",
+				plugin->info->name, option->key);
+			rc = HSW_EINVAL;
+		}
+	}
+	return rc == HSW_OK ? option_defaults(options, conf, is_set, key) : rc;
 }
 
 static int
-with_defaults(const struct job *job)
+with_plugin(const struct job *job, char *name, const char *value)
 {
 	struct hsw_error err = { "out of memory" };
-	const struct plugin *plugin = plugin_load(job->plugin_dir, HSW_SOURCE, job->source, &err);
+	const struct plugin *plugin = plugin_load(job->plugin_dir, HSW_SOURCE, name, &err);
 	void *conf = plugin != NULL && plugin->info->conf_size > 0
 		? calloc(1, plugin->info->conf_size)
 		: NULL;
@@ -166,10 +221,28 @@ with_defaults(const struct job *job)
 		fprintf(stderr, "hookswitch: %s\n", err.text);
 		return CMD_FAILED;
 	}
-	if (option_defaults(plugin->info->options, conf, nothing_is_set, NULL) == HSW_OK)
+	if (fill_conf(plugin, value != NULL ? name : NULL, value, conf, &err) == HSW_OK)
 		status = run_plugin(job, plugin, conf, "http://localhost");
+	else
+		fprintf(stderr, "hookswitch: %s\n", err.text);
 	option_free(plugin->info->options, conf);
 	free(conf);
+	return status;
+}
+
+/* SOURCE is PLUGIN or PLUGIN:VALUE. */
+static int
+with_defaults(const struct job *job)
+{
+	char *name = strdup(job->source);
+	char *colon = name != NULL ? strchr(name, ':') : NULL;
+	int status = CMD_FAILED;
+
+	if (colon != NULL)
+		*colon = '\0';
+	if (name != NULL)
+		status = with_plugin(job, name, colon != NULL ? colon + 1 : NULL);
+	free(name);
 	return status;
 }
 
@@ -201,12 +274,12 @@ cmd_translate(int argc, char **argv)
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "plugin-dir", required_argument, NULL, 'd' },
 		{ "instance", required_argument, NULL, 'i' },
-		{ "path", required_argument, NULL, 'p' }, { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 } };
-	struct job job = { NULL, PLUGIN_DIR, "example", "", NULL, NULL };
+		{ "path", required_argument, NULL, 'p' }, { "explain", no_argument, NULL, 'e' },
+		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+	struct job job = { .plugin_dir = PLUGIN_DIR, .instance = "example", .path = "" };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:d:i:p:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:d:i:p:eh", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			job.config_path = optarg;
@@ -219,6 +292,9 @@ cmd_translate(int argc, char **argv)
 			break;
 		case 'p':
 			job.path = optarg;
+			break;
+		case 'e':
+			job.explains = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);

@@ -227,7 +227,10 @@ check_server(struct config *c, struct loader *l)
 {
 	struct server_conf *s = &c->server;
 	char *end = NULL;
+	const char *key = getenv("ENCRYPTION_KEY");
 
+	if (s->encryption_key == NULL && key != NULL && *key != '\0')
+		s->encryption_key = strdup(key);
 	if (s->workers_text != NULL && strcmp(s->workers_text, "auto") != 0) {
 		s->workers = strtoll(s->workers_text, &end, 10);
 		if (*end != '\0' || s->workers < 1 || s->workers > 64)
@@ -241,6 +244,32 @@ check_server(struct config *c, struct loader *l)
 		    is_unix ? "localhost" : s->listen[0]) < 0)
 		c->private->derived_base_url = NULL;
 	s->base_url = c->private->derived_base_url;
+}
+
+static int64_t
+check_rate(struct loader *l, const char *key, const char *text)
+{
+	char *end = NULL;
+
+	if (text == NULL || strcmp(text, "none") == 0)
+		return 0;
+	long long n = strtoll(text, &end, 10);
+	if (end != text && strcmp(end, "/min") == 0 && n > 0 && n <= 1000000)
+		return n;
+	fail_key(l, key, "found `%.40s`, expected a number and /min, such as 100/min, or none",
+		text);
+	return 0;
+}
+
+static void
+check_api(struct config *c, struct loader *l)
+{
+	struct api_conf *a = &c->api;
+
+	a->rate_limit = check_rate(l, "rate_limit", a->rate_limit_text);
+	a->instance_rate_limit = check_rate(l, "instance_rate_limit", a->instance_rate_limit_text);
+	if (a->account_token != NULL && *a->account_token == '\0')
+		fail_key(l, "account_token", "is empty");
 }
 
 static void
@@ -361,23 +390,34 @@ wants_websocket(const struct config *c)
 	return s != NULL;
 }
 
-/* Without a section it has its defaults, as soon as an instance wants it. After the instances. */
+/* Where the file does not ask for it, it is no error that it is not installed. */
+static const struct plugin *
+find_websocket_plugin(struct loader *l)
+{
+	bool is_wanted = *l->section->kind != '\0' || wants_websocket(l->config);
+	struct hsw_error ignored = { "" };
+	const struct plugin *plugin = is_wanted
+		? load_plugin(l, HSW_SINK, "websocket")
+		: plugin_load(l->config->server.plugin_dir, HSW_SINK, "websocket", &ignored);
+
+	if (plugin == NULL || (plugin->ops.sink.flags & HSW_SINK_LIVE))
+		return plugin;
+	if (is_wanted)
+		fail_key(l, "plugin", "sink-%s does not serve clients: its section is [sink NAME]",
+			plugin->info->name);
+	return NULL;
+}
+
+/* Without a section it has its defaults: the API can enable it at any time. After the instances. */
 static void
 load_websocket(struct config *c, struct config_errors *errors)
 {
 	struct loader l = { c, errors, find_section(c, "websocket"), config_table("websocket"),
 		NULL };
 
-	if (*l.section->kind == '\0' && !wants_websocket(c))
-		return;
-	const struct plugin *plugin = load_plugin(&l, HSW_SINK, "websocket");
+	const struct plugin *plugin = find_websocket_plugin(&l);
 	if (plugin == NULL)
 		return;
-	if (!(plugin->ops.sink.flags & HSW_SINK_LIVE)) {
-		fail_key(&l, "plugin", "sink-%s does not serve clients: its section is [sink NAME]",
-			plugin->info->name);
-		return;
-	}
 	c->websocket_plugin = plugin;
 	c->private->websocket_conf = new_plugin_conf(&l, plugin);
 	c->websocket_plugin_conf = c->private->websocket_conf;
@@ -462,10 +502,11 @@ check_whole(const struct config *c, struct config_errors *errors)
 	if (!has_source)
 		config_error(
 			errors, c->path, 0, "there is no [source NAME]: nothing could come in");
-	if (!has_instances && !c->ingest.auto_create)
+	if (!has_instances && !c->ingest.auto_create && c->api.account_token == NULL)
 		config_error(errors, c->path, 0,
-			"there is no [instance NAME], and [ingest] auto_create is not "
-			"yes: every event would be refused");
+			"there is no [instance NAME], [ingest] auto_create is not yes, and "
+			"without [api] account_token none can be made: every event would be "
+			"refused");
 }
 
 /* ---- loading and freeing ---- */
@@ -481,6 +522,8 @@ load_all(struct config *c, enum config_scope scope, struct config_errors *errors
 	if (scope == CONFIG_CLIENT)
 		return;
 	load_single(c, "ingest", &c->ingest, errors);
+	struct loader api = load_single(c, "api", &c->api, errors);
+	check_api(c, &api);
 	load_store(c, errors);
 	load_named(c, "instance", load_instance, errors);
 	load_websocket(c, errors);
@@ -550,6 +593,7 @@ config_free(struct config *c)
 	option_free(config_table("ingest"), &c->ingest);
 	option_free(config_table("log"), &c->log);
 	option_free(config_table("websocket"), &c->websocket);
+	option_free(config_table("api"), &c->api);
 	free(c->path);
 	free(c);
 }

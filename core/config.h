@@ -26,6 +26,15 @@ struct server_conf {
 	int64_t max_connections; /* of all workers together */
 	int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms;
 	int64_t max_header_bytes;
+	const char *encryption_key; /* of secrets in the store; NULL: they stand there readable */
+};
+
+struct api_conf {
+	const char *account_token; /* may do everything; NULL: only instances' own tokens work */
+	const char *rate_limit_text, *instance_rate_limit_text; /* "100/min"; parsed into: */
+	int64_t rate_limit, instance_rate_limit; /* requests of one token a minute; 0: no limit */
+	int64_t max_webhooks;                    /* enabled ones of an instance */
+	bool https_only;                         /* of webhooks' URLs */
 };
 
 struct store_conf {
@@ -37,6 +46,7 @@ struct ingest_conf {
 	int64_t max_body_bytes;
 	int64_t queue_bytes;    /* of events that wait for the store; over it: 503 */
 	int64_t retry_after_ms; /* what a 503 asks for */
+	int64_t dedupe_ms;      /* what comes again within it is not stored again; 0: it is */
 	bool auto_create;       /* accept instances that no section names */
 };
 
@@ -112,16 +122,17 @@ struct config {
 	const struct plugin *store_plugin;
 	const void *store_plugin_conf;
 	struct websocket_conf websocket;
-	const struct plugin *websocket_plugin; /* NULL: nobody asks for WebSockets */
+	const struct plugin *websocket_plugin; /* NULL: it is not installed, and not asked for */
 	const void *websocket_plugin_conf;
 	struct ingest_conf ingest;
 	struct log_conf log;
+	struct api_conf api;
 	struct config_section *instances, *sources, *sinks;
 	struct config_private *private;
 };
 
 /* The option tables of the daemon itself, for documentation. Those of sources, sinks and the store are
- * beside their plugins' own. kind: "server", "store", "ingest", "log", "instance", "source", "sink",
+ * beside their plugins' own. kind: "server", "store", "ingest", "api", "log", "instance", "source", "sink",
  * "websocket"; NULL: there is none. */
 const struct hsw_option *config_table(const char *kind);
 /* The kinds, in the order of the documentation; ends with NULL. */

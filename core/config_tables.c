@@ -34,6 +34,27 @@ static const struct hsw_option server_options[] = {
 		"How long a connection may wait for its next request." },
 	{ "max_header", HSW_OPT_SIZE, 0, S(max_header_bytes), "16k", 1024, 1048576, NULL,
 		"Size of a request's header at most." },
+	{ "encryption_key", HSW_OPT_SECRET, 0, S(encryption_key), NULL, 0, 0, NULL,
+		"Encrypts tokens and credentials that the API stores: 32 bytes as hex or base64, "
+		"or a passphrase. Without it the environment's ENCRYPTION_KEY is taken; without "
+		"both they are stored readable. Changed with `hookswitch rekey`." },
+	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
+};
+#undef S
+
+#define S(member) offsetof(struct api_conf, member)
+static const struct hsw_option api_options[] = {
+	{ "account_token", HSW_OPT_SECRET, 0, S(account_token), NULL, 0, 0, NULL,
+		"The token that may do everything in the API: make, list and delete instances, and "
+		"configure each. Without it only instances' own tokens work, each for its own." },
+	{ "rate_limit", HSW_OPT_STRING, 0, S(rate_limit_text), "100/min", 0, 0, NULL,
+		"Requests to the API that one token may make: N/min, or none." },
+	{ "instance_rate_limit", HSW_OPT_STRING, 0, S(instance_rate_limit_text), "20/min", 0, 0,
+		NULL, "The same for making instances." },
+	{ "max_webhooks", HSW_OPT_INT, 0, S(max_webhooks), "3", 1, 100, NULL,
+		"How many webhooks of one instance may be enabled." },
+	{ "https_only", HSW_OPT_BOOL, 0, S(https_only), "no", 0, 0, NULL,
+		"Refuse webhooks whose URL is not https." },
 	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
 };
 #undef S
@@ -57,6 +78,12 @@ static const struct hsw_option ingest_options[] = {
 		"answered 503." },
 	{ "retry_after", HSW_OPT_MSEC, 0, S(retry_after_ms), "5s", 1000, 86400000, NULL,
 		"What the Retry-After header of a 503 asks for." },
+	{ "dedupe", HSW_OPT_MSEC, 0, S(dedupe_ms), "24h", 0, INT64_C(7776000000), NULL,
+		"An event that comes again within this time, because a provider repeats it or "
+		"sends it "
+		"by two webhooks, is answered like the first, counted, and delivered once. 0s "
+		"turns it "
+		"off. The newest four million events are remembered, also over restarts." },
 	{ "auto_create", HSW_OPT_BOOL, 0, S(auto_create), "no", 0, 0, NULL,
 		"Accept events of instances that no [instance NAME] section names." },
 	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
@@ -156,15 +183,15 @@ static const struct hsw_option websocket_options[] = {
 };
 #undef S
 
-const char *const config_kinds[] = { "server", "store", "ingest", "log", "instance", "source",
-	"sink", "websocket", NULL };
+const char *const config_kinds[] = { "server", "store", "ingest", "api", "log", "instance",
+	"source", "sink", "websocket", NULL };
 
 const struct hsw_option *
 config_table(const char *kind)
 {
 	static const struct hsw_option *const tables[] = { server_options, store_options,
-		ingest_options, log_options, instance_options, source_options, sink_options,
-		websocket_options };
+		ingest_options, api_options, log_options, instance_options, source_options,
+		sink_options, websocket_options };
 
 	for (size_t i = 0; config_kinds[i] != NULL; i++) {
 		if (strcmp(config_kinds[i], kind) == 0)

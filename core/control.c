@@ -39,6 +39,7 @@ struct tour {
 static void
 tour_free(struct tour *t)
 {
+	atomic_fetch_sub(&t->server->on_tour, 1);
 	buf_free(&t->out);
 	buf_free(&t->sink);
 	buf_free(&t->id_text);
@@ -94,6 +95,7 @@ tour_new(struct worker *w, struct http_request *r)
 	t->server = w->server;
 	t->home = w;
 	t->http = r;
+	atomic_fetch_add(&t->server->on_tour, 1);
 	return t;
 }
 
@@ -188,7 +190,7 @@ status(struct worker *w, struct http_request *r)
 		"\"connections\":%" PRId64 ",\"instances\":[",
 		PACKAGE_VERSION, started, w->server->n_workers,
 		atomic_load_explicit(&w->server->http.connections, memory_order_relaxed));
-	catalog_each(w->server->catalog, print_instance, t);
+	catalog_each(&w->catalog, print_instance, t);
 	buf_str(&t->out, "],\"sinks\":[");
 	t->has_items = false;
 	t->mail.run = status_worker;
@@ -376,7 +378,9 @@ replay(struct worker *w, struct http_request *r)
 
 	if (t == NULL || !read_query(t))
 		return;
-	if (!is_sink(w->server->config, t->query.destination)) {
+	bool is_of_api = t->query.destination.len > 0 &&
+		memchr(t->query.destination.s, '/', t->query.destination.len) != NULL;
+	if (!is_of_api && !is_sink(w->server->config, t->query.destination)) {
 		http_reply_error(r, 404, "", "sink: no such [sink] in the configuration");
 		tour_free(t);
 		return;

@@ -198,7 +198,7 @@ make_note(struct hsw_delivery *slot)
 	memcpy(n->note.text, d->last_error, sizeof(n->note.text));
 	n->note.write = (struct hsw_write){
 		.kind = slot->save_as,
-		.destination = str_of(d->section->name),
+		.destination = str_of(d->name),
 		.seq = slot->seq,
 		.attempts = slot->attempts,
 		.due_ms = clock_wall_ms() + slot->due_ms - clock_mono_ms(),
@@ -248,7 +248,7 @@ delivery_forget(struct destination *d, const struct retry *r)
 {
 	struct hsw_delivery *slot = calloc(1, sizeof(*slot));
 
-	log_error("journal", "an event in retry is gone destination=%s seq=%lld", d->section->name,
+	log_error("journal", "an event in retry is gone destination=%s seq=%lld", d->name,
 		(long long)r->seq);
 	if (slot == NULL) {
 		d->in_retry--;
@@ -285,7 +285,7 @@ on_delivered(struct hsw_delivery *slot, const struct hsw_detail *detail)
 	d->last_delivered_at_ms = clock_wall_ms();
 	leave_chat(slot);
 	if (d->failures > 0)
-		log_info("router", "delivering again destination=%s failures=%d", d->section->name,
+		log_info("router", "delivering again destination=%s failures=%d", d->name,
 			d->failures);
 	d->failures = 0;
 	if (d->is_held) {
@@ -307,7 +307,7 @@ die(struct hsw_delivery *slot)
 	metric_add(d->died, 1);
 	log_warn("router",
 		"dead letter destination=%s id=%.*s instance=%.*s attempts=%d status=%d: %s",
-		d->section->name, ENVELOPE_ID_TEXT, slot->envelope->id_text,
+		d->name, ENVELOPE_ID_TEXT, slot->envelope->id_text,
 		(int)slot->envelope->instance.len, slot->envelope->instance.s, slot->attempts,
 		d->last_status, d->last_error);
 	save(slot, HSW_WRITE_DEAD);
@@ -322,7 +322,7 @@ count_failure(struct destination *d)
 	d->failures++;
 	if (now >= d->log_failure_at_ms) {
 		d->log_failure_at_ms = now + LOG_FAILURE_EVERY_MS;
-		log_warn("router", "delivery failed destination=%s status=%d: %s", d->section->name,
+		log_warn("router", "delivery failed destination=%s status=%d: %s", d->name,
 			d->last_status, d->last_error);
 	}
 	if (d->failures < HOLD_AFTER || d->is_held)
@@ -331,7 +331,7 @@ count_failure(struct destination *d)
 	d->probe_at_ms = now + d->conf->probe_interval_ms;
 	log_warn("router",
 		"destination is held: its last %d attempts failed destination=%s status=%d: %s",
-		d->failures, d->section->name, d->last_status, d->last_error);
+		d->failures, d->name, d->last_status, d->last_error);
 }
 
 static void
@@ -378,7 +378,7 @@ on_gone(struct hsw_delivery *slot, const struct hsw_detail *detail)
 	log_error("router",
 		"destination says it is gone, disabled until the next start destination=%s "
 		"status=%d: %s",
-		d->section->name, d->last_status, d->last_error);
+		d->name, d->last_status, d->last_error);
 	make_ready(slot);
 }
 
@@ -513,6 +513,8 @@ pump(struct destination *d)
 	int64_t now = clock_mono_ms();
 	struct hsw_delivery *slot;
 
+	if (d->is_leaving)
+		return;
 	if (!TAILQ_EMPTY(&d->unsaved) && now >= d->save_again_at_ms)
 		save_again(d);
 	while (may_start(d, now) && (slot = next_slot(d, now)) != NULL) {
@@ -622,8 +624,7 @@ host_attempt(const struct hsw_delivery *slot)
 static const void *
 host_target(const struct hsw_delivery *slot)
 {
-	(void)slot;
-	return NULL;
+	return slot->d->target;
 }
 
 static void

@@ -57,14 +57,14 @@ write_cursor(struct destination *d)
 	d->cursor_note.done = on_cursor_written;
 	d->cursor_note.write = (struct hsw_write){
 		.kind = HSW_WRITE_CURSOR,
-		.destination = str_of(d->section->name),
+		.destination = str_of(d->name),
 		.seq = seq,
 	};
 	journal_write(d->thread->journal, d->thread->port, &d->cursor_note);
 }
 
-static void
-start_tick(struct delivery_thread *t)
+void
+destination_start_tick(struct delivery_thread *t)
 {
 	if (t->is_ticking)
 		return;
@@ -85,8 +85,9 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		if (d->is_dirty)
 			write_cursor(d);
 		if (d->is_dirty)
-			start_tick(t);
+			destination_start_tick(t);
 	}
+	destinations_free_left(t);
 }
 
 void
@@ -97,7 +98,7 @@ destination_moved(struct destination *d, unsigned settled)
 	if (d->settled >= CURSOR_EVERY_EVENTS)
 		write_cursor(d);
 	if (d->is_dirty)
-		start_tick(d->thread);
+		destination_start_tick(d->thread);
 }
 
 /* ---- intake ---- */
@@ -210,7 +211,7 @@ take_retries(struct destination *d)
 		if (!retry_push(&d->retries, r))
 			log_error("router",
 				"out of memory: a retry waits for the next start destination=%s",
-				d->section->name);
+				d->name);
 	}
 }
 
@@ -290,7 +291,7 @@ destination_retry(struct destination *d, const int64_t *seqs, size_t n)
 		else
 			log_error("router",
 				"out of memory: a retry waits for the next start destination=%s",
-				d->section->name);
+				d->name);
 	}
 	delivery_pump_soon(d);
 }
@@ -354,7 +355,7 @@ static void
 read_exceptions(void *arg, const struct store_port *store)
 {
 	struct exception_reader *r = arg;
-	const struct hsw_dead_query dead = { .destination = str_of(r->d->section->name),
+	const struct hsw_dead_query dead = { .destination = str_of(r->d->name),
 		.after = r->d->cursor };
 
 	do {
@@ -370,11 +371,11 @@ read_exceptions(void *arg, const struct store_port *store)
 		qsort(r->d->excepted, r->d->n_excepted, sizeof(r->d->excepted[0]), compare_seqs);
 }
 
-static int
-attach(struct destination *d, struct hsw_error *err)
+int
+destination_attach(struct destination *d, struct hsw_error *err)
 {
 	struct journal *j = d->thread->journal;
-	int rc = journal_attach(j, str_of(d->section->name), &d->cursor, err);
+	int rc = journal_attach(j, str_of(d->name), &d->cursor, err);
 	if (rc != HSW_OK)
 		return rc;
 	d->position = d->cursor;
@@ -401,8 +402,7 @@ choose_parts(const struct destination *d)
 static void
 make_metrics(struct destination *d)
 {
-	struct metric_label labels[] = { { "sink", str_of(d->section->name) },
-		{ "result", { 0 } } };
+	struct metric_label labels[] = { { "sink", str_of(d->name) }, { "result", { 0 } } };
 
 	labels[1].value = str_of("delivered");
 	d->delivered = metric_get("hookswitch_deliveries_total", labels, 2);
@@ -423,7 +423,7 @@ make_events(struct destination *d, struct event_base *base)
 	return d->pump != NULL && d->wake != NULL && d->deadline != NULL;
 }
 
-static void
+void
 destination_free(struct destination *d)
 {
 	if (d == NULL)
@@ -438,53 +438,74 @@ destination_free(struct destination *d)
 	retry_free(&d->retries);
 	free(d->excepted);
 	free(d->page);
+	webhook_section_free(d->owned);
+	free(d->name);
 	free(d);
 }
 
-static struct destination *
-destination_new(struct delivery_thread *t, const struct config_section *s)
+/* What the section says. */
+void
+destination_adopt(struct destination *d, const struct config_section *s)
 {
-	const struct host_thread thread = { t->base, t->box };
-	struct destination *d = calloc(1, sizeof(*d));
-	char who[CONFIG_NAME_MAX + 8];
-
-	if (d == NULL)
-		return NULL;
-	d->thread = t;
 	d->section = s;
 	d->conf = &s->u.sink;
-	d->ops = &s->plugin->ops.sink;
 	d->types = router_types(d->conf->events);
 	d->parts = choose_parts(d);
 	d->concurrency = (size_t)(d->conf->concurrency > 0 ? d->conf->concurrency
 							   : d->ops->concurrency);
+}
+
+/* Without a handle. */
+struct destination *
+destination_new(struct delivery_thread *t, const struct config_section *s)
+{
+	struct destination *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return NULL;
+	d->thread = t;
+	d->ops = &s->plugin->ops.sink;
+	destination_adopt(d, s);
 	TAILQ_INIT(&d->unsettled);
 	TAILQ_INIT(&d->ready);
 	TAILQ_INIT(&d->retries_ready);
 	TAILQ_INIT(&d->flying);
 	TAILQ_INIT(&d->unsaved);
-	make_metrics(d);
-	snprintf(who, sizeof(who), "sink %s", s->name);
-	d->handle = host_handle_new(who, &thread);
+	d->name = strdup(s->name);
 	d->page = calloc(1, sizeof(*d->page));
 	if (d->page != NULL) {
 		d->page->arg = d;
 		d->page->done = on_page;
 	}
-	if (d->handle != NULL && d->page != NULL && make_events(d, t->base))
+	if (d->name != NULL && d->page != NULL && make_events(d, t->base)) {
+		make_metrics(d);
 		return d;
+	}
 	destination_free(d);
 	return NULL;
+}
+
+void
+destination_link(struct destination *d)
+{
+	d->next = d->thread->first;
+	d->thread->first = d;
+	delivery_pump_soon(d);
 }
 
 int
 destination_open(struct delivery_thread *t, const struct config_section *s, struct hsw_error *err)
 {
-	struct hsw_error why = { "" };
+	const struct host_thread thread = { t->base, t->box };
+	struct hsw_error why = { "out of memory" };
 	struct destination *d = destination_new(t, s);
+	char who[CONFIG_NAME_MAX + 8];
+
 	if (d == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
-	int rc = attach(d, &why);
+	snprintf(who, sizeof(who), "sink %s", s->name);
+	d->handle = host_handle_new(who, &thread);
+	int rc = d->handle != NULL ? destination_attach(d, &why) : HSW_ENOMEM;
 	if (rc == HSW_OK)
 		rc = d->ops->open(host_functions(), d->handle, s->conf, &d->self, &why);
 	if (rc != HSW_OK) {
@@ -492,9 +513,7 @@ destination_open(struct delivery_thread *t, const struct config_section *s, stru
 		destination_free(d);
 		return rc;
 	}
-	d->next = t->first;
-	t->first = d;
-	delivery_pump_soon(d);
+	destination_link(d);
 	return HSW_OK;
 }
 
@@ -564,23 +583,32 @@ is_idle(struct destination *d)
 bool
 destinations_are_idle(const struct delivery_thread *t)
 {
-	bool all = true;
+	bool all = t->leaving == NULL;
 
 	for (struct destination *d = t->first; d != NULL; d = d->next)
 		all &= is_idle(d);
 	return all;
 }
 
-void
-destinations_close(struct delivery_thread *t)
+static void
+close_list(struct destination **list)
 {
-	while (t->first != NULL) {
-		struct destination *d = t->first;
-		t->first = d->next;
-		d->ops->close(d->self);
+	while (*list != NULL) {
+		struct destination *d = *list;
+		*list = d->next;
+		if (d->handle != NULL)
+			d->ops->close(d->self);
 		delivery_free_all(d);
 		destination_free(d);
 	}
+}
+
+void
+destinations_close(struct delivery_thread *t)
+{
+	close_list(&t->first);
+	close_list(&t->leaving);
+	destinations_close_api(t);
 }
 
 struct destination *
@@ -588,7 +616,7 @@ destination_find(struct delivery_thread *t, struct hsw_str name)
 {
 	struct destination *d = t->first;
 
-	while (d != NULL && !str_is(name, d->section->name))
+	while (d != NULL && !str_is(name, d->name))
 		d = d->next;
 	return d;
 }
@@ -631,14 +659,15 @@ print_time(struct buf *out, const char *name, int64_t wall_ms)
 void
 destination_print(const struct destination *d, struct buf *out)
 {
+	buf_str(out, "{\"name\":");
+	buf_json_cstr(out, d->name);
 	buf_printf(out,
-		"{\"name\":\"%s\",\"plugin\":\"%s\",\"state\":\"%s\",\"cursor\":%lld,\"lag\":%lld,"
+		",\"plugin\":\"%s\",\"state\":\"%s\",\"cursor\":%lld,\"lag\":%lld,"
 		"\"inFlight\":%zu,\"retrying\":%zu,\"delivered\":%lld,\"failed\":%lld,\"failures\":"
 		"%d",
-		d->section->name, d->section->plugin->info->name, state_name(d),
-		(long long)cursor_now(d), (long long)lag(d), d->n_flying, d->in_retry,
-		(long long)metric_value(d->delivered), (long long)metric_value(d->retried),
-		d->failures);
+		d->section->plugin->info->name, state_name(d), (long long)cursor_now(d),
+		(long long)lag(d), d->n_flying, d->in_retry, (long long)metric_value(d->delivered),
+		(long long)metric_value(d->retried), d->failures);
 	print_time(out, "lastDeliveredAt", d->last_delivered_at_ms);
 	print_time(out, "lastErrorAt", d->last_error_at_ms);
 	if (d->last_error_at_ms != 0) {

@@ -16,6 +16,7 @@
 #include "buf.h"
 #include "config.h"
 #include "journal.h"
+#include "webhook.h"
 
 /* What the destinations of one worker share. */
 struct delivery_thread {
@@ -28,6 +29,11 @@ struct delivery_thread {
 	struct event *tick; /* writes cursors; armed while there is something to write */
 	bool is_ticking;
 	struct destination *first;
+	struct destination *leaving; /* removed, but something of them is on its way */
+	/* The one handle of all destinations that the API made. */
+	const struct webhook_sink *api_sink; /* NULL: there can be none */
+	struct hsw_handle *api_handle;
+	void *api_self; /* NULL: not open yet */
 };
 
 /* Gives plugins the functions that concern deliveries; once, before any plugin is opened. */
@@ -42,6 +48,24 @@ void delivery_thread_fini(struct delivery_thread *);
  * store: at start only. HSW_OK, or err says why. It is linked into thread->first. */
 int destination_open(
 	struct delivery_thread *, const struct config_section *, struct hsw_error *err);
+
+/*
+ * A webhook of the API: opens a destination at this cursor, or, where there is one of that name, changes
+ * what it wants and where it goes from the next attempt on. Takes the section, also on error. HSW_OK,
+ * or err says why.
+ */
+int destination_put(
+	struct delivery_thread *, struct webhook_section *, int64_t cursor, struct hsw_error *err);
+/* The same for one that the store knows; blocks on it: at start only. */
+int destination_put_known(
+	struct delivery_thread *, struct webhook_section *, struct hsw_error *err);
+/*
+ * Closes one that destination_put opened. left: later, or at once when there is none of that name, when
+ * the journal gets nothing of it any more; undelivered: how many events it still had to deliver (where
+ * it was behind: at most so many).
+ */
+void destination_remove(struct delivery_thread *, struct hsw_str name,
+	void (*left)(void *arg, size_t undelivered), void *arg);
 
 /* The worker feeds committed envelopes, ascending. */
 void destinations_feed(struct delivery_thread *, struct hsw_envelope *const *, size_t n);

@@ -56,11 +56,18 @@ struct hsw_delivery {
 struct destination {
 	struct destination *next;
 	struct delivery_thread *thread;
+	char *name; /* a copy: the section may be replaced while a write with it is on its way */
 	const struct config_section *section;
 	const struct sink_conf *conf;
+	const void *target; /* the plugin's conf of this destination; NULL: the handle's own */
 	const struct hsw_sink_ops *ops;
-	struct hsw_handle *handle;
-	void *self; /* the sink's */
+	struct hsw_handle *handle;     /* NULL: the thread's shared one */
+	void *self;                    /* the sink's */
+	struct webhook_section *owned; /* the section, where the API made it */
+	bool is_leaving;               /* removed, and waits for what is on its way */
+	void (*left)(void *arg, size_t undelivered);
+	void *left_arg;
+	size_t undelivered; /* when it was removed */
 
 	/* what it wants */
 	unsigned types; /* bit 1 << enum event_type */
@@ -120,6 +127,25 @@ struct destination {
 void destination_moved(struct destination *, unsigned settled);
 /* Takes more events in, if there is room. */
 void destination_refill(struct destination *);
+
+/* Without a handle; conf is the section's. NULL: out of memory. */
+struct destination *destination_new(struct delivery_thread *, const struct config_section *);
+/* NULL is allowed. */
+void destination_free(struct destination *);
+/* Takes over what the section says. */
+void destination_adopt(struct destination *, const struct config_section *);
+/* Reads cursor and exceptions; blocks on the store. HSW_OK, or err says why. */
+int destination_attach(struct destination *, struct hsw_error *err);
+/* It begins to deliver. */
+void destination_link(struct destination *);
+/* Cursors are written, and those that leave looked after, soon. */
+void destination_start_tick(struct delivery_thread *);
+
+/* ---- destination_api.c ---- */
+
+/* Frees those that were removed and have nothing on its way any more. */
+void destinations_free_left(struct delivery_thread *);
+void destinations_close_api(struct delivery_thread *);
 
 /* ---- delivery.c ---- */
 

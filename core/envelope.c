@@ -152,10 +152,10 @@ keep(char **memory, struct hsw_str s)
 
 /* An envelope with its strings set and `body` bytes of room behind them. */
 static struct hsw_envelope *
-allocate(const struct hsw_store_event *row, size_t body, enum event_type type)
+allocate(const struct hsw_store_event *row, struct hsw_str token, size_t body, enum event_type type)
 {
 	struct hsw_envelope *e = malloc(sizeof(*e) + row->type.len + row->instance.len +
-		row->provider.len + row->key.len + body);
+		row->provider.len + row->key.len + token.len + body);
 	if (e == NULL)
 		return NULL;
 	char *memory = e->memory;
@@ -167,6 +167,7 @@ allocate(const struct hsw_store_event *row, size_t body, enum event_type type)
 	e->instance = keep(&memory, row->instance);
 	e->provider = keep(&memory, row->provider);
 	e->key = keep(&memory, row->key);
+	e->token = keep(&memory, token);
 	e->body = (struct hsw_str){ memory, 0 };
 	e->ranges = 0;
 	e->key_hash = key_hash(e);
@@ -236,11 +237,10 @@ envelope_new(const struct envelope_origin *o, const struct hsw_event *ev, unsign
 		.key = ev->key };
 	size_t room = FIXED_TEXT + data_bytes + row.type.len + o->base_url_json.len +
 		row.instance.len + row.provider.len + name.len + COUNT_ROOM;
-	struct hsw_envelope *e = allocate(&row, room, (enum event_type)type);
+	struct hsw_envelope *e = allocate(&row, o->token, room, (enum event_type)type);
 	rc = e != NULL ? make_id(e, o->hasher, ev->identity) : HSW_ENOMEM;
 	if (rc == HSW_OK) {
 		struct writer w = { e->memory + (e->body.s - e->memory), e };
-		e->token = o->token;
 		make_id_text(e);
 		write_body(&w, o, ev, (struct hsw_str){ name.data, name.len }, index);
 		e->body.len = (size_t)(w.at - e->body.s);
@@ -301,14 +301,14 @@ struct hsw_envelope *
 envelope_from_row(const struct hsw_store_event *row, struct hsw_str token)
 {
 	int type = event_type_of(row->type);
-	struct hsw_envelope *e = type >= 0 ? allocate(row, row->body.len, (enum event_type)type)
-					   : NULL;
+	struct hsw_envelope *e = type >= 0
+		? allocate(row, token, row->body.len, (enum event_type)type)
+		: NULL;
 
 	if (e == NULL)
 		return NULL;
 	memcpy(e->memory + (e->body.s - e->memory), row->body.s, row->body.len);
 	e->body.len = row->body.len;
-	e->token = token;
 	memcpy(e->id, row->id, sizeof(e->id));
 	make_id_text(e);
 	if (read_layout(e, row->layout))

@@ -58,8 +58,7 @@ struct hsw_envelope {
 	unsigned char id[HSW_EVENT_ID_BYTES];
 	char id_text[ENVELOPE_ID_TEXT];
 	struct hsw_str type_name, instance, provider, key;
-	struct hsw_str
-		token; /* `,"token":"..."` of the instance, or empty; outlives the envelope */
+	struct hsw_str token; /* `,"token":"..."` of the instance, or empty */
 	struct hsw_str body;
 	uint8_t ranges;
 	struct envelope_range range[ENVELOPE_RANGES_MAX];

@@ -39,7 +39,6 @@
 #define ACCEPT_PAUSE_MS 1000 /* when there are no file descriptors left */
 #define SWEEP_MS 500         /* how late a timeout may be */
 #define BUSY_RETRY_S 5       /* what a refused connection is told */
-#define HEAD_MAX 512         /* bytes of a response's head without `extra` */
 
 enum conn_state { CONN_IDLE, CONN_HEAD, CONN_BODY, CONN_BUSY, CONN_WRITE, CONN_STATES };
 
@@ -202,6 +201,7 @@ reason_of(int status)
 		{ 413, "Content Too Large" },
 		{ 415, "Unsupported Media Type" },
 		{ 426, "Upgrade Required" },
+		{ 429, "Too Many Requests" },
 		{ 431, "Request Header Fields Too Large" },
 		{ 500, "Internal Server Error" },
 		{ 501, "Not Implemented" },
@@ -315,19 +315,27 @@ http_reply_type(struct http_request *r, int status, const char *type, const char
 	struct hsw_str body)
 {
 	struct http_conn *c = r->conn;
+	struct buf *out = &c->out;
 	bool is_old = c->parser.http_major == 1 && c->parser.http_minor == 0;
-	char head[HEAD_MAX];
 
 	c->must_close |= c->server->is_draining || !llhttp_should_keep_alive(&c->parser);
-	int n = snprintf(head, sizeof(head),
-		"HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s",
-		status, reason_of(status), date_text(c->server), type, body.len,
-		c->must_close    ? "Connection: close\r\n"
-			: is_old ? "Connection: keep-alive\r\n"
-				 : "");
-	buf_append(&c->out, head, (size_t)n);
-	buf_str(&c->out, extra);
-	buf_str(&c->out, "\r\n");
+	buf_str(out, "HTTP/1.1 ");
+	buf_number(out, (uint64_t)status);
+	buf_str(out, " ");
+	buf_str(out, reason_of(status));
+	buf_str(out, "\r\nDate: ");
+	buf_str(out, date_text(c->server));
+	buf_str(out, "\r\nContent-Type: ");
+	buf_str(out, type);
+	buf_str(out, "\r\nContent-Length: ");
+	buf_number(out, body.len);
+	buf_str(out, "\r\n");
+	if (c->must_close)
+		buf_str(out, "Connection: close\r\n");
+	else if (is_old)
+		buf_str(out, "Connection: keep-alive\r\n");
+	buf_str(out, extra);
+	buf_str(out, "\r\n");
 	if (!str_is(r->method, "HEAD"))
 		buf_append(&c->out, body.s, body.len);
 	if (c->out.failed)
@@ -745,7 +753,7 @@ is_loopback(const struct sockaddr_storage *a)
 static void
 refuse_connection(int fd)
 {
-	char answer[HEAD_MAX], waste[4096];
+	char answer[512], waste[4096];
 
 	int n = snprintf(answer, sizeof(answer),
 		"HTTP/1.1 503 Service Unavailable\r\nRetry-After: %d\r\nConnection: close\r\n"

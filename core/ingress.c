@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include <json.h>
+
 #include "auth.h"
 #include "clock.h"
 #include "emit.h"
@@ -29,7 +31,7 @@ struct source {
 	const struct hsw_source_ops *ops;
 	struct hsw_handle *handle;
 	void *self;
-	struct metric *accepted, *refused;
+	struct metric *accepted, *refused, *duplicates;
 	int64_t complain_at_ms;
 	unsigned complaints; /* since the last line */
 };
@@ -55,8 +57,8 @@ struct waiting {
 	struct http_request *http;
 	struct source *source;
 	struct instance *instance;
-	size_t events;
-	struct buf answer;
+	size_t events, ignored;
+	struct buf ids; /* "...","..." */
 };
 
 /* ---- refusing ---- */
@@ -139,35 +141,88 @@ refuse_result(
 /* ---- accepting ---- */
 
 static void
-on_stored(void *arg, int rc)
+reply_accepted(struct http_request *r, size_t accepted, size_t duplicates, size_t ignored,
+	struct hsw_str ids)
+{
+	struct buf b = BUF_INIT;
+
+	buf_str(&b, "{\"success\":true,\"accepted\":");
+	buf_number(&b, accepted);
+	if (duplicates > 0) {
+		buf_str(&b, ",\"duplicates\":");
+		buf_number(&b, duplicates);
+	}
+	buf_str(&b, ",\"ignored\":");
+	buf_number(&b, ignored);
+	buf_str(&b, ",\"ids\":[");
+	buf_append(&b, ids.s, ids.len);
+	buf_str(&b, "]}");
+	/* What is stored must not be sent again for want of memory for its answer. */
+	http_reply(r, 202, "", (struct hsw_str){ b.data, b.failed ? 0 : b.len });
+	buf_free(&b);
+}
+
+static void
+on_stored(void *arg, int rc, size_t duplicates)
 {
 	struct waiting *w = arg;
 
 	if (rc == HSW_OK) {
-		metric_add(w->source->accepted, (int64_t)w->events);
-		metric_add(w->instance->events, (int64_t)w->events);
+		size_t accepted = w->events - duplicates;
+		metric_add(w->source->accepted, (int64_t)accepted);
+		metric_add(w->source->duplicates, (int64_t)duplicates);
+		metric_add(w->instance->events, (int64_t)accepted);
 		atomic_store_explicit(
 			&w->instance->last_event_ms, clock_wall_ms(), memory_order_relaxed);
-		http_reply(w->http, 202, "", (struct hsw_str){ w->answer.data, w->answer.len });
+		reply_accepted(w->http, accepted, duplicates, w->ignored,
+			(struct hsw_str){ w->ids.data, w->ids.len });
 	} else {
 		refuse(w->source, w->http, 503, w->ingress->retry_after,
 			"The event could not be stored, try again later");
 	}
-	buf_free(&w->answer);
+	instance_unref(w->instance);
+	buf_free(&w->ids);
 	free(w);
 }
 
 static void
-write_answer(struct buf *b, const struct hsw_emit *emit)
+write_ids(struct buf *b, const struct hsw_emit *emit)
 {
-	buf_printf(b, "{\"success\":true,\"accepted\":%zu,\"ignored\":%zu,\"ids\":[", emit->n,
-		emit->ignored);
 	for (size_t i = 0; i < emit->n; i++) {
 		buf_str(b, i == 0 ? "\"" : ",\"");
 		buf_append(b, emit->envelopes[i]->id_text, ENVELOPE_ID_TEXT);
 		buf_str(b, "\"");
 	}
-	buf_str(b, "]}");
+}
+
+/* What an instance.state says of the instance is kept for people who ask. */
+static void
+note_state(struct instance *instance, const struct hsw_envelope *e)
+{
+	struct json_tokener *tokener = json_tokener_new();
+	struct json_object *root = tokener != NULL
+		? json_tokener_parse_ex(tokener, e->body.s, (int)e->body.len)
+		: NULL;
+	struct json_object *data = json_object_object_get(root, "data");
+	struct json_object *state = json_object_object_get(data, "state");
+	struct json_object *jid = json_object_object_get(data, "jid");
+
+	if (json_object_is_type(state, json_type_string))
+		instance_saw(instance, str_of(json_object_get_string(state)),
+			str_of(json_object_is_type(jid, json_type_string)
+					? json_object_get_string(jid)
+					: NULL));
+	json_object_put(root);
+	json_tokener_free(tokener);
+}
+
+static void
+note_states(struct instance *instance, const struct hsw_emit *emit)
+{
+	for (size_t i = 0; i < emit->n; i++) {
+		if (emit->envelopes[i]->type == TYPE_INSTANCE_STATE)
+			note_state(instance, emit->envelopes[i]);
+	}
 }
 
 static void
@@ -180,17 +235,19 @@ store(struct ingress *in, struct source *source, struct instance *instance, stru
 		refuse(source, r, 503, in->retry_after, "Out of memory");
 		return;
 	}
-	write_answer(&w->answer, emit);
-	if (w->answer.failed) {
+	write_ids(&w->ids, emit);
+	if (w->ids.failed) {
 		refuse(source, r, 503, in->retry_after, "Out of memory");
 	} else if (emit->n == 0) {
-		http_reply(r, 202, "", (struct hsw_str){ w->answer.data, w->answer.len });
+		reply_accepted(r, 0, 0, emit->ignored, (struct hsw_str){ "", 0 });
 	} else {
 		w->ingress = in;
 		w->http = r;
 		w->source = source;
-		w->instance = instance;
+		w->instance = instance_ref(instance);
 		w->events = emit->n;
+		w->ignored = emit->ignored;
+		note_states(instance, emit);
 		int rc = journal_append(
 			in->env.journal, in->env.port, emit->envelopes, emit->n, on_stored, w);
 		emit->n = 0; /* the references are the journal's */
@@ -199,7 +256,8 @@ store(struct ingress *in, struct source *source, struct instance *instance, stru
 		refuse(source, r, 503, in->retry_after,
 			"Too many events wait to be stored, try again later");
 	}
-	buf_free(&w->answer);
+	instance_unref(w->instance);
+	buf_free(&w->ids);
 	free(w);
 }
 
@@ -370,6 +428,7 @@ source_open(struct ingress *in, const struct config_section *section, struct hsw
 	s->section = section;
 	s->ops = &section->plugin->ops.source;
 	s->accepted = metric_get("hookswitch_accepted_events_total", &label, 1);
+	s->duplicates = metric_get("hookswitch_duplicate_events_total", &label, 1);
 	s->refused = metric_get("hookswitch_refused_requests_total", &label, 1);
 	s->handle = host_handle_new(who, &in->env.thread);
 	if (s->handle != NULL)

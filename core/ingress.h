@@ -16,7 +16,7 @@ struct ingress;
 
 struct ingress_env {
 	const struct config *config;
-	struct catalog *catalog;
+	const struct catalog_view *catalog; /* the worker's */
 	struct journal *journal;
 	unsigned port; /* of the journal */
 	struct host_thread thread;

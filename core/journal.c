@@ -17,7 +17,9 @@
 #include "clock.h"
 #include "err.h"
 #include "log.h"
+#include "seen.h"
 
+#define SEEN_KIND "seen"     /* of memos: the ids of a transaction, 8 bytes each */
 #define PRUNE_EVERY_MS 10000 /* looking for events to delete, when there was nothing left to */
 #define PRUNE_AGAIN_MS 50    /* after a full batch */
 #define PRUNE_EVENTS 100     /* a batch: bodies may be megabytes */
@@ -43,9 +45,9 @@ struct append {
 	struct append *next;      /* in its group */
 	struct group *group;      /* room for one, used by the first append of a transaction */
 	unsigned port;
-	void (*done)(void *arg, int rc);
+	void (*done)(void *arg, int rc, size_t duplicates);
 	void *arg;
-	struct hsw_envelope **envelopes;
+	struct hsw_envelope **envelopes; /* those that had come before stand at the end */
 	size_t n;
 	size_t bytes;
 };
@@ -56,6 +58,10 @@ struct journal {
 	const struct config *config;
 	const struct journal_port *ports;
 	size_t n_ports;
+	_Atomic bool is_fed[JOURNAL_PORTS_MAX];
+	struct seen *seen; /* of the store thread; NULL: without dedupe */
+	struct hsw_write seen_write;
+	struct hsw_store_record seen_record;
 	_Atomic int64_t waiting_bytes; /* of events that are not committed yet */
 	int64_t last_seq;              /* at the start */
 };
@@ -91,9 +97,9 @@ group_unref(struct group *g)
 
 /* Sequentially consistent: who has become a reader before an append sees what comes of it. */
 static bool
-has_readers(const struct journal_port *port)
+is_fed(const struct journal *j, unsigned port)
 {
-	return atomic_load(port->readers) > 0;
+	return atomic_load(&j->is_fed[port]) || atomic_load(j->ports[port].readers) > 0;
 }
 
 static void
@@ -105,11 +111,13 @@ group_run(struct mail *mail)
 
 	for (struct append *a = g->appends; a != NULL; a = a->next) {
 		if (a->port == m->port)
-			a->done(a->arg, g->rc);
+			a->done(a->arg, g->rc, a->n - a->write.admitted);
 	}
-	if (g->rc == HSW_OK && has_readers(port)) {
-		for (struct append *a = g->appends; a != NULL; a = a->next)
-			port->feed(port->arg, a->envelopes, a->n);
+	if (g->rc == HSW_OK && is_fed(g->journal, m->port)) {
+		for (struct append *a = g->appends; a != NULL; a = a->next) {
+			if (a->write.admitted > 0)
+				port->feed(port->arg, a->envelopes, a->write.admitted);
+		}
 	}
 	group_unref(g);
 }
@@ -125,7 +133,7 @@ post_group(struct journal *j, struct append *appends, int rc)
 	for (const struct append *a = appends; a != NULL; a = a->next)
 		wanted[a->port] = true;
 	for (unsigned i = 0; i < j->n_ports; i++) {
-		wanted[i] |= rc == HSW_OK && has_readers(&j->ports[i]);
+		wanted[i] |= rc == HSW_OK && is_fed(j, i);
 		refs += wanted[i];
 	}
 	g->journal = j;
@@ -157,6 +165,49 @@ post_note(struct journal *j, struct journal_note *note, int rc)
 	mailbox_post(j->ports[note->port].box, &note->reply);
 }
 
+/* ---- what came before ---- */
+
+/* Store thread. Puts the events that are new in front, in their order. */
+static size_t
+admit(void *arg, struct store_write *job)
+{
+	struct journal *j = arg;
+	struct append *a = (struct append *)job;
+	size_t kept = 0;
+
+	if (j->seen == NULL || job->writes[0].kind != HSW_WRITE_EVENT)
+		return job->n;
+	for (size_t i = 0; i < a->n; i++) {
+		if (!seen_add(j->seen, a->envelopes[i]->id))
+			continue;
+		struct hsw_envelope *e = a->envelopes[i];
+		struct hsw_write w = job->writes[i];
+		memmove(&a->envelopes[kept + 1], &a->envelopes[kept],
+			(i - kept) * sizeof(a->envelopes[0]));
+		memmove(&job->writes[kept + 1], &job->writes[kept],
+			(i - kept) * sizeof(job->writes[0]));
+		a->envelopes[kept] = e;
+		job->writes[kept++] = w;
+	}
+	return kept;
+}
+
+/* Store thread. The transaction remembers its ids, for the next start. */
+static struct hsw_write *
+complete(void *arg)
+{
+	struct journal *j = arg;
+	struct hsw_str added = j->seen != NULL ? seen_added(j->seen) : (struct hsw_str){ NULL, 0 };
+
+	if (added.len == 0)
+		return NULL;
+	j->seen_record = (struct hsw_store_record){ .kind = str_of(SEEN_KIND), .text = added };
+	j->seen_write = (struct hsw_write){
+		.kind = HSW_WRITE_MEMO, .at_ms = clock_wall_ms(), .record = &j->seen_record
+	};
+	return &j->seen_write;
+}
+
 /* Store thread: a transaction with these jobs is over. */
 static void
 committed(void *arg, struct store_write *const *jobs, size_t n, int rc)
@@ -164,13 +215,17 @@ committed(void *arg, struct store_write *const *jobs, size_t n, int rc)
 	struct journal *j = arg;
 	struct append *first = NULL, **last = &first;
 
+	if (j->seen != NULL && rc == HSW_OK)
+		seen_commit(j->seen, clock_wall_ms());
+	else if (j->seen != NULL)
+		seen_rollback(j->seen);
 	for (size_t i = 0; i < n; i++) {
 		if (jobs[i]->writes[0].kind != HSW_WRITE_EVENT) {
 			post_note(j, (struct journal_note *)jobs[i], rc);
 			continue;
 		}
 		struct append *a = (struct append *)jobs[i];
-		for (size_t k = 0; rc == HSW_OK && k < a->n; k++)
+		for (size_t k = 0; rc == HSW_OK && k < a->write.admitted; k++)
 			a->envelopes[k]->seq = a->write.writes[k].event->seq;
 		a->next = NULL;
 		*last = a;
@@ -233,7 +288,7 @@ append_new(const struct journal *j, struct hsw_envelope *const *envelopes, size_
 
 int
 journal_append(struct journal *j, unsigned port, struct hsw_envelope *const *envelopes, size_t n,
-	void (*done)(void *, int), void *arg)
+	void (*done)(void *, int, size_t), void *arg)
 {
 	bool has_room = atomic_load_explicit(&j->waiting_bytes, memory_order_relaxed) <
 		j->config->ingest.queue_bytes;
@@ -271,7 +326,8 @@ static int
 add_row(void *arg, const struct hsw_store_event *row)
 {
 	struct journal_page *page = arg;
-	const struct instance *instance = catalog_find(page->journal->catalog, row->instance);
+	const struct instance *instance = catalog_find(
+		catalog_master(page->journal->catalog), row->instance);
 	struct hsw_str token = instance != NULL ? instance->token_json
 						: (struct hsw_str){ NULL, 0 };
 	struct hsw_envelope *e = envelope_from_row(row, token);
@@ -340,12 +396,15 @@ struct floor {
 	int64_t seq;
 };
 
-/* Only destinations that are configured hold events back. */
+/* Only destinations that are configured hold events back: those of sections, and all whose name has
+ * a slash, as those of the API are forgotten with their configuration. */
 static int
 lower_floor(void *arg, struct hsw_str destination, int64_t cursor)
 {
 	struct floor *f = arg;
 
+	if (memchr(destination.s, '/', destination.len) != NULL && cursor < f->seq)
+		f->seq = cursor;
 	for (const struct config_section *s = f->config->sinks; s != NULL; s = s->next) {
 		if (str_is(destination, s->name) && cursor < f->seq)
 			f->seq = cursor;
@@ -365,6 +424,9 @@ maintain(void *arg, const struct store_port *store)
 	if (rc == HSW_OK)
 		rc = store->ops->prune(store->self, floor.seq,
 			clock_wall_ms() - j->config->store.retention_ms, PRUNE_EVENTS, &n, &err);
+	if (rc == HSW_OK && j->seen != NULL)
+		rc = store->ops->forget_memos(store->self, str_of(SEEN_KIND),
+			seen_horizon(j->seen, clock_wall_ms()), &err);
 	if (rc != HSW_OK)
 		log_warn("store", "deleting old events failed: %s", err.text);
 	return n == PRUNE_EVENTS ? PRUNE_AGAIN_MS : PRUNE_EVERY_MS;
@@ -396,6 +458,43 @@ ask_last_seq(void *arg, const struct store_port *store)
 	q->seq = stats.last_seq;
 }
 
+static int
+recall(void *arg, int64_t at_ms, struct hsw_str text)
+{
+	seen_recall(arg, at_ms, text);
+	return HSW_OK;
+}
+
+struct recalling {
+	struct journal *journal;
+	struct hsw_error *err;
+	int rc;
+};
+
+static void
+recall_seen(void *arg, const struct store_port *store)
+{
+	struct recalling *r = arg;
+	struct seen *seen = r->journal->seen;
+
+	r->rc = store->ops->memos(store->self, str_of(SEEN_KIND),
+		seen_horizon(seen, clock_wall_ms()), recall, seen, r->err);
+}
+
+static int
+open_seen(struct journal *j, struct hsw_error *err)
+{
+	struct recalling r = { .journal = j, .err = err };
+
+	if (j->config->ingest.dedupe_ms == 0)
+		return HSW_OK;
+	j->seen = seen_new(j->config->ingest.dedupe_ms);
+	if (j->seen == NULL)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	store_run(j->store, recall_seen, &r);
+	return r.rc;
+}
+
 int
 journal_attach(
 	struct journal *j, struct hsw_str destination, int64_t *cursor, struct hsw_error *err)
@@ -420,7 +519,13 @@ journal_open(const struct config *config, struct catalog *catalog, const struct 
 	j->catalog = catalog;
 	j->ports = ports;
 	j->n_ports = n;
-	const struct store_hooks hooks = { committed, maintain, j };
+	for (size_t i = 0; i < n; i++)
+		atomic_init(&j->is_fed[i], !ports[i].is_idle);
+	const struct store_hooks hooks = { .admit = admit,
+		.complete = complete,
+		.committed = committed,
+		.maintain = maintain,
+		.arg = j };
 	j->store = store_start(config, &hooks, err);
 	if (j->store == NULL) {
 		free(j);
@@ -429,7 +534,7 @@ journal_open(const struct config *config, struct catalog *catalog, const struct 
 	struct question q = { .err = err };
 	store_run(j->store, ask_last_seq, &q);
 	j->last_seq = q.seq;
-	if (q.rc == HSW_OK)
+	if (q.rc == HSW_OK && open_seen(j, err) == HSW_OK)
 		return j;
 	journal_close(j);
 	return NULL;
@@ -441,7 +546,14 @@ journal_close(struct journal *j)
 	if (j == NULL)
 		return;
 	store_stop(j->store);
+	seen_free(j->seen);
 	free(j);
+}
+
+void
+journal_feed(struct journal *j, unsigned port)
+{
+	atomic_store(&j->is_fed[port], true);
 }
 
 struct store *

@@ -24,8 +24,9 @@ struct journal_port {
 	/* Committed envelopes, ascending, on the worker's thread; borrowed (ref to keep). */
 	void (*feed)(void *arg, struct hsw_envelope *const *envelopes, size_t n);
 	void *arg;
-	/* While it is 0 nobody on the worker wants envelopes, and it is not woken for them. The worker
-	 * changes it, the store thread reads it. */
+	bool is_idle; /* the worker serves no destination yet: it is fed from journal_feed on */
+	/* While it is not 0 the worker is fed, idle or not. The worker changes it, the store thread
+	 * reads it. */
 	_Atomic unsigned *readers;
 };
 
@@ -41,6 +42,9 @@ struct journal *journal_open(const struct config *, struct catalog *,
 /* Ends the store thread when everything queued is done. The workers have stopped. NULL is allowed. */
 void journal_close(struct journal *);
 
+/* The worker gets its first destination. On the store thread, or before the first append. */
+void journal_feed(struct journal *, unsigned port);
+
 /* The store thread, for calls that are no business of the journal's (status, dead letters). */
 struct store *journal_store(struct journal *);
 
@@ -52,10 +56,11 @@ int64_t journal_last_seq(struct journal *);
 
 /* ---- appending ---- */
 
-/* Takes over the references of the n envelopes, all complete, also on error. done(arg, rc) comes later,
- * on the worker: HSW_OK: on disk. HSW_ELIMIT now: too much waits for the store already. */
+/* Takes over the references of the n envelopes, all complete, also on error. done(arg, rc, duplicates) comes
+ * later, on the worker: HSW_OK: on disk, but for so many that had come before and are not kept again.
+ * HSW_ELIMIT now: too much waits for the store already. */
 int journal_append(struct journal *, unsigned port, struct hsw_envelope *const *envelopes, size_t n,
-	void (*done)(void *arg, int rc), void *arg);
+	void (*done)(void *arg, int rc, size_t duplicates), void *arg);
 
 /* ---- a destination's own writes ---- */
 

@@ -49,12 +49,17 @@ live_open(const struct live_env *env, struct live **out, struct hsw_error *err)
 static void
 feed_one(struct live *live, const struct hsw_envelope *e)
 {
-	const struct instance *instance = catalog_known(live->env.catalog, e->instance);
-	struct websocket_setting setting;
+	struct websocket_setting s;
+	const struct instance *i = catalog_find_websocket(live->env.catalog, e->instance, &s);
 
-	if (instance != NULL && catalog_websocket(instance, &setting) &&
-		(setting.types & 1u << e->type) != 0)
-		live->ops->broadcast(live->self, e, setting.parts);
+	if (i == NULL || !s.enabled || (s.events & 1u << e->type) == 0)
+		return;
+	/* What was accepted for another instance of that name, which was deleted, is not for these. */
+	if (!str_equal(e->token, i->token_json))
+		return;
+	/* The clients brought the token, or one that is worth more. */
+	live->ops->broadcast(
+		live->self, e, HSW_TOKEN | HSW_CODES | (s.media_base64 ? (unsigned)HSW_MEDIA : 0));
 }
 
 void

@@ -17,7 +17,7 @@
 
 struct live_env {
 	const struct config *config;
-	struct catalog *catalog;
+	const struct catalog_view *catalog; /* the worker's */
 	struct host_thread thread;
 	/* Counted up for each client; the store thread reads it. */
 	_Atomic unsigned *readers;
@@ -28,7 +28,7 @@ struct live_env {
 
 struct live;
 
-/* *out is NULL where the configuration wants no WebSockets. HSW_OK, or err says why. */
+/* *out is NULL where no plugin serves WebSockets. HSW_OK, or err says why. */
 int live_open(const struct live_env *, struct live **out, struct hsw_error *err);
 /* Committed envelopes, ascending. NULL is allowed, here and below. */
 void live_feed(struct live *, struct hsw_envelope *const *, size_t n);

@@ -12,24 +12,35 @@ core_libcore_a_CPPFLAGS = $(AM_CPPFLAGS) -DHASH_NONFATAL_OOM=1 -include build-co
 core_libcore_a_CFLAGS = $(AM_CFLAGS) $(HSW_PROGRAM_CFLAGS) $(EVENT_CFLAGS) $(JSONC_CFLAGS) $(CRYPTO_CFLAGS) $(LLHTTP_CFLAGS)
 core_libcore_a_SOURCES = \
 	core/api.c core/api.h \
-	core/api_ws.c core/api_ws.h \
+	core/api_call.h \
+	core/api_events.c \
+	core/api_evolution.c \
+	core/api_instance.c \
+	core/api_json.c core/api_json.h \
+	core/api_ws.c \
 	core/auth.c core/auth.h \
 	core/buf.c core/buf.h \
 	core/catalog.c core/catalog.h \
+	core/change.c core/change.h \
 	core/client.c core/client.h \
 	core/clock.c core/clock.h \
 	core/cmd.h \
+	core/cmd_api.c core/cmd_api.h \
 	core/cmd_check.c \
 	core/cmd_dead.c \
+	core/cmd_instance.c \
 	core/cmd_plugins.c \
+	core/cmd_rekey.c \
 	core/cmd_run.c \
 	core/cmd_status.c \
 	core/cmd_translate.c \
+	core/cmd_webhook.c \
 	core/config.c core/config.h \
 	core/control.c core/control.h \
 	core/crypt.c core/crypt.h \
 	core/delivery.c \
 	core/destination.c core/destination.h core/destination_impl.h \
+	core/destination_api.c \
 	core/emit.c core/emit.h \
 	core/envelope.c core/envelope.h \
 	core/err.c core/err.h \
@@ -48,10 +59,17 @@ core_libcore_a_SOURCES = \
 	core/option.c core/option.h \
 	core/option_doc.c \
 	core/plugin.c core/plugin.h \
+	core/ratelimit.c core/ratelimit.h \
+	core/record.c core/record.h \
 	core/retry.c core/retry.h \
 	core/router.c core/router.h \
+	core/seal.c core/seal.h \
 	core/server.c core/server.h \
+	core/settings.c core/settings.h \
+	core/settings_load.c \
+	core/seen.c core/seen.h \
 	core/store.c core/store.h \
+	core/webhook.c core/webhook.h \
 	core/worker.c core/worker.h
 
 bin_PROGRAMS += hookswitch
@@ -59,5 +77,8 @@ hookswitch_SOURCES = core/main.c
 hookswitch_CPPFLAGS = $(core_libcore_a_CPPFLAGS)
 hookswitch_CFLAGS = $(core_libcore_a_CFLAGS)
 hookswitch_LDFLAGS = $(AM_LDFLAGS) $(HSW_PROGRAM_LDFLAGS)
-core_libs = core/libcore.a core/libllhttp.a $(EVENT_LIBS) $(JSONC_LIBS) $(CRYPTO_LIBS) -lpthread
-hookswitch_LDADD = $(core_libs)
+core_archives = core/libcore.a core/libllhttp.a
+core_system_libs = $(EVENT_LIBS) $(JSONC_LIBS) $(CRYPTO_LIBS) -lpthread
+core_libs = $(core_archives) $(core_system_libs)
+# The allocator stands behind what calls malloc, or --as-needed would drop it.
+hookswitch_LDADD = $(core_archives) $(MALLOC_LIBS) $(core_system_libs)

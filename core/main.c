@@ -17,6 +17,9 @@ static const struct command {
 	{ "translate", cmd_translate, "show the envelopes that a provider's payload becomes" },
 	{ "status", cmd_status, "show what a running daemon is doing" },
 	{ "dead", cmd_dead, "list, show, replay or purge dead letters" },
+	{ "instance", cmd_instance, "add, list or remove instances, or tell a token" },
+	{ "webhook", cmd_webhook, "set, list or remove webhooks of an instance" },
+	{ "rekey", cmd_rekey, "encrypt the stored secrets with another key" },
 };
 
 static void

@@ -420,6 +420,14 @@ option_set(const struct hsw_option *o, void *conf, const char *text, const char 
 }
 
 int
+option_set_plain(const struct hsw_option *o, void *conf, const char *text, struct hsw_error *err)
+{
+	if (o->type == HSW_OPT_SECRET)
+		return store_string(o, conf, text, err);
+	return types[o->type].set(o, conf, text, NULL, err);
+}
+
+int
 option_defaults(
 	const struct hsw_option *table, void *conf, bool (*is_set)(void *, const char *), void *arg)
 {

@@ -23,6 +23,10 @@ const struct hsw_option *option_find(const struct hsw_option *table, const char 
  */
 int option_set(const struct hsw_option *, void *conf, const char *text, const char *base,
 	struct hsw_error *err);
+/* The same with a value that comes from elsewhere than the file: taken as it stands, no ${NAME}, no
+ * @/path. */
+int option_set_plain(
+	const struct hsw_option *, void *conf, const char *text, struct hsw_error *err);
 /* Sets those options of the table to their defaults for which is_set says no. HSW_OK or HSW_ENOMEM. */
 int option_defaults(const struct hsw_option *table, void *conf,
 	bool (*is_set)(void *arg, const char *key), void *arg);

@@ -47,7 +47,11 @@ static const struct kind {
 			offsetof(struct hsw_store_ops, dead_purge),
 			offsetof(struct hsw_store_ops, prune),
 			offsetof(struct hsw_store_ops, stats),
-			offsetof(struct hsw_store_ops, close), 0 } },
+			offsetof(struct hsw_store_ops, close),
+			offsetof(struct hsw_store_ops, records),
+			offsetof(struct hsw_store_ops, detach),
+			offsetof(struct hsw_store_ops, memos),
+			offsetof(struct hsw_store_ops, forget_memos), 0 } },
 };
 
 const char *

@@ -10,12 +10,14 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "api.h"
+#include "change.h"
 #include "clock.h"
 #include "err.h"
 #include "listen.h"
@@ -133,7 +135,11 @@ server_free(struct server *s)
 	journal_close(s->journal);
 	for (unsigned i = 0; s->workers != NULL && i < s->n_workers; i++)
 		worker_fini(&s->workers[i]);
+	settings_fini(s->settings);
+	webhook_sink_fini(&s->webhook_sink);
 	catalog_free(s->catalog);
+	ratelimit_free(s->rate);
+	ratelimit_free(s->instance_rate);
 	free(s->workers);
 }
 
@@ -147,6 +153,47 @@ remove_sockets(const struct server_conf *conf)
 	}
 }
 
+/* Runs a call of the store thread and waits for it. */
+struct loading {
+	struct server *server;
+	int rc;
+	struct hsw_error *err;
+};
+
+static void
+run_load(void *arg, const struct store_port *store)
+{
+	struct loading *l = arg;
+	l->rc = settings_load(l->server->settings, store, l->err);
+}
+
+/* A worker with a webhook must be fed from the first event on. */
+static void
+feed_owner(void *arg, struct instance_settings *i)
+{
+	struct server *s = arg;
+	char name[CONFIG_NAME_MAX + WEBHOOK_LABEL_MAX + 2];
+
+	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next) {
+		snprintf(name, sizeof(name), "%s/%s", i->instance->name.s, w->label);
+		if (w->enabled)
+			journal_feed(s->journal, change_owner(s, name));
+	}
+}
+
+static int
+load_settings(struct server *s, struct hsw_error *err)
+{
+	struct loading l = { s, HSW_OK, err };
+
+	if (settings_init(s->settings, s->config, s->catalog) != HSW_OK)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	store_run(journal_store(s->journal), run_load, &l);
+	if (l.rc == HSW_OK)
+		settings_each(s->settings, feed_owner, s);
+	return l.rc;
+}
+
 static int
 start_workers(struct server *s, struct journal_port *ports, struct hsw_error *err)
 {
@@ -156,9 +203,10 @@ start_workers(struct server *s, struct journal_port *ports, struct hsw_error *er
 	for (unsigned i = 0; i < s->n_workers && rc == HSW_OK; i++) {
 		rc = worker_init(&s->workers[i], s, i);
 		ports[i].box = &s->workers[i].box;
-		atomic_init(&s->workers[i].readers, i < sinks);
 		ports[i].feed = feed_worker;
+		ports[i].is_idle = i >= sinks;
 		ports[i].arg = &s->workers[i];
+		atomic_init(&s->workers[i].readers, 0);
 		ports[i].readers = &s->workers[i].readers;
 	}
 	if (rc != HSW_OK)
@@ -166,6 +214,7 @@ start_workers(struct server *s, struct journal_port *ports, struct hsw_error *er
 	s->journal = journal_open(s->config, s->catalog, ports, s->n_workers, err);
 	if (s->journal == NULL)
 		return HSW_EIO;
+	rc = load_settings(s, err);
 	for (unsigned i = 0; i < s->n_workers && rc == HSW_OK; i++)
 		rc = worker_start(&s->workers[i], err);
 	return rc;
@@ -179,13 +228,24 @@ server_start(struct server *s, struct journal_port *ports, struct sockets *socke
 	int rc = sockets_open(sockets, &s->config->server, s->n_workers, err);
 	if (rc != HSW_OK)
 		return rc;
+	atomic_init(&s->n_serving, s->n_workers);
 	s->http.conf = &s->config->server;
 	s->http.max_body_bytes = s->config->ingest.max_body_bytes;
 	s->started_ms = clock_wall_ms();
 	s->catalog = catalog_new(s->config);
 	s->workers = calloc(s->n_workers, sizeof(s->workers[0]));
-	if (s->catalog == NULL || s->workers == NULL)
+	s->rate = ratelimit_new(s->config->api.rate_limit);
+	s->instance_rate = ratelimit_new(s->config->api.instance_rate_limit);
+	if (s->catalog == NULL || s->workers == NULL || s->rate == NULL || s->instance_rate == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
+	rc = webhook_sink_init(&s->webhook_sink, s->config, err);
+	if (rc == HSW_ENOENT)
+		log_warn("api", "webhooks cannot be set: %s", err->text);
+	else if (rc != HSW_OK)
+		return rc;
+	if (s->config->websocket_plugin == NULL &&
+		plugin_load(s->config->server.plugin_dir, HSW_SINK, "websocket", err) == NULL)
+		log_warn("ws", "WebSockets cannot be enabled: %s", err->text);
 	delivery_register();
 	rc = start_workers(s, ports, err);
 	if (rc != HSW_OK)
@@ -276,14 +336,19 @@ block_signals(sigset_t *signals)
 }
 
 int
-server_run(const struct config *config)
+server_run(const struct config *config, const struct server_options *options)
 {
 	struct journal_port ports[JOURNAL_PORTS_MAX] = { { 0 } };
-	struct server s = { .config = config, .handle = api_handle };
+	struct settings settings = { .keep_undecryptable = options->keep_undecryptable };
+	struct change_queue changes;
+	struct server s = {
+		.config = config, .handle = api_handle, .settings = &settings, .changes = &changes
+	};
 	struct sockets sockets;
 	struct hsw_error err = { "" };
 	sigset_t signals;
 
+	change_queue_init(&changes);
 	block_signals(&signals);
 	raise_limits(&config->server);
 	if (server_start(&s, ports, &sockets, &err) != HSW_OK) {

@@ -5,10 +5,14 @@
 
 #include "config.h"
 
+struct server_options {
+	bool keep_undecryptable; /* start though stored secrets cannot be decrypted */
+};
+
 /*
  * Runs the daemon until SIGTERM or SIGINT, in the foreground. 0: stopped cleanly; 1: it could not
  * start, or not stop in time (said in the log).
  */
-int server_run(const struct config *);
+int server_run(const struct config *, const struct server_options *);
 
 #endif

@@ -113,19 +113,31 @@ log_failure(struct store *s, int rc, const struct hsw_error *err)
 	s->log_errors_at = now + ERROR_LOG_EVERY_MS;
 }
 
-/* Adds a job's writes to the batch; false: out of memory. */
+/* Makes room for n more writes; false: out of memory. */
 static bool
-batch_add(struct batch *b, struct store_write *w)
+batch_reserve(struct batch *b, size_t n)
 {
-	if (w->n > b->cap - b->n) {
-		size_t cap = b->n + w->n;
+	if (n > b->cap - b->n) {
+		size_t cap = b->n + n;
 		struct hsw_write **grown = realloc(b->writes, cap * sizeof(b->writes[0]));
 		if (grown == NULL)
 			return false;
 		b->writes = grown;
 		b->cap = cap;
 	}
-	for (size_t i = 0; i < w->n; i++)
+	return true;
+}
+
+/* Adds a job's writes to the batch, with room for one more; false: out of memory. */
+static bool
+batch_add(struct store *s, struct store_write *w)
+{
+	struct batch *b = &s->batch;
+
+	if (!batch_reserve(b, w->n + 1))
+		return false;
+	w->admitted = s->hooks.admit != NULL ? s->hooks.admit(s->hooks.arg, w) : w->n;
+	for (size_t i = 0; i < w->admitted; i++)
 		b->writes[b->n++] = &w->writes[i];
 	b->bytes += w->bytes;
 	b->jobs[b->n_jobs++] = w;
@@ -134,18 +146,24 @@ batch_add(struct batch *b, struct store_write *w)
 
 /* Takes the oldest writes that fit into one transaction; the first always fits, however large. */
 static bool
-batch_gather(struct batch *b, struct queue *q)
+batch_gather(struct store *s)
 {
+	struct batch *b = &s->batch;
+	struct queue *q = &s->writes;
+
 	b->n = b->n_jobs = b->bytes = 0;
 	while (b->n_jobs < BATCH_EVENTS && q->first != NULL) {
 		struct store_write *w = (struct store_write *)q->first;
 		bool fits = b->n + w->n <= BATCH_EVENTS && b->bytes + w->bytes <= BATCH_BYTES;
 		if (b->n_jobs > 0 && !fits)
 			break;
-		if (!batch_add(b, w))
+		if (!batch_add(s, w))
 			break;
 		queue_take(q);
 	}
+	struct hsw_write *more = s->hooks.complete != NULL ? s->hooks.complete(s->hooks.arg) : NULL;
+	if (more != NULL)
+		b->writes[b->n++] = more;
 	return b->n_jobs > 0;
 }
 
@@ -156,8 +174,8 @@ commit_batch(struct store *s)
 	struct hsw_error err = { "out of memory" };
 	int rc = HSW_ENOMEM;
 
-	if (batch_gather(b, &s->writes))
-		rc = s->port.ops->commit(s->port.self, b->writes, b->n, &err);
+	if (batch_gather(s))
+		rc = b->n > 0 ? s->port.ops->commit(s->port.self, b->writes, b->n, &err) : HSW_OK;
 	else
 		b->jobs[b->n_jobs++] = (struct store_write *)queue_take(&s->writes);
 	log_failure(s, rc, &err);

@@ -29,7 +29,8 @@ struct store_write {
 	struct store_job job;
 	struct hsw_write *writes;
 	size_t n;
-	size_t bytes; /* of the bodies */
+	size_t admitted; /* the first so many of writes are done; set by the hook admit */
+	size_t bytes;    /* of the bodies */
 };
 
 /* What a call gets to work with. */
@@ -44,6 +45,11 @@ struct store_call {
 };
 
 struct store_hooks {
+	/* A job is about to be put into a transaction. Returns how many of its writes, the first ones, are to be
+	 * done. NULL: all. */
+	size_t (*admit)(void *arg, struct store_write *);
+	/* A transaction is complete: one more write of its own, or NULL. May be NULL. */
+	struct hsw_write *(*complete)(void *arg);
 	/* A transaction of n jobs is over. rc: HSW_OK, or why nothing of it was kept. */
 	void (*committed)(void *arg, struct store_write *const *jobs, size_t n, int rc);
 	/* Time for maintenance. Returns in how many ms it wants to be called again. */

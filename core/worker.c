@@ -72,6 +72,19 @@ on_request(void *arg, struct http_request *r)
 
 /* ---- draining ---- */
 
+/* A request may be handed to any worker as long as one of them has connections. */
+static bool
+requests_are_done(struct worker *w)
+{
+	struct server *s = w->server;
+
+	if (!w->has_served && http_server_is_idle(w->http)) {
+		w->has_served = true;
+		atomic_fetch_sub(&s->n_serving, 1);
+	}
+	return atomic_load(&s->n_serving) == 0 && atomic_load(&s->on_tour) == 0;
+}
+
 /* First what providers wait for, then what is in flight to destinations; past the time that is given
  * back to the journal. Ends the loop when nothing is left. */
 static void
@@ -87,8 +100,8 @@ on_drain(evutil_socket_t fd, short what, void *arg)
 		w->has_cancelled = true;
 		destinations_cancel(&w->delivery);
 	}
-	bool requests_done = is_late || http_server_is_idle(w->http);
-	bool clients_done = is_late || live_is_idle(w->live);
+	bool requests_done = requests_are_done(w) || is_late;
+	bool clients_done = live_is_idle(w->live) || is_late;
 	if (requests_done && clients_done && destinations_are_idle(&w->delivery))
 		event_base_loopexit(w->base, NULL);
 	else
@@ -177,13 +190,38 @@ on_client_gone(void *arg)
 	http_gone(&w->server->http);
 }
 
+/* One that cannot be opened must not keep the others from their events. */
+static void
+open_webhook(struct worker *w, struct hsw_str instance, const struct webhook *webhook)
+{
+	struct hsw_error err = { "" };
+	struct webhook_section *s = webhook_section_new(
+		&w->server->webhook_sink, instance, webhook, &err);
+
+	if (s != NULL && str_hash(HASH_START, str_of(s->name)) % w->server->n_workers != w->index)
+		webhook_section_free(s);
+	else if (s == NULL || destination_put_known(&w->delivery, s, &err) != HSW_OK)
+		log_error("api", "a webhook cannot be opened instance=%.*s label=%s: %s",
+			(int)instance.len, instance.s, webhook->label, err.text);
+}
+
+/* At start, while nothing changes the settings. */
+static void
+open_webhooks(void *arg, struct instance_settings *i)
+{
+	for (const struct webhook *h = i->webhooks; h != NULL; h = h->next) {
+		if (h->enabled)
+			open_webhook(arg, i->instance->name, h);
+	}
+}
+
 static int
 open_all(struct worker *w, struct hsw_error *err)
 {
 	const struct http_handler handler = { on_request, w };
-	const struct ingress_env env = { w->server->config, w->server->catalog, w->server->journal,
+	const struct ingress_env env = { w->server->config, &w->catalog, w->server->journal,
 		w->index, { w->base, &w->box } };
-	const struct live_env live = { w->server->config, w->server->catalog, { w->base, &w->box },
+	const struct live_env live = { w->server->config, &w->catalog, { w->base, &w->box },
 		&w->readers, on_client_gone, w };
 
 	if (delivery_thread_init(&w->delivery, w->base, &w->box, w->server->journal, w->index) !=
@@ -195,8 +233,13 @@ open_all(struct worker *w, struct hsw_error *err)
 	w->ingress = ingress_open(&env, err);
 	if (w->ingress == NULL)
 		return HSW_EINVAL;
+	w->delivery.api_sink = &w->server->webhook_sink;
 	int rc = live_open(&live, &w->live, err);
-	return rc == HSW_OK ? open_destinations(w, err) : rc;
+	if (rc == HSW_OK)
+		rc = open_destinations(w, err);
+	if (rc == HSW_OK)
+		settings_each(w->server->settings, open_webhooks, w);
+	return rc;
 }
 
 static void
@@ -262,6 +305,7 @@ worker_init(struct worker *w, struct server *server, unsigned index)
 int
 worker_start(struct worker *w, struct hsw_error *err)
 {
+	catalog_view_set(&w->catalog, w->server->catalog, catalog_master(w->server->catalog)->now);
 	if (pthread_create(&w->thread, NULL, worker_main, w) != 0)
 		return err_set(err, HSW_ENOMEM, "cannot start a worker thread");
 	while (sem_wait(&w->ready) != 0)
@@ -329,6 +373,7 @@ worker_fini(struct worker *w)
 {
 	if (w->server == NULL)
 		return;
+	catalog_view_fini(&w->catalog);
 	mailbox_fini(&w->box);
 	sem_destroy(&w->ready);
 	sem_destroy(&w->go);

@@ -17,16 +17,27 @@
 #include "ingress.h"
 #include "journal.h"
 #include "live.h"
+#include "ratelimit.h"
+#include "settings.h"
+
+struct change_queue;
 
 /* What all workers share. Made by the main thread, then only read. */
 struct server {
 	const struct config *config;
 	struct catalog *catalog;
 	struct journal *journal;
+	struct ratelimit *rate, *instance_rate; /* of the API */
+	struct webhook_sink webhook_sink;
+	struct settings *settings;    /* the store thread's */
+	struct change_queue *changes; /* the store thread's */
 	struct http_shared http;
 	struct worker *workers;
 	unsigned n_workers;
 	int64_t started_ms; /* since 1970 */
+	/* Requests that are handed from worker to worker: while there are any, none may end. */
+	_Atomic unsigned on_tour;
+	_Atomic unsigned n_serving; /* workers that have connections, or would take them */
 	/* Answers a request, on its worker. */
 	void (*handle)(struct worker *, struct http_request *);
 };
@@ -36,13 +47,14 @@ struct worker {
 	unsigned index;
 	pthread_t thread;
 	struct mailbox box;
+	struct catalog_view catalog;
 	struct event_base *base;
 	struct event *mail, *second, *drain;
 	struct http_server *http;
 	struct ingress *ingress;
 	struct delivery_thread delivery;
-	struct live *live;        /* NULL: no WebSockets are wanted */
-	_Atomic unsigned readers; /* WebSocket clients, and 1 if it serves destinations */
+	struct live *live;        /* NULL: no plugin serves WebSockets */
+	_Atomic unsigned readers; /* WebSocket clients */
 	sem_t ready;              /* of the start: posted once rc is set */
 	sem_t go;                 /* of the start: the main thread lets it run */
 	int rc;
@@ -50,6 +62,7 @@ struct worker {
 	bool must_stop;         /* a start that failed elsewhere */
 	int64_t drain_until_ms; /* 0: not draining */
 	bool has_cancelled;
+	bool has_served; /* no connection is left, and none comes */
 	_Atomic bool has_ended;
 };
 

@@ -2,6 +2,9 @@
 sampledir = $(docdir)
 dist_sample_DATA = etc/hookswitch.ini etc/hookswitch-minimal.ini
 
+mapdir = $(docdir)/maps
+dist_map_DATA = etc/maps/greenapi.ini etc/maps/twilio.ini etc/maps/ultramsg.ini etc/maps/zapi.ini
+
 install-data-hook:
 	$(MKDIR_P) '$(DESTDIR)$(sysconfdir)/hookswitch/conf.d'
 	test -e '$(DESTDIR)$(sysconfdir)/hookswitch/hookswitch.ini' || \

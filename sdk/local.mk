@@ -1,6 +1,7 @@
 hookswitchincludedir = $(includedir)/hookswitch
 hookswitchinclude_HEADERS = \
 	sdk/hookswitch/canon.h \
+	sdk/hookswitch/canon_content.h \
 	sdk/hookswitch/canon_json.h \
 	sdk/hookswitch/plugin.h \
 	sdk/hookswitch/sink.h \

@@ -6,20 +6,29 @@ SH_LOG_DRIVER = $(TEST_LOG_DRIVER)
 # Unit tests: one program for each group of modules, on core/libcore.a.
 if TESTS_ENABLED
 unit_tests = \
+	tests/unit/test_api \
 	tests/unit/test_base \
 	tests/unit/test_canon \
+	tests/unit/test_canon_content \
 	tests/unit/test_canon_events \
 	tests/unit/test_config \
 	tests/unit/test_delivery \
 	tests/unit/test_envelope \
 	tests/unit/test_ini \
-	tests/unit/test_option
+	tests/unit/test_option \
+	tests/unit/test_seen
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 endif
 unit_cppflags = $(core_libcore_a_CPPFLAGS) -I$(top_srcdir)/tests/unit
 unit_cflags = $(core_libcore_a_CFLAGS) $(CHECK_CFLAGS)
 unit_ldadd = $(core_libs) $(CHECK_LIBS)
+
+tests_unit_test_api_SOURCES = tests/unit/test_api.c tests/unit/unit.h
+tests_unit_test_api_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_api_CFLAGS = $(unit_cflags)
+tests_unit_test_api_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_api_LDADD = $(unit_ldadd)
 
 tests_unit_test_base_SOURCES = tests/unit/test_base.c tests/unit/unit.h
 tests_unit_test_base_CPPFLAGS = $(unit_cppflags)
@@ -33,6 +42,12 @@ tests_unit_test_canon_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_canon_CFLAGS = $(unit_cflags)
 tests_unit_test_canon_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_canon_LDADD = sdk/libhswcanon.la $(unit_ldadd)
+
+tests_unit_test_canon_content_SOURCES = tests/unit/test_canon_content.c $(canon_rig)
+tests_unit_test_canon_content_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_canon_content_CFLAGS = $(unit_cflags) $(JSONC_CFLAGS)
+tests_unit_test_canon_content_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_canon_content_LDADD = sdk/libhswcanon.la $(unit_ldadd) $(JSONC_LIBS)
 
 tests_unit_test_canon_events_SOURCES = tests/unit/test_canon_events.c $(canon_rig)
 tests_unit_test_canon_events_CPPFLAGS = $(unit_cppflags)
@@ -60,6 +75,12 @@ tests_unit_test_envelope_CFLAGS = $(unit_cflags)
 tests_unit_test_envelope_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_envelope_LDADD = $(unit_ldadd)
 
+tests_unit_test_seen_SOURCES = tests/unit/test_seen.c tests/unit/unit.h
+tests_unit_test_seen_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_seen_CFLAGS = $(unit_cflags)
+tests_unit_test_seen_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_seen_LDADD = $(unit_ldadd)
+
 tests_unit_test_ini_SOURCES = tests/unit/test_ini.c tests/unit/unit.h
 tests_unit_test_ini_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_ini_CFLAGS = $(unit_cflags)
@@ -74,6 +95,9 @@ tests_unit_test_option_LDADD = $(unit_ldadd)
 
 # Fuzzers, see `fuzzers` in Makefile.am.
 FUZZERS += tests/fuzz/fuzz_source_evolution tests/fuzz/fuzz_ini tests/fuzz/fuzz_websocket
+FUZZERS += tests/fuzz/fuzz_source_eazewa tests/fuzz/fuzz_source_whatsappweb
+FUZZERS += tests/fuzz/fuzz_source_cloudapi tests/fuzz/fuzz_source_ryzeapi
+FUZZERS += tests/fuzz/fuzz_source_gowa tests/fuzz/fuzz_source_waha tests/fuzz/fuzz_source_wuzapi
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_fuzz_source_evolution_SOURCES = tests/fuzz/fuzz_source.c
 tests_fuzz_fuzz_source_evolution_CPPFLAGS = $(unit_cppflags)
@@ -85,6 +109,51 @@ tests_fuzz_fuzz_websocket_CPPFLAGS = $(plugin_cppflags) -I$(top_srcdir)/plugins/
 tests_fuzz_fuzz_websocket_CFLAGS = $(AM_CFLAGS)
 tests_fuzz_fuzz_websocket_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_websocket_LDADD = $(plugins_sink_websocket_la_OBJECTS) $(WSLAY_LIBS)
+tests_fuzz_fuzz_source_eazewa_SOURCES = tests/fuzz/fuzz_source.c
+tests_fuzz_fuzz_source_eazewa_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_source_eazewa_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_source_eazewa_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_eazewa_LDADD = $(plugins_source_eazewa_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS)
+tests_fuzz_fuzz_source_whatsappweb_SOURCES = tests/fuzz/fuzz_source.c
+tests_fuzz_fuzz_source_whatsappweb_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_source_whatsappweb_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_source_whatsappweb_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_whatsappweb_LDADD = $(plugins_source_whatsappweb_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS)
+tests_fuzz_fuzz_source_cloudapi_SOURCES = tests/fuzz/fuzz_source.c
+tests_fuzz_fuzz_source_cloudapi_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_source_cloudapi_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_source_cloudapi_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_cloudapi_LDADD = $(plugins_source_cloudapi_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS) $(CRYPTO_LIBS)
+tests_fuzz_fuzz_source_ryzeapi_SOURCES = tests/fuzz/fuzz_source.c
+tests_fuzz_fuzz_source_ryzeapi_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_source_ryzeapi_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_source_ryzeapi_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_ryzeapi_LDADD = $(plugins_source_ryzeapi_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS)
+tests_fuzz_fuzz_source_gowa_SOURCES = tests/fuzz/fuzz_source.c
+tests_fuzz_fuzz_source_gowa_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_source_gowa_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_source_gowa_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_gowa_LDADD = $(plugins_source_gowa_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS) $(CRYPTO_LIBS)
+tests_fuzz_fuzz_source_waha_SOURCES = tests/fuzz/fuzz_source.c
+tests_fuzz_fuzz_source_waha_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_source_waha_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_source_waha_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_waha_LDADD = $(plugins_source_waha_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS) $(CRYPTO_LIBS)
+tests_fuzz_fuzz_source_wuzapi_SOURCES = tests/fuzz/fuzz_source.c
+tests_fuzz_fuzz_source_wuzapi_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_source_wuzapi_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_source_wuzapi_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_wuzapi_LDADD = $(plugins_source_wuzapi_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS) $(CRYPTO_LIBS)
+if JQ_FOUND
+FUZZERS += tests/fuzz/fuzz_source_map
+endif
+tests_fuzz_fuzz_source_map_SOURCES = tests/fuzz/fuzz_source.c
+tests_fuzz_fuzz_source_map_CPPFLAGS = $(unit_cppflags) -DFUZZ_PATH='"$(abs_top_srcdir)/tests/fuzz/source-map.ini"'
+tests_fuzz_fuzz_source_map_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_source_map_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_map_LDADD = $(plugins_source_map_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS) \
+	$(CRYPTO_LIBS) $(JQ_LIBS) -lpthread
+EXTRA_DIST += tests/fuzz/source-map.ini
 tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz_ini.c
 tests_fuzz_fuzz_ini_CPPFLAGS = $(unit_cppflags)
 tests_fuzz_fuzz_ini_CFLAGS = $(core_libcore_a_CFLAGS)

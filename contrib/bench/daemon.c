@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -73,6 +74,7 @@ daemon_start(struct daemon *d, const char *program, const char *plugin_dir, cons
 	snprintf(config, sizeof(config), "%s/hookswitch.ini", d->folder);
 	d->pid = fork();
 	if (d->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* whatever becomes of the bench */
 		execl(program, program, "run", "-c", config, (char *)NULL);
 		_exit(127);
 	}

@@ -9,38 +9,61 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* An answer has no business being longer: the rest is not waited for. */
 #define HEAD_MAX (64 * 1024)
 #define BODY_MAX (256 * 1024)
 
+bool
+answer_add_head(struct answer *a, size_t len)
+{
+	a->head_bytes += len;
+	a->head_too_long = a->head_bytes > HEAD_MAX;
+	return !a->head_too_long;
+}
+
+bool
+answer_add_body(struct answer *a, const char *bytes, size_t len)
+{
+	size_t room = sizeof(a->excerpt) - a->excerpt_len;
+	size_t keep = len < room ? len : room;
+
+	memcpy(a->excerpt + a->excerpt_len, bytes, keep);
+	a->excerpt_len += keep;
+	a->body_bytes += len;
+	a->body_too_long = a->body_bytes > BODY_MAX;
+	return !a->body_too_long;
+}
+
+void
+answer_reset(struct answer *a)
+{
+	a->head_bytes = a->body_bytes = a->excerpt_len = 0;
+	a->head_too_long = a->body_too_long = a->is_reused = false;
+	a->status = a->os_errno = 0;
+	a->retry_after_ms = 0;
+	a->error[0] = '\0';
+}
+
+/* ---- of curl's transfers ---- */
+
 /* CURLOPT_HEADERFUNCTION */
 static size_t
 head_came(char *bytes, size_t one, size_t len, void *arg)
 {
-	struct answer *a = arg;
-
 	(void)bytes, (void)one;
-	a->head_bytes += len;
-	a->head_too_long = a->head_bytes > HEAD_MAX;
-	return a->head_too_long ? 0 : len;
+	return answer_add_head(arg, len) ? len : 0;
 }
 
 /* CURLOPT_WRITEFUNCTION */
 static size_t
 body_came(char *bytes, size_t one, size_t len, void *arg)
 {
-	struct answer *a = arg;
-	size_t room = sizeof(a->excerpt) - a->excerpt_len;
-	size_t keep = len < room ? len : room;
-
 	(void)one;
-	memcpy(a->excerpt + a->excerpt_len, bytes, keep);
-	a->excerpt_len += keep;
-	a->body_bytes += len;
-	a->body_too_long = a->body_bytes > BODY_MAX;
-	return a->body_too_long ? 0 : len;
+	return answer_add_body(arg, bytes, len) ? len : 0;
 }
 
 void
@@ -53,13 +76,45 @@ answer_set(struct answer *a, CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, a->error);
 }
 
-void
-answer_reset(struct answer *a)
+static int64_t
+seconds_to_ms(int64_t seconds)
 {
-	a->head_bytes = a->body_bytes = a->excerpt_len = 0;
-	a->head_too_long = a->body_too_long = false;
-	a->error[0] = '\0';
+	if (seconds <= 0)
+		return 0;
+	return seconds < INT64_MAX / 1000 ? seconds * 1000 : INT64_MAX;
 }
+
+void
+answer_take(struct answer *a, CURL *easy)
+{
+	curl_off_t seconds = 0;
+	long status = 0, number = 0, connects = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
+	curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
+	curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
+	a->status = (int)status;
+	a->retry_after_ms = seconds_to_ms(seconds);
+	a->os_errno = (int)number;
+	a->is_reused = connects == 0;
+}
+
+/* RFC 9110 section 10.2.3 */
+void
+answer_retry_after(struct answer *a, const char *value)
+{
+	size_t digits = strspn(value, "0123456789");
+
+	if (digits > 0 && value[digits] == '\0') {
+		a->retry_after_ms = seconds_to_ms(strtoll(value, NULL, 10));
+		return;
+	}
+	time_t when = curl_getdate(value, NULL);
+	a->retry_after_ms = when < 0 ? 0 : seconds_to_ms((int64_t)when - time(NULL));
+}
+
+/* ---- for people ---- */
 
 /* Copies the excerpt so that it is one line of printable ASCII. */
 static void
@@ -82,18 +137,18 @@ copy_printable(const struct answer *a, char *to)
 }
 
 static void
-status_text(
-	const struct answer *a, long status, const struct target *t, char text[ANSWER_TEXT_SIZE])
+status_text(const struct answer *a, const struct target *t, char text[ANSWER_TEXT_SIZE])
 {
 	char excerpt[EXCERPT_BYTES + 1] = "";
+	int status = a->status;
 
 	if (status >= 300 && status < 400) {
-		snprintf(text, ANSWER_TEXT_SIZE, "HTTP %ld (redirects are not followed)", status);
+		snprintf(text, ANSWER_TEXT_SIZE, "HTTP %d (redirects are not followed)", status);
 		return;
 	}
 	if (target_is_safe_text(t, a->excerpt, a->excerpt_len))
 		copy_printable(a, excerpt);
-	snprintf(text, ANSWER_TEXT_SIZE, "HTTP %ld%s%s", status, *excerpt ? ": " : "", excerpt);
+	snprintf(text, ANSWER_TEXT_SIZE, "HTTP %d%s%s", status, *excerpt ? ": " : "", excerpt);
 }
 
 /* How an error of curl is put to people. */
@@ -133,10 +188,10 @@ curls_text(const struct answer *a, CURLcode code)
 }
 
 static void
-error_text(const struct answer *a, CURL *easy, CURLcode code, char text[ANSWER_TEXT_SIZE])
+error_text(const struct answer *a, CURLcode code, char text[ANSWER_TEXT_SIZE])
 {
 	const struct reason *r = reasons, *end = r + sizeof(reasons) / sizeof(reasons[0]);
-	long number = 0;
+	int number = 0;
 
 	while (r < end && r->code != code)
 		r++;
@@ -144,60 +199,46 @@ error_text(const struct answer *a, CURL *easy, CURLcode code, char text[ANSWER_T
 	if (r < end && r->with == ALONE)
 		tail = "";
 	if (r < end && r->with == WITH_ERRNO)
-		curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
+		number = a->os_errno;
 	char errno_text[128];
 	if (number != 0)
-		tail = strerror_r((int)number, errno_text, sizeof(errno_text));
+		tail = strerror_r(number, errno_text, sizeof(errno_text));
 	snprintf(text, ANSWER_TEXT_SIZE, "%s%s", front, tail);
 	if (number != 0)
 		text[0] = (char)tolower((unsigned char)text[0]);
 }
 
 bool
-answer_met_old_connection(const struct answer *a, CURL *easy, CURLcode code)
+answer_met_old_connection(const struct answer *a, CURLcode code)
 {
 	static const CURLcode ends[] = { CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING,
 		CURLE_HTTP2, CURLE_HTTP2_STREAM };
-	long connects = 0;
 	bool ended = false;
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		ended = ended || code == ends[i];
-	curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
-	return ended && connects == 0 && a->head_bytes == 0;
-}
-
-static int64_t
-retry_after_ms(CURL *easy)
-{
-	curl_off_t seconds = 0;
-
-	curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
-	if (seconds <= 0)
-		return 0;
-	return seconds < INT64_MAX / 1000 ? seconds * 1000 : INT64_MAX;
+	return ended && a->is_reused && a->head_bytes == 0;
 }
 
 enum hsw_outcome
-answer_outcome(const struct answer *a, CURL *easy, CURLcode code, const struct target *t,
+answer_outcome(const struct answer *a, CURLcode code, const struct target *t,
 	struct hsw_detail *detail, char text[ANSWER_TEXT_SIZE])
 {
-	long status = 0;
+	int status = a->status;
 
-	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-	detail->status = (int)status;
+	detail->status = status;
 	/* What comes after BODY_MAX changes nothing: the status has been said. */
 	if (code == CURLE_WRITE_ERROR && a->body_too_long)
 		code = CURLE_OK;
 	if (code == CURLE_OK && status >= 200 && status < 300)
 		return HSW_DELIVERED;
 	detail->text = text;
-	detail->retry_after_ms = retry_after_ms(easy);
+	detail->retry_after_ms = a->retry_after_ms;
 	if (code == CURLE_OK)
-		status_text(a, status, t, text);
+		status_text(a, t, text);
 	else if (a->head_too_long)
 		snprintf(text, ANSWER_TEXT_SIZE, "the answer's headers are too long");
 	else
-		error_text(a, easy, code, text);
+		error_text(a, code, text);
 	return code == CURLE_OK && status == 410 ? HSW_GONE : HSW_RETRY;
 }

@@ -13,6 +13,10 @@
 struct answer {
 	size_t head_bytes, body_bytes;
 	bool head_too_long, body_too_long;
+	bool is_reused; /* came over a connection that had been used before */
+	int status;     /* HTTP; 0: none came */
+	int os_errno;   /* of what failed; 0: not known */
+	int64_t retry_after_ms;
 	size_t excerpt_len;
 	char excerpt[EXCERPT_BYTES + TARGET_SECRET_PREFIX];
 	char error[CURL_ERROR_SIZE];
@@ -20,15 +24,24 @@ struct answer {
 
 #define ANSWER_TEXT_SIZE 320
 
-/* Sets the callbacks of a transfer's handle that fill the answer. */
-void answer_set(struct answer *, CURL *easy);
 /* Forgets the answer before. */
 void answer_reset(struct answer *);
+/* Bytes of the head, of the body came. false: enough, the rest is not waited for. */
+bool answer_add_head(struct answer *, size_t len);
+bool answer_add_body(struct answer *, const char *bytes, size_t len);
+/* The value of a Retry-After header. */
+void answer_retry_after(struct answer *, const char *value);
+
+/* Sets the callbacks of a transfer's handle that fill the answer. */
+void answer_set(struct answer *, CURL *easy);
+/* Takes over what curl knows when the transfer has ended. */
+void answer_take(struct answer *, CURL *easy);
+
 /* Whether a transfer failed only because the other side had closed a connection that was used
  * before. */
-bool answer_met_old_connection(const struct answer *, CURL *easy, CURLcode);
+bool answer_met_old_connection(const struct answer *, CURLcode);
 /* What the answer means. text: room for detail->text. */
-enum hsw_outcome answer_outcome(const struct answer *, CURL *easy, CURLcode, const struct target *,
+enum hsw_outcome answer_outcome(const struct answer *, CURLcode, const struct target *,
 	struct hsw_detail *, char text[ANSWER_TEXT_SIZE]);
 
 #endif

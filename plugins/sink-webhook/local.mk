@@ -1,11 +1,19 @@
+# llhttp once more, for a shared object.
+noinst_LTLIBRARIES += plugins/libhswllhttp.la
+nodist_plugins_libhswllhttp_la_SOURCES = $(nodist_core_libllhttp_a_SOURCES)
+plugins_libhswllhttp_la_CPPFLAGS = $(LLHTTP_CFLAGS)
+plugins_libhswllhttp_la_CFLAGS = -fvisibility=hidden -w
+
 plugin_LTLIBRARIES += plugins/sink-webhook.la
 plugins_sink_webhook_la_SOURCES = \
 	plugins/sink-webhook/answer.c plugins/sink-webhook/answer.h \
+	plugins/sink-webhook/sign.c plugins/sink-webhook/sign.h \
 	plugins/sink-webhook/sockets.c plugins/sink-webhook/sockets.h \
 	plugins/sink-webhook/target.c plugins/sink-webhook/target.h \
-	plugins/sink-webhook/webhook.c plugins/sink-webhook/webhook.h
+	plugins/sink-webhook/webhook.c plugins/sink-webhook/webhook.h \
+	plugins/sink-webhook/wire.c plugins/sink-webhook/wire.h
 plugins_sink_webhook_la_CPPFLAGS = $(plugin_cppflags)
-plugins_sink_webhook_la_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
+plugins_sink_webhook_la_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS) $(LLHTTP_CFLAGS)
 plugins_sink_webhook_la_LDFLAGS = $(plugin_ldflags)
-plugins_sink_webhook_la_LIBADD = $(CURL_LIBS)
+plugins_sink_webhook_la_LIBADD = plugins/libhswllhttp.la $(CURL_LIBS) $(CRYPTO_LIBS)
 EXTRA_DIST += plugins/sink-webhook/README

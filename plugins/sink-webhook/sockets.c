@@ -18,11 +18,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "wire.h"
+
 /* Data that nobody acknowledges for this long: the connection is dead. Deliveries on a shared
  * (HTTP/2) connection would all wait for their timeouts without it. */
 #define UNACKNOWLEDGED_MS 20000
-/* Connections that were not used for this long, or twice as long, are closed. */
-#define IDLE_MS 60000
+#define KEEPALIVE_SECONDS 30L
 /* Connections that are kept beside those in use. */
 #define IDLE_CONNECTIONS_MAX 256
 
@@ -106,7 +107,7 @@ sock_new(struct webhook *w, int fd, bool ours)
 	}
 	LIST_INSERT_HEAD(chain_of(w, fd), s, entry);
 	if (w->sock_count++ == 0)
-		w->host->timer_set(w->idle_timer, IDLE_MS);
+		w->host->timer_set(w->idle_timer, SOCKETS_IDLE_MS);
 	return s;
 }
 
@@ -250,8 +251,8 @@ multi_new(struct webhook *w)
 }
 
 /* curl closes connections only on the way to another transfer: with none, a new multi does it. */
-void
-sockets_close_idle(struct webhook *w)
+static void
+close_idle(struct webhook *w)
 {
 	if (w->sock_count == 0 || !LIST_EMPTY(&w->busy))
 		return;
@@ -267,11 +268,12 @@ idle_over(void *arg)
 {
 	struct webhook *w = arg;
 
+	wires_close_idle(w, w->used ? SOCKETS_IDLE_MS : 0);
 	if (!w->used)
-		sockets_close_idle(w);
+		close_idle(w);
 	w->used = false;
-	if (w->sock_count > 0)
-		w->host->timer_set(w->idle_timer, IDLE_MS);
+	if (w->sock_count > 0 || !LIST_EMPTY(&w->wires))
+		w->host->timer_set(w->idle_timer, SOCKETS_IDLE_MS);
 }
 
 int
@@ -290,6 +292,7 @@ sockets_open(struct webhook *w)
 void
 sockets_close(struct webhook *w)
 {
+	wires_close_idle(w, 0);
 	curl_multi_cleanup(w->multi);
 	for (size_t i = 0; i < SOCK_CHAINS; i++) {
 		while (!LIST_EMPTY(&w->socks[i]))
@@ -302,6 +305,12 @@ sockets_close(struct webhook *w)
 void
 sockets_set(struct webhook *w, CURL *easy)
 {
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"); /* not those of the environment */
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_SECONDS);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_SECONDS);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, w);
 	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);

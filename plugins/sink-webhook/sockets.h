@@ -10,14 +10,15 @@
 
 #include "webhook.h"
 
+/* Connections that were not used for this long, or twice as long, are closed. */
+#define SOCKETS_IDLE_MS 60000
+
 /* Makes w->multi and sets its callbacks. */
 int sockets_open(struct webhook *w);
 void sockets_close(struct webhook *w);
-/* Lets go of all connections, when there are some and no transfer is under way. */
-void sockets_close_idle(struct webhook *w);
 /* Has connections kept for w->slot_count transfers. */
 void sockets_allow(const struct webhook *w);
-/* Sets what a transfer's handle needs. */
+/* Sets what every handle needs. */
 void sockets_set(struct webhook *w, CURL *easy);
 
 #endif

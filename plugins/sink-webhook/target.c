@@ -19,6 +19,7 @@
 struct variant {
 	LIST_ENTRY(variant) entry;
 	CURLU *url;
+	struct hsw_str head; /* s = NULL: not made yet */
 	size_t type_len;
 	char type[];
 };
@@ -29,10 +30,14 @@ struct target {
 	struct targets *all;
 	unsigned refs;
 	uint32_t hash;
-	char *url, *authorization, *extra; /* as configured; NULL for none */
+	char *url, *authorization, *extra, *secret; /* as configured; NULL for none */
+	struct signer *signer;
 	enum by_events by_events;
 	CURLU *plain_url;
 	LIST_HEAD(, variant) by_type; /* a handful: there are six types of events */
+	bool is_plain;
+	struct hsw_str tail; /* s = NULL: not made yet */
+	char *origin;        /* NULL: not made yet */
 	struct curl_slist *headers;
 };
 
@@ -64,6 +69,14 @@ targets_new(const char *version)
 }
 
 static void
+variant_free(struct variant *v)
+{
+	curl_url_cleanup(v->url);
+	free((char *)v->head.s);
+	free(v);
+}
+
+static void
 target_free(struct target *t)
 {
 	if (t == NULL)
@@ -71,14 +84,17 @@ target_free(struct target *t)
 	while (!LIST_EMPTY(&t->by_type)) {
 		struct variant *v = LIST_FIRST(&t->by_type);
 		LIST_REMOVE(v, entry);
-		curl_url_cleanup(v->url);
-		free(v);
+		variant_free(v);
 	}
 	curl_slist_free_all(t->headers);
 	curl_url_cleanup(t->plain_url);
+	free((char *)t->tail.s);
+	free(t->origin);
 	free(t->url);
 	free(t->authorization);
 	free(t->extra);
+	free(t->secret);
+	signer_free(t->signer);
 	free(t);
 }
 
@@ -300,29 +316,165 @@ out:
 	return NULL;
 }
 
-CURLU *
-target_url(struct target *t, struct hsw_str type)
+static struct variant *
+variant_new(const struct target *t, struct hsw_str type)
 {
-	struct variant *v;
+	struct variant *v = calloc(1, sizeof(*v) + type.len);
 
-	if (t->by_events == BY_EVENTS_NO)
-		return t->plain_url;
-	LIST_FOREACH (v, &t->by_type, entry) {
-		if (v->type_len == type.len && memcmp(v->type, type.s, type.len) == 0)
-			return v->url;
-	}
-	v = malloc(sizeof(*v) + type.len);
 	if (v == NULL)
 		return NULL;
 	v->type_len = type.len;
 	memcpy(v->type, type.s, type.len);
-	v->url = url_with_type(t, type);
-	if (v->url == NULL) {
-		free(v);
-		return NULL;
+	v->url = type.len > 0 ? url_with_type(t, type) : curl_url_dup(t->plain_url);
+	if (v->url != NULL)
+		return v;
+	free(v);
+	return NULL;
+}
+
+/* What is the same for all events of a type; for all events unless by_events is set. */
+static struct variant *
+variant_of(struct target *t, struct hsw_str type)
+{
+	struct variant *v;
+
+	if (t->by_events == BY_EVENTS_NO)
+		type = (struct hsw_str){ "", 0 };
+	LIST_FOREACH (v, &t->by_type, entry) {
+		if (v->type_len == type.len && memcmp(v->type, type.s, type.len) == 0)
+			return v;
 	}
-	LIST_INSERT_HEAD(&t->by_type, v, entry);
-	return v->url;
+	v = variant_new(t, type);
+	if (v != NULL)
+		LIST_INSERT_HEAD(&t->by_type, v, entry);
+	return v;
+}
+
+CURLU *
+target_url(struct target *t, struct hsw_str type)
+{
+	const struct variant *v = variant_of(t, type);
+
+	return v != NULL ? v->url : NULL;
+}
+
+CURLU *
+target_plain_url(struct target *t)
+{
+	return t->plain_url;
+}
+
+/* A part of a URL with what stands before it; nothing where there is none. */
+static void
+write_part(FILE *f, CURLU *url, CURLUPart part, const char *before)
+{
+	char *text = NULL;
+
+	if (curl_url_get(url, part, &text, 0) == CURLUE_OK)
+		fprintf(f, "%s%s", before, text);
+	curl_free(text);
+}
+
+/* What was written to a stream of memory; to be freed. s = NULL: out of memory. */
+static struct hsw_str
+written(FILE *f, char **text, const size_t *len)
+{
+	bool failed = ferror(f) != 0;
+
+	failed = fclose(f) != 0 || failed;
+	if (!failed)
+		return (struct hsw_str){ *text, *len };
+	free(*text);
+	return (struct hsw_str){ NULL, 0 };
+}
+
+static struct hsw_str
+head_new(CURLU *url)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	if (f == NULL)
+		return (struct hsw_str){ NULL, 0 };
+	write_part(f, url, CURLUPART_PATH, "POST ");
+	write_part(f, url, CURLUPART_QUERY, "?");
+	write_part(f, url, CURLUPART_HOST, " HTTP/1.1\r\nHost: ");
+	write_part(f, url, CURLUPART_PORT, ":");
+	fputs("\r\nAccept: */*\r\n", f);
+	return written(f, &text, &len);
+}
+
+struct hsw_str
+target_head(struct target *t, struct hsw_str type)
+{
+	struct variant *v = variant_of(t, type);
+
+	if (v == NULL)
+		return (struct hsw_str){ NULL, 0 };
+	if (v->head.s == NULL)
+		v->head = head_new(v->url);
+	return v->head;
+}
+
+static struct hsw_str
+tail_new(const struct target *t)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	if (f == NULL)
+		return (struct hsw_str){ NULL, 0 };
+	for (const struct curl_slist *line = t->headers; line != NULL; line = line->next)
+		fprintf(f, "%s\r\n", line->data);
+	fputs("\r\n", f);
+	return written(f, &text, &len);
+}
+
+struct hsw_str
+target_tail(struct target *t)
+{
+	if (t->tail.s == NULL)
+		t->tail = tail_new(t);
+	return t->tail;
+}
+
+const char *
+target_origin(struct target *t)
+{
+	if (t->origin != NULL)
+		return t->origin;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+	if (f == NULL)
+		return NULL;
+	write_part(f, t->plain_url, CURLUPART_HOST, "");
+	write_part(f, t->plain_url, CURLUPART_PORT, ":");
+	t->origin = (char *)written(f, &text, &len).s;
+	return t->origin;
+}
+
+bool
+target_is_plain(const struct target *t)
+{
+	return t->is_plain;
+}
+
+void
+target_leave_to_curl(struct target *t)
+{
+	t->is_plain = false;
+}
+
+/* A host's name that is not ASCII is curl's to translate. */
+static bool
+is_ascii(const char *s)
+{
+	while (*s > 0)
+		s++;
+	return *s == '\0';
 }
 
 bool
@@ -384,7 +536,8 @@ hash_of(const struct webhook_conf *conf)
 {
 	uint32_t hash = hash_more(2166136261u + (uint32_t)conf->by_events, conf->url);
 
-	return hash_more(hash_more(hash, conf->authorization), conf->headers);
+	hash = hash_more(hash_more(hash, conf->authorization), conf->headers);
+	return hash_more(hash, conf->secret);
 }
 
 static struct target *
@@ -395,7 +548,7 @@ find(struct targets *all, const struct webhook_conf *conf, uint32_t hash)
 	LIST_FOREACH (t, &all->chain[hash % CHAINS], chain) {
 		if (t->hash == hash && (int)t->by_events == conf->by_events &&
 			same(t->url, conf->url) && same(t->authorization, conf->authorization) &&
-			same(t->extra, conf->headers))
+			same(t->extra, conf->headers) && same(t->secret, conf->secret))
 			return t;
 	}
 	return NULL;
@@ -410,6 +563,21 @@ copy_text(char **to, const char *s)
 	return HSW_OK;
 }
 
+static int
+add_signer(struct target *t, struct hsw_error *err)
+{
+	if (t->secret == NULL)
+		return HSW_OK;
+	t->signer = signer_new(t->secret, err);
+	return t->signer != NULL ? HSW_OK : HSW_EINVAL;
+}
+
+const struct signer *
+target_signer(const struct target *t)
+{
+	return t->signer;
+}
+
 static struct target *
 target_new(struct targets *all, const struct webhook_conf *conf, struct hsw_error *err)
 {
@@ -420,9 +588,12 @@ target_new(struct targets *all, const struct webhook_conf *conf, struct hsw_erro
 	t->all = all;
 	t->by_events = (enum by_events)conf->by_events;
 	if (copy_text(&t->url, conf->url) || copy_text(&t->extra, conf->headers) ||
-		copy_text(&t->authorization, conf->authorization))
+		copy_text(&t->authorization, conf->authorization) ||
+		copy_text(&t->secret, conf->secret))
 		goto no_memory;
-	if (parse_url(t, err) == HSW_OK && add_headers(t, err) == HSW_OK)
+	t->is_plain = !target_is_tls(t) && is_ascii(t->url);
+	if (parse_url(t, err) == HSW_OK && add_headers(t, err) == HSW_OK &&
+		add_signer(t, err) == HSW_OK)
 		return t;
 	target_free(t);
 	return NULL;

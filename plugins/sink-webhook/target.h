@@ -9,6 +9,7 @@
 #ifndef TARGET_H
 #define TARGET_H
 
+#include "sign.h"
 #include "webhook.h"
 
 struct targets; /* those of a handle */
@@ -20,7 +21,7 @@ void targets_free(struct targets *);
 
 /*
  * The target for these options, with one reference for the caller. NULL: err tells why. Of conf
- * only url, authorization, headers and by_events are looked at.
+ * only url, authorization, headers, secret and by_events are looked at.
  */
 struct target *target_get(struct targets *, const struct webhook_conf *, struct hsw_error *);
 struct target *target_ref(struct target *);
@@ -29,8 +30,21 @@ void target_unref(struct target *);
 /* Where an event of this type goes, parsed once for CURLOPT_CURLU; the target's, the same
  * pointer for the same type. NULL: out of memory. */
 CURLU *target_url(struct target *, struct hsw_str type);
+/* The configured one. */
+CURLU *target_plain_url(struct target *);
+/* Whether wire.h serves it: http, and nothing that only curl can do. */
+bool target_is_plain(const struct target *);
+/* Has curl serve it from now on. */
+void target_leave_to_curl(struct target *);
+/* "host:port": where connections go. NULL: out of memory. */
+const char *target_origin(struct target *);
+/* A request's first lines; the header lines that never change and the empty line. s = NULL: out of memory. */
+struct hsw_str target_head(struct target *, struct hsw_str type);
+struct hsw_str target_tail(struct target *);
 /* Whether it may speak HTTP/2, which only https can (by ALPN). */
 bool target_is_tls(const struct target *);
+/* What signs its requests; NULL: they are not signed. */
+const struct signer *target_signer(const struct target *);
 /* The header lines that never change, for CURLOPT_HTTPHEADER. */
 struct curl_slist *target_headers(const struct target *);
 /*

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * webhook.c - sink-webhook: POSTs envelopes to an HTTP receiver, by libcurl's multi interface.
+ * webhook.c - sink-webhook: POSTs envelopes to an HTTP receiver, by libcurl's multi interface or, where
+ * neither TLS nor HTTP/2 is asked for, over a wire (wire.h).
  *
- * A *slot* is a curl handle that is set up once and used for one delivery after the other. Of a
+ * A *slot* is used for one delivery after the other, with a curl handle that is set up once. Of a
  * delivery it changes the body's address and length and overwrites three header lines in place;
- * curl's other settings stay. A slot is either on w->busy, with its handle in w->multi and a
- * delivery, or on w->idle.
+ * curl's other settings stay. A slot is either on w->busy, with a delivery and its handle in w->multi
+ * or its exchange on a wire, or on w->idle.
  *
  * Handles are added and removed outside of curl's callbacks only: deliver() and cancel() come from
  * the daemon, and done() is called from webhook_transfers_ended(), after curl has returned. What is
@@ -15,6 +16,7 @@
 #include "answer.h"
 #include "sockets.h"
 #include "target.h"
+#include "wire.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -32,7 +34,6 @@
 #define IDLE_SECONDS 60L
 /* A connection is not used again after this time, so that changes of addresses are noticed. */
 #define LIFETIME_SECONDS 600L
-#define KEEPALIVE_SECONDS 30L
 #define CA_CACHE_SECONDS 3600L
 #define READ_BUFFER_BYTES 4096L
 /* A buffer for bodies of several pieces that is larger is not kept. */
@@ -40,15 +41,19 @@
 
 /* The header lines that change, in the order in which they are linked. LINE_EXPECT has no value: it
  * keeps curl from asking for leave to send a body that is longer than 1 MB. It is only linked in
- * for such, as every line costs a microsecond. */
-enum { LINE_EXPECT, LINE_ID, LINE_TIMESTAMP, LINE_ATTEMPT, LINES };
+ * for such, as every line costs a microsecond. LINE_SIGNATURE is linked in where there is a secret. */
+enum { LINE_EXPECT, LINE_ID, LINE_TIMESTAMP, LINE_ATTEMPT, LINE_SIGNATURE, LINES };
 #define LINE_BYTES 128
 #define EXPECT_FROM_BYTES (512 * 1024)
+#define WIRE_LINES_BYTES (LINES * (LINE_BYTES + 2) + 48) /* all of them and Content-Length */
 
 struct slot {
+	struct transfer transfer; /* first */
 	LIST_ENTRY(slot) entry;
 	struct webhook *w;
-	CURL *easy;
+	CURL *easy; /* NULL: not needed so far */
+	struct exchange exchange;
+	char wire_lines[WIRE_LINES_BYTES];
 	struct hsw_delivery *delivery;
 	struct target *target; /* of the delivery; kept while idle */
 	CURLU *url;            /* what easy is set to; the target's */
@@ -84,6 +89,12 @@ static const struct hsw_option options[] = {
 		.help = "More headers, \"Name: value\", with | between them, or one a line in a "
 			"file "
 			"(@/path/to/file)." },
+	{ .key = "secret",
+		.type = HSW_OPT_SECRET,
+		.flags = HSW_OPT_PER_TARGET,
+		.offset = MEMBER(secret),
+		.help = "Signs each request as Standard Webhooks have it (webhook-signature): "
+			"whsec_ and base64 of the key, or any other text." },
 	{ .key = "by_events",
 		.type = HSW_OPT_ENUM,
 		.flags = HSW_OPT_PER_TARGET,
@@ -112,7 +123,8 @@ static const struct hsw_option options[] = {
 static const char *const line_names[LINES] = { [LINE_EXPECT] = "Expect:",
 	[LINE_ID] = "webhook-id: ",
 	[LINE_TIMESTAMP] = "webhook-timestamp: ",
-	[LINE_ATTEMPT] = "X-Hookswitch-Attempt: " };
+	[LINE_ATTEMPT] = "X-Hookswitch-Attempt: ",
+	[LINE_SIGNATURE] = "webhook-signature: " };
 
 /* Writes the value behind the name that slot_new put there. */
 static void
@@ -146,15 +158,9 @@ set_constants(struct slot *s)
 {
 	CURL *easy = s->easy;
 
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, s);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, &s->transfer);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
-	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"); /* not those of the environment */
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, READ_BUFFER_BYTES);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_SECONDS);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_SECONDS);
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, IDLE_SECONDS);
 	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, LIFETIME_SECONDS);
 	sockets_set(s->w, easy);
@@ -184,6 +190,19 @@ set_tls(const struct slot *s)
 		curl_easy_setopt(s->easy, CURLOPT_SSLKEY, conf->key_file);
 }
 
+static int
+make_easy(struct slot *s)
+{
+	s->easy = curl_easy_init();
+	if (s->easy == NULL)
+		return HSW_ENOMEM;
+	set_constants(s);
+	set_tls(s);
+	return HSW_OK;
+}
+
+static void exchange_ended(struct exchange *, CURLcode);
+
 static struct slot *
 slot_new(struct webhook *w)
 {
@@ -192,19 +211,15 @@ slot_new(struct webhook *w)
 	if (s == NULL)
 		return NULL;
 	s->w = w;
-	s->easy = curl_easy_init();
-	if (s->easy == NULL) {
-		slot_free(s);
-		return NULL;
-	}
+	s->exchange.w = w;
+	s->exchange.answer = &s->answer;
+	s->exchange.ended = exchange_ended;
 	for (int i = 0; i < LINES; i++) {
 		set_line(s, i, "", 0);
 		memcpy(s->line[i], line_names[i], strlen(line_names[i]));
 		s->lines[i].data = s->line[i];
 		s->lines[i].next = i + 1 < LINES ? &s->lines[i + 1] : NULL;
 	}
-	set_constants(s);
-	set_tls(s);
 	w->slot_count++;
 	sockets_allow(w);
 	return s;
@@ -262,7 +277,9 @@ set_target(struct slot *s)
 	if (t != s->target)
 		s->url = NULL; /* its memory is the old target's */
 	s->target = t;
-	s->lines[LINES - 1].next = target_headers(t);
+	s->lines[LINE_SIGNATURE].next = target_headers(t);
+	s->lines[LINE_ATTEMPT].next = target_signer(t) != NULL ? &s->lines[LINE_SIGNATURE]
+							       : target_headers(t);
 	return HSW_OK;
 }
 
@@ -302,6 +319,26 @@ set_lines(struct slot *s, const struct hsw_envelope *env)
 	set_line(s, LINE_ID, id.s, id.len);
 	set_number(s, LINE_TIMESTAMP, time(NULL));
 	set_number(s, LINE_ATTEMPT, host->attempt(s->delivery));
+}
+
+static int
+set_signature(struct slot *s, const struct hsw_envelope *env)
+{
+	const struct hsw_host *host = s->w->host;
+	const struct signer *signer = target_signer(s->target);
+	const char *timestamp = s->line[LINE_TIMESTAMP] + strlen(line_names[LINE_TIMESTAMP]);
+	struct iovec iov[HSW_IOV_MAX];
+	char text[SIGN_TEXT_SIZE];
+
+	if (signer == NULL)
+		return HSW_OK;
+	int n = host->iov(env, host->parts(s->delivery), iov, HSW_IOV_MAX);
+	if (n < 0)
+		return n;
+	if (!signer_sign(signer, host->get(env, HSW_F_ID), timestamp, iov, n, text))
+		return HSW_EIO;
+	set_line(s, LINE_SIGNATURE, text, strlen(text));
+	return HSW_OK;
 }
 
 static int
@@ -349,10 +386,9 @@ slot_add(struct slot *s)
 }
 
 static int
-slot_start(struct slot *s)
+start_transfer(struct slot *s, const struct hsw_envelope *env)
 {
-	const struct hsw_envelope *env = s->w->host->envelope(s->delivery);
-	int rc = set_target(s);
+	int rc = s->easy != NULL ? HSW_OK : make_easy(s);
 
 	if (rc == HSW_OK)
 		rc = set_url(s, env);
@@ -361,8 +397,66 @@ slot_start(struct slot *s)
 	if (rc != HSW_OK)
 		return rc;
 	set_lines(s, env);
+	rc = set_signature(s, env);
+	if (rc != HSW_OK)
+		return rc;
 	s->resent = false;
 	return slot_add(s);
+}
+
+/* "webhook-id: ...", each line with its end. */
+static struct hsw_str
+wire_lines(struct slot *s, size_t body_len)
+{
+	size_t n = 0;
+
+	for (const struct curl_slist *line = &s->lines[LINE_ID]; line != target_headers(s->target);
+		line = line->next) {
+		size_t len = strlen(line->data);
+		memcpy(s->wire_lines + n, line->data, len);
+		memcpy(s->wire_lines + n + len, "\r\n", 2);
+		n += len + 2;
+	}
+	n += (size_t)snprintf(
+		s->wire_lines + n, sizeof(s->wire_lines) - n, "Content-Length: %zu\r\n", body_len);
+	return (struct hsw_str){ s->wire_lines, n };
+}
+
+static int
+start_exchange(struct slot *s, const struct hsw_envelope *env)
+{
+	const struct hsw_host *host = s->w->host;
+	struct exchange *x = &s->exchange;
+	size_t len = 0;
+
+	x->target = s->target;
+	x->head = target_head(s->target, host->get(env, HSW_F_TYPE));
+	x->tail = target_tail(s->target);
+	if (x->head.s == NULL || x->tail.s == NULL)
+		return HSW_ENOMEM;
+	x->body_pieces = host->iov(env, host->parts(s->delivery), x->body, HSW_IOV_MAX);
+	if (x->body_pieces < 0)
+		return x->body_pieces;
+	for (int i = 0; i < x->body_pieces; i++)
+		len += x->body[i].iov_len;
+	set_lines(s, env);
+	int rc = set_signature(s, env);
+	if (rc != HSW_OK)
+		return rc;
+	x->lines = wire_lines(s, len);
+	x->resent = false;
+	return wire_start(x);
+}
+
+static int
+slot_start(struct slot *s)
+{
+	const struct hsw_envelope *env = s->w->host->envelope(s->delivery);
+	int rc = set_target(s);
+
+	if (rc != HSW_OK)
+		return rc;
+	return target_is_plain(s->target) ? start_exchange(s, env) : start_transfer(s, env);
 }
 
 static int
@@ -388,7 +482,10 @@ webhook_deliver(void *self, struct hsw_delivery *delivery)
 static void
 slot_stop(struct slot *s)
 {
-	curl_multi_remove_handle(s->w->multi, s->easy);
+	if (s->exchange.wire != NULL)
+		wire_stop(&s->exchange);
+	else if (s->easy != NULL)
+		curl_multi_remove_handle(s->w->multi, s->easy);
 	LIST_REMOVE(s, entry);
 	slot_give_back(s);
 }
@@ -408,7 +505,7 @@ webhook_cancel(void *self, struct hsw_delivery *delivery)
 static bool
 slot_resend(struct slot *s, CURLcode code)
 {
-	if (s->resent || !answer_met_old_connection(&s->answer, s->easy, code))
+	if (s->resent || !answer_met_old_connection(&s->answer, code))
 		return false;
 	s->resent = true;
 	curl_multi_remove_handle(s->w->multi, s->easy);
@@ -418,18 +515,28 @@ slot_resend(struct slot *s, CURLcode code)
 static void
 slot_ended(struct slot *s, CURLcode code)
 {
-	if (code != CURLE_OK && slot_resend(s, code))
-		return;
-
 	const struct hsw_host *host = s->w->host;
 	struct hsw_delivery *delivery = s->delivery;
 	struct hsw_detail detail = { 0 };
 	char text[ANSWER_TEXT_SIZE];
-	enum hsw_outcome outcome = answer_outcome(
-		&s->answer, s->easy, code, s->target, &detail, text);
+	enum hsw_outcome outcome = answer_outcome(&s->answer, code, s->target, &detail, text);
 
 	slot_stop(s);
 	host->done(delivery, outcome, &detail);
+}
+
+static void
+transfer_ended(struct slot *s, CURLcode code)
+{
+	answer_take(&s->answer, s->easy);
+	if (code == CURLE_OK || !slot_resend(s, code))
+		slot_ended(s, code);
+}
+
+static void
+exchange_ended(struct exchange *x, CURLcode code)
+{
+	slot_ended((struct slot *)((char *)x - offsetof(struct slot, exchange)), code);
 }
 
 void
@@ -439,9 +546,13 @@ webhook_transfers_ended(struct webhook *w)
 	int left;
 
 	while ((m = curl_multi_info_read(w->multi, &left)) != NULL) {
-		struct slot *s;
-		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &s);
-		slot_ended(s, m->data.result);
+		CURLcode code = m->data.result;
+		struct transfer *t;
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &t);
+		if (t->is_wire)
+			wire_connected((struct wire *)t, code);
+		else
+			transfer_ended((struct slot *)t, code);
 	}
 }
 
@@ -537,7 +648,7 @@ webhook_open(const struct hsw_host *host, struct hsw_handle *handle, const void 
 	w->targets = targets_new(host->version);
 	if (w->targets == NULL || sockets_open(w) != HSW_OK)
 		rc = out_of_memory(err);
-	else if ((w->target = target_get(w->targets, conf, err)) == NULL)
+	else if (w->conf->url != NULL && (w->target = target_get(w->targets, conf, err)) == NULL)
 		rc = HSW_EINVAL;
 	if (rc != HSW_OK)
 		webhook_close(w);

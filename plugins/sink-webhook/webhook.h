@@ -16,6 +16,7 @@ struct webhook_conf {
 	const char *url;
 	const char *authorization;
 	const char *headers;
+	const char *secret;
 	int by_events;
 	const char *ca_file;
 	const char *cert_file;
@@ -23,10 +24,17 @@ struct webhook_conf {
 };
 
 LIST_HEAD(slot_list, slot);
+LIST_HEAD(wire_list, wire);
 LIST_HEAD(sock_list, sock);
 
 /* Chains of sockets by fd; a handle has about as many sockets as deliveries in flight. */
 #define SOCK_CHAINS 64
+#define WIRE_CHAINS 64
+
+/* What CURLOPT_PRIVATE of each of curl's handles points to: the first member of a slot or a wire. */
+struct transfer {
+	bool is_wire;
+};
 
 struct webhook {
 	const struct hsw_host *host;
@@ -42,6 +50,9 @@ struct webhook {
 	size_t sock_count;
 	struct slot_list busy, idle;
 	size_t slot_count, idle_count;
+	struct wire_list wires;                   /* all */
+	struct wire_list idle_wires[WIRE_CHAINS]; /* by where they go */
+	size_t idle_wire_count;
 };
 
 /* curl has something to say about its transfers: tells the daemon of those that ended. */

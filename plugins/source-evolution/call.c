@@ -23,7 +23,7 @@ evolution_call(struct translation *t, struct json_object *data)
 	struct json_object *packet = cj_object(data, "packet");
 	struct json_object *source = packet != NULL ? cj_object(packet, "attrs") : data;
 	struct hsw_str status = packet != NULL ? tag_of(packet) : cj_string(data, "status");
-	struct hsw_call call = { .type = evolution_word(types, status),
+	struct hsw_call call = { .type = word_find(types, status),
 		.id = cj_string(source, "id"),
 		.time_ms = cj_time(source, packet != NULL ? "t" : "date"),
 		.is_video = cj_tri(source, "isVideo"),
@@ -36,7 +36,7 @@ evolution_call(struct translation *t, struct json_object *data)
 	evolution_party(&call.group, cj_get(source, "groupJid"));
 	if (canon_party_id(&call.from)[0] == '\0')
 		evolution_party(&call.from, cj_get(source, "chatId"));
-	if (evolution_is(status, "timeout"))
+	if (word_is(status, "timeout"))
 		call.reason = status;
 	canon_call(t->canon, &call);
 	return evolution_emit(t);

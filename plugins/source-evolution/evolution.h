@@ -8,7 +8,9 @@
 #ifndef SOURCE_EVOLUTION_H
 #define SOURCE_EVOLUTION_H
 
-#include <hookswitch/canon_json.h>
+#include <hookswitch/canon_content.h>
+
+#include "words.h"
 
 /* One request on its way. */
 struct translation {
@@ -26,16 +28,6 @@ int evolution_emit(struct translation *);
 /* Tells that this has no canonical home. */
 int evolution_ignore(struct translation *);
 
-/* ---- words.c ---- */
-
-struct word {
-	const char *from, *to;
-};
-
-/* The first word that s is, in any case; NULL: none. words ends with from = NULL. */
-const char *evolution_word(const struct word *words, struct hsw_str s);
-bool evolution_is(struct hsw_str s, const char *word);
-
 /* ---- who.c ---- */
 
 /* Adds what an identifier, or an object with several of them, tells. */
@@ -45,41 +37,6 @@ void evolution_chat(struct json_object *key, struct json_object *data, struct hs
 /* Who wrote it: of a group, else of a private chat. */
 void evolution_author(const struct translation *, struct json_object *key, struct json_object *data,
 	const struct hsw_party *chat, struct hsw_party *author);
-
-/* ---- content.c ---- */
-
-/* The node of a message that is its content. */
-struct content {
-	const struct node *node;     /* NULL: none that is known */
-	struct json_object *value;   /* the node's object; NULL for a plain string */
-	struct json_object *message; /* what holds the node, and what lies beside it */
-	struct hsw_str text;         /* s = NULL: none */
-	bool is_edited;              /* it was in an editedMessage */
-};
-
-struct node {
-	const char *name;
-	const char *type;  /* of the message; NULL: it accompanies others */
-	const char *media; /* its type; NULL: none */
-	const char *text;  /* the member that is its text; "": the node itself; NULL: none */
-	void (*details)(struct hsw_canon *, const void *content); /* members that only it has */
-};
-
-/* Finds it, through wrappers (ephemeral, view once, ...). */
-struct content content_find(struct json_object *message);
-bool content_is(const struct content *, const char *type);
-
-/* ---- media.c ---- */
-
-void media_read(struct hsw_canon *, const struct content *, struct json_object *data,
-	struct hsw_media *out);
-/* Whether the URL is one of WhatsApp's own, whose bytes are encrypted. */
-bool media_is_encrypted(struct hsw_str url);
-
-/* ---- context.c ---- */
-
-/* Fills mentions, reply, is_forwarded and context of the message; they borrow from the JSON. */
-void context_read(struct json_object *context, struct hsw_message *);
 
 /* ---- message.c ---- */
 

@@ -50,7 +50,7 @@ evolution_participants(struct translation *t, struct json_object *data)
 {
 	static const struct word actions[] = { { "add", "joined" }, { "remove", "left" },
 		{ "promote", "promoted" }, { "demote", "demoted" }, { NULL, NULL } };
-	struct hsw_group g = { .type = evolution_word(actions, cj_string(data, "action")),
+	struct hsw_group g = { .type = word_find(actions, cj_string(data, "action")),
 		.time_ms = cj_time(data, "timestamp"),
 		.participants = { write_members, data } };
 

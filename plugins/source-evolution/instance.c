@@ -49,7 +49,7 @@ evolution_connection(struct translation *t, struct json_object *data)
 		{ "connecting", "connecting" }, { "close", "" }, { "refused", "" },
 		{ NULL, NULL } };
 	struct hsw_str state = cj_string(data, "state");
-	struct hsw_state s = { .state = evolution_word(words, state),
+	struct hsw_state s = { .state = word_find(words, state),
 		.status = cj_count(data, "statusReason") };
 
 	if (state.s == NULL)
@@ -58,7 +58,7 @@ evolution_connection(struct translation *t, struct json_object *data)
 		s.state = "unknown";
 	else if (s.state[0] == '\0')
 		s.state = closed_state(s.status);
-	if (evolution_is(state, "refused"))
+	if (word_is(state, "refused"))
 		s.reason = state;
 	evolution_party(&s.own, cj_get(data, "wuid"));
 	return emit_state(t, &s);

@@ -19,7 +19,7 @@ read_names(struct json_object *data, struct hsw_message *m)
 {
 	struct hsw_str name = cj_string(data, "pushName");
 
-	if (m->is_outgoing && evolution_is(name, "Voc\xc3\xaa"))
+	if (m->is_outgoing && word_is(name, "Voc\xc3\xaa"))
 		return;
 	m->sender.name = name;
 	if (!m->is_outgoing && m->chat.type <= HSW_JID_LID)
@@ -36,73 +36,12 @@ message_parties(const struct translation *t, struct json_object *key, struct jso
 	read_names(data, m);
 }
 
-/* protocolMessage.type, as a number or a name (proto.Message.ProtocolMessage.Type). */
-static bool
-has_type(struct json_object *protocol, int64_t number, const char *name)
-{
-	struct json_object *type = cj_get(protocol, "type");
-	int64_t n;
-
-	return evolution_is(cj_text(type), name) || (cj_number_of(type, &n) && n == number);
-}
-
-/* What a protocolMessage does to another message; some do nothing to any. */
 static void
-read_protocol(struct json_object *protocol, struct hsw_message *m)
-{
-	struct hsw_str target = cj_string(cj_object(protocol, "key"), "id");
-
-	if (target.len > 0 && has_type(protocol, 0, "REVOKE")) {
-		m->change = HSW_REVOKE;
-		m->type = "message_revoke";
-		m->id = target;
-	} else if (target.len > 0 && cj_object(protocol, "editedMessage") != NULL) {
-		m->change = HSW_EDIT;
-		m->type = "message_edit";
-		m->target_id = target;
-		m->content = content_find(cj_object(protocol, "editedMessage")).text;
-		if (m->content.s == NULL)
-			m->content = (struct hsw_str){ "", 0 };
-	}
-}
-
-static void
-read_reaction(struct json_object *reaction, struct hsw_message *m)
-{
-	struct json_object *target = cj_object(reaction, "key");
-
-	m->change = HSW_REACTION;
-	m->reaction = cj_string(reaction, "text");
-	m->target_id = cj_string(target, "id");
-	m->is_target_own = cj_bool(target, "fromMe");
-}
-
-/* An edit that came without a protocolMessage has the id of the message that was edited. */
-static void
-read_edited(struct hsw_message *m)
-{
-	m->change = HSW_EDIT;
-	m->type = "message_edit";
-	m->target_id = m->id;
-}
-
-static void
-read_content(struct translation *t, const struct content *content, struct json_object *data,
+read_content(struct translation *t, const struct hsw_content *content, struct json_object *data,
 	struct hsw_message *m)
 {
-	m->type = content->node != NULL ? content->node->type : "unknown";
-	m->content = content->text;
-	media_read(t->canon, content, data, &m->media);
-	if (content->node != NULL && content->node->details != NULL)
-		m->details = (struct hsw_fill){ content->node->details, content };
-	if (content_is(content, "reaction"))
-		read_reaction(content->value, m);
-	else if (content_is(content, "poll_vote"))
-		m->change = HSW_VOTE;
-	else if (content_is(content, "system"))
-		read_protocol(content->value, m);
-	else if (content->is_edited)
-		read_edited(m);
+	canon_content_fill(content, m);
+	canon_media(t->canon, content, data, &m->media);
 }
 
 /* A notice of WhatsApp's, or a message that could not be decrypted (2, CIPHERTEXT): it may come yet. */
@@ -113,13 +52,13 @@ read_stub(struct json_object *data, struct hsw_message *m)
 
 	m->change = HSW_STUB;
 	if (stub != NULL && cj_count(data, "messageStubType") != 2 &&
-		!evolution_is(cj_text(stub), "CIPHERTEXT"))
+		!word_is(cj_text(stub), "CIPHERTEXT"))
 		m->type = "system";
 }
 
 /* v2 has it beside the message, v1 in the content. */
 static struct json_object *
-find_context(const struct content *content, struct json_object *data)
+find_context(const struct hsw_content *content, struct json_object *data)
 {
 	struct json_object *context = cj_object(data, "contextInfo");
 
@@ -132,7 +71,7 @@ static int
 translate(struct translation *t, struct json_object *data, bool is_api, bool is_history)
 {
 	struct json_object *key = cj_object(data, "key"), *message = cj_object(data, "message");
-	struct content content = content_find(message);
+	struct hsw_content content = canon_content(message);
 	struct hsw_message m = { .id = cj_string(key, "id"),
 		.time_ms = cj_time(data, "messageTimestamp"),
 		.is_api = is_api,
@@ -144,7 +83,7 @@ translate(struct translation *t, struct json_object *data, bool is_api, bool is_
 		m.sender = t->own;
 	}
 	read_content(t, &content, data, &m);
-	context_read(find_context(&content, data), &m);
+	canon_context(find_context(&content, data), &m);
 	if (content.node == NULL && content.value == NULL)
 		read_stub(data, &m);
 	return message_emit(t, &m);
@@ -177,7 +116,7 @@ translate_edit(struct translation *t, struct json_object *data, bool is_api)
 		.is_api = is_api };
 
 	message_parties(t, key, data, &m);
-	read_protocol(data, &m);
+	canon_protocol(data, &m);
 	return m.change != HSW_NEW ? message_emit(t, &m) : evolution_ignore(t);
 }
 

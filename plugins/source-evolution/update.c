@@ -26,13 +26,13 @@ status_of(struct json_object *value, bool is_own)
 {
 	static const struct word by_us[] = { { "read", "read_self" }, { "played", "played_self" },
 		{ NULL, NULL } };
-	const char *status = evolution_word(statuses, cj_text(value)), *self = NULL;
+	const char *status = word_find(statuses, cj_text(value)), *self = NULL;
 	int64_t n;
 
 	if (status == NULL && cj_number_of(value, &n) && n >= 0 && n <= LAST_NUMBER)
 		status = statuses[n].to;
 	if (status != NULL && !is_own)
-		self = evolution_word(by_us, (struct hsw_str){ status, strlen(status) });
+		self = word_find(by_us, (struct hsw_str){ status, strlen(status) });
 	return self != NULL ? self : status;
 }
 
@@ -111,7 +111,7 @@ read_voter(const struct translation *t, struct json_object *updates, struct hsw_
 	struct json_object *voter = only_voter(updates);
 
 	evolution_party(&m->sender, voter);
-	m->is_outgoing = evolution_is(cj_text(voter), "me") ||
+	m->is_outgoing = word_is(cj_text(voter), "me") ||
 		(m->sender.jid[0] != '\0' && strcmp(m->sender.jid, t->own.jid) == 0);
 	if (m->is_outgoing)
 		m->sender = t->own;
@@ -159,7 +159,7 @@ edited_text(struct json_object *data, struct json_object *changed)
 	struct json_object *places[] = { data, changed };
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		struct content content = content_find(cj_object(places[i], "message"));
+		struct hsw_content content = canon_content(cj_object(places[i], "message"));
 		if (content.is_edited && content.text.s != NULL)
 			return content.text;
 	}
@@ -187,7 +187,7 @@ evolution_update(struct translation *t, struct json_object *data)
 		status = cj_get(changed, "status");
 	if (status == NULL && changed == NULL)
 		return emit_edit(t, &u, text); /* v1 tells no more than that there was one */
-	if (evolution_is(cj_text(status), "DELETED"))
+	if (word_is(cj_text(status), "DELETED"))
 		return message_revoke(t, key, data, u.id);
 	return emit_status(t, &u, status_of(status, u.is_own));
 }

@@ -76,9 +76,24 @@ write_for_destination(struct sqlite_store *s, const struct hsw_write *w, struct 
 	case HSW_WRITE_DEAD:
 		return write_dead(s, w, id, err);
 	case HSW_WRITE_EVENT:
+	case HSW_WRITE_RECORD:
+	case HSW_WRITE_FORGET:
+	case HSW_WRITE_MEMO:
 		break;
 	}
 	return sqlite_error(err, HSW_EINVAL, "unknown kind of write %d", (int)w->kind);
+}
+
+static int
+write_one(struct sqlite_store *s, struct hsw_write *w, int64_t *seq, struct hsw_error *err)
+{
+	if (w->kind == HSW_WRITE_EVENT)
+		return write_event(s, w->event, ++*seq, err);
+	if (w->kind == HSW_WRITE_RECORD || w->kind == HSW_WRITE_FORGET)
+		return record_write(s, w, err);
+	if (w->kind == HSW_WRITE_MEMO)
+		return memo_write(s, w, err);
+	return write_for_destination(s, w, err);
 }
 
 int
@@ -92,11 +107,8 @@ store_commit(void *self, struct hsw_write *const *writes, size_t n, struct hsw_e
 		rc = sqlite_begin(s, err);
 	if (rc != HSW_OK)
 		return rc;
-	for (size_t i = 0; i < n && rc == HSW_OK; i++) {
-		struct hsw_write *w = writes[i];
-		rc = w->kind == HSW_WRITE_EVENT ? write_event(s, w->event, ++seq, err)
-						: write_for_destination(s, w, err);
-	}
+	for (size_t i = 0; i < n && rc == HSW_OK; i++)
+		rc = write_one(s, writes[i], &seq, err);
 	rc = sqlite_end(s, rc, err);
 	if (rc == HSW_OK)
 		s->last_seq = seq;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * destinations.c - names of destinations and the small numbers that stand for them in the tables.
- * All names are kept in memory, sorted; rows are never deleted.
+ * All names are kept in memory, sorted.
  */
 #include "sqlite.h"
 
@@ -128,4 +128,35 @@ store_cursors(void *self, hsw_cursor_fn *fn, void *arg, struct hsw_error *err)
 			break;
 	}
 	return sqlite_done(s, ST_CURSORS, rc, "reading cursors", err);
+}
+
+static void
+forget(struct sqlite_store *s, size_t at)
+{
+	free(s->known[at].name);
+	memmove(&s->known[at], &s->known[at + 1], (s->n_known - at - 1) * sizeof(s->known[0]));
+	s->n_known--;
+}
+
+/* What held events back may be gone, so pruning begins again. */
+int
+store_detach(void *self, struct hsw_str destination, struct hsw_error *err)
+{
+	static const enum statement deletes[] = { ST_DETACH_RETRIES, ST_DETACH_DEAD, ST_DETACH };
+	struct sqlite_store *s = self;
+	int64_t id = destinations_id(s, destination);
+	int rc = id != 0 ? sqlite_begin(s, err) : HSW_OK;
+
+	if (id == 0 || rc != HSW_OK)
+		return rc;
+	for (size_t i = 0; i < sizeof(deletes) / sizeof(deletes[0]) && rc == HSW_OK; i++) {
+		sqlite3_bind_int64(sqlite_use(s, deletes[i]), 1, id);
+		rc = sqlite_run(s, deletes[i], "forgetting a destination", err);
+	}
+	rc = sqlite_end(s, rc, err);
+	if (rc == HSW_OK) {
+		forget(s, place_of(s, destination));
+		prune_look_again(s, 0);
+	}
+	return rc;
 }

@@ -5,8 +5,10 @@ plugins_store_sqlite_la_SOURCES = \
 	plugins/store-sqlite/destinations.c \
 	plugins/store-sqlite/exceptions.c \
 	plugins/store-sqlite/file.c \
+	plugins/store-sqlite/memos.c \
 	plugins/store-sqlite/prune.c \
 	plugins/store-sqlite/read.c \
+	plugins/store-sqlite/records.c \
 	plugins/store-sqlite/schema.c \
 	plugins/store-sqlite/sqlite.c \
 	plugins/store-sqlite/sqlite.h

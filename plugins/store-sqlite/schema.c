@@ -50,6 +50,14 @@ static const char *const migrations[] = {
 	/* last_seq: so that numbers are never used again when the log was emptied. */
 	"CREATE TABLE log (only INTEGER PRIMARY KEY CHECK (only = 1), last_seq INTEGER NOT NULL);"
 	"INSERT INTO log VALUES (1, 0);",
+	/* 2 */
+	"CREATE TABLE records ("
+	" kind TEXT NOT NULL, name TEXT NOT NULL, text BLOB NOT NULL,"
+	" PRIMARY KEY (kind, name)) WITHOUT ROWID;",
+	/* 3 */
+	"CREATE TABLE memos ("
+	" kind TEXT NOT NULL, n INTEGER NOT NULL, at INTEGER NOT NULL, text BLOB NOT NULL,"
+	" PRIMARY KEY (kind, n)) WITHOUT ROWID;",
 };
 
 #define VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
@@ -102,6 +110,16 @@ static const char *const statements[ST_COUNT] = {
 	[ST_EXCEPTIONS] = NAMED_BY("retries") " UNION " NAMED_BY("dead") " ORDER BY seq",
 	[ST_DELETE] = "DELETE FROM events WHERE seq BETWEEN ?1 AND ?2 AND received_at < ?3",
 	[ST_LAST_SEQ] = "UPDATE log SET last_seq = ?1",
+	[ST_RECORD] = "INSERT OR REPLACE INTO records VALUES (?1, ?2, ?3)",
+	[ST_FORGET] = "DELETE FROM records WHERE kind = ?1 AND name = ?2",
+	[ST_RECORDS] = "SELECT kind, name, text FROM records ORDER BY kind, name",
+	[ST_MEMO] = "INSERT INTO memos VALUES (?1, ?2, ?3, ?4)",
+	[ST_MEMOS] = "SELECT at, text FROM memos WHERE kind = ?1 AND at >= ?2 ORDER BY n",
+	[ST_FORGET_MEMOS] = "DELETE FROM memos WHERE kind = ?1 AND at < ?2 AND n <= (SELECT max(n)"
+			    " FROM (SELECT n FROM memos WHERE kind = ?1 ORDER BY n LIMIT 1000))",
+	[ST_DETACH] = "DELETE FROM destinations WHERE id = ?1",
+	[ST_DETACH_RETRIES] = "DELETE FROM retries WHERE destination = ?1",
+	[ST_DETACH_DEAD] = "DELETE FROM dead WHERE destination = ?1",
 };
 
 static int
@@ -252,5 +270,7 @@ schema_open(struct sqlite_store *s, int64_t cache_bytes, struct hsw_error *err)
 			" UNION ALL SELECT max(seq) FROM events"
 			" UNION ALL SELECT max(cursor) FROM destinations)",
 			&s->last_seq, err);
+	if (rc == HSW_OK)
+		rc = ask(s, "SELECT max(n) FROM memos", &s->last_memo, err);
 	return rc;
 }

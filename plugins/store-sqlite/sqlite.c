@@ -94,6 +94,10 @@ static const struct hsw_store_ops ops = {
 	.stats = store_stats,
 	.idle = store_idle,
 	.close = store_close,
+	.records = store_records,
+	.detach = store_detach,
+	.memos = store_memos,
+	.forget_memos = store_forget_memos,
 };
 
 HSW_PLUGIN(HSW_STORE, "sqlite", "1.0", "one SQLite file: the embedded default", sizeof(struct conf),

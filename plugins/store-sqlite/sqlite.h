@@ -36,6 +36,15 @@ enum statement {
 	ST_EXCEPTIONS,
 	ST_DELETE,
 	ST_LAST_SEQ,
+	ST_RECORD,
+	ST_FORGET,
+	ST_RECORDS,
+	ST_MEMO,
+	ST_MEMOS,
+	ST_FORGET_MEMOS,
+	ST_DETACH,
+	ST_DETACH_RETRIES,
+	ST_DETACH_DEAD,
 	ST_COUNT
 };
 
@@ -48,7 +57,8 @@ struct sqlite_store {
 	int lock_fd;
 	sqlite3 *db;
 	sqlite3_stmt *st[ST_COUNT];
-	int64_t last_seq;                /* of the log, also when it is empty */
+	int64_t last_seq; /* of the log, also when it is empty */
+	int64_t last_memo;
 	struct known_destination *known; /* every row of the table, sorted by name */
 	size_t n_known;
 	int64_t pruned_upto; /* what is left up to here is named by an exception: prune.c */
@@ -99,6 +109,12 @@ void destinations_free(struct sqlite_store *);
 int64_t destinations_id(const struct sqlite_store *, struct hsw_str name);
 int store_attach(void *self, struct hsw_str destination, int64_t *cursor, struct hsw_error *err);
 int store_cursors(void *self, hsw_cursor_fn *, void *arg, struct hsw_error *err);
+int store_detach(void *self, struct hsw_str destination, struct hsw_error *err);
+
+/* ---- records.c ---- */
+
+int record_write(struct sqlite_store *, const struct hsw_write *, struct hsw_error *err);
+int store_records(void *self, hsw_record_fn *, void *arg, struct hsw_error *err);
 
 /* ---- commit.c ---- */
 
@@ -122,6 +138,13 @@ int store_dead_counts(void *self, hsw_count_fn *, void *arg, struct hsw_error *e
 int store_dead_replay(
 	void *self, const struct hsw_dead_query *, int64_t due, size_t *n, struct hsw_error *err);
 int store_dead_purge(void *self, const struct hsw_dead_query *, size_t *n, struct hsw_error *err);
+
+/* ---- memos.c ---- */
+
+int memo_write(struct sqlite_store *, const struct hsw_write *, struct hsw_error *err);
+int store_memos(void *self, struct hsw_str kind, int64_t since_ms, hsw_memo_fn *, void *arg,
+	struct hsw_error *err);
+int store_forget_memos(void *self, struct hsw_str kind, int64_t before_ms, struct hsw_error *err);
 
 /* ---- prune.c ---- */
 

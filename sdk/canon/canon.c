@@ -141,6 +141,29 @@ utf8_length(const unsigned char *s, size_t n)
 	return is_overlong || is_outside ? 0 : want;
 }
 
+size_t
+canon_utf8_length(struct hsw_str s)
+{
+	const unsigned char *p = (const unsigned char *)s.s;
+	size_t i = 0;
+
+	while (i < s.len) {
+		uint64_t word;
+		if (s.len - i >= sizeof(word)) {
+			memcpy(&word, p + i, sizeof(word));
+			if ((word & 0x8080808080808080u) == 0) {
+				i += sizeof(word);
+				continue;
+			}
+		}
+		size_t n = p[i] < 0x80 ? 1 : utf8_length(p + i, s.len - i);
+		if (n == 0)
+			return i;
+		i += n;
+	}
+	return i;
+}
+
 /* What stands for the byte in a JSON string: 0: itself, 'u': \u00xx, '8': UTF-8, else \ and this. */
 static const char escapes[256] = {
 	[0x00 ... 0x07] = 'u',

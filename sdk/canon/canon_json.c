@@ -306,7 +306,7 @@ cj_tokener_new(int depth)
 	struct json_tokener *tokener = json_tokener_new_ex(depth);
 
 	if (tokener != NULL)
-		json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+		json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
 	return tokener;
 }
 
@@ -340,21 +340,43 @@ explain(struct json_tokener *tokener, struct hsw_str body, struct hsw_error *err
 }
 
 struct json_object *
-cj_parse(struct json_tokener *tokener, struct hsw_str body, struct hsw_error *err)
+cj_parse_any(struct json_tokener *tokener, struct hsw_str body, struct hsw_error *err)
 {
+	/* json-c's own check of UTF-8 goes byte by byte and takes a tenth of the time. */
+	size_t good = canon_utf8_length(body);
+
 	if (is_blank(body) || body.len > INT_MAX) {
 		snprintf(err->text, sizeof(err->text), "body: is %s, expected a JSON object",
 			body.len > INT_MAX ? "too large" : "empty");
 		return NULL;
 	}
+	if (good < body.len) {
+		snprintf(err->text, sizeof(err->text), "body: bad JSON at byte %zu: invalid UTF-8",
+			good + 1);
+		return NULL;
+	}
 	json_tokener_reset(tokener);
 	struct json_object *root = json_tokener_parse_ex(tokener, body.s, (int)body.len);
 	explain(tokener, body, err);
-	if (err->text[0] == '\0' && json_object_is_type(root, json_type_object))
+	if (err->text[0] == '\0' &&
+		(json_object_is_type(root, json_type_object) ||
+			json_object_is_type(root, json_type_array)))
 		return root;
 	if (err->text[0] == '\0')
 		snprintf(err->text, sizeof(err->text), "body: expected a JSON object, found %s",
 			json_type_to_name(json_object_get_type(root)));
+	json_object_put(root);
+	return NULL;
+}
+
+struct json_object *
+cj_parse(struct json_tokener *tokener, struct hsw_str body, struct hsw_error *err)
+{
+	struct json_object *root = cj_parse_any(tokener, body, err);
+
+	if (!json_object_is_type(root, json_type_array))
+		return root;
+	snprintf(err->text, sizeof(err->text), "body: expected a JSON object, found array");
 	json_object_put(root);
 	return NULL;
 }

@@ -17,7 +17,7 @@ text_of(const char *s)
 static void
 begin(struct hsw_canon *c, const char *type, const struct hsw_party *conversation)
 {
-	canon_begin(c, type, text_of(conversation != NULL ? canon_party_id(conversation) : ""));
+	canon_begin(c, type, text_of(conversation != NULL ? canon_party_key(conversation) : ""));
 	canon_open_object(c, NULL);
 }
 
@@ -43,9 +43,12 @@ canon_status(struct hsw_canon *c, const struct hsw_status *s)
 	canon_close_array(c);
 	canon_open_object(c, "chat");
 	canon_party_members(c, &s->chat);
-	canon_text(c, "type", canon_chat_type(s->chat.type));
+	if (canon_party_id(&s->chat)[0] != '\0')
+		canon_text(c, "type", canon_chat_type(s->chat.type));
 	canon_close_object(c);
 	jid_member(c, "recipient", &s->recipient);
+	if (s->recipient.user_id[0] != '\0')
+		canon_text(c, "recipientUserId", s->recipient.user_id);
 	jid_member(c, "messageSender", &s->message_sender);
 	canon_when(c, "timestamp", s->time_ms);
 	if (s->error_code != 0 || s->error_text.len > 0) {
@@ -57,7 +60,7 @@ canon_status(struct hsw_canon *c, const struct hsw_status *s)
 	}
 	canon_close_object(c);
 	canon_identity_text(c, s->status);
-	canon_identity_text(c, canon_party_id(&s->recipient));
+	canon_identity_text(c, canon_party_key(&s->recipient));
 }
 
 /* ---- call.update ---- */
@@ -70,6 +73,8 @@ canon_call(struct hsw_canon *c, const struct hsw_call *call)
 	canon_string(c, "callId", call->id);
 	canon_party(c, "from", &call->from);
 	jid_member(c, "to", &call->to);
+	if (call->to.user_id[0] != '\0')
+		canon_text(c, "toUserId", call->to.user_id);
 	canon_when(c, "timestamp", call->time_ms);
 	canon_tri(c, "isVideo", call->is_video);
 	canon_tri(c, "isGroup", call->is_group);
@@ -87,8 +92,8 @@ void
 canon_participant(struct hsw_canon *c, const struct hsw_party *p)
 {
 	canon_party(c, NULL, p);
-	if (canon_party_id(p)[0] != '\0')
-		canon_identity_text(c, canon_party_id(p));
+	if (canon_party_key(p)[0] != '\0')
+		canon_identity_text(c, canon_party_key(p));
 }
 
 static void
@@ -138,6 +143,8 @@ codes(struct hsw_canon *c, const struct hsw_state *s)
 	if (s->code.len > 0) {
 		canon_open_array(c, "codes");
 		canon_string(c, NULL, s->code);
+		if (s->more_codes.write != NULL)
+			s->more_codes.write(c, s->more_codes.arg);
 		canon_close_array(c);
 	}
 	canon_some(c, "pairingCode", s->pairing_code);

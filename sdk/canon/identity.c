@@ -134,6 +134,41 @@ canon_party_id(const struct hsw_party *p)
 	return p->jid[0] != '\0' ? p->jid : p->lid;
 }
 
+const char *
+canon_party_key(const struct hsw_party *p)
+{
+	const char *id = canon_party_id(p);
+
+	return id[0] != '\0' ? id : p->user_id;
+}
+
+static bool
+is_user_id(struct hsw_str s)
+{
+	if (s.s == NULL || s.len < 4 || s.len > 3 + 128 || s.s[2] != '.')
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.s[i];
+		bool is_upper = c >= 'A' && c <= 'Z';
+		bool is_other = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.';
+		if (!is_upper && (i < 2 || !is_other))
+			return false;
+	}
+	return true;
+}
+
+bool
+canon_party_add_user_id(struct hsw_party *p, struct hsw_str s)
+{
+	if (!is_user_id(s))
+		return false;
+	if (p->user_id[0] == '\0') {
+		memcpy(p->user_id, s.s, s.len);
+		p->user_id[s.len] = '\0';
+	}
+	return true;
+}
+
 void
 canon_party_members(struct hsw_canon *c, const struct hsw_party *p)
 {
@@ -143,6 +178,8 @@ canon_party_members(struct hsw_canon *c, const struct hsw_party *p)
 		canon_text(c, "jid", id);
 	if (p->jid[0] != '\0' && p->lid[0] != '\0')
 		canon_text(c, "lid", p->lid);
+	if (p->user_id[0] != '\0')
+		canon_text(c, "userId", p->user_id);
 	if (p->name.s != NULL && p->name.len > 0)
 		canon_string(c, "name", p->name);
 }
@@ -150,7 +187,7 @@ canon_party_members(struct hsw_canon *c, const struct hsw_party *p)
 void
 canon_party(struct hsw_canon *c, const char *key, const struct hsw_party *p)
 {
-	if (canon_party_id(p)[0] == '\0')
+	if (canon_party_key(p)[0] == '\0')
 		return;
 	canon_open_object(c, key);
 	canon_party_members(c, p);

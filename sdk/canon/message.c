@@ -31,14 +31,15 @@ parties(struct hsw_canon *c, const struct hsw_message *m)
 		canon_bool(c, "isCommunity", true);
 	canon_close_object(c);
 	canon_party(c, "sender", &m->sender);
-	if (!m->is_outgoing) {
+	if (!m->is_outgoing ||
+		(canon_party_id(&m->chat)[0] == '\0' && m->chat.user_id[0] == '\0')) {
 		canon_null(c, "recipient");
 		return;
 	}
+	struct hsw_party nameless = m->chat;
+	nameless.name = (struct hsw_str){ NULL, 0 };
 	canon_open_object(c, "recipient");
-	canon_text(c, "jid", canon_party_id(&m->chat));
-	if (m->chat.jid[0] != '\0' && m->chat.lid[0] != '\0')
-		canon_text(c, "lid", m->chat.lid);
+	canon_party_members(c, &nameless);
 	canon_close_object(c);
 }
 
@@ -197,8 +198,10 @@ natural_key(struct hsw_canon *c, const struct hsw_message *m)
 {
 	static const char *const names[] = { "new", "edit", "revoke", "reaction", "vote", "stub" };
 
-	canon_identity(c, m->change == HSW_EDIT ? m->target_id : m->id);
-	canon_identity_text(c, canon_party_id(&m->chat));
+	bool has_target = m->change == HSW_EDIT && m->target_id.len > 0;
+
+	canon_identity(c, has_target ? m->target_id : m->id);
+	canon_identity_text(c, canon_party_key(&m->chat));
 	canon_identity_text(c, names[m->change]);
 	if (m->change == HSW_EDIT)
 		canon_identity(c, m->content);
@@ -207,8 +210,9 @@ natural_key(struct hsw_canon *c, const struct hsw_message *m)
 	if (m->change == HSW_REACTION) {
 		canon_identity_text(c,
 			m->is_outgoing ? "me"
-				       : canon_party_id(m->sender.type != HSW_JID_NONE ? &m->sender
-										       : &m->chat));
+				       : canon_party_key(canon_party_key(&m->sender)[0] != '\0'
+							 ? &m->sender
+							 : &m->chat));
 		canon_identity(c, m->reaction);
 	}
 	if (m->change == HSW_VOTE && m->vote.len > 0) {
@@ -220,7 +224,7 @@ natural_key(struct hsw_canon *c, const struct hsw_message *m)
 void
 canon_message(struct hsw_canon *c, const struct hsw_message *m)
 {
-	const char *chat = canon_party_id(&m->chat);
+	const char *chat = canon_party_key(&m->chat);
 
 	canon_begin(c, "message.exchange", (struct hsw_str){ chat, strlen(chat) });
 	canon_open_object(c, NULL);

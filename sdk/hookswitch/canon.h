@@ -7,8 +7,9 @@
  * written (canon_message, ...) and emitted (canon_emit). What stays zero is unknown: it is left out, or
  * null where the event always has the member. The natural key of the event is made on the way.
  *
- * A static library of the SDK (libhswcanon) that needs libc alone; canon_json.h reads JSON with json-c. A
- * struct hsw_canon belongs to one thread; its memory is used again from event to event.
+ * A static library of the SDK (libhswcanon) that needs libc alone; canon_json.h reads JSON with json-c, and
+ * canon_content.h what is in WhatsApp's own messages. A struct hsw_canon belongs to one thread; its memory is
+ * used again from event to event.
  */
 #ifndef HOOKSWITCH_CANON_H
 #define HOOKSWITCH_CANON_H
@@ -128,10 +129,14 @@ enum hsw_jid canon_jid(struct hsw_str, char out[HSW_JID_MAX]);
 /* The digits of a phone number as people write it; how many, 0: it is none. */
 size_t canon_phone_digits(struct hsw_str, char *out, size_t size);
 
-/* A person or chat: both identities, as far as they are known. */
+#define HSW_USER_ID_MAX 160 /* bytes, with a NUL */
+
+/* A person or chat: its identities, as far as they are known. */
 struct hsw_party {
 	char jid[HSW_JID_MAX]; /* phone, group, ...; "": not known */
 	char lid[HSW_JID_MAX];
+	/* What the provider calls a person by that is neither: Meta's business-scoped "US.13491...". */
+	char user_id[HSW_USER_ID_MAX];
 	enum hsw_jid type;   /* of jid; of lid where that is all there is */
 	struct hsw_str name; /* s = NULL: not known */
 };
@@ -140,7 +145,12 @@ struct hsw_party {
 void canon_party_add(struct hsw_party *, struct hsw_str);
 /* The identifier to go by: the phone's, else the LID, else "". */
 const char *canon_party_id(const struct hsw_party *);
-/* `"jid":..., "lid":..., "name":...` into the open object. */
+/* The same, else the user id: what tells one party from another, never to be written as a jid. */
+const char *canon_party_key(const struct hsw_party *);
+/* Sets user_id if that is Meta's form of one: a country's two letters, a dot, and up to 128 letters, digits and
+ * dots. The first counts. false: it is none. */
+bool canon_party_add_user_id(struct hsw_party *, struct hsw_str);
+/* `"jid":..., "lid":..., "userId":..., "name":...` into the open object. */
 void canon_party_members(struct hsw_canon *, const struct hsw_party *);
 /* The same as an object member; nothing where nothing is known. */
 void canon_party(struct hsw_canon *, const char *key, const struct hsw_party *);
@@ -157,6 +167,11 @@ int64_t canon_epoch_ms(double seconds_or_ms);
 void canon_time(int64_t ms, char out[HSW_TIME_MAX]);
 /* Reads RFC 3339, or a number (then canon_epoch_ms). false: neither. */
 bool canon_time_parse(struct hsw_str, int64_t *ms);
+
+/* ---- UTF-8 ---- */
+
+/* How many bytes from the start on are UTF-8 (RFC 3629); s.len: all of them. */
+size_t canon_utf8_length(struct hsw_str);
 
 /* ---- base64 ---- */
 
@@ -192,7 +207,7 @@ struct hsw_media {
 /* What the event is to its message; of the natural key. */
 enum hsw_change {
 	HSW_NEW,
-	HSW_EDIT,     /* target_id: the message, content: its new text, s = NULL: not known */
+	HSW_EDIT, /* target_id: the message (s = NULL: id has to do), content: its new text, s = NULL: not known */
 	HSW_REVOKE,   /* id: the message */
 	HSW_REACTION, /* target_id: the message, reaction: the text */
 	HSW_VOTE,     /* vote: who and what, where id is not the vote's own */
@@ -283,7 +298,9 @@ struct hsw_state {
 	int64_t time_ms;
 	struct hsw_str instance;
 	struct hsw_party own;
-	struct hsw_str code, pairing_code; /* code: what the QR code says */
+	/* code: what the QR code says; its picture as a data URI, where there is no more. */
+	struct hsw_str code, pairing_code;
+	struct hsw_fill more_codes; /* elements after code: those that will follow it */
 	struct hsw_str reason;
 	int64_t status;
 	struct hsw_str progress; /* a number as text */

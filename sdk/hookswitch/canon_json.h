@@ -58,6 +58,9 @@ struct json_tokener *cj_tokener_new(int depth);
  * The tokener is used again and again; the caller puts the object.
  */
 struct json_object *cj_parse(struct json_tokener *, struct hsw_str body, struct hsw_error *err);
+/* The same, but an array is good, too. */
+struct json_object *cj_parse_any(
+	struct json_tokener *tokener, struct hsw_str body, struct hsw_error *err);
 
 #ifdef __cplusplus
 }

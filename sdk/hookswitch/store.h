@@ -35,7 +35,17 @@ enum hsw_write_kind {
 	HSW_WRITE_CURSOR, /* destination's cursor = seq, unless it is already further */
 	HSW_WRITE_RETRY, /* insert or replace the retry (destination, seq): attempts, due_ms, status, text */
 	HSW_WRITE_SETTLED, /* delete the retry (destination, seq) */
-	HSW_WRITE_DEAD /* insert the dead letter (destination, seq): attempts, at_ms, status, text; delete its retry */
+	HSW_WRITE_DEAD, /* insert the dead letter (destination, seq): attempts, at_ms, status, text; delete its retry */
+	HSW_WRITE_RECORD, /* insert or replace the record (record->kind, record->name): text */
+	HSW_WRITE_FORGET, /* delete the record (record->kind, record->name), if there is one */
+	HSW_WRITE_MEMO    /* append a memo of record->kind: at_ms, record->text */
+};
+
+/* One piece of the configuration that is made at run time; text is opaque. The strings are borrowed
+ * until the call (or the callback) returns. */
+struct hsw_store_record {
+	struct hsw_str kind, name;
+	struct hsw_str text;
 };
 
 /* One write of a batch; members not named at its kind are unused. */
@@ -46,9 +56,10 @@ struct hsw_write {
 	int64_t seq;
 	int attempts;        /* made so far */
 	int64_t due_ms;      /* when to try again: milliseconds since 1970 */
-	int64_t at_ms;       /* when it died: milliseconds since 1970 */
+	int64_t at_ms;       /* when it died, when it was noted: milliseconds since 1970 */
 	int status;          /* of the last attempt; 0: none */
 	struct hsw_str text; /* of the last error; may be empty */
+	const struct hsw_store_record *record;
 };
 
 /* A retry or a dead letter, as read. */
@@ -84,6 +95,8 @@ struct hsw_store_stats {
 typedef int hsw_event_fn(void *arg, const struct hsw_store_event *);
 typedef int hsw_exception_fn(void *arg, const struct hsw_store_exception *);
 typedef int hsw_cursor_fn(void *arg, struct hsw_str destination, int64_t cursor);
+typedef int hsw_record_fn(void *arg, const struct hsw_store_record *);
+typedef int hsw_memo_fn(void *arg, int64_t at_ms, struct hsw_str text);
 typedef int hsw_count_fn(void *arg, struct hsw_str destination, int64_t count);
 
 struct hsw_store_ops {
@@ -142,6 +155,17 @@ struct hsw_store_ops {
 	/* Called when there is nothing else to do: checkpoints and the like, 50 ms at most. Optional. */
 	void (*idle)(void *self);
 	void (*close)(void *self);
+	/* All records, by kind and name. */
+	int (*records)(void *self, hsw_record_fn *fn, void *arg, struct hsw_error *err);
+	/* Forgets a destination: its cursor, retries and dead letters, in one transaction. One that is
+	 * not known is no error. */
+	int (*detach)(void *self, struct hsw_str destination, struct hsw_error *err);
+	/* The memos of a kind with at_ms >= since_ms, in the order in which they were appended. */
+	int (*memos)(void *self, struct hsw_str kind, int64_t since_ms, hsw_memo_fn *fn, void *arg,
+		struct hsw_error *err);
+	/* Of the first thousand memos of a kind deletes those with at_ms < before_ms. */
+	int (*forget_memos)(
+		void *self, struct hsw_str kind, int64_t before_ms, struct hsw_error *err);
 };
 
 #ifdef __cplusplus

@@ -3,6 +3,7 @@
  * fuzz_source.c - any bytes as a body of a source plugin's; linked with each of them. What it says must hold: an
  * event is valid JSON with and without its parts, has an identity, and its chat as key.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 extern const struct hsw_plugin hsw_plugin;
 
 #define CONF_MAX 1024 /* bytes of a conf struct */
+
+/* What a path is that the plugin needs. */
+#ifndef FUZZ_PATH
+#define FUZZ_PATH NULL
+#endif
 
 struct hsw_emit {
 	struct json_tokener *tokener;
@@ -50,6 +56,13 @@ check_json(struct hsw_emit *e, const struct hsw_event *event, unsigned parts)
 	json_object_put(o);
 }
 
+/* Labels are of chats, or of none when they themselves change; a map's receipts may name messages alone. */
+static bool
+has_chat(const char *type)
+{
+	return strcmp(type, "message.exchange") == 0 || strcmp(type, "group.flow") == 0;
+}
+
 static int
 emit(struct hsw_emit *e, const struct hsw_event *event)
 {
@@ -59,8 +72,7 @@ emit(struct hsw_emit *e, const struct hsw_event *event)
 		return HSW_OK;
 	if (event->identity.len == 0 || event->pieces == 0 || event->pieces > HSW_PIECES_MAX)
 		abort();
-	if (strcmp(event->type, "instance.state") != 0 && strcmp(event->type, "call.update") != 0 &&
-		event->key.len == 0)
+	if (event->key.len == 0 && has_chat(event->type))
 		abort();
 	check_json(e, event, 0);
 	check_json(e, event, HSW_MEDIA | HSW_CODES | HSW_KEYS);
@@ -77,7 +89,7 @@ no_header(const struct hsw_request *request, const char *name)
 	return (struct hsw_str){ NULL, 0 };
 }
 
-/* Every yes-or-no option on, all others as if they were not set. */
+/* Every yes-or-no option on, time enough, and all others as if they were not set. */
 static void
 switch_on(char *conf)
 {
@@ -86,7 +98,20 @@ switch_on(char *conf)
 	for (const struct hsw_option *o = hsw_plugin.options; o != NULL && o->key != NULL; o++) {
 		if (o->type == HSW_OPT_BOOL)
 			conf[o->offset] = 1;
+		else if (o->type == HSW_OPT_MSEC)
+			*(int64_t *)(void *)(conf + o->offset) = 1000;
+		else if (o->type == HSW_OPT_PATH)
+			*(const char **)(void *)(conf + o->offset) = FUZZ_PATH;
 	}
+}
+
+static void *self; /* the handle */
+
+/* A library may hold memory by pointers that a leak checker does not know, until the handle is closed. */
+static void
+close_handle(void)
+{
+	((const struct hsw_source_ops *)hsw_plugin.ops)->close(self);
 }
 
 int
@@ -96,7 +121,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *path = paths[size % 4];
 	static struct hsw_emit out;
 	static _Alignas(max_align_t) char conf[CONF_MAX];
-	static void *self;
 	const struct hsw_source_ops *ops = hsw_plugin.ops;
 	struct hsw_error err = { "" };
 	const struct hsw_request request = { .size = sizeof(request),
@@ -111,7 +135,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		json_tokener_set_flags(
 			out.tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 		switch_on(conf);
-		if (ops->open(NULL, NULL, conf, &self, &err) != HSW_OK)
+		if (ops->open(NULL, NULL, conf, &self, &err) != HSW_OK || atexit(close_handle) != 0)
 			abort();
 	}
 	int rc = ops->translate(self, &request, emit, &out, &err);

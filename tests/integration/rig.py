@@ -51,7 +51,7 @@ class Daemon:
         self.configure(sinks, **options)
 
     def configure(self, sinks, server="", ingest="", store="", instances=("sales",), source="", instance="",
-                  websocket=None):
+                  websocket=None, api=None):
         """Lines of sections; those of `instance` go into each of them, or are a dict by name."""
         lines = [
             "[server]", f"listen = 127.0.0.1:{self.port}", f"plugin_dir = {PLUGINS}",
@@ -65,6 +65,8 @@ class Daemon:
             lines += [f"[instance {name}]", f"token = {name}-SECRET-instance", own]
         if websocket is not None:
             lines += ["[websocket]", websocket]
+        if api is not None:
+            lines += ["[api]", api]
         for name, options in sinks.items():
             lines += [f"[sink {name}]"] + [f"{key} = {value}" for key, value in options.items()]
         self.ini.write_text("\n".join(lines) + "\n")

@@ -16,8 +16,8 @@ ENABLED = "websocket = yes"
 
 @pytest.fixture
 def make(make_daemon):
-    def make(instance=ENABLED, instances=("sales",), websocket="", **kwargs):
-        return make_daemon({}, instance=instance, instances=instances, websocket=websocket, **kwargs)
+    def make(instance=ENABLED, instances=("sales",), websocket="", api="rate_limit = none", **kwargs):
+        return make_daemon({}, instance=instance, instances=instances, websocket=websocket, api=api, **kwargs)
     return make
 
 
@@ -63,7 +63,9 @@ KEY_TEXT = "Missing or malformed Sec-WebSocket-Key"
 WORSE = {"Origin": "https://evil.example", "Upgrade": None}
 REFUSALS = [
     ("unknown instance", "/ws/nobody", {**WORSE, "token": None}, 404, "Instance not found"),
-    ("malformed name", "/ws/a/b", {**WORSE, "token": None}, 404, "Instance not found"),
+    ("malformed name", "/ws/a%20b", {**WORSE, "token": None}, 404, "Instance not found"),
+    ("more than a name", "/ws/sales/b", {**WORSE, "token": None}, 404, "Not found"),
+    ("no name", "/ws/", {**WORSE, "token": None}, 404, "Not found"),
     ("no token", "/ws/quiet", {**WORSE, "token": None}, 401, MISSING),
     ("unknown token", "/ws/quiet", {**WORSE, "token": "wrong"}, 401, "Invalid token"),
     ("empty token", "/ws/quiet", {**WORSE, "token": ""}, 401, "Invalid token"),
@@ -133,8 +135,7 @@ def test_unknown_instances_are_not_made_by_asking(make):
     assert refusal(daemon, "/ws/fresh", {"token": None})[0] == 404
     assert "fresh" not in [i["name"] for i in daemon.status()["instances"]]
     daemon.accept(message(1), instance="fresh")
-    assert refusal(daemon, "/ws/fresh", {"token": ""})[0] == 401
-    assert refusal(daemon, "/ws/fresh", {"token": token()})[0] == 403
+    assert refusal(daemon, "/ws/fresh", {"token": token()})[0] == 404, "nobody can enable it"
 
 
 def test_bytes_behind_the_request_are_read(make, connect):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What clients may send, in the order of the Autobahn test suite's sections 1 to 7."""
+import itertools
 import os
 import struct
 
@@ -8,13 +9,14 @@ import pytest
 from rig import message, number_of
 from ws_rig import (BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Client, close_frame, frame, metric, wait_for)
 
+NUMBERS = itertools.count()
 GREEK = "κόσμε".encode()
 
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory):
     from rig import Daemon
-    daemon = Daemon(tmp_path_factory.mktemp("ws"), {}, instance="websocket = yes")
+    daemon = Daemon(tmp_path_factory.mktemp("ws"), {}, instance="websocket = yes", api="rate_limit = none")
     daemon.start()
     yield daemon
     daemon.stop()
@@ -31,8 +33,9 @@ def client(daemon):
 def check_use(daemon, client):
     """The connection is still of use: in both directions."""
     assert client.is_alive()
-    daemon.accept(message(7))
-    assert number_of(client.event()) == 7
+    n = next(NUMBERS)
+    daemon.accept(message(n))
+    assert number_of(client.event()) == n
 
 
 @pytest.mark.parametrize("chop", [None, 1, 3])
@@ -119,8 +122,9 @@ def test_5_fragments_may_have_control_frames_between_them(daemon, client):
 
 def test_5_events_come_while_a_message_is_half_sent(daemon, client):
     client.send(frame(TEXT, b"half", fin=False), frame(CONTINUATION, b"of it")[:5])
-    daemon.accept(message(3))
-    assert number_of(client.event()) == 3
+    n = next(NUMBERS)
+    daemon.accept(message(n))
+    assert number_of(client.event()) == n
 
 
 def test_6_text_is_checked_across_fragments_and_reads(daemon, client):
@@ -183,7 +187,7 @@ def test_7_clients_may_go_without_a_word(daemon, client, end):
         client.socket.setsockopt(1, 13, struct.pack("ii", 1, 0))  # SOL_SOCKET, SO_LINGER
     client.close()
     wait_for(lambda: metric(daemon, "hookswitch_websocket_clients") == 0)
-    daemon.accept(message(1))
+    daemon.accept(message(next(NUMBERS)))
 
 
 @pytest.mark.parametrize("frames", [

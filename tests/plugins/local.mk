@@ -94,6 +94,69 @@ tests_plugins_test_source_evolution_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_evolution_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
 tests_plugins_test_source_evolution_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
 
+check_PROGRAMS += tests/plugins/test_source_eazewa
+TESTS += tests/plugins/test_source_eazewa
+tests_plugins_test_source_eazewa_SOURCES = tests/plugins/test_source_eazewa.c $(source_rig)
+tests_plugins_test_source_eazewa_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_eazewa_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_eazewa_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/plugins/test_source_whatsappweb
+TESTS += tests/plugins/test_source_whatsappweb
+tests_plugins_test_source_whatsappweb_SOURCES = tests/plugins/test_source_whatsappweb.c $(source_rig)
+tests_plugins_test_source_whatsappweb_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_whatsappweb_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_whatsappweb_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/plugins/test_source_cloudapi
+TESTS += tests/plugins/test_source_cloudapi
+tests_plugins_test_source_cloudapi_SOURCES = tests/plugins/test_source_cloudapi.c $(source_rig)
+tests_plugins_test_source_cloudapi_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_cloudapi_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_cloudapi_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/plugins/test_source_ryzeapi
+TESTS += tests/plugins/test_source_ryzeapi
+tests_plugins_test_source_ryzeapi_SOURCES = tests/plugins/test_source_ryzeapi.c $(source_rig)
+tests_plugins_test_source_ryzeapi_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_ryzeapi_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_ryzeapi_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+
+# Sources whose body is signed.
+signed_rig = tests/plugins/signed_rig.c tests/plugins/signed_rig.h $(source_rig)
+signed_tests = \
+	tests/plugins/test_source_gowa \
+	tests/plugins/test_source_waha \
+	tests/plugins/test_source_wuzapi
+check_PROGRAMS += $(signed_tests)
+TESTS += $(signed_tests)
+tests_plugins_test_source_gowa_SOURCES = tests/plugins/test_source_gowa.c $(signed_rig)
+tests_plugins_test_source_gowa_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_gowa_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_gowa_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+tests_plugins_test_source_waha_SOURCES = tests/plugins/test_source_waha.c $(signed_rig)
+tests_plugins_test_source_waha_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_waha_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_waha_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+tests_plugins_test_source_wuzapi_SOURCES = tests/plugins/test_source_wuzapi.c $(signed_rig)
+tests_plugins_test_source_wuzapi_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_wuzapi_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_wuzapi_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+if JQ_FOUND
+map_rig = tests/plugins/map_conf.h $(source_rig)
+check_PROGRAMS += tests/plugins/test_source_map tests/plugins/test_source_map_signature
+TESTS += tests/plugins/test_source_map tests/plugins/test_source_map_signature
+tests_plugins_test_source_map_SOURCES = tests/plugins/test_source_map.c $(map_rig)
+tests_plugins_test_source_map_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_map_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_map_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+
+tests_plugins_test_source_map_signature_SOURCES = tests/plugins/test_source_map_signature.c $(map_rig)
+tests_plugins_test_source_map_signature_CPPFLAGS = $(events_cppflags)
+tests_plugins_test_source_map_signature_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_source_map_signature_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+endif
+
 # Prints what a payload becomes, to be read and kept beside it.
 tests_plugins_translate_SOURCES = tests/plugins/translate.c $(events_rig)
 tests_plugins_translate_CPPFLAGS = $(events_cppflags)

@@ -128,6 +128,8 @@ START_TEST(wrong_options_are_refused_without_telling_secrets)
 		{ "headers", "AUTHORIZATION: s3cret", "headers: AUTHORIZATION" },
 		{ "headers", "webhook-id: s3cret", "headers: webhook-id" },
 		{ "authorization", "Bearer s3cret\r\nX: y", "authorization:" },
+		{ "secret", "whsec_", "secret:" }, { "secret", "whsec_s3cret*", "secret:" },
+		{ "secret", "whsec_AAAAA", "secret:" },
 		{ "ca_file", "/does/not/exist", "ca_file:" },
 		{ "cert_file", "/does/not/exist", "cert_file:" },
 		{ "key_file", "/dev/null", "key_file:" } };
@@ -254,6 +256,20 @@ START_TEST(answers_are_judged)
 }
 END_TEST
 
+/* llhttp refuses what curl takes: the receiver is curl's from then on. */
+START_TEST(a_receiver_of_odd_answers_is_left_to_curl)
+{
+	struct hsw_handle *h = OPEN("/odd-header", NULL);
+
+	const struct fake_result *r = fake_wait(put(h));
+	ck_assert_int_eq(r->outcome, HSW_RETRY);
+	ck_assert_str_eq(r->text, "the answer is not HTTP");
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(fake_wait(put(h))->outcome, HSW_DELIVERED);
+	fake_close(h);
+}
+END_TEST
+
 START_TEST(answers_without_end_are_given_up)
 {
 	struct fake_result r = result_at(url_of(server, "http", "/endless-500"), NULL, NULL);
@@ -328,6 +344,6 @@ UNIT_MAIN_WITH("sink-webhook", webhook_rig_setup, webhook_rig_teardown,
 	long_bodies_of_one_or_more_pieces_arrive_whole, by_events_adds_the_name_to_the_path,
 	wrong_options_are_refused_without_telling_secrets, headers_of_a_file_stand_one_a_line,
 	destinations_with_options_of_their_own_get_them, many_destinations_are_served,
-	answers_are_judged, answers_without_end_are_given_up,
-	retry_after_may_be_a_date_or_out_of_range, texts_never_hold_secrets,
-	a_receiver_that_is_not_there_is_told_in_plain_words)
+	answers_are_judged, a_receiver_of_odd_answers_is_left_to_curl,
+	answers_without_end_are_given_up, retry_after_may_be_a_date_or_out_of_range,
+	texts_never_hold_secrets, a_receiver_that_is_not_there_is_told_in_plain_words)

@@ -398,6 +398,86 @@ START_TEST(seqs_are_not_used_again_after_everything_was_deleted)
 }
 END_TEST
 
+/* ---- records ---- */
+
+static int
+write_record(enum hsw_write_kind kind, const char *of, const char *name, struct hsw_str text)
+{
+	const struct hsw_store_record r = { str(of), str(name), text };
+
+	return commit_one((struct hsw_write){ .kind = kind, .record = &r });
+}
+
+static int
+print_record(void *arg, const struct hsw_store_record *r)
+{
+	char *out = arg;
+	size_t n = strlen(out);
+
+	snprintf(out + n, 500 - n, "%.*s/%.*s=%.*s(%zu) ", (int)r->kind.len, r->kind.s,
+		(int)r->name.len, r->name.s, (int)r->text.len, r->text.s, r->text.len);
+	return HSW_OK;
+}
+
+static const char *
+records(void)
+{
+	static char out[500];
+
+	out[0] = '\0';
+	assert_ok(ops->records(store, print_record, out, &error));
+	return out;
+}
+
+START_TEST(records_are_replaced_deleted_and_listed_by_kind_and_name)
+{
+	ck_assert_str_eq(records(), "");
+	assert_ok(write_record(HSW_WRITE_RECORD, "webhook", "b", str("1")));
+	assert_ok(write_record(HSW_WRITE_RECORD, "webhook", "a/x", str("22")));
+	assert_ok(write_record(HSW_WRITE_RECORD, "instance", "b", str("")));
+	assert_ok(write_record(HSW_WRITE_RECORD, "webhook", "b", str("333")));
+	assert_ok(write_record(HSW_WRITE_FORGET, "webhook", "nobody", str("")));
+	rig_reopen();
+	ck_assert_str_eq(records(), "instance/b=(0) webhook/a/x=22(2) webhook/b=333(3) ");
+	assert_ok(write_record(HSW_WRITE_FORGET, "webhook", "b", str("")));
+	rig_reopen();
+	ck_assert_str_eq(records(), "instance/b=(0) webhook/a/x=22(2) ");
+}
+END_TEST
+
+START_TEST(records_of_a_batch_that_fails_are_not_kept)
+{
+	const struct hsw_store_record r = { str("webhook"), str("a"), str("1") };
+	struct hsw_write good = { .kind = HSW_WRITE_RECORD, .record = &r };
+	struct hsw_write bad = { .kind = HSW_WRITE_CURSOR, .destination = str("nobody") };
+
+	ck_assert_int_ne(
+		ops->commit(store, (struct hsw_write *[]){ &good, &bad }, 2, &error), HSW_OK);
+	ck_assert_str_eq(records(), "");
+}
+END_TEST
+
+START_TEST(a_detached_destination_is_forgotten_with_its_exceptions)
+{
+	attach("a/x");
+	attach("crm");
+	int64_t last = append_many(4, 1);
+	set_cursor("a/x", 2);
+	set_retry("a/x", 3, 1, 1000);
+	set_dead("a/x", 4, 5, 1000);
+	set_dead("crm", 1, 5, 1000);
+	assert_ok(ops->detach(store, str("a/x"), &error));
+	assert_ok(ops->detach(store, str("nobody"), &error));
+	ck_assert_str_eq(retries_of("a/x"), "");
+	ck_assert_str_eq(dead_of(""), "crm:1");
+	ck_assert_uint_eq(prune(last, 2, 100), 3);
+	ck_assert_int_eq(attach("a/x"), last);
+	rig_reopen();
+	ck_assert_int_eq(attach("a/x"), last);
+	ck_assert_str_eq(log_seqs(), "1");
+}
+END_TEST
+
 /* ---- life and death ---- */
 
 START_TEST(idle_loses_nothing)
@@ -420,10 +500,63 @@ START_TEST(what_was_committed_survives_a_kill)
 }
 END_TEST
 
+/* ---- memos ---- */
+
+static int
+write_memo(const char *kind, int64_t at_ms, const char *text)
+{
+	const struct hsw_store_record r = { .kind = str(kind), .text = str(text) };
+
+	return commit_one(
+		(struct hsw_write){ .kind = HSW_WRITE_MEMO, .at_ms = at_ms, .record = &r });
+}
+
+static int
+print_memo(void *arg, int64_t at_ms, struct hsw_str text)
+{
+	fprintf(arg, "%lld:%.*s ", (long long)at_ms, (int)text.len, text.s);
+	return HSW_OK;
+}
+
+static const char *
+memos(const char *kind, int64_t since_ms)
+{
+	static char text[4096];
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	text[0] = '\0';
+	assert_ok(ops->memos(store, str(kind), since_ms, print_memo, out, &error));
+	fclose(out);
+	return text;
+}
+
+START_TEST(memos_are_listed_in_their_order_and_forgotten_by_age)
+{
+	ck_assert_str_eq(memos("a", 0), "");
+	assert_ok(write_memo("a", 10, "x"));
+	assert_ok(write_memo("b", 11, "y"));
+	assert_ok(write_memo("a", 12, "z"));
+	assert_ok(write_memo("a", 9, "late"));
+	rig_reopen();
+	assert_ok(write_memo("a", 13, "new"));
+	ck_assert_str_eq(memos("a", 0), "10:x 12:z 9:late 13:new ");
+	ck_assert_str_eq(memos("a", 12), "12:z 13:new ");
+	ck_assert_str_eq(memos("b", 0), "11:y ");
+	assert_ok(ops->forget_memos(store, str("a"), 11, &error));
+	ck_assert_str_eq(memos("a", 12), "12:z 13:new ");
+	ck_assert_str_eq(memos("b", 0), "11:y ");
+	assert_ok(ops->forget_memos(store, str("a"), 100, &error));
+	ck_assert_str_eq(memos("a", 0), "");
+	assert_ok(write_memo("a", 14, "again"));
+	ck_assert_str_eq(memos("a", 0), "14:again ");
+}
+END_TEST
+
 UNIT_MAIN_WITH("store", rig_start, rig_end, a_new_store_is_empty,
 	events_of_a_batch_get_growing_seqs_in_their_order, every_member_of_an_event_comes_back,
-	empty_members_come_back_empty, nul_and_bad_utf8_in_a_body_come_back,
-	a_body_of_20_mb_comes_back, a_page_ends_where_it_was_asked_to,
+	memos_are_listed_in_their_order_and_forgotten_by_age, empty_members_come_back_empty,
+	nul_and_bad_utf8_in_a_body_come_back, a_body_of_20_mb_comes_back,
+	a_page_ends_where_it_was_asked_to,
 	events_are_read_by_their_seqs_and_missing_ones_passed_over,
 	nothing_of_a_batch_that_fails_is_kept,
 	a_destination_that_was_never_attached_cannot_be_written, figures_of_a_log,
@@ -433,5 +566,8 @@ UNIT_MAIN_WITH("store", rig_start, rig_end, a_new_store_is_empty,
 	events_that_an_exception_names_are_kept_until_it_ends,
 	many_kept_events_do_not_hide_old_ones_behind_them,
 	an_event_of_a_wrong_clock_is_kept_and_hides_nothing_for_ever,
-	seqs_are_not_used_again_after_everything_was_deleted, idle_loses_nothing,
+	seqs_are_not_used_again_after_everything_was_deleted,
+	records_are_replaced_deleted_and_listed_by_kind_and_name,
+	records_of_a_batch_that_fails_are_not_kept,
+	a_detached_destination_is_forgotten_with_its_exceptions, idle_loses_nothing,
 	what_was_committed_survives_a_kill)

@@ -96,9 +96,28 @@ START_TEST(a_newer_version_is_refused_and_left_as_it_is)
 	rig_close();
 	sql("PRAGMA user_version = 7");
 	assert_refused(HSW_EINVAL, "version 7");
-	ck_assert_ptr_nonnull(strstr(error.text, "newer than this program's 1"));
+	ck_assert_ptr_nonnull(strstr(error.text, "newer than this program's 3"));
 	ck_assert_ptr_nonnull(strstr(error.text, "install"));
 	ck_assert_str_eq(sql("PRAGMA user_version"), "7");
+}
+END_TEST
+
+START_TEST(a_database_of_version_1_is_migrated_and_keeps_its_events)
+{
+	append("x", 1);
+	attach("crm");
+	rig_close();
+	sql("DROP TABLE records");
+	sql("DROP TABLE memos");
+	sql("PRAGMA user_version = 1");
+	ck_assert_msg(rig_open() == HSW_OK, "%s", error.text);
+	ck_assert_str_eq(log_seqs(), "1");
+	const struct hsw_store_record r = { str("k"), str("n"), str("t") };
+	ck_assert_int_eq(
+		commit_one((struct hsw_write){ .kind = HSW_WRITE_RECORD, .record = &r }), HSW_OK);
+	rig_close();
+	ck_assert_str_eq(sql("PRAGMA user_version"), "3");
+	ck_assert_str_eq(sql("SELECT kind || name FROM records"), "kn");
 }
 END_TEST
 
@@ -562,6 +581,7 @@ START_TEST(the_file_is_whole_after_twenty_kills)
 END_TEST
 
 UNIT_MAIN_WITH("store-sqlite", rig_start, rig_end, a_newer_version_is_refused_and_left_as_it_is,
+	a_database_of_version_1_is_migrated_and_keeps_its_events,
 	a_database_of_another_program_is_refused, a_file_that_is_no_database_is_refused,
 	a_file_with_a_damaged_page_is_refused, a_file_that_was_cut_is_refused,
 	a_folder_in_place_of_the_file_is_refused, a_missing_folder_is_named,

@@ -3,6 +3,7 @@
  * translate.c - prints what a source plugin makes of a payload, in the form of fixtures/<source>/<name>.expected.json.
  *
  *   tests/plugins/translate plugins/.libs/source-evolution.so PAYLOAD.json
+ *   tests/plugins/translate plugins/.libs/source-map.so PAYLOAD.json etc/maps/zapi.ini
  *
  * What it prints is what the plugin does, not what is right: read it against the events' description first.
  */
@@ -14,18 +15,28 @@
 int
 main(int argc, char **argv)
 {
-	static char body[1 << 20], conf[256];
+	static char body[1 << 20];
+	/* The first options of source-map; all are 0 to the others. */
+	static struct {
+		const char *map;
+		int64_t budget_ms;
+		char rest[256];
+	} conf;
 	struct hsw_error err;
 
-	FILE *f = argc == 3 ? fopen(argv[2], "rb") : NULL;
+	if (argc == 4) {
+		conf.map = argv[3];
+		conf.budget_ms = 1000;
+	}
+	FILE *f = argc == 3 || argc == 4 ? fopen(argv[2], "rb") : NULL;
 	if (f == NULL) {
-		fprintf(stderr, "Usage: %s PLUGIN.so PAYLOAD.json\n", argv[0]);
+		fprintf(stderr, "Usage: %s PLUGIN.so PAYLOAD.json [MAP]\n", argv[0]);
 		return 2;
 	}
 	size_t n = fread(body, 1, sizeof(body), f);
 	fclose(f);
 	struct json_object *events = events_translate(
-		events_load(argv[1]), conf, "", (struct hsw_str){ body, n }, &err);
+		events_load(argv[1]), &conf, "", (struct hsw_str){ body, n }, &err);
 	if (events == NULL) {
 		fprintf(stderr, "%s\n", err.text);
 		return EXIT_FAILURE;

@@ -44,6 +44,7 @@ const struct http_rule rules[] = {
 	{ .path = "/half-chunk",
 		.answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc",
 		.then = HTTP_CLOSE },
+	{ .path = "/odd-header", .answer = ANSWER("200 OK", "X-Odd: a\001b\r\n") },
 	{ .path = "/endless", .answer = "HTTP/1.1 200 OK\r\n\r\n", .repeat = "and so on, " },
 	{ .path = "/endless-500", .answer = "HTTP/1.1 500 Oops\r\n\r\n", .repeat = "and so on, " },
 	{ .path = "/endless-head",

@@ -213,9 +213,10 @@ rig_for_ms(int ms)
 /* ---- appending ---- */
 
 static void
-on_stored(void *arg, int rc)
+on_stored(void *arg, int rc, size_t duplicates)
 {
 	(void)arg;
+	(void)duplicates;
 	rig.stored_rc = rc;
 	rig.n_stored++;
 }
@@ -332,7 +333,7 @@ rig_open(void)
 		.store.retention_ms = 1000,
 		.ingest.queue_bytes = 1 << 30 };
 	rig.catalog = catalog_new(&rig.config);
-	rig.port = (struct journal_port){ &rig.box, feed, NULL, &rig.readers };
+	rig.port = (struct journal_port){ .box = &rig.box, .feed = feed, .readers = &rig.readers };
 	rig.journal = journal_open(&rig.config, rig.catalog, &rig.port, 1, &err);
 	ck_assert_msg(rig.journal != NULL, "%s", err.text);
 	delivery_register();

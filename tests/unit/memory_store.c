@@ -142,6 +142,10 @@ do_write(struct hsw_write *w)
 		drop(find_exception(name, w->seq, false));
 		put_exception(w, name, true);
 		break;
+	case HSW_WRITE_RECORD:
+	case HSW_WRITE_FORGET:
+	case HSW_WRITE_MEMO:
+		break;
 	}
 }
 

@@ -186,6 +186,30 @@ START_TEST(a_party_has_a_phone_and_a_lid)
 }
 END_TEST
 
+START_TEST(a_user_id_is_no_jid)
+{
+	static const struct {
+		const char *in;
+		bool is_one;
+	} cases[] = { { "US.13491208655302741918", true }, { "US.ENT.118", true },
+		{ "BR.aZ9", true }, { "US.", false }, { "us.1", false }, { "USA1", false },
+		{ "U5.1", false }, { "US.1@lid", false }, { "5511999999999", false },
+		{ "", false } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct hsw_party p = { .type = HSW_JID_NONE };
+		ck_assert_int_eq(canon_party_add_user_id(&p, str(cases[i].in)), cases[i].is_one);
+		ck_assert_str_eq(p.user_id, cases[i].is_one ? cases[i].in : "");
+		ck_assert_str_eq(canon_party_id(&p), "");
+		ck_assert_str_eq(canon_party_key(&p), p.user_id);
+		ck_assert(canon_party_add_user_id(&p, str("DE.1")));
+		ck_assert_str_eq(p.user_id, cases[i].is_one ? cases[i].in : "DE.1");
+		canon_party_add(&p, str("55"));
+		ck_assert_str_eq(canon_party_key(&p), "55@s.whatsapp.net");
+	}
+}
+END_TEST
+
 /* ---- times ---- */
 
 START_TEST(times_are_written_in_utc)
@@ -394,9 +418,44 @@ START_TEST(bytes_and_flags_are_read_in_all_their_forms)
 }
 END_TEST
 
+/* ---- bodies ---- */
+
+START_TEST(a_body_is_an_object_and_where_it_may_be_an_array)
+{
+	static const struct {
+		const char *body, *object, *any; /* errors; NULL: it is good */
+	} cases[] = {
+		{ "{}", NULL, NULL },
+		{ " [{}] ", "body: expected a JSON object, found array", NULL },
+		{ "1 ", "body: expected a JSON object, found int",
+			"body: expected a JSON object, found int" },
+		{ "", "body: is empty, expected a JSON object",
+			"body: is empty, expected a JSON object" },
+		{ "[1", "body: bad JSON: it ends after 2 bytes, too soon",
+			"body: bad JSON: it ends after 2 bytes, too soon" },
+	};
+	struct json_tokener *tokener = cj_tokener_new(8);
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct hsw_error err = { "" };
+		struct json_object *o = cj_parse(tokener, str(cases[i].body), &err);
+		ck_assert_int_eq(o == NULL, cases[i].object != NULL);
+		ck_assert_str_eq(err.text, cases[i].object != NULL ? cases[i].object : "");
+		json_object_put(o);
+		o = cj_parse_any(tokener, str(cases[i].body), &err);
+		ck_assert_int_eq(o == NULL, cases[i].any != NULL);
+		ck_assert_str_eq(err.text, cases[i].any != NULL ? cases[i].any : "");
+		json_object_put(o);
+	}
+	json_tokener_free(tokener);
+}
+END_TEST
+
 UNIT_MAIN_WITH("canon", canon_setup, canon_teardown, strings_are_escaped_and_repaired,
 	members_of_all_kinds_have_their_commas, numbers_as_text_are_checked,
 	what_is_borrowed_is_not_copied, too_many_parts_are_an_error_and_not_for_ever,
-	identifiers_have_one_form, a_party_has_a_phone_and_a_lid, times_are_written_in_utc,
-	times_are_read_in_all_their_forms, base64_is_checked_and_tidied, bytes_are_encoded,
-	numbers_are_read_in_all_their_forms, bytes_and_flags_are_read_in_all_their_forms)
+	identifiers_have_one_form, a_party_has_a_phone_and_a_lid, a_user_id_is_no_jid,
+	times_are_written_in_utc, times_are_read_in_all_their_forms, base64_is_checked_and_tidied,
+	bytes_are_encoded, numbers_are_read_in_all_their_forms,
+	bytes_and_flags_are_read_in_all_their_forms,
+	a_body_is_an_object_and_where_it_may_be_an_array)

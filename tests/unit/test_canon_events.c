@@ -101,6 +101,11 @@ START_TEST(message_with_nothing_known_has_its_nulls)
 		"\"content\":\"\",\"source\":\"\",\"isForwarded\":false,\"isEdit\":false,\"media\":"
 		"null,"
 		"\"reaction\":null,\"edit\":null,\"context\":null}}");
+	m.is_outgoing = true;
+	canon_message(&canon, &m);
+	canon_finish();
+	ck_assert_ptr_nonnull(
+		strstr(out.text, "\"chat\":{\"type\":\"private\"},\"recipient\":null,\"message\""));
 }
 END_TEST
 
@@ -190,7 +195,75 @@ START_TEST(other_events_have_their_members_in_order)
 }
 END_TEST
 
+START_TEST(who_has_no_number_has_a_user_id_alone)
+{
+	struct hsw_message m = { .id = str("A"), .is_outgoing = true, .type = "text" };
+	struct hsw_status status = { .status = "read" };
+	struct hsw_call call = { .type = "offer", .id = str("C") };
+
+	canon_party_add_user_id(&m.chat, str("US.1"));
+	m.chat.name = str("n");
+	canon_message(&canon, &m);
+	canon_finish();
+	ck_assert_str_eq(out.key, "US.1");
+	ck_assert_ptr_nonnull(strstr(out.text,
+		"\"chat\":{\"userId\":\"US.1\",\"name\":\"n\",\"type\":\"private\"},"
+		"\"recipient\":{\"userId\":\"US.1\"},"));
+
+	status.chat = status.recipient = m.chat;
+	canon_status(&canon, &status);
+	canon_finish();
+	ck_assert_str_eq(out.key, "US.1");
+	ck_assert_ptr_nonnull(strstr(out.text, "},\"recipientUserId\":\"US.1\",\"timestamp\""));
+
+	call.from = call.to = m.chat;
+	canon_call(&canon, &call);
+	canon_finish();
+	ck_assert_str_eq(out.key, "US.1");
+	ck_assert_ptr_nonnull(strstr(out.text,
+		"\"from\":{\"userId\":\"US.1\",\"name\":\"n\"},\"toUserId\":\"US.1\","
+		"\"timestamp\""));
+}
+END_TEST
+
+/* An element of an array. */
+static void
+write_code(struct hsw_canon *c, const void *arg)
+{
+	canon_text(c, NULL, arg);
+}
+
+START_TEST(codes_that_follow_each_other_stay_in_order)
+{
+	struct hsw_state s = {
+		.state = "qr_ready", .code = str("1@a"), .more_codes = { write_code, "2@b" }
+	};
+
+	canon_state(&canon, &s);
+	canon_finish();
+	ck_assert_ptr_nonnull(strstr(out.text, ",\"codes\":[\"1@a\",\"2@b\"]"));
+	ck_assert_ptr_null(strstr(out.least, "@"));
+}
+END_TEST
+
 /* ---- natural keys ---- */
+
+START_TEST(edit_without_a_target_goes_by_its_id)
+{
+	struct hsw_message m = { .id = str("1"), .change = HSW_EDIT, .content = str("x") };
+	struct hsw_emit first;
+
+	canon_party_add(&m.chat, str("55"));
+	canon_message(&canon, &m);
+	canon_finish();
+	first = out;
+	m.id = str("2");
+	canon_message(&canon, &m);
+	canon_finish();
+	ck_assert(first.identity_len != out.identity_len ||
+		memcmp(first.identity, out.identity, out.identity_len) != 0);
+}
+END_TEST
 
 /* The identity of a state, told at received_ms with this occasion and provider's time. */
 static struct hsw_emit
@@ -256,7 +329,23 @@ START_TEST(what_is_ignored_leaves_nothing_behind)
 }
 END_TEST
 
+START_TEST(chat_of_a_status_that_is_not_known_has_no_type)
+{
+	const struct hsw_str id = str("A");
+	const struct hsw_status status = { .status = "read", .ids = &id, .n_ids = 1 };
+
+	canon_status(&canon, &status);
+	canon_finish();
+	ck_assert_str_eq(out.text,
+		"{\"status\":\"read\",\"messageIds\":[\"A\"],\"chat\":{},"
+		"\"timestamp\":\"2026-11-21T05:33:48.123Z\"}");
+	ck_assert_str_eq(out.key, "");
+}
+END_TEST
+
 UNIT_MAIN_WITH("canon events", canon_setup, canon_teardown, message_has_its_members_in_order,
 	message_with_nothing_known_has_its_nulls, other_events_have_their_members_in_order,
+	who_has_no_number_has_a_user_id_alone, codes_that_follow_each_other_stay_in_order,
+	edit_without_a_target_goes_by_its_id, chat_of_a_status_that_is_not_known_has_no_type,
 	time_of_a_natural_key, parts_of_a_natural_key_do_not_run_into_each_other,
 	what_is_ignored_leaves_nothing_behind)

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api_events.c - the routes of an instance's webhooks and its WebSocket. */
+#include <stdlib.h>
+#include <strings.h>
+
+#include "api_call.h"
+#include "api_json.h"
+#include "err.h"
+#include "log.h"
+
+#define DEFAULT_LABEL "default"
+
+static const char failed_webhook[] = "Failed to get webhook configuration";
+static const char failed_websocket[] = "Failed to get websocket configuration";
+
+/* ---- reading ---- */
+
+static bool
+read_text(struct json_object *o, const char *field, size_t max, char **out, struct hsw_error *err)
+{
+	return field == NULL || api_json_text(o, field, max, out, err) == HSW_OK;
+}
+
+/* All but the label. */
+static bool
+read_members(struct webhook *w, struct json_object *o, const struct webhook_names *n,
+	struct hsw_error *err)
+{
+	bool is_set;
+
+	if (api_json_bool(o, n->enabled, &w->enabled, &is_set, err) != HSW_OK)
+		return false;
+	if (!is_set) {
+		err_set(err, HSW_EINVAL, "%s: is missing, expected true or false", n->enabled);
+		return false;
+	}
+	return read_text(o, n->url, WEBHOOK_TEXT_MAX, &w->url, err) &&
+		read_text(o, n->authorization, WEBHOOK_TEXT_MAX, &w->authorization, err) &&
+		read_text(o, n->secret, WEBHOOK_TEXT_MAX, &w->secret, err) &&
+		(n->headers == NULL ||
+			api_json_headers(o, n->headers, &w->headers, err) == HSW_OK) &&
+		api_json_bool(o, n->by_events, &w->by_events, NULL, err) == HSW_OK &&
+		api_json_bool(o, n->media_base64, &w->media_base64, NULL, err) == HSW_OK &&
+		api_json_events(o, n->events, &w->events, err) == HSW_OK;
+}
+
+static bool
+check_url(struct change *c, const char *field, struct hsw_error *err)
+{
+	const char *url = c->webhook->url;
+
+	if (url == NULL && c->webhook->enabled) {
+		err_set(err, HSW_EINVAL, "%s: is missing", field);
+		return false;
+	}
+	if (url != NULL && c->server->config->api.https_only &&
+		strncasecmp(url, "https://", 8) != 0) {
+		err_set(err, HSW_EINVAL, "%s: must begin with https://", field);
+		return false;
+	}
+	return true;
+}
+
+/* As the sink reads it: base64 after the prefix. */
+static bool
+check_secret(const char *secret, struct hsw_error *err)
+{
+	static const char prefix[] = "whsec_";
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t skip = sizeof(prefix) - 1;
+
+	if (secret == NULL || strncmp(secret, prefix, skip) != 0)
+		return true;
+	size_t n = strspn(secret + skip, digits);
+	const char *padding = secret + skip + n;
+	if (n > 1 && n % 4 != 1 && padding[strspn(padding, "=")] == '\0')
+		return true;
+	err_set(err, HSW_EINVAL, "secret: expected base64 after whsec_");
+	return false;
+}
+
+/* A disabled one is checked as well, but has no destination. */
+static bool
+make_section(struct change *c, struct hsw_error *err)
+{
+	const struct webhook_sink *sink = &c->server->webhook_sink;
+
+	c->section = webhook_section_new(sink, str_of(c->instance), c->webhook, err);
+	if (c->section == NULL)
+		return false;
+	if (!c->webhook->enabled) {
+		webhook_section_free(c->section);
+		c->section = NULL;
+	}
+	return true;
+}
+
+bool
+api_check_webhook(struct change *c, const char *url, struct hsw_error *err)
+{
+	return check_url(c, url, err) && check_secret(c->webhook->secret, err) &&
+		make_section(c, err);
+}
+
+bool
+api_read_webhook(struct change *c, struct json_object *o, const struct webhook_names *n,
+	struct hsw_error *err)
+{
+	char *label = NULL;
+
+	if (!read_text(o, n->label, WEBHOOK_LABEL_MAX, &label, err))
+		return false;
+	c->webhook = webhook_new(str_of(label != NULL ? label : DEFAULT_LABEL));
+	free(label);
+	if (c->webhook == NULL) {
+		err_set(err, HSW_ENOMEM, "Out of memory");
+		return false;
+	}
+	if (!read_members(c->webhook, o, n, err))
+		return false;
+	if (c->webhook->enabled && c->webhook->events.n == 0)
+		event_list_all(&c->webhook->events);
+	return api_check_webhook(c, n->url, err);
+}
+
+bool
+api_read_websocket(struct change *c, struct json_object *o, const struct websocket_names *n,
+	struct hsw_error *err)
+{
+	struct websocket *out = &c->websocket;
+	bool is_set;
+
+	*out = (struct websocket){ .is_set = true };
+	if (api_json_bool(o, n->enabled, &out->enabled, &is_set, err) != HSW_OK)
+		return false;
+	if (!is_set) {
+		err_set(err, HSW_EINVAL, "%s: is missing, expected true or false", n->enabled);
+		return false;
+	}
+	if (api_json_bool(o, n->media_base64, &out->media_base64, NULL, err) != HSW_OK ||
+		api_json_events(o, n->events, &out->events, err) != HSW_OK)
+		return false;
+	if (!out->enabled) {
+		*out = (struct websocket){ .is_set = true };
+		return true;
+	}
+	if (out->events.n == 0)
+		event_list_all(&out->events);
+	if (c->server->config->websocket_plugin != NULL)
+		return true;
+	err_set(err, HSW_ENOENT,
+		"%s: WebSockets cannot be enabled: the plugin sink-websocket is not installed",
+		n->enabled);
+	return false;
+}
+
+/* ---- printing ---- */
+
+void
+api_print_websocket(const struct websocket *w, struct buf *out)
+{
+	buf_printf(out, "{\"enabled\":%s,\"events\":", w->enabled ? "true" : "false");
+	event_list_print(&w->events, out);
+	buf_printf(out, ",\"mediaBase64\":%s}", w->media_base64 ? "true" : "false");
+}
+
+void
+api_print_webhooks(const struct instance_settings *i, struct buf *out)
+{
+	buf_str(out, "[");
+	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next) {
+		if (w != i->webhooks)
+			buf_str(out, ",");
+		webhook_print(w, out);
+	}
+	buf_str(out, "]");
+}
+
+/* ---- on the store thread ---- */
+
+/* It may have been deleted since the request was admitted. */
+static struct instance_settings *
+find(struct change *c)
+{
+	struct instance_settings *i = settings_find(c->server->settings, str_of(c->instance));
+
+	if (i == NULL)
+		change_fail(c, 404, "Instance not found");
+	return i;
+}
+
+static void
+fail_store(struct change *c, const char *message, const struct hsw_error *err)
+{
+	log_error("api", "a change was not stored instance=%s: %s", c->instance, err->text);
+	change_fail(c, 500, "%s", message);
+}
+
+static bool
+has_room(struct change *c, const struct instance_settings *i)
+{
+	const struct webhook *before = settings_find_webhook(i, c->webhook->label);
+	int64_t max = c->server->config->api.max_webhooks;
+	bool was_enabled = before != NULL && before->enabled;
+	size_t all = 0;
+
+	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next)
+		all++;
+	if (c->webhook->enabled && !was_enabled && (int64_t)settings_count_enabled(i) >= max)
+		change_fail(c, 400, "An instance can have at most %lld enabled webhooks",
+			(long long)max);
+	else if (before == NULL && all >= WEBHOOKS_OF_INSTANCE_MAX)
+		change_fail(c, 400, "An instance can have at most %d webhooks",
+			WEBHOOKS_OF_INSTANCE_MAX);
+	return c->status == 0;
+}
+
+static void
+print_webhook(struct change *c, const struct webhook *w)
+{
+	if (c->print != NULL) {
+		c->print(c, w);
+		return;
+	}
+	buf_str(&c->out, "{\"success\":true,\"webhook\":");
+	webhook_print(w, &c->out);
+	buf_str(&c->out, "}");
+}
+
+static void
+apply_set_webhook(struct change *c, const struct store_port *store)
+{
+	struct instance_settings *i = find(c);
+	struct hsw_error err = { "" };
+
+	if (i == NULL || !has_room(c, i))
+		return;
+	const struct webhook *before = settings_find_webhook(i, c->webhook->label);
+	bool was_enabled = before != NULL && before->enabled;
+	struct webhook *w = c->webhook;
+	struct webhook_section *section = c->section;
+	c->section = NULL;
+	if (section != NULL && change_put(c, store, section) != HSW_OK)
+		return;
+	if (!w->enabled && was_enabled)
+		change_remove(c, i->instance->name, w->label);
+	c->webhook = NULL;
+	print_webhook(c, w);
+	if (settings_put_webhook(c->server->settings, store, i, w, &err) == HSW_OK)
+		return;
+	fail_store(c, failed_webhook, &err);
+	if (section != NULL && !was_enabled)
+		change_unput(c, store);
+}
+
+static void
+apply_get_webhook(struct change *c, const struct store_port *store)
+{
+	struct instance_settings *i = find(c);
+
+	(void)store;
+	if (i == NULL)
+		return;
+	const struct webhook *w = settings_find_webhook(i, c->label);
+	if (c->print != NULL) {
+		c->print(c, w);
+		return;
+	}
+	if (!c->has_label) {
+		buf_str(&c->out, "{\"success\":true,\"webhooks\":");
+		api_print_webhooks(i, &c->out);
+		buf_str(&c->out, "}");
+		return;
+	}
+	if (w == NULL)
+		change_fail(c, 404, "Webhook not found");
+	else
+		print_webhook(c, w);
+}
+
+static void
+apply_delete_webhook(struct change *c, const struct store_port *store)
+{
+	struct instance_settings *i = find(c);
+	struct hsw_error err = { "" };
+
+	if (i == NULL)
+		return;
+	const struct webhook *w = settings_find_webhook(i, c->label);
+	if (w == NULL) {
+		change_fail(c, 404, "Webhook not found");
+		return;
+	}
+	if (w->enabled)
+		change_remove(c, i->instance->name, w->label);
+	if (settings_remove_webhook(c->server->settings, store, i, c->label, &err) != HSW_OK)
+		fail_store(c, failed_webhook, &err);
+}
+
+static void
+finish_delete_webhook(struct change *c)
+{
+	buf_printf(&c->out,
+		"{\"success\":true,\"message\":\"Webhook deleted\",\"droppedEvents\":%zu}",
+		c->undelivered);
+}
+
+static void
+apply_set_websocket(struct change *c, const struct store_port *store)
+{
+	struct instance_settings *i = find(c);
+	struct hsw_error err = { "" };
+
+	if (i == NULL)
+		return;
+	if (settings_put_websocket(c->server->settings, store, i, &c->websocket, &err) != HSW_OK) {
+		fail_store(c, failed_websocket, &err);
+		return;
+	}
+	buf_str(&c->out, "{\"success\":true,\"websocket\":");
+	api_print_websocket(&i->websocket, &c->out);
+	buf_str(&c->out, "}");
+}
+
+static void
+apply_get_websocket(struct change *c, const struct store_port *store)
+{
+	struct instance_settings *i = find(c);
+
+	(void)store;
+	if (i == NULL)
+		return;
+	buf_printf(&c->out, "{\"success\":true,\"message\":\"%s\",\"websocket\":",
+		i->websocket.is_set ? "Websocket configuration found"
+				    : "Websocket is not configured");
+	api_print_websocket(&i->websocket, &c->out);
+	buf_str(&c->out, "}");
+}
+
+/* ---- routes ---- */
+
+/* ?label=, where there is one; an empty one is the default. false: it was answered. */
+static bool
+read_label(const struct api_call *call, struct change *c)
+{
+	struct buf label = BUF_INIT;
+
+	c->has_label = http_query(call->http, "label", &label);
+	c->label = strndup(label.len > 0 ? label.data : DEFAULT_LABEL,
+		label.len > 0 ? label.len : sizeof(DEFAULT_LABEL) - 1);
+	buf_free(&label);
+	if (c->label != NULL)
+		return true;
+	change_free(c);
+	api_error(call, 503, "Out of memory");
+	return false;
+}
+
+static void
+post(struct change *c, bool is_read, void (*apply)(struct change *, const struct store_port *))
+{
+	c->is_read = is_read;
+	c->apply = apply;
+	change_post(c);
+}
+
+void
+api_post_webhook(struct change *c, void (*print)(struct change *, const struct webhook *))
+{
+	c->print = print;
+	post(c, false, apply_set_webhook);
+}
+
+void
+api_post_find(struct change *c, void (*print)(struct change *, const struct webhook *))
+{
+	c->print = print;
+	post(c, true, apply_get_webhook);
+}
+
+static void
+refuse(struct api_call *call, struct change *c, const struct hsw_error *err)
+{
+	change_free(c);
+	api_error(call, 400, "%s", err->text);
+}
+
+void
+api_webhook_set(struct api_call *call)
+{
+	static const struct webhook_names names = { "label", "enabled", "url", "authorization",
+		"byEvents", "events", "mediaBase64", "secret", "headers" };
+	static const char *const known[] = { "label", "enabled", "url", "authorization", "byEvents",
+		"events", "mediaBase64", "secret", "headers", NULL };
+	struct json_object *root = api_body(call, known);
+	struct change *c = root != NULL ? api_change(call) : NULL;
+	struct hsw_error err = { "" };
+
+	if (c != NULL) {
+		if (api_read_webhook(c, root, &names, &err))
+			post(c, false, apply_set_webhook);
+		else
+			refuse(call, c, &err);
+	}
+	json_object_put(root);
+}
+
+void
+api_webhook_get(struct api_call *call)
+{
+	struct change *c = api_change(call);
+
+	if (c != NULL && read_label(call, c))
+		post(c, true, apply_get_webhook);
+}
+
+void
+api_webhook_delete(struct api_call *call)
+{
+	struct change *c = api_change(call);
+
+	if (c == NULL || !read_label(call, c))
+		return;
+	c->finish = finish_delete_webhook;
+	post(c, false, apply_delete_webhook);
+}
+
+void
+api_websocket_set(struct api_call *call)
+{
+	static const struct websocket_names names = { "enabled", "events", "mediaBase64" };
+	static const char *const known[] = { "enabled", "events", "mediaBase64", NULL };
+	struct json_object *root = api_body(call, known);
+	struct change *c = root != NULL ? api_change(call) : NULL;
+	struct hsw_error err = { "" };
+
+	if (c != NULL) {
+		if (api_read_websocket(c, root, &names, &err))
+			post(c, false, apply_set_websocket);
+		else
+			refuse(call, c, &err);
+	}
+	json_object_put(root);
+}
+
+void
+api_websocket_get(struct api_call *call)
+{
+	struct change *c = api_change(call);
+
+	if (c != NULL)
+		post(c, true, apply_get_websocket);
+}

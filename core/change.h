@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * change.h - a request of the API on its way: from its worker to the store thread, which owns the
+ * settings; where it changes something, from there to every worker, so that it is effective everywhere
+ * when it is answered; and home.
+ *
+ * Changes are made one after another: the next begins when the one before has been at all workers.
+ * Requests that only read are not held up by that.
+ */
+#ifndef CHANGE_H
+#define CHANGE_H
+
+#include "settings.h"
+#include "worker.h"
+
+#define CHANGE_HEADERS_SIZE 192
+
+struct change_step;
+
+struct change {
+	struct store_call call; /* first */
+	struct mail mail;
+	struct change *next; /* in the queue */
+	struct server *server;
+	struct worker *home;
+	struct http_request *http;
+	char headers[CHANGE_HEADERS_SIZE]; /* of the answer */
+	bool is_read;
+	/*
+	 * On the store thread. Fills in `out`, or refuses by change_fail. What workers have to do is
+	 * noted by change_put and change_remove.
+	 */
+	void (*apply)(struct change *, const struct store_port *);
+	/* On the store thread, when all workers have done theirs: writes `out` where apply could not
+	 * know it. May be NULL. */
+	void (*finish)(struct change *);
+
+	/* How the answer about a webhook looks; NULL: as RyzeAPI's. */
+	void (*print)(struct change *, const struct webhook *);
+
+	/* what is asked for; owned */
+	char *instance, *label, *token, *names;
+	struct webhook *webhook;
+	struct webhook_section *section; /* that the webhook becomes; NULL: it is disabled */
+	struct websocket websocket;
+	bool has_websocket, has_label;
+	bool is_deletion;          /* of the instance: its WebSocket clients are closed */
+	struct instance *of_token; /* whose token it came with; NULL: the account's. Reference */
+
+	/* what came of it */
+	int status; /* 0: 200 */
+	struct buf out;
+	struct hsw_error error;
+	size_t undelivered; /* of the destinations that were removed */
+
+	/* on the way */
+	struct change_step *steps, *step;
+	struct catalog_snapshot *snapshot;
+	unsigned stop; /* the worker that it is at */
+};
+
+/* What is shared by all changes; of the store thread. */
+struct change_queue {
+	struct change *busy;
+	struct change *first, **last;
+};
+
+void change_queue_init(struct change_queue *);
+/* NULL: out of memory; the request was answered. */
+struct change *change_new(struct worker *, struct http_request *, const char *headers);
+void change_free(struct change *);
+/* Sends it on its way; it answers the request and frees itself. */
+void change_post(struct change *);
+
+/* The answer is this error. */
+void change_fail(struct change *, int status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The destination of that webhook shall be there; takes the section, also on error. HSW_OK, or it
+ * was refused. */
+int change_put(struct change *, const struct store_port *, struct webhook_section *);
+/* What change_put made in the store is forgotten: the change was not stored. */
+void change_unput(struct change *, const struct store_port *);
+/* The destination "<instance>/<label>" shall be gone. */
+void change_remove(struct change *, struct hsw_str instance, const char *label);
+
+/* The worker that serves a destination of the API. */
+unsigned change_owner(const struct server *, const char *destination);
+
+#endif

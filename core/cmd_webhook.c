@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_webhook.c - `hookswitch webhook set|list|rm`: the webhooks of a running daemon's instances. */
+#include "cmd.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client.h"
+#include "cmd_api.h"
+
+static const char usage[] =
+	"Usage: hookswitch webhook list [--json] INSTANCE\n"
+	"       hookswitch webhook set [--label LABEL] --url URL [--authorization TEXT]\n"
+	"                  [--events LIST] [--by-events] [--media] INSTANCE\n"
+	"       hookswitch webhook set [--label LABEL] --disable INSTANCE\n"
+	"       hookswitch webhook rm [--label LABEL] INSTANCE\n"
+	"\n"
+	"Webhooks of an instance of a running daemon, in addition to the sinks of its\n"
+	"configuration. A new one gets the events that come from then on.\n"
+	"\n"
+	"  -c, --config FILE         the daemon's configuration (for its control socket)\n"
+	"  -l, --label LABEL         which of the instance's webhooks; default if not given\n"
+	"  -u, --url URL             where events are posted to\n"
+	"  -a, --authorization TEXT  the Authorization header, as it stands\n"
+	"  -e, --events LIST         the types that are wanted, with commas; all if not given\n"
+	"  -b, --by-events           add the event's name to the URL's path\n"
+	"  -m, --media               send media along as base64\n"
+	"      --disable             send it nothing any more, and forget what it waits for\n"
+	"      --json                print the daemon's answer as it is\n"
+	"  -h, --help                this text\n";
+
+struct args {
+	const char *instance, *label, *url, *authorization;
+	char *events;
+	bool by_events, media, disable, as_json;
+};
+
+static void
+print_row(struct json_object *w)
+{
+	struct json_object *events = json_object_object_get(w, "events");
+	size_t n = json_object_array_length(events);
+
+	printf("%-24s %-8s %-48s ", cmd_api_text(w, "label"),
+		json_object_get_boolean(json_object_object_get(w, "enabled")) ? "enabled"
+									      : "disabled",
+		cmd_api_text(w, "url"));
+	for (size_t i = 0; i < n; i++)
+		printf("%s%s", i > 0 ? "," : "",
+			json_object_get_string(json_object_array_get_idx(events, i)));
+	putchar('\n');
+}
+
+static int
+list(struct cmd_api *a, const struct args *args)
+{
+	struct json_object *root;
+
+	buf_str(&a->target, "/api/events/getWebhook/");
+	client_escape(&a->target, args->instance);
+	int rc = cmd_api_ask(a, "GET", NULL, &root);
+	struct json_object *rows = json_object_object_get(root, "webhooks");
+	size_t n = rows != NULL ? json_object_array_length(rows) : 0;
+	if (rc == HSW_OK && args->as_json)
+		puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_NOSLASHESCAPE));
+	else if (rc == HSW_OK)
+		printf("%-24s %-8s %-48s %s\n", "LABEL", "STATE", "URL", "EVENTS");
+	for (size_t i = 0; i < n && !args->as_json; i++)
+		print_row(json_object_array_get_idx(rows, i));
+	json_object_put(root);
+	return rc;
+}
+
+static void
+add_text(struct json_object *o, const char *name, const char *text)
+{
+	if (text != NULL)
+		json_object_object_add(o, name, json_object_new_string(text));
+}
+
+static void
+add_events(struct json_object *o, char *events)
+{
+	struct json_object *array = json_object_new_array();
+	char *name;
+
+	while ((name = strsep(&events, ", ")) != NULL) {
+		if (*name != '\0')
+			json_object_array_add(array, json_object_new_string(name));
+	}
+	json_object_object_add(o, "events", array);
+}
+
+static int
+set(struct cmd_api *a, const struct args *args)
+{
+	struct json_object *root, *body = json_object_new_object();
+
+	json_object_object_add(body, "enabled", json_object_new_boolean(!args->disable));
+	add_text(body, "label", args->label);
+	add_text(body, "url", args->url);
+	add_text(body, "authorization", args->authorization);
+	if (args->events != NULL)
+		add_events(body, args->events);
+	if (args->by_events)
+		json_object_object_add(body, "byEvents", json_object_new_boolean(1));
+	if (args->media)
+		json_object_object_add(body, "mediaBase64", json_object_new_boolean(1));
+	buf_str(&a->target, "/api/events/webhook/");
+	client_escape(&a->target, args->instance);
+	int rc = cmd_api_ask(a, "POST", body, &root);
+	if (rc == HSW_OK)
+		print_row(json_object_object_get(root, "webhook"));
+	json_object_put(body);
+	json_object_put(root);
+	return rc;
+}
+
+static int
+rm(struct cmd_api *a, const struct args *args)
+{
+	struct json_object *root;
+
+	buf_str(&a->target, "/api/events/webhook/");
+	client_escape(&a->target, args->instance);
+	buf_str(&a->target, "?label=");
+	client_escape(&a->target, args->label != NULL ? args->label : "");
+	int rc = cmd_api_ask(a, "DELETE", NULL, &root);
+	if (rc == HSW_OK)
+		printf("deleted; dropped events: %s\n", cmd_api_text(root, "droppedEvents"));
+	json_object_put(root);
+	return rc;
+}
+
+static const struct action {
+	const char *name;
+	int (*fn)(struct cmd_api *, const struct args *);
+} actions[] = {
+	{ "list", list },
+	{ "set", set },
+	{ "rm", rm },
+};
+
+static const struct action *
+find_action(const char *name)
+{
+	for (size_t i = 0; name != NULL && i < sizeof(actions) / sizeof(actions[0]); i++) {
+		if (strcmp(actions[i].name, name) == 0)
+			return &actions[i];
+	}
+	return NULL;
+}
+
+/* CMD_OK; -1: go on. */
+static int
+read_option(int c, struct args *args, const char **path)
+{
+	switch (c) {
+	case 'c':
+		*path = optarg;
+		return -1;
+	case 'l':
+		args->label = optarg;
+		return -1;
+	case 'u':
+		args->url = optarg;
+		return -1;
+	case 'a':
+		args->authorization = optarg;
+		return -1;
+	case 'e':
+		args->events = optarg;
+		return -1;
+	case 'b':
+		args->by_events = true;
+		return -1;
+	case 'm':
+		args->media = true;
+		return -1;
+	case 'd':
+		args->disable = true;
+		return -1;
+	case 'j':
+		args->as_json = true;
+		return -1;
+	case 'h':
+		fputs(usage, stdout);
+		return CMD_OK;
+	default:
+		fputs(usage, stderr);
+		return CMD_USAGE;
+	}
+}
+
+int
+cmd_webhook(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "label", required_argument, NULL, 'l' }, { "url", required_argument, NULL, 'u' },
+		{ "authorization", required_argument, NULL, 'a' },
+		{ "events", required_argument, NULL, 'e' }, { "by-events", no_argument, NULL, 'b' },
+		{ "media", no_argument, NULL, 'm' }, { "disable", no_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 } };
+	const char *path = config_default_path;
+	struct args args = { 0 };
+	struct cmd_api api;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:l:u:a:e:bmh", options, NULL)) != -1) {
+		int status = read_option(c, &args, &path);
+		if (status >= 0)
+			return status;
+	}
+	const struct action *action = find_action(optind < argc ? argv[optind] : NULL);
+	if (action == NULL || argc - optind != 2) {
+		fputs(usage, stderr);
+		return CMD_USAGE;
+	}
+	args.instance = argv[optind + 1];
+	if (cmd_api_open(&api, path) != HSW_OK)
+		return CMD_FAILED;
+	int status = cmd_api_status(&api, action->fn(&api, &args));
+	cmd_api_close(&api);
+	return status;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * destination_api.c - destinations that the API made: they come, change and go while events flow. All of
+ * a worker share one handle of the webhook sink.
+ */
+#include "destination_impl.h"
+
+#include <stdlib.h>
+
+#include "err.h"
+#include "host.h"
+
+static int
+open_api_sink(struct delivery_thread *t, struct hsw_error *err)
+{
+	const struct host_thread thread = { t->base, t->box };
+	const struct webhook_sink *sink = t->api_sink;
+
+	if (t->api_self != NULL)
+		return HSW_OK;
+	t->api_handle = host_handle_new("sink api", &thread);
+	int rc = t->api_handle != NULL ? sink->plugin->ops.sink.open(host_functions(),
+						 t->api_handle, sink->conf, &t->api_self, err)
+				       : err_set(err, HSW_ENOMEM, "out of memory");
+	if (rc == HSW_OK)
+		return HSW_OK;
+	host_handle_free(t->api_handle);
+	t->api_handle = NULL;
+	t->api_self = NULL;
+	return rc;
+}
+
+void
+destinations_close_api(struct delivery_thread *t)
+{
+	if (t->api_self == NULL)
+		return;
+	t->api_sink->plugin->ops.sink.close(t->api_self);
+	host_handle_free(t->api_handle);
+	t->api_self = NULL;
+}
+
+/* NULL: err says why, and the section is freed. */
+static struct destination *
+api_destination_new(struct delivery_thread *t, struct webhook_section *s, struct hsw_error *err)
+{
+	struct destination *d = NULL;
+
+	if (open_api_sink(t, err) == HSW_OK) {
+		d = destination_new(t, &s->section);
+		if (d == NULL)
+			err_set(err, HSW_ENOMEM, "out of memory");
+	}
+	if (d == NULL) {
+		webhook_section_free(s);
+		return NULL;
+	}
+	d->self = t->api_self;
+	d->owned = s;
+	d->target = s->conf;
+	return d;
+}
+
+/* What is in flight has its own copy of where it goes. */
+static void
+change(struct destination *d, struct webhook_section *s)
+{
+	struct webhook_section *before = d->owned;
+
+	d->owned = s;
+	d->target = s->conf;
+	destination_adopt(d, &s->section);
+	d->is_disabled = false;
+	webhook_section_free(before);
+	delivery_pump_soon(d);
+}
+
+int
+destination_put(
+	struct delivery_thread *t, struct webhook_section *s, int64_t cursor, struct hsw_error *err)
+{
+	struct destination *d = destination_find(t, str_of(s->name));
+
+	if (d != NULL) {
+		change(d, s);
+		return HSW_OK;
+	}
+	d = api_destination_new(t, s, err);
+	if (d == NULL)
+		return HSW_EIO;
+	d->cursor = d->position = cursor;
+	destination_link(d);
+	return HSW_OK;
+}
+
+int
+destination_put_known(struct delivery_thread *t, struct webhook_section *s, struct hsw_error *err)
+{
+	struct destination *d = api_destination_new(t, s, err);
+	if (d == NULL)
+		return HSW_EIO;
+	int rc = destination_attach(d, err);
+	if (rc != HSW_OK) {
+		destination_free(d);
+		return rc;
+	}
+	destination_link(d);
+	return HSW_OK;
+}
+
+/* Events that a delivery or an attempt is still owed. */
+static size_t
+count_undelivered(const struct destination *d)
+{
+	const struct hsw_delivery *slot;
+	size_t n = d->in_retry;
+
+	TAILQ_FOREACH (slot, &d->unsettled, order) {
+		n += !slot->is_counted;
+	}
+	if (!d->is_live && d->thread->tail_seq > d->position)
+		n += (size_t)(d->thread->tail_seq - d->position);
+	return n;
+}
+
+static bool
+has_left(const struct destination *d)
+{
+	return d->n_flying == 0 && d->n_saving == 0 && !d->is_reading && !d->is_writing_cursor;
+}
+
+void
+destinations_free_left(struct delivery_thread *t)
+{
+	struct destination **at = &t->leaving;
+
+	while (*at != NULL) {
+		struct destination *d = *at;
+		if (!has_left(d)) {
+			at = &d->next;
+			continue;
+		}
+		*at = d->next;
+		void (*left)(void *, size_t) = d->left;
+		void *arg = d->left_arg;
+		size_t undelivered = d->undelivered;
+		delivery_free_all(d);
+		destination_free(d);
+		left(arg, undelivered);
+	}
+	if (t->leaving != NULL)
+		destination_start_tick(t);
+}
+
+static void
+unlink_from(struct delivery_thread *t, struct destination *d)
+{
+	struct destination **at = &t->first;
+
+	while (*at != d)
+		at = &(*at)->next;
+	*at = d->next;
+}
+
+void
+destination_remove(
+	struct delivery_thread *t, struct hsw_str name, void (*left)(void *, size_t), void *arg)
+{
+	struct destination *d = destination_find(t, name);
+
+	if (d == NULL || d->owned == NULL) {
+		left(arg, 0);
+		return;
+	}
+	d->left = left;
+	d->left_arg = arg;
+	d->undelivered = count_undelivered(d);
+	d->is_leaving = d->is_draining = true;
+	delivery_cancel_all(d);
+	unlink_from(t, d);
+	d->next = t->leaving;
+	t->leaving = d;
+	metric_set(d->lag, 0);
+	metric_set(d->waiting, 0);
+	destination_start_tick(t);
+}

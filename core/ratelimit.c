@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ratelimit.c - see ratelimit.h. A hash table by open addressing; windows that are over are taken again. */
+#include "ratelimit.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#define PROBES 16
+
+struct window {
+	uint64_t key;
+	int64_t ends_ms; /* 0: never used */
+	int64_t taken;
+};
+
+struct ratelimit {
+	pthread_mutex_t lock;
+	int64_t limit;
+	struct window shared; /* of those that found no room */
+	struct window windows[RATELIMIT_KEYS];
+};
+
+struct ratelimit *
+ratelimit_new(int64_t limit)
+{
+	struct ratelimit *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	pthread_mutex_init(&r->lock, NULL);
+	r->limit = limit;
+	return r;
+}
+
+void
+ratelimit_free(struct ratelimit *r)
+{
+	if (r == NULL)
+		return;
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+/* A clock that was set back must not keep one for ever; workers' clocks differ by milliseconds. */
+static bool
+is_over(const struct window *w, int64_t now_ms)
+{
+	return now_ms >= w->ends_ms || w->ends_ms - now_ms > 2 * RATELIMIT_WINDOW_MS;
+}
+
+/* The key's window, or one that is over. */
+static struct window *
+find(struct ratelimit *r, uint64_t key, int64_t now_ms)
+{
+	struct window *over = NULL;
+
+	for (uint64_t i = 0; i < PROBES; i++) {
+		struct window *w = &r->windows[(key + i) % RATELIMIT_KEYS];
+		if (w->key == key && !is_over(w, now_ms))
+			return w;
+		if (over == NULL && is_over(w, now_ms))
+			over = w;
+	}
+	return over != NULL ? over : &r->shared;
+}
+
+bool
+ratelimit_take(struct ratelimit *r, uint64_t key, int64_t now_ms, struct ratelimit_state *state)
+{
+	pthread_mutex_lock(&r->lock);
+	struct window *w = find(r, key, now_ms);
+	if (is_over(w, now_ms))
+		*w = (struct window){ key, now_ms + RATELIMIT_WINDOW_MS, 0 };
+	bool is_allowed = r->limit == 0 || w->taken < r->limit;
+	if (is_allowed)
+		w->taken++;
+	*state = (struct ratelimit_state){
+		.limit = r->limit,
+		.remaining = r->limit > w->taken ? r->limit - w->taken : 0,
+		.reset_s = (w->ends_ms + 999) / 1000,
+	};
+	pthread_mutex_unlock(&r->lock);
+	return is_allowed;
+}

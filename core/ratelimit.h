@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ratelimit.h - how many requests a key (a token) may make in a minute.
+ *
+ * Windows are fixed: one begins with a key's first request and ends a minute later. The keys share a
+ * table of a bounded size; where it is full, new keys share one window. Any thread.
+ */
+#ifndef RATELIMIT_H
+#define RATELIMIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RATELIMIT_WINDOW_MS 60000
+#define RATELIMIT_KEYS 4096
+
+struct ratelimit;
+
+/* What a request is told. */
+struct ratelimit_state {
+	int64_t limit, remaining;
+	int64_t reset_s; /* when the window ends: seconds since 1970 */
+};
+
+/* limit: requests of one key in a window; 0: no limit. NULL: out of memory. */
+struct ratelimit *ratelimit_new(int64_t limit);
+void ratelimit_free(struct ratelimit *);
+/* Counts one request of the key (a hash); now_ms: since 1970. false: it is over the limit. */
+bool ratelimit_take(
+	struct ratelimit *, uint64_t key, int64_t now_ms, struct ratelimit_state *state);
+
+#endif

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* record.c - see record.h. */
+#include "record.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include <json.h>
+
+#include "err.h"
+#include "log.h"
+
+const char record_instance[] = "instance";
+const char record_webhook[] = "webhook";
+const char record_websocket[] = "websocket";
+const char record_key[] = "key";
+
+/* What a key is checked with. */
+static const char key_check[] = "hookswitch";
+
+/* The members that are sealed, in any kind of record. */
+static const char *const secret_members[] = { "token", "authorization", "secret", "headers",
+	"check", NULL };
+
+/* ---- batches ---- */
+
+struct record_item {
+	struct record_item *next;
+	struct hsw_store_record record;
+	struct hsw_write write;
+	struct buf kind, name, text;
+};
+
+void
+record_batch_init(struct record_batch *b)
+{
+	*b = (struct record_batch){ .last = &b->first };
+}
+
+static void
+add(struct record_batch *b, enum hsw_write_kind write, const char *kind, struct hsw_str name,
+	const char *sub, struct buf *text)
+{
+	struct record_item *i = calloc(1, sizeof(*i));
+
+	if (i == NULL) {
+		b->failed = true;
+		if (text != NULL)
+			buf_free(text);
+		return;
+	}
+	buf_str(&i->kind, kind);
+	buf_append(&i->name, name.s, name.len);
+	if (sub != NULL) {
+		buf_str(&i->name, "/");
+		buf_str(&i->name, sub);
+	}
+	if (text != NULL) {
+		i->text = *text;
+		*text = (struct buf)BUF_INIT;
+	}
+	b->failed |= i->kind.failed || i->name.failed || i->text.failed;
+	i->record = (struct hsw_store_record){ { i->kind.data, i->kind.len },
+		{ i->name.data, i->name.len }, { i->text.data, i->text.len } };
+	i->write = (struct hsw_write){ .kind = write, .record = &i->record };
+	*b->last = i;
+	b->last = &i->next;
+	b->n++;
+}
+
+void
+record_put(struct record_batch *b, const char *kind, struct hsw_str name, const char *sub,
+	struct buf *text)
+{
+	add(b, HSW_WRITE_RECORD, kind, name, sub, text);
+}
+
+void
+record_forget(struct record_batch *b, const char *kind, struct hsw_str name, const char *sub)
+{
+	add(b, HSW_WRITE_FORGET, kind, name, sub, NULL);
+}
+
+int
+record_commit(struct record_batch *b, const struct store_port *store, struct hsw_error *err)
+{
+	struct hsw_write **writes = malloc((b->n + 1) * sizeof(writes[0]));
+	struct record_item *i, *next;
+	int rc = HSW_OK;
+	size_t n = 0;
+
+	for (i = b->first; i != NULL && writes != NULL; i = i->next)
+		writes[n++] = &i->write;
+	if (writes == NULL || b->failed)
+		rc = err_set(err, HSW_ENOMEM, "out of memory");
+	else if (n > 0)
+		rc = store->ops->commit(store->self, writes, n, err);
+	for (i = b->first; i != NULL; i = next) {
+		next = i->next;
+		buf_free(&i->kind);
+		buf_free(&i->name);
+		buf_free(&i->text);
+		free(i);
+	}
+	free(writes);
+	record_batch_init(b);
+	return rc;
+}
+
+/* ---- sealed members ---- */
+
+/* What a value belongs to: "webhook/sales/default/authorization". */
+static void
+name_value(
+	struct buf *of, const char *kind, struct hsw_str name, const char *sub, const char *member)
+{
+	buf_str(of, kind);
+	buf_str(of, "/");
+	buf_append(of, name.s, name.len);
+	if (sub != NULL) {
+		buf_str(of, "/");
+		buf_str(of, sub);
+	}
+	buf_str(of, "/");
+	buf_str(of, member);
+}
+
+static struct hsw_str
+str_of_buf(const struct buf *b)
+{
+	return (struct hsw_str){ b->data, b->len };
+}
+
+static void
+print_sealed(
+	struct seal *seal, struct buf *of, const char *member, const char *value, struct buf *text)
+{
+	struct buf sealed = BUF_INIT;
+
+	if (of->failed || seal_close(seal, str_of_buf(of), str_of(value), &sealed) != HSW_OK)
+		text->failed = true;
+	buf_printf(text, ",\"%s\":", member);
+	buf_json(text, str_of_buf(&sealed));
+	buf_free(&sealed);
+}
+
+static void
+print_secret(struct seal *seal, const char *kind, struct hsw_str name, const char *sub,
+	const char *member, const char *value, struct buf *text)
+{
+	struct buf of = BUF_INIT;
+
+	if (value == NULL)
+		return;
+	name_value(&of, kind, name, sub, member);
+	print_sealed(seal, &of, member, value, text);
+	buf_free(&of);
+}
+
+static struct json_object *
+parse(struct hsw_str text)
+{
+	struct json_tokener *tokener = json_tokener_new();
+	struct json_object *root = tokener != NULL
+		? json_tokener_parse_ex(tokener, text.s, (int)text.len)
+		: NULL;
+
+	json_tokener_free(tokener);
+	if (json_object_is_type(root, json_type_object))
+		return root;
+	json_object_put(root);
+	return NULL;
+}
+
+/* NULL: it is not there. */
+static const char *
+get_text(struct json_object *o, const char *member)
+{
+	struct json_object *v = json_object_object_get(o, member);
+	return json_object_is_type(v, json_type_string) ? json_object_get_string(v) : NULL;
+}
+
+static char *
+copy_text(struct json_object *o, const char *member)
+{
+	const char *text = get_text(o, member);
+	return text != NULL ? strdup(text) : NULL;
+}
+
+/* The opened value, the caller's. NULL: there is none, or it cannot be opened; then *sealed is it. */
+static char *
+read_secret(struct seal *seal, const char *kind, struct hsw_str name, const char *sub,
+	struct json_object *o, const char *member, const char **sealed)
+{
+	const char *text = get_text(o, member);
+	struct buf of = BUF_INIT, value = BUF_INIT;
+
+	*sealed = NULL;
+	if (text == NULL)
+		return NULL;
+	name_value(&of, kind, name, sub, member);
+	int rc = of.failed ? HSW_ENOMEM : seal_open(seal, str_of_buf(&of), str_of(text), &value);
+	buf_append(&value, "", 1);
+	if (rc != HSW_OK || value.failed) {
+		log_warn("config", "a stored secret cannot be decrypted: %.*s", (int)of.len,
+			of.data);
+		buf_free(&value);
+		*sealed = text;
+	}
+	buf_free(&of);
+	return value.data;
+}
+
+static bool
+get_bool(struct json_object *o, const char *member)
+{
+	return json_object_get_boolean(json_object_object_get(o, member));
+}
+
+static int64_t
+get_int(struct json_object *o, const char *member)
+{
+	return json_object_get_int64(json_object_object_get(o, member));
+}
+
+static void
+get_events(struct json_object *o, struct event_list *out)
+{
+	struct json_object *list = json_object_object_get(o, "events");
+	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+
+	out->n = 0;
+	for (size_t i = 0; i < n && out->n < TYPE_COUNT; i++) {
+		const char *name = json_object_get_string(json_object_array_get_idx(list, i));
+		int type = name != NULL ? event_type_of(str_of(name)) : -1;
+		if (type >= 0)
+			out->types[out->n++] = (unsigned char)type;
+	}
+}
+
+/* ---- instances ---- */
+
+void
+record_print_instance(struct seal *seal, const struct instance_settings *i, struct buf *text)
+{
+	const struct instance *instance = i->instance;
+
+	buf_printf(text, "{\"id\":\"%s\",\"createdAt\":%" PRId64 ",\"updatedAt\":%" PRId64, i->id,
+		i->created_ms, i->updated_ms);
+	print_secret(seal, record_instance, instance->name, NULL, "token", instance->token.s, text);
+	buf_str(text, "}");
+}
+
+struct instance_settings *
+record_read_instance(struct seal *seal, struct hsw_str name, struct hsw_str text)
+{
+	struct instance_settings *i = calloc(1, sizeof(*i));
+	struct json_object *o = i != NULL ? parse(text) : NULL;
+	const char *sealed, *id = get_text(o, "id");
+
+	if (o != NULL) {
+		char *token = read_secret(seal, record_instance, name, NULL, o, "token", &sealed);
+		i->instance = instance_new(name, token);
+		free(token);
+		snprintf(i->id, sizeof(i->id), "%s", id != NULL ? id : "");
+		i->created_ms = get_int(o, "createdAt");
+		i->updated_ms = get_int(o, "updatedAt");
+	}
+	json_object_put(o);
+	if (i != NULL && i->instance != NULL)
+		return i;
+	free(i);
+	return NULL;
+}
+
+/* ---- webhooks ---- */
+
+static void
+print_text(struct buf *text, const char *member, const char *value)
+{
+	if (value == NULL)
+		return;
+	buf_printf(text, ",\"%s\":", member);
+	buf_json_cstr(text, value);
+}
+
+void
+record_print_webhook(
+	struct seal *seal, struct hsw_str instance, const struct webhook *w, struct buf *text)
+{
+	const struct {
+		const char *member, *value;
+	} secrets[] = { { "authorization", w->authorization }, { "secret", w->secret },
+		{ "headers", w->headers } };
+
+	buf_printf(text, "{\"enabled\":%s,\"byEvents\":%s,\"mediaBase64\":%s,\"events\":",
+		w->enabled ? "true" : "false", w->by_events ? "true" : "false",
+		w->media_base64 ? "true" : "false");
+	event_list_print(&w->events, text);
+	if (w->is_dashed)
+		buf_str(text, ",\"dashed\":true");
+	print_text(text, "url", w->url);
+	print_text(text, "aliases", w->aliases);
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
+		print_secret(seal, record_webhook, instance, w->label, secrets[i].member,
+			secrets[i].value, text);
+	buf_str(text, "}");
+}
+
+struct webhook *
+record_read_webhook(
+	struct seal *seal, struct hsw_str instance, struct hsw_str label, struct hsw_str text)
+{
+	struct webhook *w = webhook_new(label);
+	struct json_object *o = w != NULL ? parse(text) : NULL;
+	const char *sealed;
+
+	if (o == NULL) {
+		webhook_free(w);
+		return NULL;
+	}
+	w->enabled = get_bool(o, "enabled");
+	w->by_events = get_bool(o, "byEvents");
+	w->media_base64 = get_bool(o, "mediaBase64");
+	w->is_dashed = get_bool(o, "dashed");
+	w->url = copy_text(o, "url");
+	w->aliases = copy_text(o, "aliases");
+	get_events(o, &w->events);
+	w->secret = read_secret(seal, record_webhook, instance, w->label, o, "secret", &sealed);
+	w->headers = read_secret(seal, record_webhook, instance, w->label, o, "headers", &sealed);
+	w->authorization = read_secret(
+		seal, record_webhook, instance, w->label, o, "authorization", &sealed);
+	if (sealed != NULL)
+		w->sealed_authorization = strdup(sealed);
+	json_object_put(o);
+	return w;
+}
+
+/* ---- WebSockets ---- */
+
+void
+record_print_websocket(const struct websocket *w, struct buf *text)
+{
+	buf_printf(text, "{\"enabled\":%s,\"events\":", w->enabled ? "true" : "false");
+	event_list_print(&w->events, text);
+	buf_printf(text, ",\"mediaBase64\":%s}", w->media_base64 ? "true" : "false");
+}
+
+bool
+record_read_websocket(struct hsw_str text, struct websocket *out)
+{
+	struct json_object *o = parse(text);
+
+	if (o == NULL)
+		return false;
+	*out = (struct websocket){ .is_set = true,
+		.enabled = get_bool(o, "enabled"),
+		.media_base64 = get_bool(o, "mediaBase64") };
+	get_events(o, &out->events);
+	json_object_put(o);
+	return true;
+}
+
+/* ---- the key ---- */
+
+void
+record_print_key(struct seal *seal, const unsigned char salt[SEAL_SALT_BYTES], struct buf *text)
+{
+	buf_str(text, "{\"salt\":\"");
+	buf_hex(text, salt, SEAL_SALT_BYTES);
+	buf_str(text, "\"");
+	print_secret(seal, record_key, str_of("1"), NULL, "check", key_check, text);
+	buf_str(text, "}");
+}
+
+bool
+record_read_key(struct hsw_str text, unsigned char salt[SEAL_SALT_BYTES], struct buf *check)
+{
+	struct json_object *o = parse(text);
+	const char *hex = get_text(o, "salt"), *sealed = get_text(o, "check");
+	bool is_good = hex != NULL && strlen(hex) == 2 * SEAL_SALT_BYTES;
+
+	for (size_t i = 0; i < SEAL_SALT_BYTES && is_good; i++)
+		is_good = sscanf(hex + 2 * i, "%2hhx", &salt[i]) == 1;
+	if (sealed != NULL)
+		buf_str(check, sealed);
+	json_object_put(o);
+	return is_good && !check->failed;
+}
+
+bool
+record_is_key(struct seal *seal, struct hsw_str check)
+{
+	struct buf of = BUF_INIT, value = BUF_INIT;
+
+	name_value(&of, record_key, str_of("1"), NULL, "check");
+	bool is_key = !of.failed && seal_open(seal, str_of_buf(&of), check, &value) == HSW_OK &&
+		str_is(str_of_buf(&value), key_check);
+	buf_free(&of);
+	buf_free(&value);
+	return is_key;
+}
+
+/* ---- another key ---- */
+
+static int
+reseal_member(const struct hsw_store_record *r, struct json_object *o, const char *member,
+	struct seal *from, struct seal *to)
+{
+	const char *text = get_text(o, member);
+	struct buf of = BUF_INIT, value = BUF_INIT, sealed = BUF_INIT;
+	char kind[32];
+
+	if (text == NULL)
+		return HSW_OK;
+	snprintf(kind, sizeof(kind), "%.*s", (int)r->kind.len, r->kind.s);
+	name_value(&of, kind, r->name, NULL, member);
+	int rc = of.failed ? HSW_ENOMEM : seal_open(from, str_of_buf(&of), str_of(text), &value);
+	if (rc == HSW_OK)
+		rc = seal_close(to, str_of_buf(&of), str_of_buf(&value), &sealed);
+	if (rc == HSW_OK)
+		json_object_object_add(
+			o, member, json_object_new_string_len(sealed.data, (int)sealed.len));
+	buf_free(&of);
+	buf_free(&value);
+	buf_free(&sealed);
+	return rc;
+}
+
+int
+record_reseal(const struct hsw_store_record *r, struct seal *from, struct seal *to, struct buf *out)
+{
+	struct json_object *o = parse(r->text);
+	int rc = o != NULL ? HSW_OK : HSW_EINVAL;
+
+	for (const char *const *m = secret_members; *m != NULL && rc == HSW_OK; m++)
+		rc = reseal_member(r, o, *m, from, to);
+	if (rc == HSW_OK)
+		buf_str(out, json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+	json_object_put(o);
+	return rc == HSW_OK && out->failed ? HSW_ENOMEM : rc;
+}

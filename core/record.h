@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * record.h - the records of the settings as JSON text, and batches of their writes. Members that hold
+ * secrets are sealed; one that cannot be opened is kept as it is. Store thread.
+ */
+#ifndef RECORD_H
+#define RECORD_H
+
+#include "settings.h"
+
+extern const char record_instance[], record_webhook[], record_websocket[], record_key[];
+
+/* ---- batches: writes that are one transaction ---- */
+
+struct record_item;
+
+struct record_batch {
+	struct record_item *first, **last;
+	size_t n;
+	bool failed; /* out of memory: it cannot be committed */
+};
+
+void record_batch_init(struct record_batch *);
+/* Takes the text's memory. name: parts that are joined by "/"; sub may be NULL. */
+void record_put(struct record_batch *, const char *kind, struct hsw_str name, const char *sub,
+	struct buf *text);
+void record_forget(struct record_batch *, const char *kind, struct hsw_str name, const char *sub);
+/* Commits and empties it. HSW_OK, or the store's error. */
+int record_commit(struct record_batch *, const struct store_port *, struct hsw_error *err);
+
+/* ---- texts ---- */
+
+/* They fail by text->failed. */
+void record_print_instance(struct seal *, const struct instance_settings *, struct buf *text);
+void record_print_webhook(
+	struct seal *, struct hsw_str instance, const struct webhook *, struct buf *text);
+void record_print_websocket(const struct websocket *, struct buf *text);
+void record_print_key(struct seal *, const unsigned char salt[SEAL_SALT_BYTES], struct buf *text);
+
+/* The instance; its token is left out where it cannot be opened. NULL: no memory, or damaged. */
+struct instance_settings *record_read_instance(
+	struct seal *, struct hsw_str name, struct hsw_str text);
+struct webhook *record_read_webhook(
+	struct seal *, struct hsw_str instance, struct hsw_str label, struct hsw_str text);
+bool record_read_websocket(struct hsw_str text, struct websocket *out);
+/* check gets the sealed value, empty where there was no key. */
+bool record_read_key(struct hsw_str text, unsigned char salt[SEAL_SALT_BYTES], struct buf *check);
+/* Whether the seal opens the value of record_print_key. */
+bool record_is_key(struct seal *, struct hsw_str check);
+
+/* Appends the record's text with every sealed value opened by one and closed by another. HSW_OK;
+ * HSW_EAUTH: one could not be opened; HSW_EINVAL: it is no JSON object. */
+int record_reseal(
+	const struct hsw_store_record *, struct seal *from, struct seal *to, struct buf *out);
+
+#endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * seen.c - see seen.h. Sets of 64-bit words with open addressing: one of the transaction that is being put
+ * together, and SPANS that each cover a part of the window, so that the oldest goes as a whole.
+ */
+#include "seen.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+
+#define SPANS 9        /* one more than the window has, as the newest is not full */
+#define SET_FIRST 1024 /* slots of a set at first */
+
+struct set {
+	uint64_t *slots; /* 0: free */
+	size_t size, n;
+};
+
+struct seen {
+	int64_t span_ms, window_ms;
+	int64_t began_ms;        /* of the newest span */
+	struct set spans[SPANS]; /* the newest first */
+	struct set added;
+	uint64_t *list; /* of added, in order */
+	size_t n, cap;
+	bool has_complained;
+};
+
+struct seen *
+seen_new(int64_t window_ms)
+{
+	struct seen *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->window_ms = window_ms;
+	s->span_ms = window_ms / (SPANS - 1) + 1;
+	return s;
+}
+
+void
+seen_free(struct seen *s)
+{
+	if (s == NULL)
+		return;
+	for (int i = 0; i < SPANS; i++)
+		free(s->spans[i].slots);
+	free(s->added.slots);
+	free(s->list);
+	free(s);
+}
+
+/* ---- sets ---- */
+
+/* The slot of a word, or the free one where it belongs. */
+static size_t
+place_of(const struct set *set, uint64_t word)
+{
+	size_t i = word & (set->size - 1);
+
+	while (set->slots[i] != 0 && set->slots[i] != word)
+		i = (i + 1) & (set->size - 1);
+	return i;
+}
+
+static bool
+set_has(const struct set *set, uint64_t word)
+{
+	return set->n > 0 && set->slots[place_of(set, word)] == word;
+}
+
+static bool
+set_grow(struct set *set)
+{
+	struct set larger = { .size = set->size != 0 ? 2 * set->size : SET_FIRST, .n = set->n };
+
+	larger.slots = calloc(larger.size, sizeof(larger.slots[0]));
+	if (larger.slots == NULL)
+		return false;
+	for (size_t i = 0; i < set->size; i++) {
+		if (set->slots[i] != 0)
+			larger.slots[place_of(&larger, set->slots[i])] = set->slots[i];
+	}
+	free(set->slots);
+	*set = larger;
+	return true;
+}
+
+/* Three quarters full at most. false: out of memory. */
+static bool
+set_put(struct set *set, uint64_t word)
+{
+	if (4 * (set->n + 1) > 3 * set->size && !set_grow(set))
+		return false;
+	size_t i = place_of(set, word);
+	set->n += set->slots[i] == 0;
+	set->slots[i] = word;
+	return true;
+}
+
+static void
+set_clear(struct set *set)
+{
+	if (set->size > SET_FIRST) {
+		free(set->slots);
+		*set = (struct set){ NULL, 0, 0 };
+	} else if (set->n > 0) {
+		memset(set->slots, 0, set->size * sizeof(set->slots[0]));
+		set->n = 0;
+	}
+}
+
+/* ---- time ---- */
+
+static void
+next_span(struct seen *s, int64_t began_ms)
+{
+	free(s->spans[SPANS - 1].slots);
+	memmove(&s->spans[1], &s->spans[0], (SPANS - 1) * sizeof(s->spans[0]));
+	s->spans[0] = (struct set){ NULL, 0, 0 };
+	s->began_ms = began_ms;
+}
+
+static void
+pass_time(struct seen *s, int64_t now_ms)
+{
+	if (s->began_ms == 0 || now_ms < s->began_ms)
+		s->began_ms = now_ms; /* the start, or a clock that was set back */
+	for (int i = 0; i < SPANS && now_ms - s->began_ms >= s->span_ms; i++)
+		next_span(s, s->began_ms + s->span_ms);
+	if (now_ms - s->began_ms >= s->span_ms)
+		s->began_ms = now_ms;
+}
+
+static void
+bound(struct seen *s)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < SPANS; i++)
+		n += s->spans[i].n;
+	if (n < SEEN_MAX)
+		return;
+	if (!s->has_complained)
+		log_warn("journal",
+			"more than %u events within the dedupe window: the oldest are no longer "
+			"recognised when they come again",
+			SEEN_MAX);
+	s->has_complained = true;
+	next_span(s, s->began_ms);
+}
+
+int64_t
+seen_horizon(const struct seen *s, int64_t now_ms)
+{
+	return now_ms - s->window_ms;
+}
+
+/* ---- ids ---- */
+
+bool
+seen_add(struct seen *s, const unsigned char id[HSW_EVENT_ID_BYTES])
+{
+	uint64_t word;
+
+	memcpy(&word, id, sizeof(word));
+	word |= word == 0;
+	if (set_has(&s->added, word))
+		return false;
+	for (int i = 0; i < SPANS; i++) {
+		if (set_has(&s->spans[i], word))
+			return false;
+	}
+	if (s->n == s->cap) {
+		size_t cap = s->cap != 0 ? 2 * s->cap : SET_FIRST;
+		uint64_t *larger = realloc(s->list, cap * sizeof(s->list[0]));
+		if (larger == NULL)
+			return true;
+		s->list = larger;
+		s->cap = cap;
+	}
+	if (set_put(&s->added, word))
+		s->list[s->n++] = word;
+	return true;
+}
+
+struct hsw_str
+seen_added(struct seen *s)
+{
+	return (struct hsw_str){ (const char *)s->list, s->n * sizeof(s->list[0]) };
+}
+
+void
+seen_rollback(struct seen *s)
+{
+	set_clear(&s->added);
+	s->n = 0;
+}
+
+void
+seen_commit(struct seen *s, int64_t now_ms)
+{
+	pass_time(s, now_ms);
+	for (size_t i = 0; i < s->n; i++)
+		set_put(&s->spans[0], s->list[i]);
+	seen_rollback(s);
+	bound(s);
+}
+
+void
+seen_recall(struct seen *s, int64_t at_ms, struct hsw_str added)
+{
+	pass_time(s, at_ms);
+	for (size_t i = 0; i + sizeof(uint64_t) <= added.len; i += sizeof(uint64_t)) {
+		uint64_t word;
+		memcpy(&word, added.s + i, sizeof(word));
+		if (word != 0)
+			set_put(&s->spans[0], word);
+	}
+	bound(s);
+}

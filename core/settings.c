@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* settings.c - see settings.h. Reading them at start, and the key: settings_load.c. */
+#include "settings.h"
+
+#include <stdlib.h>
+
+#include "clock.h"
+#include "err.h"
+#include "record.h"
+
+/* ---- one instance ---- */
+
+static void
+free_webhooks(struct webhook *w)
+{
+	while (w != NULL) {
+		struct webhook *next = w->next;
+		webhook_free(w);
+		w = next;
+	}
+}
+
+static void
+entry_free(struct instance_settings *i)
+{
+	if (i == NULL)
+		return;
+	free_webhooks(i->webhooks);
+	instance_unref(i->instance);
+	free(i);
+}
+
+static void
+link_webhook(struct instance_settings *i, struct webhook *w)
+{
+	struct webhook **at = &i->webhooks;
+
+	while (*at != NULL && strcmp((*at)->label, w->label) < 0)
+		at = &(*at)->next;
+	if (*at != NULL && strcmp((*at)->label, w->label) == 0) {
+		struct webhook *before = *at;
+		*at = before->next;
+		webhook_free(before);
+	}
+	w->next = *at;
+	*at = w;
+}
+
+int
+settings_publish(struct settings *s, const struct instance_settings *i)
+{
+	const struct websocket *w = &i->websocket;
+	const struct websocket_setting setting = { w->enabled, w->media_base64,
+		event_list_bits(&w->events) };
+
+	return catalog_put(s->catalog, i->instance, &setting);
+}
+
+static bool
+is_of_file(const struct instance_settings *i)
+{
+	return i->instance->file != NULL;
+}
+
+/* Its own record, where it has one. */
+static void
+put_instance(struct settings *s, struct record_batch *b, struct instance_settings *i)
+{
+	struct buf text = BUF_INIT;
+
+	if (is_of_file(i))
+		return;
+	record_print_instance(s->seal, i, &text);
+	record_put(b, record_instance, i->instance->name, NULL, &text);
+}
+
+static void
+put_webhook(struct settings *s, struct record_batch *b, const struct instance_settings *i,
+	const struct webhook *w)
+{
+	struct buf text = BUF_INIT;
+
+	record_print_webhook(s->seal, i->instance->name, w, &text);
+	record_put(b, record_webhook, i->instance->name, w->label, &text);
+}
+
+static void
+put_websocket(struct record_batch *b, const struct instance_settings *i, const struct websocket *w)
+{
+	struct buf text = BUF_INIT;
+
+	record_print_websocket(w, &text);
+	record_put(b, record_websocket, i->instance->name, NULL, &text);
+}
+
+/* Commits a change of an instance; its time is put back where that fails. */
+static int
+commit(struct settings *s, const struct store_port *store, struct record_batch *b,
+	struct instance_settings *i, struct hsw_error *err)
+{
+	int64_t before = i->updated_ms;
+
+	i->updated_ms = is_of_file(i) ? 0 : clock_wall_ms();
+	put_instance(s, b, i);
+	int rc = record_commit(b, store, err);
+	if (rc != HSW_OK)
+		i->updated_ms = before;
+	return rc;
+}
+
+/* ---- finding ---- */
+
+struct instance_settings *
+settings_find(struct settings *s, struct hsw_str name)
+{
+	struct instance_settings *i;
+
+	HASH_FIND(hh, s->instances, name.s, name.len, i);
+	return i;
+}
+
+struct webhook *
+settings_find_webhook(const struct instance_settings *i, const char *label)
+{
+	struct webhook *w = i->webhooks;
+
+	while (w != NULL && strcmp(w->label, label) != 0)
+		w = w->next;
+	return w;
+}
+
+size_t
+settings_count_enabled(const struct instance_settings *i)
+{
+	size_t n = 0;
+
+	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next)
+		n += w->enabled;
+	return n;
+}
+
+static int
+by_name(const struct instance_settings *a, const struct instance_settings *b)
+{
+	return strcmp(a->instance->name.s, b->instance->name.s);
+}
+
+void
+settings_each(struct settings *s, void (*fn)(void *, struct instance_settings *), void *arg)
+{
+	HASH_SORT(s->instances, by_name);
+	for (struct instance_settings *i = s->instances; i != NULL; i = i->hh.next)
+		fn(arg, i);
+}
+
+/* ---- instances ---- */
+
+static int
+insert(struct settings *s, struct instance_settings *i)
+{
+	HASH_ADD_KEYPTR(hh, s->instances, i->instance->name.s, i->instance->name.len, i);
+	return i->hh.tbl != NULL ? HSW_OK : HSW_ENOMEM;
+}
+
+/* Version 4, variant 1 (RFC 9562). */
+static bool
+make_id(char out[SETTINGS_ID_SIZE])
+{
+	unsigned char b[16];
+
+	if (!seal_random(b, sizeof(b)))
+		return false;
+	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
+	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+	snprintf(out, SETTINGS_ID_SIZE,
+		"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+		b[15]);
+	return true;
+}
+
+static struct instance_settings *
+entry_new(struct hsw_str name, const char *token)
+{
+	struct instance_settings *i = calloc(1, sizeof(*i));
+
+	if (i != NULL && make_id(i->id) && (i->instance = instance_new(name, token)) != NULL) {
+		i->created_ms = clock_wall_ms();
+		return i;
+	}
+	free(i);
+	return NULL;
+}
+
+int
+settings_add(struct settings *s, const struct store_port *store, struct hsw_str name,
+	const char *token, struct webhook *webhook, const struct websocket *websocket,
+	struct instance_settings **out, struct hsw_error *err)
+{
+	struct instance_settings *i = entry_new(name, token);
+	struct record_batch b;
+
+	if (i == NULL) {
+		webhook_free(webhook);
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	}
+	record_batch_init(&b);
+	if (webhook != NULL) {
+		link_webhook(i, webhook);
+		put_webhook(s, &b, i, webhook);
+	}
+	if (websocket != NULL) {
+		i->websocket = *websocket;
+		put_websocket(&b, i, websocket);
+	}
+	int rc = commit(s, store, &b, i, err);
+	if (rc == HSW_OK)
+		rc = settings_publish(s, i);
+	if (rc == HSW_OK)
+		rc = insert(s, i);
+	if (rc != HSW_OK)
+		entry_free(i);
+	*out = rc == HSW_OK ? i : NULL;
+	return rc;
+}
+
+int
+settings_remove(struct settings *s, const struct store_port *store, struct instance_settings *i,
+	struct hsw_error *err)
+{
+	const struct hsw_str name = i->instance->name;
+	struct record_batch b;
+
+	record_batch_init(&b);
+	record_forget(&b, record_instance, name, NULL);
+	record_forget(&b, record_websocket, name, NULL);
+	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next)
+		record_forget(&b, record_webhook, name, w->label);
+	int rc = record_commit(&b, store, err);
+	if (rc != HSW_OK)
+		return rc;
+	if (catalog_remove(s->catalog, name) != HSW_OK)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	atomic_store(&i->instance->is_deleted, true);
+	HASH_DEL(s->instances, i);
+	entry_free(i);
+	return HSW_OK;
+}
+
+/* ---- webhooks and WebSockets ---- */
+
+int
+settings_put_webhook(struct settings *s, const struct store_port *store,
+	struct instance_settings *i, struct webhook *w, struct hsw_error *err)
+{
+	struct record_batch b;
+
+	record_batch_init(&b);
+	put_webhook(s, &b, i, w);
+	int rc = commit(s, store, &b, i, err);
+	if (rc == HSW_OK)
+		link_webhook(i, w);
+	else
+		webhook_free(w);
+	return rc;
+}
+
+int
+settings_remove_webhook(struct settings *s, const struct store_port *store,
+	struct instance_settings *i, const char *label, struct hsw_error *err)
+{
+	struct webhook **at = &i->webhooks;
+	struct record_batch b;
+
+	record_batch_init(&b);
+	record_forget(&b, record_webhook, i->instance->name, label);
+	int rc = commit(s, store, &b, i, err);
+	while (rc == HSW_OK && *at != NULL && strcmp((*at)->label, label) != 0)
+		at = &(*at)->next;
+	if (rc == HSW_OK && *at != NULL) {
+		struct webhook *gone = *at;
+		*at = gone->next;
+		webhook_free(gone);
+	}
+	return rc;
+}
+
+int
+settings_put_websocket(struct settings *s, const struct store_port *store,
+	struct instance_settings *i, const struct websocket *w, struct hsw_error *err)
+{
+	struct record_batch b;
+
+	record_batch_init(&b);
+	put_websocket(&b, i, w);
+	int rc = commit(s, store, &b, i, err);
+	if (rc != HSW_OK)
+		return rc;
+	i->websocket = *w;
+	i->websocket.is_set = true;
+	return settings_publish(s, i) == HSW_OK ? HSW_OK
+						: err_set(err, HSW_ENOMEM, "out of memory");
+}
+
+/* ---- all ---- */
+
+/* As clients read it back. */
+static void
+read_conf(struct websocket *w, const struct instance_conf *conf)
+{
+	if (!conf->websocket)
+		return;
+	*w = (struct websocket){
+		.is_set = true, .enabled = true, .media_base64 = conf->websocket_media_base64
+	};
+	if (conf->websocket_events == NULL)
+		event_list_all(&w->events);
+	else
+		event_list_of(&w->events, conf->websocket_events);
+}
+
+static int
+add_of_file(struct settings *s, const struct config_section *section)
+{
+	struct instance_settings *i = calloc(1, sizeof(*i));
+	struct instance *instance = catalog_find_known(
+		catalog_master(s->catalog), str_of(section->name));
+
+	if (i == NULL || instance == NULL) {
+		free(i);
+		return HSW_ENOMEM;
+	}
+	i->instance = instance_ref(instance);
+	read_conf(&i->websocket, &section->u.instance);
+	if (insert(s, i) == HSW_OK)
+		return HSW_OK;
+	entry_free(i);
+	return HSW_ENOMEM;
+}
+
+int
+settings_init(struct settings *s, const struct config *config, struct catalog *catalog)
+{
+	int rc = HSW_OK;
+
+	s->config = config;
+	s->catalog = catalog;
+	for (const struct config_section *i = config->instances; i != NULL && rc == HSW_OK;
+		i = i->next)
+		rc = add_of_file(s, i);
+	return rc;
+}
+
+void
+settings_fini(struct settings *s)
+{
+	struct instance_settings *i, *next;
+
+	HASH_ITER(hh, s->instances, i, next)
+	{
+		HASH_DEL(s->instances, i);
+		entry_free(i);
+	}
+	seal_free(s->seal);
+	s->seal = NULL;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settings.h - what was configured at run time: instances, their webhooks and WebSockets, and the
+ * records in the store that keep it. Instances of the configuration file are here, too, since they can
+ * have webhooks and another WebSocket than the file says; they have no record of their own.
+ *
+ * Everything belongs to the store thread. Each change is one transaction first and is seen here only
+ * when that is on disk, so memory and store are never different.
+ *
+ *   kind "instance", name "sales"          id, token, times
+ *   kind "webhook", name "sales/default"   all of struct webhook
+ *   kind "websocket", name "sales"         enabled, events, mediaBase64
+ *   kind "key", name "1"                   salt of the passphrase, a value to check the key with
+ */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include <uthash.h>
+
+#include "catalog.h"
+#include "seal.h"
+#include "store.h"
+#include "webhook.h"
+
+#define SETTINGS_ID_SIZE 37 /* a UUID and NUL */
+#define WEBHOOKS_OF_INSTANCE_MAX 100
+
+struct websocket {
+	bool is_set, enabled, media_base64;
+	struct event_list events;
+};
+
+struct instance_settings {
+	struct instance *instance;
+	char id[SETTINGS_ID_SIZE];      /* empty: of the configuration file */
+	int64_t created_ms, updated_ms; /* 0: of the configuration file; never changed */
+	struct webhook *webhooks;       /* by label */
+	struct websocket websocket;
+	UT_hash_handle hh;
+};
+
+struct settings {
+	const struct config *config;
+	struct catalog *catalog;
+	struct seal *seal;
+	struct instance_settings *instances;
+	bool keep_undecryptable;
+};
+
+/* Settings of the instances that the catalog has. HSW_OK or HSW_ENOMEM. */
+int settings_init(struct settings *, const struct config *, struct catalog *);
+void settings_fini(struct settings *);
+
+/*
+ * Reads the records. HSW_EAUTH: the key is missing or wrong, and err says what to do; what cannot be
+ * decrypted is kept as it is where keep_undecryptable is set. Encrypts what was stored without a key
+ * where there is one now. Forgets destinations of webhooks that are not there any more.
+ */
+int settings_load(struct settings *, const struct store_port *, struct hsw_error *err);
+/* Encrypts all values anew: from the old key to the configuration's. HSW_EAUTH: the old key is wrong,
+ * nothing was changed. */
+int settings_rekey(const struct config *, const struct store_port *, const char *old_key,
+	size_t *n_records, struct hsw_error *err);
+
+/* NULL: there is none of that name. */
+struct instance_settings *settings_find(struct settings *, struct hsw_str name);
+/* NULL: there is none with that label. */
+struct webhook *settings_find_webhook(const struct instance_settings *, const char *label);
+size_t settings_count_enabled(const struct instance_settings *);
+/* Puts the instance and its WebSocket into the catalog. HSW_OK or HSW_ENOMEM. */
+int settings_publish(struct settings *, const struct instance_settings *);
+/* By name; calls fn for each. */
+void settings_each(struct settings *, void (*fn)(void *arg, struct instance_settings *), void *arg);
+
+/* ---- changes: HSW_OK, or why the store did not take it ---- */
+
+/* A new instance, with a webhook and a WebSocket where they are not NULL. Takes the webhook, also on
+ * error. *out is the new one's. */
+int settings_add(struct settings *, const struct store_port *, struct hsw_str name,
+	const char *token, struct webhook *, const struct websocket *,
+	struct instance_settings **out, struct hsw_error *err);
+/* Deletes it with all that it has. Only one that the API made. */
+int settings_remove(struct settings *, const struct store_port *, struct instance_settings *,
+	struct hsw_error *err);
+/* Puts it in the place of the one with its label. Takes it, also on error. */
+int settings_put_webhook(struct settings *, const struct store_port *, struct instance_settings *,
+	struct webhook *, struct hsw_error *err);
+int settings_remove_webhook(struct settings *, const struct store_port *,
+	struct instance_settings *, const char *label, struct hsw_error *err);
+int settings_put_websocket(struct settings *, const struct store_port *, struct instance_settings *,
+	const struct websocket *, struct hsw_error *err);
+
+#endif

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settings_load.c - what the store has, read at start; the key that its secrets are sealed with.
+ *
+ * A store without a key's check was written without a key: values stand there readable, and are sealed
+ * as soon as there is a key.
+ */
+#include "settings.h"
+
+#include <stdlib.h>
+
+#include "err.h"
+#include "log.h"
+#include "record.h"
+
+/* A copy of what the store reads. */
+struct loaded {
+	struct loaded *next;
+	struct hsw_store_record record;
+	char memory[];
+};
+
+struct loading {
+	struct loaded *first, **last;
+	size_t n;
+	bool failed;
+};
+
+static struct hsw_str
+keep(char **at, struct hsw_str s)
+{
+	struct hsw_str kept = { *at, s.len };
+
+	if (s.len > 0)
+		memcpy(*at, s.s, s.len);
+	*at += s.len;
+	return kept;
+}
+
+static int
+keep_record(void *arg, const struct hsw_store_record *r)
+{
+	struct loading *l = arg;
+	struct loaded *one = malloc(sizeof(*one) + r->kind.len + r->name.len + r->text.len);
+
+	if (one == NULL) {
+		l->failed = true;
+		return HSW_ENOMEM;
+	}
+	char *at = one->memory;
+	one->next = NULL;
+	one->record = (struct hsw_store_record){ keep(&at, r->kind), keep(&at, r->name),
+		keep(&at, r->text) };
+	*l->last = one;
+	l->last = &one->next;
+	l->n++;
+	return HSW_OK;
+}
+
+static int
+read_all(struct loading *l, const struct store_port *store, struct hsw_error *err)
+{
+	*l = (struct loading){ .last = &l->first };
+	int rc = store->ops->records(store->self, keep_record, l, err);
+	return l->failed ? err_set(err, HSW_ENOMEM, "out of memory") : rc;
+}
+
+static void
+free_all(struct loading *l)
+{
+	while (l->first != NULL) {
+		struct loaded *next = l->first->next;
+		free(l->first);
+		l->first = next;
+	}
+}
+
+/* ---- the key ---- */
+
+/* What the store says of its key. */
+struct known_key {
+	bool is_there;
+	unsigned char salt[SEAL_SALT_BYTES];
+	struct buf check; /* empty: it was written without a key */
+};
+
+static int
+find_key(const struct loading *l, struct known_key *key, struct hsw_error *err)
+{
+	for (const struct loaded *r = l->first; r != NULL; r = r->next) {
+		if (!str_is(r->record.kind, record_key))
+			continue;
+		key->is_there = true;
+		return record_read_key(r->record.text, key->salt, &key->check)
+			? HSW_OK
+			: err_set(err, HSW_EIO, "the store's record of its key is damaged");
+	}
+	return seal_random(key->salt, sizeof(key->salt))
+		? HSW_OK
+		: err_set(err, HSW_EIO, "the operating system gives no random bytes");
+}
+
+static int
+check_key(const struct known_key *key, struct seal *seal, struct hsw_error *err)
+{
+	const struct hsw_str check = { key->check.data, key->check.len };
+
+	if (check.len == 0 || record_is_key(seal, check))
+		return HSW_OK;
+	return err_set(err, HSW_EAUTH,
+		seal_has_key(seal)
+			? "[server] encryption_key is not the key that the store's secrets were "
+			  "encrypted with: give that one, change it with `hookswitch rekey`, or "
+			  "start with --keep-undecryptable"
+			: "the store's secrets are encrypted: [server] encryption_key (or the "
+			  "environment's ENCRYPTION_KEY) is missing; or start with "
+			  "--keep-undecryptable");
+}
+
+/* Every record with its values sealed anew, and the key's own. Nothing is written where one fails. */
+static int
+reseal_all(const struct loading *l, const struct store_port *store, struct seal *from,
+	struct seal *to, const unsigned char salt[SEAL_SALT_BYTES], struct hsw_error *err)
+{
+	struct record_batch b;
+	struct buf text = BUF_INIT;
+	int rc = HSW_OK;
+
+	record_batch_init(&b);
+	record_print_key(to, salt, &text);
+	record_put(&b, record_key, str_of("1"), NULL, &text);
+	for (const struct loaded *r = l->first; r != NULL && rc == HSW_OK; r = r->next) {
+		if (str_is(r->record.kind, record_key))
+			continue;
+		char kind[32];
+		snprintf(kind, sizeof(kind), "%.*s", (int)r->record.kind.len, r->record.kind.s);
+		rc = record_reseal(&r->record, from, to, &text);
+		if (rc == HSW_OK)
+			record_put(&b, kind, r->record.name, NULL, &text);
+		else
+			err_set(err, rc, "the record %s %.*s cannot be decrypted", kind,
+				(int)r->record.name.len, r->record.name.s);
+	}
+	buf_free(&text);
+	b.failed |= rc != HSW_OK;
+	int committed = record_commit(&b, store, rc == HSW_OK ? err : NULL);
+	return rc == HSW_OK ? committed : rc;
+}
+
+/* Makes s->seal, and seals what stands readable. */
+static int
+open_key(struct settings *s, struct loading *l, const struct store_port *store,
+	struct hsw_error *err)
+{
+	struct known_key key = { .check = BUF_INIT };
+	int rc = find_key(l, &key, err);
+
+	if (rc == HSW_OK) {
+		s->seal = seal_new(s->config->server.encryption_key, key.salt, err);
+		rc = s->seal != NULL ? check_key(&key, s->seal, err) : HSW_EINVAL;
+	}
+	if (rc == HSW_EAUTH && s->keep_undecryptable) {
+		log_warn("config", "secrets that cannot be decrypted are kept as they are: %s",
+			err->text);
+		rc = HSW_OK;
+	}
+	bool is_first = rc == HSW_OK && key.check.len == 0 && seal_has_key(s->seal);
+	if (is_first && !s->keep_undecryptable) {
+		rc = reseal_all(l, store, s->seal, s->seal, key.salt, err);
+		if (rc == HSW_OK && l->n > 0)
+			log_info("config", "the store's secrets are encrypted now");
+		free_all(l);
+		if (rc == HSW_OK)
+			rc = read_all(l, store, err);
+	}
+	buf_free(&key.check);
+	return rc;
+}
+
+int
+settings_rekey(const struct config *config, const struct store_port *store, const char *old_key,
+	size_t *n_records, struct hsw_error *err)
+{
+	struct known_key key = { .check = BUF_INIT };
+	unsigned char salt[SEAL_SALT_BYTES];
+	struct seal *from = NULL, *to = NULL;
+	struct loading l;
+	int rc = read_all(&l, store, err);
+
+	*n_records = l.n;
+	if (rc == HSW_OK)
+		rc = find_key(&l, &key, err);
+	if (rc == HSW_OK && !seal_random(salt, sizeof(salt)))
+		rc = err_set(err, HSW_EIO, "the operating system gives no random bytes");
+	if (rc == HSW_OK) {
+		from = seal_new(old_key, key.salt, err);
+		to = from != NULL ? seal_new(config->server.encryption_key, salt, err) : NULL;
+		rc = to != NULL ? HSW_OK : HSW_EINVAL;
+	}
+	if (rc == HSW_OK && check_key(&key, from, NULL) != HSW_OK)
+		rc = err_set(err, HSW_EAUTH, "the old key is not the one of the store");
+	if (rc == HSW_OK)
+		rc = reseal_all(&l, store, from, to, salt, err);
+	seal_free(from);
+	seal_free(to);
+	buf_free(&key.check);
+	free_all(&l);
+	return rc;
+}
+
+/* ---- records ---- */
+
+static void
+complain(const struct hsw_store_record *r, const char *why)
+{
+	log_warn("config", "a stored record is not used: %s kind=%.*s name=%.*s", why,
+		(int)r->kind.len, r->kind.s, (int)r->name.len, r->name.s);
+}
+
+static int
+add_instance(struct settings *s, const struct hsw_store_record *r)
+{
+	if (settings_find(s, r->name) != NULL) {
+		complain(r, "the configuration file has an instance of that name");
+		return HSW_OK;
+	}
+	struct instance_settings *i = record_read_instance(s->seal, r->name, r->text);
+	if (i == NULL) {
+		complain(r, "it is damaged");
+		return HSW_OK;
+	}
+	HASH_ADD_KEYPTR(hh, s->instances, i->instance->name.s, i->instance->name.len, i);
+	return i->hh.tbl != NULL ? settings_publish(s, i) : HSW_ENOMEM;
+}
+
+static int
+add_webhook(struct settings *s, const struct hsw_store_record *r)
+{
+	const char *slash = memchr(r->name.s, '/', r->name.len);
+	size_t n = slash != NULL ? (size_t)(slash - r->name.s) : r->name.len;
+	const struct hsw_str instance = { r->name.s, n };
+	struct instance_settings *i = settings_find(s, instance);
+
+	if (slash == NULL || i == NULL) {
+		complain(r, "there is no such instance");
+		return HSW_OK;
+	}
+	struct webhook *w = record_read_webhook(
+		s->seal, instance, (struct hsw_str){ slash + 1, r->name.len - n - 1 }, r->text);
+	if (w == NULL) {
+		complain(r, "it is damaged");
+		return HSW_OK;
+	}
+	/* The store lists by name, so labels come in their order. */
+	struct webhook **last = &i->webhooks;
+	while (*last != NULL)
+		last = &(*last)->next;
+	*last = w;
+	return HSW_OK;
+}
+
+static int
+add_websocket(struct settings *s, const struct hsw_store_record *r)
+{
+	struct instance_settings *i = settings_find(s, r->name);
+
+	if (i == NULL || !record_read_websocket(r->text, &i->websocket)) {
+		complain(r, i == NULL ? "there is no such instance" : "it is damaged");
+		return HSW_OK;
+	}
+	return settings_publish(s, i);
+}
+
+/* Instances first: "instance" is the first kind in the store's order, too. */
+static int
+add_all(struct settings *s, const struct loading *l)
+{
+	static const struct {
+		const char *kind;
+		int (*add)(struct settings *, const struct hsw_store_record *);
+	} kinds[] = { { record_instance, add_instance }, { record_webhook, add_webhook },
+		{ record_websocket, add_websocket } };
+	int rc = HSW_OK;
+
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+		for (const struct loaded *r = l->first; r != NULL && rc == HSW_OK; r = r->next) {
+			if (str_is(r->record.kind, kinds[k].kind))
+				rc = kinds[k].add(s, &r->record);
+		}
+	}
+	return rc;
+}
+
+/* ---- destinations that nobody wants any more ---- */
+
+static bool
+is_wanted(struct settings *s, struct hsw_str destination)
+{
+	const char *slash = memchr(destination.s, '/', destination.len);
+	size_t n = slash != NULL ? (size_t)(slash - destination.s) : 0;
+	struct instance_settings *i = settings_find(s, (struct hsw_str){ destination.s, n });
+
+	if (slash == NULL)
+		return true;
+	for (const struct webhook *w = i != NULL ? i->webhooks : NULL; w != NULL; w = w->next) {
+		if (str_equal(str_of(w->label),
+			    (struct hsw_str){ slash + 1, destination.len - n - 1 }))
+			return w->enabled;
+	}
+	return false;
+}
+
+struct sweep {
+	struct settings *settings;
+	struct loading gone; /* names */
+};
+
+static int
+note_gone(void *arg, struct hsw_str destination, int64_t cursor)
+{
+	struct sweep *sweep = arg;
+	const struct hsw_store_record r = { .name = destination };
+
+	(void)cursor;
+	return is_wanted(sweep->settings, destination) ? HSW_OK : keep_record(&sweep->gone, &r);
+}
+
+static int
+forget_destinations(struct settings *s, const struct store_port *store, struct hsw_error *err)
+{
+	struct sweep sweep = { .settings = s };
+
+	sweep.gone.last = &sweep.gone.first;
+	int rc = store->ops->cursors(store->self, note_gone, &sweep, err);
+	for (const struct loaded *r = sweep.gone.first; r != NULL && rc == HSW_OK; r = r->next)
+		rc = store->ops->detach(store->self, r->record.name, err);
+	free_all(&sweep.gone);
+	return rc;
+}
+
+int
+settings_load(struct settings *s, const struct store_port *store, struct hsw_error *err)
+{
+	struct loading l;
+	int rc = read_all(&l, store, err);
+
+	if (rc == HSW_OK)
+		rc = open_key(s, &l, store, err);
+	if (rc == HSW_OK && add_all(s, &l) != HSW_OK)
+		rc = err_set(err, HSW_ENOMEM, "out of memory");
+	if (rc == HSW_OK)
+		rc = forget_destinations(s, store, err);
+	free_all(&l);
+	return rc;
+}

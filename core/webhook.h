@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * webhook.h - a webhook that was made by the API: what it says, and the sink section that it becomes.
+ *
+ * A webhook is a plain value of one owner. Its section is an object of its own, which goes to the
+ * worker that serves the destination "<instance>/<label>".
+ */
+#ifndef WEBHOOK_H
+#define WEBHOOK_H
+
+#include "buf.h"
+#include "config.h"
+#include "envelope.h"
+
+#define WEBHOOK_LABEL_MAX 100    /* bytes */
+#define WEBHOOK_TEXT_MAX 4096    /* bytes of url, authorization and secret each */
+#define WEBHOOK_HEADERS_MAX 8192 /* bytes of all headers */
+
+/* Types in the order in which they were asked for. */
+struct event_list {
+	unsigned char types[TYPE_COUNT];
+	size_t n;
+};
+
+/* Texts are NULL where they are not set. */
+struct webhook {
+	char *label;
+	bool enabled, by_events, media_base64;
+	bool is_dashed; /* by_events: /message-exchange instead of /message.exchange */
+	struct event_list events;
+	char *url, *authorization;
+	char *secret;               /* Standard Webhooks signing key, as given */
+	char *headers;              /* "Name: value", a line each */
+	char *sealed_authorization; /* as stored, where it could not be decrypted */
+	char *aliases; /* another interface's names of the events, as given, with commas */
+	struct webhook *next;
+};
+
+struct webhook *webhook_new(struct hsw_str label); /* NULL: out of memory */
+void webhook_free(struct webhook *);               /* NULL is allowed */
+
+void event_list_all(struct event_list *);
+/* Of names, which are checked already; each once. */
+void event_list_of(struct event_list *, const char **names);
+/* Bits 1 << enum event_type. */
+unsigned event_list_bits(const struct event_list *);
+/* A JSON array of names. */
+void event_list_print(const struct event_list *, struct buf *);
+/* The object that clients read back. */
+void webhook_print(const struct webhook *, struct buf *);
+
+/* ---- the sink ---- */
+
+/* The webhook sink that serves all of them: its plugin, and what no webhook sets for itself. */
+struct webhook_sink {
+	const struct plugin *plugin;
+	void *conf;
+};
+
+/* Loads sink-webhook. Main thread. HSW_OK, or err says why; HSW_ENOENT: it is not installed, and no
+ * section can be made. */
+int webhook_sink_init(struct webhook_sink *, const struct config *, struct hsw_error *err);
+void webhook_sink_fini(struct webhook_sink *);
+/* Whether the sink knows the option for each webhook. */
+bool webhook_sink_has(const struct webhook_sink *, const char *key);
+
+struct webhook_section {
+	struct config_section section; /* first */
+	void *conf;                    /* the plugin's, with the webhook's own options set */
+	char *name;                    /* "<instance>/<label>" */
+	char *instance;
+	const char *instances[2];
+	const char *events[TYPE_COUNT + 1];
+};
+
+/* NULL: err says what is wrong with the webhook, beginning with the field's name. */
+struct webhook_section *webhook_section_new(const struct webhook_sink *, struct hsw_str instance,
+	const struct webhook *, struct hsw_error *err);
+void webhook_section_free(struct webhook_section *); /* NULL is allowed */
+
+#endif

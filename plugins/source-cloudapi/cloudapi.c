@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cloudapi.c - source-cloudapi: webhooks of Meta's WhatsApp Cloud API, and of those who pass them on (360dialog).
+ *
+ *   {object, entry: [{id, time?, changes: [{field, value}]}]}
+ *
+ * What a change holds is told by the lists in its value, its field is the event's name. An entry may hold many
+ * changes, and a list many elements; each becomes its own event, in order.
+ */
+#include "cloudapi.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEPTH_MAX 64 /* of the JSON */
+
+struct conf {
+	const char *app_secret, *verify_token;
+	bool history;
+};
+
+static const struct hsw_option options[] = {
+	{ .key = "app_secret",
+		.type = HSW_OPT_SECRET,
+		.offset = offsetof(struct conf, app_secret),
+		.help = "The app's secret, with which Meta signs: requests without a good "
+			"X-Hub-Signature-256 are refused with 401. Without it: it is not looked "
+			"at." },
+	{ .key = "verify_token",
+		.type = HSW_OPT_SECRET,
+		.offset = offsetof(struct conf, verify_token),
+		.help = "The token that Meta shows when the address is entered there. Without it: "
+			"that request is refused." },
+	{ .key = "history",
+		.type = HSW_OPT_BOOL,
+		.offset = offsetof(struct conf, history),
+		.def = "no",
+		.help = "Make events of the old messages that a phone hands over when it is linked "
+			"(history)." },
+	{ .key = NULL },
+};
+
+struct cloudapi {
+	const struct conf *conf;
+	struct json_tokener *tokener;
+	struct hsw_canon canon;
+};
+
+/* ---- what the translators use ---- */
+
+int
+cloudapi_emit(struct translation *t)
+{
+	return canon_emit(t->canon, t->event, t->emit, t->out);
+}
+
+int
+cloudapi_ignore(struct translation *t)
+{
+	return canon_ignore(t->canon, t->event, t->emit, t->out);
+}
+
+/* ---- changes ---- */
+
+static const struct list {
+	const char *name;
+	int (*translate)(struct translation *, struct json_object *);
+} lists[] = {
+	{ "messages", cloudapi_message },
+	{ "message_echoes", cloudapi_echo },
+	{ "history", cloudapi_history },
+	{ "statuses", cloudapi_status },
+	{ "calls", cloudapi_call },
+	{ "groups", cloudapi_groups },
+};
+
+#define N_LISTS (sizeof(lists) / sizeof(lists[0]))
+
+/* The change's field; where that is missing, the first list's name. */
+static struct hsw_str
+name_of(struct hsw_str field, struct json_object *value)
+{
+	struct hsw_str name = field;
+
+	for (size_t i = 0; i < N_LISTS && name.len == 0; i++) {
+		if (cj_array(value, lists[i].name) != NULL)
+			name = (struct hsw_str){ lists[i].name, strlen(lists[i].name) };
+	}
+	return name.len > 0 ? name : (struct hsw_str){ "changes", 7 };
+}
+
+static int
+translate_list(struct translation *t, const struct list *list, struct json_object *elements)
+{
+	int rc = HSW_OK;
+
+	for (size_t i = 0; i < cj_length(elements) && rc == HSW_OK; i++)
+		rc = list->translate(t, cj_at(elements, i));
+	return rc;
+}
+
+static int
+translate_change(struct translation *t, struct hsw_str field, struct json_object *value)
+{
+	struct json_object *metadata = cj_object(value, "metadata");
+	bool is_empty = true;
+	int rc = HSW_OK;
+
+	t->event = name_of(field, value);
+	t->contacts = cj_array(value, "contacts");
+	t->own = (struct hsw_party){ .type = HSW_JID_NONE };
+	canon_party_add(&t->own, cj_literal(metadata, "display_phone_number"));
+	t->own_id = cj_literal(metadata, "phone_number_id");
+	for (size_t i = 0; i < N_LISTS && rc == HSW_OK; i++) {
+		struct json_object *elements = cj_array(value, lists[i].name);
+		is_empty &= cj_length(elements) == 0;
+		rc = translate_list(t, &lists[i], elements);
+	}
+	return rc == HSW_OK && is_empty ? cloudapi_ignore(t) : rc;
+}
+
+static int
+translate_entry(struct translation *t, struct json_object *entry)
+{
+	struct json_object *changes = cj_array(entry, "changes");
+	int rc = HSW_OK;
+
+	if (changes == NULL)
+		return canon_ignore(t->canon, (struct hsw_str){ "entry", 5 }, t->emit, t->out);
+	for (size_t i = 0; i < cj_length(changes) && rc == HSW_OK; i++) {
+		struct json_object *change = cj_at(changes, i);
+		rc = translate_change(t, cj_string(change, "field"), cj_object(change, "value"));
+	}
+	return rc;
+}
+
+static int
+refuse_entry(struct json_object *entry, struct hsw_error *err)
+{
+	if (entry == NULL)
+		snprintf(err->text, sizeof(err->text), "entry: is missing, expected an array");
+	else
+		snprintf(err->text, sizeof(err->text), "entry: expected an array, found %s",
+			json_type_to_name(json_object_get_type(entry)));
+	return HSW_EINVAL;
+}
+
+static bool
+has_list(struct json_object *value)
+{
+	for (size_t i = 0; i < N_LISTS; i++) {
+		if (cj_array(value, lists[i].name) != NULL)
+			return true;
+	}
+	return false;
+}
+
+/* 360dialog also sends a value alone, and to partners {event, data}: the change's field and value. */
+static int
+translate_body(struct translation *t, struct json_object *body, struct hsw_error *err)
+{
+	struct json_object *entries = cj_array(body, "entry"), *data = cj_object(body, "data");
+	int rc = HSW_OK;
+
+	if (entries == NULL && has_list(body))
+		return translate_change(t, cj_string(body, "field"), body);
+	if (entries == NULL && data != NULL && cj_string(body, "event").len > 0)
+		return translate_change(t, cj_string(body, "event"), data);
+	if (entries == NULL)
+		return refuse_entry(cj_get(body, "entry"), err);
+	for (size_t i = 0; i < cj_length(entries) && rc == HSW_OK; i++)
+		rc = translate_entry(t, cj_at(entries, i));
+	return rc;
+}
+
+/* ---- the source ---- */
+
+static int
+source_open(const struct hsw_host *host, struct hsw_handle *handle, const void *conf, void **self,
+	struct hsw_error *err)
+{
+	struct cloudapi *s = calloc(1, sizeof(*s));
+
+	(void)host;
+	(void)handle;
+	if (s == NULL || (s->tokener = cj_tokener_new(DEPTH_MAX)) == NULL) {
+		free(s);
+		snprintf(err->text, sizeof(err->text), "out of memory");
+		return HSW_ENOMEM;
+	}
+	s->conf = conf;
+	*self = s;
+	return HSW_OK;
+}
+
+static int
+source_verify(void *self, const struct hsw_request *request, struct hsw_error *err)
+{
+	const struct conf *conf = ((struct cloudapi *)self)->conf;
+
+	if (conf->app_secret == NULL)
+		return HSW_OK;
+	struct hsw_str header = request->header(request, "X-Hub-Signature-256");
+	if (proof_is_signed(header, request->body, conf->app_secret))
+		return HSW_OK;
+	snprintf(err->text, sizeof(err->text), "X-Hub-Signature-256: is %s",
+		header.s != NULL ? "not the one expected" : "missing");
+	return HSW_EAUTH;
+}
+
+static int
+source_translate(void *self, const struct hsw_request *request,
+	int (*emit)(struct hsw_emit *, const struct hsw_event *), struct hsw_emit *out,
+	struct hsw_error *err)
+{
+	struct cloudapi *s = self;
+	struct translation t = {
+		.canon = &s->canon, .emit = emit, .out = out, .keeps_history = s->conf->history
+	};
+	struct json_object *body = cj_parse(s->tokener, request->body, err);
+
+	if (body == NULL)
+		return HSW_EINVAL;
+	canon_start(&s->canon, request->received_ms, (struct hsw_str){ NULL, 0 });
+	err->text[0] = '\0';
+	int rc = translate_body(&t, body, err);
+	if (rc != HSW_OK && err->text[0] == '\0')
+		snprintf(err->text, sizeof(err->text),
+			"entry: too many or too large events, or no memory");
+	json_object_put(body);
+	return rc;
+}
+
+static void
+source_close(void *self)
+{
+	struct cloudapi *s = self;
+
+	json_tokener_free(s->tokener);
+	canon_free(&s->canon);
+	free(s);
+}
+
+/* ---- the question whether the address is ours ---- */
+
+static int
+refuse(struct hsw_error *err, int rc, const char *text)
+{
+	snprintf(err->text, sizeof(err->text), "%s", text);
+	return rc;
+}
+
+static int
+source_challenge(void *self, const struct hsw_request *request, struct hsw_reply *reply,
+	struct hsw_error *err)
+{
+	const struct conf *conf = ((struct cloudapi *)self)->conf;
+	char value[HSW_REPLY_MAX];
+
+	int n = proof_parameter(request->query, "hub.mode", value, sizeof(value));
+	if (n <= 0 || !cloudapi_is((struct hsw_str){ value, (size_t)n }, "subscribe"))
+		return refuse(err, HSW_EINVAL, "hub.mode: expected subscribe");
+	if (conf->verify_token == NULL)
+		return refuse(err, HSW_EAUTH, "verify_token is not set");
+	n = proof_parameter(request->query, "hub.verify_token", value, sizeof(value));
+	if (n <= 0 || !proof_is_same((struct hsw_str){ value, (size_t)n }, conf->verify_token))
+		return refuse(err, HSW_EAUTH, "hub.verify_token: is not the one expected");
+	n = proof_parameter(request->query, "hub.challenge", reply->body, sizeof(reply->body));
+	if (n <= 0)
+		return refuse(err, HSW_EINVAL, "hub.challenge: is missing or malformed");
+	reply->len = (size_t)n;
+	return HSW_OK;
+}
+
+static const struct hsw_source_ops ops = {
+	.size = sizeof(struct hsw_source_ops),
+	.open = source_open,
+	.verify = source_verify,
+	.translate = source_translate,
+	.close = source_close,
+	.challenge = source_challenge,
+};
+
+HSW_PLUGIN(HSW_SOURCE, "cloudapi", "1.0", "Meta's WhatsApp Cloud API", sizeof(struct conf), options,
+	&ops);

@@ -1,0 +1,750 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration API on the real daemon: every route, every refusal, and that changes take effect."""
+import base64
+import contextlib
+import hmac
+import http.client
+import json
+import re
+import sqlite3
+import subprocess
+import threading
+import time
+
+import pytest
+
+from rig import PROGRAM, Daemon, Receiver, message, number_of, wait_for, whole_lines
+
+ACCOUNT = "account-SECRET-token"
+EVENTS = ["message.exchange", "message.status", "call.update", "group.flow", "instance.state", "label.update"]
+MISSING = "Missing token in header, Authorization header, or query parameter"
+
+
+class ApiDaemon(Daemon):
+    def __init__(self, folder, sinks=None, api="", server="", **kwargs):
+        self.api_text = f"[api]\naccount_token = {ACCOUNT}\n{api}\n"
+        super().__init__(folder, sinks or {}, server=server, **kwargs)
+
+    def configure(self, *args, **kwargs):
+        super().configure(*args, **kwargs)
+        self.ini.write_text(self.ini.read_text() + self.api_text)
+
+    def call(self, method, path, body=None, token=ACCOUNT, headers=None):
+        headers = dict(headers or {})
+        if token is not None:
+            headers["token"] = token
+        if body is not None and not isinstance(body, (str, bytes)):
+            body = json.dumps(body)
+            headers.setdefault("Content-Type", "application/json")
+        status, self.headers, answer = self.request(method, path, body, headers)
+        return status, json.loads(answer) if answer else None
+
+    def ok(self, method, path, body=None, token=ACCOUNT, status=200):
+        got, answer = self.call(method, path, body, token)
+        assert got == status and answer["success"] is True, answer
+        return answer
+
+    def fails(self, status, method, path, body=None, token=ACCOUNT, headers=None):
+        """The answer is that error and nothing else; its message."""
+        got, answer = self.call(method, path, body, token, headers)
+        assert got == status, (got, answer)
+        assert set(answer) == {"success", "error"} and answer["success"] is False
+        assert set(answer["error"]) == {"message"}
+        return answer["error"]["message"]
+
+    def webhook(self, instance, url, **more):
+        return self.ok("POST", f"/api/events/webhook/{instance}", {"enabled": True, "url": url, **more})["webhook"]
+
+    def webhooks(self, instance):
+        return self.ok("GET", f"/api/events/getWebhook/{instance}")["webhooks"]
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    d = ApiDaemon(tmp_path).start()
+    yield d
+    d.stop()
+
+
+@pytest.fixture
+def receiver():
+    r = Receiver()
+    yield r
+    r.close()
+
+
+# ---- instances ----
+
+
+def test_an_instance_is_made_with_all_that_it_may_have(daemon):
+    answer = daemon.ok("POST", "/api/instance/new", {
+        "name": "shop-1", "token": "shop-SECRET", "webhookEnabled": True, "webhookURL": "http://127.0.0.1:1/x",
+        "webhookAuthorization": "Bearer SECRET", "webhookByEvents": True,
+        "webhookEvents": ["call.update", "message.exchange"], "webhookMediaBase64": True,
+        "websocketEnabled": True, "websocketEvents": ["group.flow"], "websocketMediaBase64": True}, status=201)
+    instance = answer["instance"]
+    assert set(instance) == {"id", "name", "token", "status", "createdAt"}
+    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", instance["id"])
+    assert (instance["name"], instance["token"], instance["status"]) == ("shop-1", "shop-SECRET", "created")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", instance["createdAt"])
+    assert answer["message"]
+    assert answer["webhook"] == {
+        "label": "default", "enabled": True, "url": "http://127.0.0.1:1/x", "authorization": "Bearer SECRET",
+        "byEvents": True, "events": ["call.update", "message.exchange"], "mediaBase64": True}
+    assert answer["websocket"] == {"enabled": True, "events": ["group.flow"], "mediaBase64": True}
+    listed = daemon.ok("GET", "/api/instance/list?instanceName=shop-1")
+    assert listed["meta"] == {"total": 1}
+    one = listed["instances"][0]
+    assert one["id"] == instance["id"] and one["token"] == "shop-SECRET"
+    assert one["webhooks"] == [answer["webhook"]] and one["websocket"] == answer["websocket"]
+    assert one["connection"] == {"state": one["status"], "numberJid": one["numberJid"]}
+    assert one["createdAt"] == instance["createdAt"] and one["updatedAt"]
+
+
+def test_a_plain_instance_has_no_webhook_and_a_token_of_256_bits(daemon):
+    tokens = set()
+    for n in range(3):
+        answer = daemon.ok("POST", "/api/instance/new", {"name": f"n{n}", "token": None}, status=201)
+        assert set(answer) == {"success", "message", "instance"}
+        token = answer["instance"]["token"]
+        assert len(base64.urlsafe_b64decode(token + "=")) == 32
+        tokens.add(token)
+    assert len(tokens) == 3
+    listed = daemon.ok("GET", "/api/instance/list")
+    assert [i["name"] for i in listed["instances"]] == ["n0", "n1", "n2", "sales"]
+    assert listed["meta"]["total"] == 4
+    assert listed["instances"][0]["websocket"] == {"enabled": False, "events": [], "mediaBase64": False}
+
+
+@pytest.mark.parametrize("body, status, field", [
+    ({}, 400, "name"), ({"name": ""}, 400, "name"), ({"name": "a b"}, 400, "name"), ({"name": "a/b"}, 400, "name"),
+    ({"name": "x" * 101}, 400, "name"), ({"name": 5}, 400, "name"), ({"name": "sales"}, 409, "sales"),
+    ({"name": "x", "token": "with blank"}, 400, "token"), ({"name": "x", "token": 7}, 400, "token"),
+    ({"name": "x", "token": "sales-SECRET-instance"}, 409, "token"), ({"name": "x", "token": ACCOUNT}, 409, "token"),
+    ({"name": "x", "webhookEnabled": True}, 400, "webhookURL"),
+    ({"name": "x", "webhookURL": "ftp://x"}, 400, "url"),
+    ({"name": "x", "webhookURL": "http://x", "webhookEvents": ["nope"]}, 400, "webhookEvents: unknown event `nope`"),
+    ({"name": "x", "webhookByEvents": "yes"}, 400, "webhookByEvents"),
+    ({"name": "x", "websocketEnabled": 1}, 400, "websocketEnabled"),
+    ({"name": "x", "webhook": {}}, 400, "webhook: unknown field"),
+])
+def test_a_bad_instance_is_refused_and_the_field_named(daemon, body, status, field):
+    assert field in daemon.fails(status, "POST", "/api/instance/new", body)
+    assert [i["name"] for i in daemon.ok("GET", "/api/instance/list")["instances"]] == ["sales"]
+
+
+def test_lists_are_narrowed_by_name_and_by_token(daemon):
+    for name in "a", "b":
+        daemon.ok("POST", "/api/instance/new", {"name": name, "token": f"{name}-SECRET"}, status=201)
+    names = lambda path, token=ACCOUNT: [i["name"] for i in daemon.ok("GET", path, token=token)["instances"]]
+    assert names("/api/instance/list?instanceName=b,a") == ["b", "a"]
+    assert names("/api/instance/list", "a-SECRET") == ["a"]
+    assert names("/api/instance/list?instanceName=a", "a-SECRET") == ["a"]
+    assert daemon.fails(404, "GET", "/api/instance/list?instanceName=a,zz") == "Instance not found"
+    assert daemon.fails(403, "GET", "/api/instance/list?instanceName=b", token="a-SECRET")
+
+
+def test_an_instance_of_the_file_cannot_be_deleted_but_be_configured(daemon, receiver):
+    why = daemon.fails(409, "DELETE", "/api/instance/delete/sales")
+    assert "hookswitch.ini" in why and re.search(r"line \d+", why)
+    daemon.webhook("sales", receiver.url)
+    daemon.accept(message(1))
+    receiver.wait(1)
+    one = daemon.ok("GET", "/api/instance/list", token="sales-SECRET-instance")["instances"][0]
+    assert one["id"] == "sales" and one["createdAt"] is None and len(one["webhooks"]) == 1
+
+
+def test_a_deleted_instance_is_gone_with_its_token_and_webhooks(daemon, receiver):
+    daemon.ok("POST", "/api/instance/new", {"name": "shop", "token": "shop-SECRET", "webhookURL": receiver.url},
+              status=201)
+    daemon.accept(message(1), instance="shop")
+    receiver.wait(1)
+    receiver.close()
+    daemon.accept(message(2), instance="shop")
+    wait_for(lambda: daemon.sink("shop/default")["retrying"] == 1, what="the retry")
+    answer = daemon.ok("DELETE", "/api/instance/delete/shop")
+    assert answer["message"] == "Instance deleted" and answer["instance"] == {"status": "deleted"}
+    assert answer["droppedEvents"] == 1
+    assert daemon.post(message(3), instance="shop")[0] == 404
+    assert daemon.fails(401, "GET", "/api/instance/list", token="shop-SECRET") == "Invalid token"
+    assert daemon.fails(404, "DELETE", "/api/instance/delete/shop") == "Instance not found"
+    assert daemon.status()["sinks"] == []
+    receiver.open()
+    daemon.ok("POST", "/api/instance/new", {"name": "shop", "webhookURL": receiver.url}, status=201)
+    daemon.accept(message(4), instance="shop")
+    receiver.wait(2)
+    assert receiver.numbers() == [1, 4]
+
+
+def test_status_and_number_are_those_of_the_last_state(daemon):
+    daemon.accept({"event": "connection.update", "instance": "x", "data": {
+        "instance": "x", "state": "open", "statusReason": 200, "wuid": "5511999999999@s.whatsapp.net"}})
+    one = lambda: daemon.ok("GET", "/api/instance/list?instanceName=sales")["instances"][0]
+    assert one()["status"] == one()["connection"]["state"] == "connected"
+    daemon.accept({"event": "connection.update", "instance": "x", "data": {
+        "instance": "x", "state": "close", "statusReason": 401}})
+    assert one()["status"] == "logged_out"
+
+
+# ---- webhooks ----
+
+
+def test_a_webhook_is_read_back_exactly(daemon):
+    full = {"label": "crm", "enabled": True, "url": "https://example.com/hook?a=b", "authorization": "Basic SECRET",
+            "byEvents": True, "events": ["label.update", "call.update"], "mediaBase64": True}
+    assert daemon.ok("POST", "/api/events/webhook/sales", full) == {"success": True, "webhook": full}
+    plain = daemon.webhook("sales", "http://example.com/")
+    assert plain == {"label": "default", "enabled": True, "url": "http://example.com/", "authorization": "",
+                     "byEvents": False, "events": EVENTS, "mediaBase64": False}
+    assert daemon.webhooks("sales") == [full, plain]
+    get = "/api/events/getWebhook/sales?label="
+    assert daemon.ok("GET", get + "crm") == {"success": True, "webhook": full}
+    assert daemon.ok("GET", get) == {"success": True, "webhook": plain}
+    assert daemon.fails(404, "GET", get + "nobody") == "Webhook not found"
+    daemon.ok("POST", "/api/events/webhook/sales", {"label": "crm", "enabled": False})
+    off = {"label": "crm", "enabled": False, "url": "", "authorization": "", "byEvents": False, "events": [],
+           "mediaBase64": False}
+    assert daemon.webhooks("sales") == [off, plain]
+    daemon.ok("DELETE", "/api/events/webhook/sales?label=crm")
+    assert daemon.webhooks("sales") == [plain]
+    daemon.ok("DELETE", "/api/events/webhook/sales")
+    assert daemon.webhooks("sales") == []
+    assert daemon.fails(404, "DELETE", "/api/events/webhook/sales") == "Webhook not found"
+
+
+def test_an_odd_label_is_one_like_others(daemon, receiver):
+    daemon.webhook("sales", receiver.url, label="Zé & filhos \"x\"/y", authorization="$HOME ${HOME} @/etc/passwd")
+    daemon.accept(message(1))
+    receiver.wait(1)
+    assert receiver.arrivals[0].headers["authorization"] == "$HOME ${HOME} @/etc/passwd"
+    assert daemon.status()["sinks"][0]["name"] == "sales/Zé & filhos \"x\"/y"
+    daemon.ok("DELETE", "/api/events/webhook/sales?label=Z%C3%A9%20%26%20filhos%20%22x%22%2Fy")
+    assert daemon.webhooks("sales") == []
+
+
+@pytest.mark.parametrize("body, field", [
+    ({"url": "http://x"}, "enabled: is missing"), ({"enabled": True}, "url: is missing"),
+    ({"enabled": "yes", "url": "http://x"}, "enabled"), ({"enabled": True, "url": 1}, "url"),
+    ({"enabled": True, "url": "x"}, "url"), ({"enabled": True, "url": "http://u:p@x/"}, "url"),
+    ({"enabled": True, "url": "http://x\ny"}, "url"), ({"enabled": True, "url": "http://" + "x" * 5000}, "url"),
+    ({"enabled": True, "url": "http://x", "events": "all"}, "events"),
+    ({"enabled": True, "url": "http://x", "events": [1]}, "events"),
+    ({"enabled": True, "url": "http://x", "events": ["message.exchange", "MESSAGES_UPSERT"]}, "`MESSAGES_UPSERT`"),
+    ({"enabled": True, "url": "http://x", "authorization": "a\r\nb: c"}, "authorization"),
+    ({"enabled": True, "url": "http://x", "label": "l" * 101}, "label"),
+    ({"enabled": True, "url": "http://x", "label": 3}, "label"),
+    ({"enabled": True, "url": "http://x", "secret": "whsec_a*"}, "secret"),
+    ({"enabled": True, "url": "http://x", "headers": ["a"]}, "headers"),
+    ({"enabled": True, "url": "http://x", "headers": {"a b": "c"}}, "headers"),
+    ({"enabled": True, "url": "http://x", "headers": {"a": "b\nc"}}, "headers"),
+    ({"enabled": True, "url": "http://x", "mediabase64": True}, "mediaBase64?"),
+])
+def test_a_bad_webhook_is_refused_and_the_field_named(daemon, body, field):
+    assert field in daemon.fails(400, "POST", "/api/events/webhook/sales", body)
+    assert daemon.webhooks("sales") == []
+
+
+@pytest.mark.parametrize("body, why", [
+    ("", "empty"), ("{", "ends too early"), ("{\"a\" 1}", "at byte 5"), ("[]", "object"), ("{} x", "at byte 3"),
+    ("{\"label\":\"\\u0000\"}", "label"), ("null", "object"),
+])
+def test_bad_json_is_refused_with_its_place(daemon, body, why):
+    assert why in daemon.fails(400, "POST", "/api/events/webhook/sales", body)
+
+
+def test_only_so_many_webhooks_are_enabled(daemon):
+    for label in "abc":
+        daemon.webhook("sales", "http://example.com", label=label)
+    body = {"label": "d", "enabled": True, "url": "http://example.com"}
+    assert "3" in daemon.fails(400, "POST", "/api/events/webhook/sales", body)
+    daemon.webhook("sales", "http://example.com/changed", label="c")
+    daemon.ok("POST", "/api/events/webhook/sales", {"label": "d", "enabled": False})
+    daemon.ok("POST", "/api/events/webhook/sales", {"label": "a", "enabled": False})
+    daemon.ok("POST", "/api/events/webhook/sales", body)
+
+
+def test_https_only_refuses_others(tmp_path):
+    d = ApiDaemon(tmp_path, api="https_only = yes").start()
+    assert "https" in d.fails(400, "POST", "/api/events/webhook/sales", {"enabled": True, "url": "http://x"})
+    d.webhook("sales", "https://example.com")
+    d.stop()
+
+
+def test_events_reach_a_webhook_as_ryzeapi_sends_them(daemon, receiver):
+    daemon.webhook("sales", receiver.url + "?k=v", byEvents=True, authorization="Bearer SECRET",
+                   headers={"X-Shop": "a|b"})
+    daemon.accept(message(1))
+    receiver.wait(1)
+    a = receiver.arrivals[0]
+    assert a.path == "/hook/message.exchange?k=v"
+    assert a.headers["authorization"] == "Bearer SECRET" and a.headers["x-shop"] == "a|b"
+    assert a.headers["content-type"] == "application/json" and a.headers["user-agent"].startswith("hookswitch/")
+    assert a.headers["webhook-id"] == a.envelope["id"] and a.attempt == 1
+    assert a.envelope["instanceData"]["token"] == "sales-SECRET-instance"
+
+
+def test_only_what_was_asked_for_comes_and_only_of_its_instance(daemon, receiver):
+    daemon.ok("POST", "/api/instance/new", {"name": "other"}, status=201)
+    daemon.webhook("sales", receiver.url, events=["instance.state"])
+    daemon.accept(message(1))
+    daemon.accept(message(2), instance="other")
+    daemon.accept({"event": "connection.update", "instance": "x", "data": {"state": "open", "statusReason": 200}})
+    receiver.wait(1)
+    assert [e["event"] for e in receiver.envelopes()] == ["instance.state"]
+    daemon.webhook("sales", receiver.url, events=["message.exchange"])
+    daemon.accept(message(3))
+    receiver.wait(2)
+    assert number_of(receiver.envelopes()[1]) == 3
+
+
+def test_a_webhook_begins_with_what_comes_after_it(daemon, receiver):
+    daemon.accept(message(1))
+    daemon.webhook("sales", receiver.url)
+    daemon.accept(message(2))
+    receiver.wait(1)
+    daemon.ok("POST", "/api/events/webhook/sales", {"enabled": False})
+    daemon.accept(message(3))
+    daemon.webhook("sales", receiver.url)
+    daemon.accept(message(4))
+    receiver.wait(2)
+    assert receiver.numbers() == [2, 4]
+
+
+def test_a_changed_url_is_used_for_what_waits(daemon, receiver):
+    other = Receiver(lambda a, c: 500)
+    daemon.webhook("sales", other.url)
+    daemon.accept(message(1))
+    other.wait(1)
+    daemon.webhook("sales", receiver.url)
+    receiver.wait(1, 30)
+    assert receiver.numbers() == [1] and receiver.arrivals[0].attempt == 2
+    other.close()
+
+
+@pytest.mark.threads
+@pytest.mark.parametrize("workers", [1, 4])
+def test_events_flow_while_webhooks_come_and_go(tmp_path, receiver, workers):
+    other = Receiver()
+    d = ApiDaemon(tmp_path, {"file": {"plugin": "file", "path": f"{tmp_path}/out.ndjson"}}, api="rate_limit = none",
+                  server=f"workers = {workers}").start()
+    d.webhook("sales", receiver.url, label="stays")
+    n = 0
+    for turn in range(40):
+        label = f"w{turn % 2}"
+        d.webhook("sales", other.url, label=label)
+        for _ in range(5):
+            n += 1
+            d.accept(message(n, chat=n % 7))
+        d.ok("DELETE", f"/api/events/webhook/sales?label={label}")
+    receiver.wait(n)
+    wait_for(lambda: len(whole_lines(f"{tmp_path}/out.ndjson")) == n, what="all in the file")
+    assert sorted(receiver.numbers()) == list(range(1, n + 1))
+    assert len(set(other.numbers())) == len(other.numbers()) > 0
+    assert [s["name"] for s in d.status()["sinks"] if "/" in s["name"]] == ["sales/stays"]
+    d.stop()
+    other.close()
+
+
+# ---- WebSocket ----
+
+
+def test_a_websocket_setting_is_read_back(daemon):
+    path = "/api/events/websocket/sales"
+    get = lambda: daemon.ok("GET", "/api/events/getWebsocket/sales")
+    never = get()
+    assert never["message"] and never["websocket"] == {"enabled": False, "events": [], "mediaBase64": False}
+    assert daemon.ok("POST", path, {"enabled": True}) == {
+        "success": True, "websocket": {"enabled": True, "events": EVENTS, "mediaBase64": False}}
+    some = {"enabled": True, "events": ["group.flow", "call.update"], "mediaBase64": True}
+    assert daemon.ok("POST", path, some)["websocket"] == some == get()["websocket"]
+    off = daemon.ok("POST", path, {"enabled": False, "events": ["group.flow"], "mediaBase64": True})
+    assert off["websocket"] == {"enabled": False, "events": [], "mediaBase64": False} == get()["websocket"]
+    assert "enabled" in daemon.fails(400, "POST", path, {})
+    assert "`x`" in daemon.fails(400, "POST", path, {"enabled": True, "events": ["x"]})
+    assert "url: unknown" in daemon.fails(400, "POST", path, {"enabled": True, "url": "x"})
+
+
+# ---- who may, and how often ----
+
+ROUTES = [("POST", "/api/instance/new"), ("GET", "/api/instance/list"), ("DELETE", "/api/instance/delete/sales"),
+          ("POST", "/api/events/webhook/sales"), ("DELETE", "/api/events/webhook/sales"),
+          ("GET", "/api/events/getWebhook/sales"), ("POST", "/api/events/websocket/sales"),
+          ("GET", "/api/events/getWebsocket/sales")]
+
+
+@pytest.mark.parametrize("method, path", ROUTES)
+def test_every_route_asks_for_a_token_and_its_method(daemon, method, path):
+    assert daemon.fails(401, method, path, token=None) == MISSING
+    assert daemon.fails(401, method, path, token="wrong") == "Invalid token"
+    for header in "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset":
+        assert daemon.headers[header].isdigit()
+    daemon.fails(405, "PATCH", path)
+    assert method in daemon.headers["allow"].split(", ") and "x-ratelimit-limit" in daemon.headers
+    daemon.fails(404, method, path + "/more")
+    assert "x-ratelimit-limit" in daemon.headers
+
+
+@pytest.mark.parametrize("method, path", [r for r in ROUTES if r[1].endswith("/sales")])
+def test_routes_of_an_instance_take_its_token_only(daemon, method, path):
+    daemon.ok("POST", "/api/instance/new", {"name": "other", "token": "other-SECRET"}, status=201)
+    why = daemon.fails(403, method, path, token="other-SECRET")
+    assert "delete" in path or why == "Instance token does not match requested instance"
+    gone = path.replace("sales", "Sales")
+    assert daemon.fails(404, method, gone) == "Instance not found"
+    assert daemon.fails(403, method, gone, token="other-SECRET")
+    if method == "POST":
+        assert daemon.fails(415, method, path, "x", headers={"Content-Type": "text/plain"})
+        assert daemon.fails(413, method, path, " " * (1 << 20) + "{}")
+        assert daemon.fails(400, method, path, "{}", headers={"Content-Type": "application/json; charset=utf-8"})
+
+
+def test_routes_of_the_account_take_no_instance_token(daemon):
+    for method, path in ("POST", "/api/instance/new"), ("DELETE", "/api/instance/delete/sales"):
+        assert daemon.fails(403, method, path, {"name": "x"}, token="sales-SECRET-instance")
+
+
+def test_a_token_comes_in_any_of_three_places(daemon):
+    path = "/api/events/getWebhook/sales"
+    for token in ACCOUNT, "sales-SECRET-instance":
+        for headers in {"Authorization": f"Bearer {token}"}, {"Authorization": token}, {"token": token}:
+            assert daemon.call("GET", path, token=None, headers=headers)[0] == 200
+    assert daemon.call("GET", f"{path}?token={ACCOUNT}", token=None)[0] == 200
+    assert daemon.call("GET", "/api/events/getWebhook/s%61les")[0] == 200
+
+
+def test_each_token_has_its_own_limit(tmp_path):
+    d = ApiDaemon(tmp_path, api="rate_limit = 5/min\ninstance_rate_limit = 2/min").start()
+    for left in 4, 3, 2, 1, 0:
+        d.ok("GET", "/api/instance/list")
+        assert d.headers["x-ratelimit-limit"] == "5" and d.headers["x-ratelimit-remaining"] == str(left)
+        assert 0 < int(d.headers["x-ratelimit-reset"]) - time.time() <= 61
+    assert d.fails(429, "GET", "/api/instance/list") == "Rate limit exceeded. Try again later."
+    assert d.headers["x-ratelimit-remaining"] == "0" and int(d.headers["retry-after"]) > 0
+    d.ok("GET", "/api/instance/list", token="sales-SECRET-instance")
+    for n in range(2):
+        d.ok("POST", "/api/instance/new", {"name": f"n{n}"}, status=201)
+    assert d.headers["x-ratelimit-limit"] == "2"
+    d.fails(429, "POST", "/api/instance/new", {"name": "n3"})
+    for _ in range(5):
+        d.fails(401, "GET", "/api/instance/list", token=None)
+    d.fails(429, "GET", "/api/instance/list", token="guess")
+    d.stop()
+
+
+# ---- restarts and encryption ----
+
+
+def configured(d, receiver):
+    d.ok("POST", "/api/instance/new", {
+        "name": "shop", "token": "shop-SECRET", "webhookURL": receiver.url,
+        "webhookAuthorization": "Bearer hook-SECRET", "websocketEnabled": True, "websocketEvents": ["group.flow"]},
+        status=201)
+    d.webhook("sales", receiver.url, label="b")
+    d.ok("POST", "/api/events/webhook/sales", {"label": "a", "enabled": False})
+    d.ok("POST", "/api/events/websocket/sales", {"enabled": True})
+    return d.ok("GET", "/api/instance/list")["instances"]
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_all_is_there_after_a_restart(tmp_path, receiver, end):
+    d = ApiDaemon(tmp_path).start()
+    before = configured(d, receiver)
+    receiver.close()
+    d.accept(message(1), instance="shop")
+    wait_for(lambda: d.sink("shop/default")["retrying"] == 1, what="the retry")
+    getattr(d, end)()
+    receiver.open()
+    d.start()
+    assert d.ok("GET", "/api/instance/list")["instances"] == before
+    d.accept(message(2), instance="shop")
+    d.accept(message(3))
+    receiver.wait(3)
+    assert sorted(receiver.numbers()) == [1, 2, 3]
+    d.ok("DELETE", "/api/instance/delete/shop")
+    d.ok("DELETE", "/api/events/webhook/sales?label=b")
+    d.stop()
+    d.start()
+    assert [i["name"] for i in d.ok("GET", "/api/instance/list")["instances"]] == ["sales"]
+    assert [w["label"] for w in d.webhooks("sales")] == ["a"] and d.status()["sinks"] == []
+    d.stop()
+
+
+def stored(d):
+    """What stands in the files of the store."""
+    return b"".join(p.read_bytes() for p in d.folder.glob("hookswitch.db*"))
+
+
+def records(d):
+    with contextlib.closing(sqlite3.connect(d.folder / "hookswitch.db")) as db:
+        return [f"{kind} {name} {bytes(text).decode()}" for kind, name, text in db.execute("SELECT * FROM records")]
+
+
+def set_key(d, key):
+    text = re.sub(r"(?m)^encryption_key.*\n", "", d.ini.read_text())
+    d.ini.write_text(text.replace("[server]\n", f"[server]\nencryption_key = {key}\n" if key else "[server]\n", 1))
+
+
+def refuses_to_start(d, *options):
+    return subprocess.run([PROGRAM, "run", "-c", d.ini, *options], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("key", ["0123456789abcdef" * 4, base64.b64encode(bytes(range(32))).decode(), "a pass phrase"])
+def test_secrets_are_encrypted_at_rest(tmp_path, receiver, key):
+    d = ApiDaemon(tmp_path, server=f"encryption_key = {key}").start()
+    before = configured(d, receiver)
+    d.stop()
+    assert b"shop-SECRET" not in stored(d) and b"hook-SECRET" not in stored(d)
+    d.start()
+    assert d.ok("GET", "/api/instance/list")["instances"] == before
+    d.accept(message(1), instance="shop")
+    receiver.wait(1)
+    assert receiver.arrivals[0].headers["authorization"] == "Bearer hook-SECRET"
+    d.stop()
+
+
+def test_a_wrong_or_missing_key_is_refused_unless_it_is_said_otherwise(tmp_path, receiver):
+    d = ApiDaemon(tmp_path, server="encryption_key = right").start()
+    before = configured(d, receiver)
+    d.stop()
+    for key, why in (None, "is missing"), ("wrong", "is not the key"):
+        set_key(d, key)
+        r = refuses_to_start(d)
+        assert r.returncode == 1 and why in r.stderr and "encryption_key" in r.stderr
+        assert "--keep-undecryptable" in r.stderr
+    set_key(d, "wrong")
+    d.log = open(d.log_path, "ab")
+    d.process = subprocess.Popen([PROGRAM, "run", "-c", d.ini, "--keep-undecryptable"], stdout=d.log, stderr=d.log)
+    wait_for(d.is_ready, what="the daemon is ready")
+    webhook = d.webhooks("shop")[0]
+    assert webhook["authorization"].startswith("enc:1:") and webhook["url"] == receiver.url
+    assert "cannot be decrypted" in d.log_text()
+    d.stop()
+    set_key(d, "right")
+    d.start()
+    assert d.ok("GET", "/api/instance/list")["instances"] == before
+    d.stop()
+
+
+def test_what_was_stored_readable_is_encrypted_with_the_first_key(tmp_path, receiver):
+    d = ApiDaemon(tmp_path).start()
+    before = configured(d, receiver)
+    d.stop()
+    assert b"hook-SECRET" in stored(d)
+    set_key(d, "new")
+    d.start()
+    assert d.ok("GET", "/api/instance/list")["instances"] == before
+    d.stop()
+    assert len(records(d)) == 7 and "plain:" not in "".join(records(d)) and "SECRET" not in "".join(records(d))
+    d.start()
+    assert d.ok("GET", "/api/instance/list")["instances"] == before
+    d.stop()
+    set_key(d, None)
+    assert "is missing" in refuses_to_start(d).stderr
+
+
+def test_rekey_changes_the_key(tmp_path, receiver):
+    d = ApiDaemon(tmp_path, server="encryption_key = old").start()
+    before = configured(d, receiver)
+    assert d.command("rekey", check=False).returncode == 1  # the daemon has the store
+    d.stop()
+    (tmp_path / "key").write_text("wrong\n")
+    set_key(d, "new")
+    r = d.command("rekey", "--old-key-file", f"{tmp_path}/key", check=False)
+    assert r.returncode == 1 and "old key" in r.stderr
+    (tmp_path / "key").write_text("old\n")
+    d.command("rekey", "--old-key-file", f"{tmp_path}/key")
+    d.start()
+    assert d.ok("GET", "/api/instance/list")["instances"] == before
+    d.stop()
+    set_key(d, None)
+    (tmp_path / "key").write_text("new\n")
+    d.command("rekey", "--old-key-file", f"{tmp_path}/key")
+    assert b"hook-SECRET" in stored(d)
+    d.start()
+    assert d.ok("GET", "/api/instance/list")["instances"] == before
+    d.stop()
+
+
+# ---- commands ----
+
+
+def test_instances_by_command(daemon):
+    token = daemon.command("instance", "add", "shop").stdout.strip()
+    assert len(token) == 43 and daemon.command("instance", "token", "shop").stdout.strip() == token
+    assert daemon.command("instance", "add", "--token", "x-SECRET", "x").stdout == "x-SECRET\n"
+    lines = daemon.command("instance", "list").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["NAME", "sales", "shop", "x"]
+    assert json.loads(daemon.command("instance", "list", "--json").stdout)["meta"]["total"] == 3
+    daemon.ok("GET", "/api/events/getWebhook/shop", token=token)
+    assert daemon.command("instance", "rm", "shop").stdout == "deleted; dropped events: 0\n"
+    for args, why in (("rm", "sales"), "line"), (("rm", "a/b"), "Not found"), (("token", "zz"), "not found"), \
+            (("add", "x"), "exists"):
+        r = daemon.command("instance", *args, check=False)
+        assert r.returncode == 1 and why in r.stderr
+    for args in (), ("list", "x"), ("add",), ("nonsense",):
+        assert daemon.command("instance", *args, check=False).returncode == 2
+
+
+def test_webhooks_by_command(daemon, receiver):
+    daemon.command("webhook", "set", "--label", "a b", "--url", receiver.url, "--authorization", "Bearer SECRET",
+                   "--events", "message.exchange,call.update", "--by-events", "--media", "sales")
+    assert daemon.webhooks("sales") == [{
+        "label": "a b", "enabled": True, "url": receiver.url, "authorization": "Bearer SECRET", "byEvents": True,
+        "events": ["message.exchange", "call.update"], "mediaBase64": True}]
+    daemon.accept(message(1))
+    receiver.wait(1)
+    assert receiver.url in daemon.command("webhook", "list", "sales").stdout
+    daemon.command("webhook", "set", "--label", "a b", "--disable", "sales")
+    assert json.loads(daemon.command("webhook", "list", "--json", "sales").stdout)["webhooks"][0]["enabled"] is False
+    daemon.command("webhook", "rm", "--label", "a b", "sales")
+    assert daemon.webhooks("sales") == []
+    r = daemon.command("webhook", "set", "--url", "nonsense", "sales", check=False)
+    assert r.returncode == 1 and "url" in r.stderr
+    assert daemon.command("webhook", "set", "--url", "x", check=False).returncode == 2
+
+
+def test_dead_letters_of_a_webhook_are_replayed(daemon):
+    refusing = Receiver(lambda a, c: 400 if len(refusing.arrivals) == 0 else 200)
+    daemon.webhook("sales", refusing.url)
+    refusing.behave = lambda a, c: 410
+    daemon.accept(message(1))
+    wait_for(lambda: daemon.sink("sales/default")["state"] == "disabled", what="disabled")
+    refusing.behave = lambda a, c: 200
+    daemon.webhook("sales", refusing.url)
+    refusing.wait(2)
+    assert refusing.numbers() == [1, 1]
+    refusing.close()
+
+
+# ---- Evolution API's interface ----
+
+
+@pytest.mark.parametrize("body", [
+    {"enabled": True, "url": "URL", "webhook_by_events": True, "webhook_base64": True,
+     "events": ["MESSAGES_UPSERT", "connection.update", "PRESENCE_UPDATE"]},
+    {"webhook": {"enabled": True, "url": "URL", "webhookByEvents": True, "webhookBase64": True, "byEvents": False,
+                 "headers": {}, "events": ["MESSAGES_UPSERT", "connection.update", "PRESENCE_UPDATE"]}},
+    {"instanceName": "sales", "url": "URL", "byEvents": True, "base64": True, "integration": 5,
+     "events": ["messages-upsert", "CONNECTION_UPDATE", "PRESENCE_UPDATE"]},
+])
+def test_evolution_clients_can_set_a_webhook(daemon, receiver, body):
+    body = json.loads(json.dumps(body).replace("URL", receiver.url))
+    expected = {"enabled": True, "url": receiver.url, "webhookByEvents": True, "webhookBase64": True,
+                "events": ["MESSAGES_UPSERT", "CONNECTION_UPDATE", "PRESENCE_UPDATE"]}
+    key = {"apikey": "sales-SECRET-instance"}
+    path = "/webhook/instance" if "instanceName" in body else "/webhook/set/sales"
+    status, answer = daemon.call("POST", path, body, token=None, headers=key)
+    assert status == 201 and answer == {"webhook": {"instanceName": "sales", "webhook": expected}}
+    daemon.stop()
+    daemon.start()
+    assert daemon.call("GET", "/webhook/find/sales", token=None, headers=key) == (200, expected)
+    assert daemon.webhooks("sales")[0]["events"] == ["message.exchange", "instance.state"]
+    daemon.accept(message(1))
+    receiver.wait(1)
+    assert receiver.arrivals[0].path == "/hook/message-exchange"
+    assert daemon.call("POST", path, {"enabled": False}, token=None, headers=key)[0] == 201
+    assert daemon.call("GET", "/webhook/find/sales", headers={"apikey": ACCOUNT}) == (
+        200, {"enabled": False, "url": "", "webhookByEvents": False, "webhookBase64": False, "events": []})
+
+
+def test_evolution_clients_are_refused_like_others(daemon):
+    path, good = "/webhook/set/sales", {"url": "http://x"}
+    assert daemon.fails(401, "POST", path, good, token=None) == MISSING
+    daemon.fails(401, "POST", path, good, token=None, headers={"apikey": "wrong"})
+    daemon.fails(401, "GET", "/api/instance/list", token=None, headers={"apikey": ACCOUNT})
+    daemon.fails(404, "POST", "/webhook/set/nobody", good)
+    daemon.fails(403, "POST", "/webhook/instance", {"instance": "other", **good}, token="sales-SECRET-instance")
+    assert "instanceName" in daemon.fails(400, "POST", "/webhook/instance", good)
+    daemon.fails(404, "POST", "/webhook/instance", {"instanceName": "zz", **good})
+    for body, why in ({"enabled": True}, "url"), ({"url": "x"}, "url"), ({"events": ["NOPE"], **good}, "`NOPE`"), \
+            ({"events": [None], **good}, "events"), ({"events": "CALL", **good}, "events"), \
+            ({"webhook_base64": 2, **good}, "webhook_base64"), ({"webhook": {"enabled": 1}}, "enabled"):
+        assert why in daemon.fails(400, "POST", path, body)
+    assert daemon.call("GET", "/webhook/find/sales")[1]["events"] == []
+
+
+def test_without_names_evolution_clients_get_everything(daemon, receiver):
+    assert daemon.call("POST", "/webhook/set/sales", {"url": receiver.url, "events": []})[0] == 201
+    assert "MESSAGES_UPSERT" in daemon.call("GET", "/webhook/find/sales")[1]["events"]
+    assert daemon.webhooks("sales")[0]["events"] == EVENTS
+
+
+# ---- signatures ----
+
+
+@pytest.mark.parametrize("secret, key", [
+    ("whsec_" + base64.b64encode(bytes(range(24))).decode(), bytes(range(24))),
+    ("whsec_" + base64.b64encode(bytes(range(31))).decode().rstrip("="), bytes(range(31))),
+    ("plain-SECRET", b"plain-SECRET")])
+def test_requests_are_signed_as_standard_webhooks_are(daemon, secret, key):
+    receiver = Receiver(lambda a, c: 500 if a.attempt == 1 else 200)
+    answer = daemon.webhook("sales", receiver.url, secret=secret)
+    assert "secret" not in answer
+    daemon.accept(message(1))
+    receiver.wait(2)
+    for a in receiver.arrivals:
+        signed = f"{a.headers['webhook-id']}.{a.headers['webhook-timestamp']}.".encode() + a.body
+        expected = base64.b64encode(hmac.new(key, signed, "sha256").digest()).decode()
+        assert a.headers["webhook-signature"] == "v1," + expected
+    daemon.webhook("sales", receiver.url)
+    daemon.accept(message(2))
+    receiver.wait(4)
+    assert "webhook-signature" not in receiver.arrivals[-1].headers
+    receiver.close()
+
+
+# ---- stopping ----
+
+
+@pytest.mark.threads
+@pytest.mark.parametrize("after", [0.0, 0.05, 0.2])
+def test_a_stop_amid_changes_is_clean(tmp_path, after):
+    dead = Receiver(lambda a, c: None)
+    d = ApiDaemon(tmp_path, api="rate_limit = none", server="workers = 3\nshutdown_timeout = 3s").start()
+    stopping = threading.Event()
+
+    def change(label):
+        while not stopping.is_set():
+            try:
+                d.call("POST", "/api/events/webhook/sales", {"label": label, "enabled": True, "url": dead.url})
+                d.post(message(1))
+                d.call("DELETE", f"/api/events/webhook/sales?label={label}")
+            except (OSError, http.client.HTTPException):
+                return
+
+    threads = [threading.Thread(target=change, args=(f"w{n}",)) for n in range(3)]
+    for t in threads:
+        t.start()
+    time.sleep(after)
+    started = time.monotonic()
+    d.stop()
+    assert time.monotonic() - started < 10
+    stopping.set()
+    for t in threads:
+        t.join()
+    d.start()
+    assert all(w["enabled"] for w in d.webhooks("sales"))
+    assert len(d.status()["sinks"]) == len(d.webhooks("sales"))
+    d.stop()
+    dead.close()
+
+
+def test_what_cannot_be_stored_is_not_done(daemon, receiver):
+    """The database is not where it was."""
+    daemon.webhook("sales", receiver.url, label="stays")
+    database, away = daemon.folder / "hookswitch.db", daemon.folder / "away.db"
+    before = daemon.ok("GET", "/api/instance/list")
+    database.rename(away)
+    set_webhook = {"enabled": True, "url": receiver.url}
+    for method, path, body, why in (
+            ("POST", "/api/events/webhook/sales", set_webhook, "Failed to get webhook configuration"),
+            ("DELETE", "/api/events/webhook/sales?label=stays", None, "Failed to get webhook configuration"),
+            ("POST", "/api/events/websocket/sales", {"enabled": True}, "Failed to get websocket configuration"),
+            ("POST", "/api/instance/new", {"name": "x", "webhookURL": receiver.url}, "Failed to get instance")):
+        assert daemon.fails(500, method, path, body) == why
+    assert daemon.ok("GET", "/api/instance/list") == before
+    away.rename(database)
+    daemon.webhook("sales", receiver.url, label="new")
+    daemon.accept(message(1))
+    receiver.wait(2)
+    assert sorted(s["name"] for s in daemon.status()["sinks"]) == ["sales/new", "sales/stays"]
