@@ -17,6 +17,7 @@ core_libcore_a_SOURCES = \
 	core/api_evolution.c \
 	core/api_instance.c \
 	core/api_json.c core/api_json.h \
+	core/api_ws.c \
 	core/auth.c core/auth.h \
 	core/buf.c core/buf.h \
 	core/catalog.c core/catalog.h \
@@ -51,6 +52,7 @@ core_libcore_a_SOURCES = \
 	core/identities.c core/identities.h \
 	core/journal.c core/journal.h \
 	core/listen.c core/listen.h \
+	core/live.c core/live.h \
 	core/log.c core/log.h \
 	core/mailbox.c core/mailbox.h \
 	core/metrics.c core/metrics.h \
