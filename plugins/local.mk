@@ -22,3 +22,4 @@ include plugins/source-map/local.mk
 include plugins/sink-webhook/local.mk
 include plugins/sink-file/local.mk
 include plugins/sink-syslog/local.mk
+include plugins/sink-websocket/local.mk
