@@ -3,7 +3,8 @@
  * api.c - see api.h.
  *
  * The order of checks: rate limit 429, path 404, method 405, token 401 and 403, instance 404; then the
- * route's own: Content-Type 415, body 413 and 400. Only who has a token learns which instances exist.
+ * route's own: Content-Type 415, body 413 and 400. Only who has a token learns which instances exist, but
+ * for /ws, where 404 stands before the token as clients know it.
  */
 #include "api.h"
 
@@ -21,13 +22,13 @@
 
 #define BODY_MAX (1u << 20)
 
-/* GIVES_INSTANCE: header or body say which, as they say who asks. */
 enum {
 	ACCOUNT_ONLY = 1,
 	HAS_INSTANCE = 2,
 	MAKES_INSTANCE = 4,
 	TAKES_APIKEY = 8,
-	GIVES_INSTANCE = 16
+	INSTANCE_FIRST = 16, /* who has no token, too, learns which instances exist */
+	GIVES_INSTANCE = 32  /* header or body say which, as they say who asks */
 };
 
 static const struct route {
@@ -50,6 +51,7 @@ static const struct route {
 	{ "PUT", "/api/config/return", GIVES_INSTANCE, api_config_return },
 	{ "PUT", "/api/config/connect", GIVES_INSTANCE, api_config_connect },
 	{ "PUT", "/api/config/disconnect", GIVES_INSTANCE, api_config_disconnect },
+	{ "GET", "/ws/", HAS_INSTANCE | INSTANCE_FIRST, api_ws },
 };
 
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
@@ -209,8 +211,12 @@ static bool
 admit(struct api_call *call, const struct route *route, const struct asker *who)
 {
 	bool has_instance = route->flags & (HAS_INSTANCE | GIVES_INSTANCE);
+	bool is_there = !has_instance ||
+		catalog_find_known(&call->worker->catalog, call->instance) != NULL;
 
-	if (!who->has_token)
+	if (!is_there && (route->flags & INSTANCE_FIRST))
+		api_error(call, 404, "Instance not found");
+	else if (!who->has_token)
 		api_error(call, 401, "%s", auth_message(AUTH_MISSING));
 	else if (!who->is_known)
 		api_error(call, 401, "%s", auth_message(AUTH_WRONG));
@@ -221,7 +227,7 @@ admit(struct api_call *call, const struct route *route, const struct asker *who)
 	else if (call->of_token != NULL && has_instance &&
 		!str_equal(call->of_token->name, call->instance))
 		api_error(call, 403, "Instance token does not match requested instance");
-	else if (has_instance && catalog_find_known(&call->worker->catalog, call->instance) == NULL)
+	else if (!is_there)
 		api_error(call, 404, "Instance not found");
 	else
 		return true;
@@ -229,6 +235,13 @@ admit(struct api_call *call, const struct route *route, const struct asker *who)
 }
 
 /* ---- routing ---- */
+
+static bool
+is_below(struct hsw_str path, const char *prefix)
+{
+	size_t n = strlen(prefix);
+	return path.len > n && memcmp(path.s, prefix, n) == 0;
+}
 
 /* A path without an instance is met whole; one with it by what stands before it. */
 static bool
@@ -239,7 +252,7 @@ is_path_of(const struct route *route, struct hsw_str path, struct hsw_str *insta
 	*instance = (struct hsw_str){ path.s, 0 };
 	if (!(route->flags & HAS_INSTANCE))
 		return str_is(path, route->path);
-	if (path.len <= n || memcmp(path.s, route->path, n) != 0)
+	if (!is_below(path, route->path))
 		return false;
 	*instance = (struct hsw_str){ path.s + n, path.len - n };
 	return memchr(instance->s, '/', instance->len) == NULL;
@@ -302,14 +315,11 @@ answer(struct api_call *call, const struct route *found, bool has_method)
 static bool
 route(struct worker *w, struct http_request *r)
 {
-	static const char prefix[] = "/api/";
 	struct api_call call = { .worker = w, .http = r };
 	bool has_method;
 	const struct route *found = find_route(r, &call.instance, &has_method);
 
-	if (found == NULL &&
-		(r->path.len < sizeof(prefix) - 1 ||
-			memcmp(r->path.s, prefix, sizeof(prefix) - 1) != 0))
+	if (found == NULL && !is_below(r->path, "/api/") && !is_below(r->path, "/ws/"))
 		return false;
 	answer(&call, found, has_method);
 	json_object_put(call.given);
@@ -319,10 +329,7 @@ route(struct worker *w, struct http_request *r)
 void
 api_handle(struct worker *w, struct http_request *r)
 {
-	static const char ingest[] = "/in/";
-
-	if (r->path.len > sizeof(ingest) - 1 &&
-		memcmp(r->path.s, ingest, sizeof(ingest) - 1) == 0) {
+	if (is_below(r->path, "/in/")) {
 		ingress_handle(w->ingress, r);
 		return;
 	}
