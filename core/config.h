@@ -66,7 +66,7 @@ struct source_conf {
 	const char *token;  /* ingest credential; NULL: none is asked for */
 };
 
-enum sink_ordering { ORDERING_CHAT, ORDERING_NONE };
+enum sink_ordering { ORDERING_CHAT, ORDERING_CHAT_STRICT, ORDERING_NONE, ORDERING_STRICT };
 enum sink_secrets { SECRETS_AUTO, SECRETS_YES, SECRETS_NO };
 
 #define CONFIG_NAME_MAX 100 /* bytes of the name of an instance, source or sink */

@@ -124,7 +124,7 @@ static const struct hsw_option source_options[] = {
 #undef S
 
 #define S(member) offsetof(struct sink_conf, member)
-static const char *const orderings[] = { "chat", "none", NULL };
+static const char *const orderings[] = { "chat", "chat-strict", "none", "strict", NULL };
 static const char *const secrets[] = { "auto", "yes", "no", NULL };
 static const struct hsw_option sink_options[] = {
 	{ "plugin", HSW_OPT_STRING, HSW_OPT_REQUIRED, S(plugin), NULL, 0, 0, NULL,
@@ -144,7 +144,9 @@ static const struct hsw_option sink_options[] = {
 	{ "ordering", HSW_OPT_ENUM, 0, S(ordering), "chat", 0, 0, orderings,
 		"chat: one delivery at a time for each chat, so that its messages arrive in order; "
 		"a "
-		"message that failed steps aside. none: as they come." },
+		"message that failed steps aside. chat-strict: a message that failed holds its "
+		"chat until it is delivered or dead. strict: one delivery at a time, and one that "
+		"failed holds all. none: as they come." },
 	{ "concurrency", HSW_OPT_INT, 0, S(concurrency), "0", 0, 1024, NULL,
 		"Deliveries at once; 0: as many as the plugin thinks right." },
 	{ "timeout", HSW_OPT_MSEC, 0, S(timeout_ms), "5s", 10, 3600000, NULL,

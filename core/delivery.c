@@ -3,7 +3,8 @@
  * delivery.c - attempts: which slot goes next, how it ended, and what is written down of it.
  *
  * Order: of the slots of one chat only the first may fly; the others wait in its `behind` list, and when
- * it leaves (settled, or failed and stepping aside) the next one takes its place and the list.
+ * it leaves (settled, or failed and stepping aside) the next one takes its place and the list. With
+ * chat-strict one that failed does not step aside: see lane.h.
  *
  * A destination that failed HOLD_AFTER times in a row is held: it gets one new event of the log every
  * probe_interval, so that an outage does not use up the attempts of the whole backlog. Its retries go
@@ -59,22 +60,18 @@ lead_chat(struct hsw_delivery *slot)
 		sizeof(slot->envelope->key_hash), slot);
 }
 
-static void
-enter_chat(struct hsw_delivery *slot)
+static bool
+keeps_chats_in_order(const struct destination *d)
 {
-	struct hsw_delivery *leader = NULL;
+	return d->conf->ordering == ORDERING_CHAT || d->conf->ordering == ORDERING_CHAT_STRICT;
+}
 
-	if (slot->d->conf->ordering == ORDERING_CHAT)
-		HASH_FIND(hh, slot->d->chats, &slot->envelope->key_hash,
-			sizeof(slot->envelope->key_hash), leader);
-	if (leader != NULL) {
-		slot->state = SLOT_WAITING;
-		TAILQ_INSERT_TAIL(&leader->behind, slot, link);
-		return;
-	}
-	if (slot->d->conf->ordering == ORDERING_CHAT)
-		lead_chat(slot);
-	make_ready(slot);
+static struct lane *
+lane_of(const struct hsw_delivery *slot)
+{
+	if (slot->d->conf->ordering != ORDERING_CHAT_STRICT || slot->envelope == NULL)
+		return NULL;
+	return lane_find(&slot->d->lanes, slot->envelope->key_hash);
 }
 
 /* hh.tbl is NULL where the hash had no memory for the slot: then nobody waits for it. */
@@ -92,30 +89,6 @@ leave_chat(struct hsw_delivery *slot)
 	TAILQ_CONCAT(&next->behind, &slot->behind, link);
 	lead_chat(next);
 	make_ready(next);
-}
-
-bool
-delivery_add(struct destination *d, struct hsw_envelope *envelope, const struct retry *retry)
-{
-	struct hsw_delivery *slot = calloc(1, sizeof(*slot));
-	if (slot == NULL) {
-		envelope_unref(envelope);
-		return false;
-	}
-	slot->d = d;
-	slot->envelope = envelope;
-	slot->seq = envelope->seq;
-	TAILQ_INIT(&slot->behind);
-	if (retry != NULL) {
-		slot->is_retry = slot->is_counted = true;
-		slot->attempts = retry->attempts;
-	} else {
-		TAILQ_INSERT_TAIL(&d->unsettled, slot, order);
-		d->n_window++;
-		d->window_bytes += envelope->body.len;
-	}
-	enter_chat(slot);
-	return true;
 }
 
 static void
@@ -158,7 +131,11 @@ saved(struct hsw_delivery *slot)
 {
 	struct destination *d = slot->d;
 
-	if (slot->save_as == HSW_WRITE_RETRY) {
+	if (slot->save_as == HSW_WRITE_RETRY && slot->is_parked) {
+		struct lane *lane = lane_of(slot);
+		lane_saved(lane, slot->seq);
+		destination_advance(d, lane);
+	} else if (slot->save_as == HSW_WRITE_RETRY) {
 		struct retry r = { slot->due_ms, slot->seq, slot->attempts };
 		if (!retry_push(&d->retries, r)) {
 			save_later(slot);
@@ -243,13 +220,118 @@ save_again(struct destination *d)
 	}
 }
 
+/* ---- coming and going ---- */
+
+/* The slot waits in its chat's lane, as a retry. One that is of the store already is read again then. */
+static void
+park(struct hsw_delivery *slot, struct lane *lane)
+{
+	struct destination *d = slot->d;
+	const struct retry r = { clock_mono_ms(), slot->seq, slot->attempts };
+
+	slot->is_parked = lane_wait(lane, r, slot->is_retry);
+	if (slot->is_parked && slot->is_retry) {
+		slot_free(slot);
+		return;
+	}
+	if (!slot->is_counted) {
+		slot->is_counted = true;
+		d->in_retry++;
+	}
+	slot->due_ms = r.due_ms;
+	save(slot, HSW_WRITE_RETRY);
+}
+
+/* It failed and will be tried again: with chat-strict its chat waits for it. */
+static void
+step_aside(struct hsw_delivery *slot)
+{
+	struct destination *d = slot->d;
+	struct hsw_delivery *next;
+	struct lane *lane = NULL;
+
+	if (d->conf->ordering == ORDERING_CHAT_STRICT)
+		lane = lane_hold(&d->lanes, slot->envelope->key_hash, slot->seq);
+	while (lane != NULL && (next = TAILQ_FIRST(&slot->behind)) != NULL) {
+		TAILQ_REMOVE(&slot->behind, next, link);
+		park(next, lane);
+	}
+	leave_chat(slot);
+}
+
+/* It is delivered or dead. */
+static void
+let_chat_go(struct hsw_delivery *slot)
+{
+	struct lane *lane = lane_of(slot);
+
+	leave_chat(slot);
+	if (lane == NULL || lane->running != slot->seq)
+		return;
+	lane->running = 0;
+	destination_advance(slot->d, lane);
+}
+
+static void
+enter_chat(struct hsw_delivery *slot)
+{
+	struct hsw_delivery *leader = NULL;
+	struct lane *lane = lane_of(slot);
+
+	if (lane != NULL && lane->running != slot->seq) {
+		park(slot, lane);
+		return;
+	}
+	if (keeps_chats_in_order(slot->d))
+		HASH_FIND(hh, slot->d->chats, &slot->envelope->key_hash,
+			sizeof(slot->envelope->key_hash), leader);
+	if (leader != NULL) {
+		slot->state = SLOT_WAITING;
+		TAILQ_INSERT_TAIL(&leader->behind, slot, link);
+		return;
+	}
+	if (keeps_chats_in_order(slot->d))
+		lead_chat(slot);
+	make_ready(slot);
+}
+
+bool
+delivery_add(struct destination *d, struct hsw_envelope *envelope, const struct retry *retry)
+{
+	struct hsw_delivery *slot = calloc(1, sizeof(*slot));
+	if (slot == NULL) {
+		envelope_unref(envelope);
+		return false;
+	}
+	slot->d = d;
+	slot->envelope = envelope;
+	slot->seq = envelope->seq;
+	TAILQ_INIT(&slot->behind);
+	if (retry != NULL) {
+		slot->is_retry = slot->is_counted = true;
+		slot->attempts = retry->attempts;
+	} else {
+		TAILQ_INSERT_TAIL(&d->unsettled, slot, order);
+		d->n_window++;
+		d->window_bytes += envelope->body.len;
+	}
+	enter_chat(slot);
+	return true;
+}
+
 void
 delivery_forget(struct destination *d, const struct retry *r)
 {
 	struct hsw_delivery *slot = calloc(1, sizeof(*slot));
 
+	struct lane *lane = lane_of_running(&d->lanes, r->seq);
+
 	log_error("journal", "an event in retry is gone destination=%s seq=%lld", d->name,
 		(long long)r->seq);
+	if (lane != NULL) {
+		lane->running = 0;
+		destination_advance(d, lane);
+	}
 	if (slot == NULL) {
 		d->in_retry--;
 		return;
@@ -283,7 +365,7 @@ on_delivered(struct hsw_delivery *slot, const struct hsw_detail *detail)
 	(void)detail;
 	metric_add(d->delivered, 1);
 	d->last_delivered_at_ms = clock_wall_ms();
-	leave_chat(slot);
+	let_chat_go(slot);
 	if (d->failures > 0)
 		log_info("router", "delivering again destination=%s failures=%d", d->name,
 			d->failures);
@@ -341,15 +423,16 @@ on_failed(struct hsw_delivery *slot, const struct hsw_detail *detail)
 
 	remember_error(d, detail);
 	metric_add(d->retried, 1);
-	leave_chat(slot);
 	count_failure(d);
 	slot->attempts++;
 	int64_t delay = retry_delay(d->conf->retry_ms, d->conf->retry_steps, slot->attempts,
 		detail->retry_after_ms, &d->thread->random);
 	if (delay < 0) {
+		let_chat_go(slot);
 		die(slot);
 		return;
 	}
+	step_aside(slot);
 	if (!slot->is_counted) {
 		slot->is_counted = true;
 		d->in_retry++;
@@ -362,7 +445,7 @@ static void
 on_rejected(struct hsw_delivery *slot, const struct hsw_detail *detail)
 {
 	remember_error(slot->d, detail);
-	leave_chat(slot);
+	let_chat_go(slot);
 	slot->attempts++;
 	die(slot);
 }
@@ -420,6 +503,8 @@ next_slot(const struct destination *d, int64_t now)
 	if (!TAILQ_EMPTY(&d->retries_ready))
 		return TAILQ_FIRST(&d->retries_ready);
 	if (d->n_loading > 0 || (due != NULL && due->due_ms <= now))
+		return NULL;
+	if (d->conf->ordering == ORDERING_STRICT && d->in_retry > 0)
 		return NULL;
 	if ((int64_t)d->in_retry >= d->conf->max_retrying || (d->is_held && now < d->probe_at_ms))
 		return NULL;

@@ -109,9 +109,19 @@ wants(const struct destination *d, const struct hsw_envelope *e)
 	return (d->types & 1u << e->type) != 0 && router_has_instance(d->conf, e->instance);
 }
 
+/* With chat-strict every event of a held chat becomes a retry: there they are bounded. */
+static bool
+is_full_of_retries(const struct destination *d)
+{
+	return d->conf->ordering == ORDERING_CHAT_STRICT &&
+		(int64_t)d->in_retry >= d->conf->max_retrying;
+}
+
 static bool
 window_is_full(const struct destination *d)
 {
+	if (is_full_of_retries(d))
+		return true;
 	return d->n_window >= WINDOW_EVENTS || d->window_bytes >= WINDOW_BYTES;
 }
 
@@ -184,6 +194,23 @@ take_page(struct destination *d)
 	}
 }
 
+void
+destination_push_retry(struct destination *d, struct retry r)
+{
+	if (!retry_push(&d->retries, r))
+		log_error("router",
+			"out of memory: a retry waits for the next start destination=%s", d->name);
+}
+
+void
+destination_advance(struct destination *d, struct lane *lane)
+{
+	struct retry r;
+
+	if (lane_next(&d->lanes, lane, &r))
+		destination_push_retry(d, r);
+}
+
 static int
 by_seq(const void *a, const void *b)
 {
@@ -208,10 +235,7 @@ take_retries(struct destination *d)
 			continue;
 		}
 		r.due_ms = clock_mono_ms() + SAVE_AGAIN_MS;
-		if (!retry_push(&d->retries, r))
-			log_error("router",
-				"out of memory: a retry waits for the next start destination=%s",
-				d->name);
+		destination_push_retry(d, r);
 	}
 }
 
@@ -259,6 +283,8 @@ read_log(struct destination *d)
 	struct journal_page *page = d->page;
 	size_t max = d->is_held ? HELD_PAGE_EVENTS : WINDOW_EVENTS / 2;
 
+	if (is_full_of_retries(d))
+		return;
 	if (d->is_live || d->n_window >= max || d->window_bytes >= WINDOW_BYTES / 2)
 		return;
 	d->is_reading = true;
@@ -330,6 +356,19 @@ add_dead(void *arg, const struct hsw_store_exception *x)
 	return except(arg, x->seq);
 }
 
+/* With chat-strict the first one of each chat is the one that may be tried. */
+static bool
+keep_retry(struct destination *d, const struct hsw_store_exception *x, struct retry r)
+{
+	if (d->conf->ordering != ORDERING_CHAT_STRICT || x->event == NULL)
+		return retry_push(&d->retries, r);
+	struct lane *lane = lane_hold(
+		&d->lanes, envelope_key_hash(x->event->instance, x->event->key), r.seq);
+	if (lane == NULL)
+		return false;
+	return lane->running == r.seq ? retry_push(&d->retries, r) : lane_wait(lane, r, true);
+}
+
 static int
 add_retry(void *arg, const struct hsw_store_exception *x)
 {
@@ -341,9 +380,8 @@ add_retry(void *arg, const struct hsw_store_exception *x)
 	/* A clock that was set back must not hold a retry for longer than any schedule would. */
 	if (wait > RETRY_WAIT_MAX_MS)
 		wait = RETRY_WAIT_MAX_MS;
-	if (!retry_push(&r->d->retries,
-		    (struct retry){
-			    clock_mono_ms() + (wait > 0 ? wait : 0), x->seq, x->attempts })) {
+	const struct retry retry = { clock_mono_ms() + (wait > 0 ? wait : 0), x->seq, x->attempts };
+	if (!keep_retry(r->d, x, retry)) {
 		r->rc = err_set(r->err, HSW_ENOMEM, "out of memory");
 		return HSW_ENOMEM;
 	}
@@ -436,6 +474,7 @@ destination_free(struct destination *d)
 		event_free(d->deadline);
 	host_handle_free(d->handle);
 	retry_free(&d->retries);
+	lanes_free(&d->lanes);
 	free(d->excepted);
 	free(d->page);
 	webhook_section_free(d->owned);
@@ -453,6 +492,8 @@ destination_adopt(struct destination *d, const struct config_section *s)
 	d->parts = choose_parts(d);
 	d->concurrency = (size_t)(d->conf->concurrency > 0 ? d->conf->concurrency
 							   : d->ops->concurrency);
+	if (d->conf->ordering == ORDERING_STRICT)
+		d->concurrency = 1;
 }
 
 /* Without a handle. */

@@ -7,6 +7,9 @@
  *   taken -> READY <-> WAITING (behind an earlier event of its chat)
  *            READY -> FLYING -> settled, or SAVING (its retry or dead row is being written) -> settled
  *
+ * With ordering = chat-strict an event in retry holds its chat: what comes after it is parked, that is
+ * saved as a retry with no attempts made, and takes its turn by the chat's lane.
+ *
  * Slots of the log are in `unsettled`, in seq order, until settled; its first element bounds the cursor.
  * Slots of retries are not: their rows are in the store until their outcome is.
  */
@@ -18,6 +21,7 @@
 #include <uthash.h>
 
 #include "destination.h"
+#include "lane.h"
 #include "metrics.h"
 #include "retry.h"
 
@@ -40,6 +44,7 @@ struct hsw_delivery {
 	enum slot_state state;
 	bool is_retry;
 	bool is_counted; /* in d->in_retry */
+	bool is_parked;  /* waits in a lane: its row is being written */
 	int attempts;    /* made before this one */
 	int64_t deadline_ms;
 	void *data;                      /* the plugin's */
@@ -92,6 +97,7 @@ struct destination {
 	size_t n_window, window_bytes; /* slots of the log */
 	size_t n_flying, n_retries_ready, n_saving; /* n_saving: their notes are at the store */
 	struct retry_heap retries;
+	struct lanes lanes; /* of ORDERING_CHAT_STRICT: chats that an event in retry holds */
 	size_t in_retry; /* events in retry: in the heap, loading, as slots or being saved as such */
 
 	/* health */
@@ -125,6 +131,10 @@ struct destination {
 
 /* Something of the log was settled: the cursor may move. */
 void destination_moved(struct destination *, unsigned settled);
+/* A retry of the store waits for its time; or, in memory, one of a lane may be tried now. */
+void destination_push_retry(struct destination *, struct retry);
+/* The chat goes on: the next one of its lane is tried, if it may be. */
+void destination_advance(struct destination *, struct lane *);
 /* Takes more events in, if there is room. */
 void destination_refill(struct destination *);
 

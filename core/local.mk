@@ -48,6 +48,7 @@ core_libcore_a_SOURCES = \
 	core/ingress.c core/ingress.h \
 	core/ini.c core/ini.h \
 	core/journal.c core/journal.h \
+	core/lane.c core/lane.h \
 	core/listen.c core/listen.h \
 	core/log.c core/log.h \
 	core/mailbox.c core/mailbox.h \

@@ -13,6 +13,7 @@ unit_tests = \
 	tests/unit/test_canon_events \
 	tests/unit/test_config \
 	tests/unit/test_delivery \
+	tests/unit/test_delivery_order \
 	tests/unit/test_envelope \
 	tests/unit/test_ini \
 	tests/unit/test_option \
@@ -68,6 +69,14 @@ tests_unit_test_delivery_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_delivery_CFLAGS = $(unit_cflags)
 tests_unit_test_delivery_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_delivery_LDADD = $(unit_ldadd)
+
+tests_unit_test_delivery_order_SOURCES = tests/unit/test_delivery_order.c tests/unit/unit.h \
+	tests/unit/delivery_rig.c tests/unit/delivery_rig.h \
+	tests/unit/memory_store.c tests/unit/memory_store.h
+tests_unit_test_delivery_order_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_delivery_order_CFLAGS = $(unit_cflags)
+tests_unit_test_delivery_order_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_delivery_order_LDADD = $(unit_ldadd)
 
 tests_unit_test_envelope_SOURCES = tests/unit/test_envelope.c tests/unit/unit.h
 tests_unit_test_envelope_CPPFLAGS = $(unit_cppflags)
