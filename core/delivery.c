@@ -6,9 +6,7 @@
  * it leaves (settled, or failed and stepping aside) the next one takes its place and the list. With
  * chat-strict one that failed does not step aside: see lane.h.
  *
- * A destination that failed HOLD_AFTER times in a row is held: it gets one new event of the log every
- * probe_interval, so that an outage does not use up the attempts of the whole backlog. Its retries go
- * on by their schedule. The first success ends that and makes all its retries due.
+ * How many may fly is pace.c's business; what happens while a destination is down circuit.c's.
  */
 #include "destination_impl.h"
 
@@ -18,6 +16,7 @@
 #include "clock.h"
 #include "host.h"
 #include "log.h"
+#include "policy.h"
 
 struct save_note {
 	struct journal_note note; /* first */
@@ -367,14 +366,11 @@ on_delivered(struct hsw_delivery *slot, const struct hsw_detail *detail)
 	d->last_delivered_at_ms = clock_wall_ms();
 	let_chat_go(slot);
 	if (d->failures > 0)
-		log_info("router", "delivering again destination=%s failures=%d", d->name,
-			d->failures);
-	d->failures = 0;
-	if (d->is_held) {
-		d->is_held = false;
-		retry_pull(&d->retries, 0); /* due in this very turn, whatever it took as now */
+		circuit_succeeded(d);
+	if (d->pace.is_auto || d->pace.is_starting || d->pace.pauses > 0) {
+		int64_t now = clock_mono_ms();
+		pace_succeeded(&d->pace, d->n_flying, now - slot->started_ms, now);
 	}
-	d->failures = 0;
 	if (slot->is_retry)
 		save(slot, HSW_WRITE_SETTLED);
 	else
@@ -395,25 +391,18 @@ die(struct hsw_delivery *slot)
 	save(slot, HSW_WRITE_DEAD);
 }
 
-/* Single failures are everyday: one line in a while says that there are any. */
+/* What the failure says about the destination as a whole. */
 static void
-count_failure(struct destination *d)
+judge_pace(struct destination *d, const struct hsw_detail *detail)
 {
 	int64_t now = clock_mono_ms();
 
-	d->failures++;
-	if (now >= d->log_failure_at_ms) {
-		d->log_failure_at_ms = now + LOG_FAILURE_EVERY_MS;
-		log_warn("router", "delivery failed destination=%s status=%d: %s", d->name,
-			d->last_status, d->last_error);
-	}
-	if (d->failures < HOLD_AFTER || d->is_held)
+	if (detail->status != 0 && !pace_is_pausing(detail->status))
 		return;
-	d->is_held = true;
-	d->probe_at_ms = now + d->conf->probe_interval_ms;
-	log_warn("router",
-		"destination is held: its last %d attempts failed destination=%s status=%d: %s",
-		d->failures, d->name, d->last_status, d->last_error);
+	pace_overloaded(&d->pace, now);
+	/* An open circuit is a pause already; more only where the destination asks for it. */
+	if (pace_is_pausing(detail->status) && (!d->is_held || detail->retry_after_ms > 0))
+		pace_pause(&d->pace, detail->retry_after_ms, now);
 }
 
 static void
@@ -423,10 +412,14 @@ on_failed(struct hsw_delivery *slot, const struct hsw_detail *detail)
 
 	remember_error(d, detail);
 	metric_add(d->retried, 1);
-	count_failure(d);
+	judge_pace(d, detail);
+	if (!circuit_failed(d)) {
+		make_ready(slot); /* it keeps its place, as if it had not been tried */
+		return;
+	}
 	slot->attempts++;
-	int64_t delay = retry_delay(d->conf->retry_ms, d->conf->retry_steps, slot->attempts,
-		detail->retry_after_ms, &d->thread->random);
+	int64_t delay = retry_delay(d->conf->retry_ms, d->conf->retry_steps,
+		policy_step(d->conf, slot->attempts), detail->retry_after_ms, &d->thread->random);
 	if (delay < 0) {
 		let_chat_go(slot);
 		die(slot);
@@ -480,7 +473,9 @@ finish(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_det
 	TAILQ_REMOVE(&d->flying, slot, link);
 	d->n_flying--;
 	d->blocked_until_ms = 0;
-	on[outcome](slot, detail != NULL ? detail : &nothing);
+	if (detail == NULL)
+		detail = &nothing;
+	on[policy_outcome(d->conf, outcome, detail->status)](slot, detail);
 	delivery_pump_soon(d);
 }
 
@@ -489,24 +484,26 @@ finish(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_det
 static bool
 may_start(const struct destination *d, int64_t now)
 {
-	return !d->is_draining && !d->is_disabled && d->n_flying < d->concurrency &&
-		now >= d->blocked_until_ms;
+	return !d->is_draining && !d->is_disabled && now >= d->blocked_until_ms &&
+		pace_allows(&d->pace, d->n_flying, now);
 }
 
 /* Retries that are due go first, also those that are still being read. A new event of the log must not
  * go where it would only add to what is in retry already. */
 static struct hsw_delivery *
-next_slot(const struct destination *d, int64_t now)
+next_slot(struct destination *d, int64_t now)
 {
 	const struct retry *due = retry_first(&d->retries);
 
+	if (d->is_held)
+		return circuit_probe(d, now);
 	if (!TAILQ_EMPTY(&d->retries_ready))
 		return TAILQ_FIRST(&d->retries_ready);
 	if (d->n_loading > 0 || (due != NULL && due->due_ms <= now))
 		return NULL;
 	if (d->conf->ordering == ORDERING_STRICT && d->in_retry > 0)
 		return NULL;
-	if ((int64_t)d->in_retry >= d->conf->max_retrying || (d->is_held && now < d->probe_at_ms))
+	if ((int64_t)d->in_retry >= d->conf->max_retrying)
 		return NULL;
 	return TAILQ_FIRST(&d->ready);
 }
@@ -533,12 +530,13 @@ start(struct hsw_delivery *slot, int64_t now)
 	take_ready(slot);
 	slot->state = SLOT_FLYING;
 	slot->data = NULL;
+	slot->started_ms = now;
 	slot->deadline_ms = now + d->conf->timeout_ms;
 	TAILQ_INSERT_TAIL(&d->flying, slot, link);
 	d->n_flying++;
-	if (d->is_held && !slot->is_retry)
-		d->probe_at_ms = now + d->conf->probe_interval_ms;
 	int rc = d->ops->deliver(d->self, slot);
+	if (rc != HSW_EAGAIN)
+		pace_started(&d->pace, now);
 	if (rc == HSW_OK) /* the slot may be gone already */
 		return true;
 	if (rc != HSW_EAGAIN) {
@@ -555,8 +553,9 @@ start(struct hsw_delivery *slot, int64_t now)
 
 /* When there is something to do without an event that says so; INT64_MAX: never. */
 static int64_t
-next_wake(const struct destination *d)
+next_wake(const struct destination *d, int64_t now)
 {
+	int64_t paused = pace_wake_ms(&d->pace, now);
 	const struct retry *first = retry_first(&d->retries);
 	int64_t at = INT64_MAX;
 
@@ -569,15 +568,19 @@ next_wake(const struct destination *d)
 		at = first->due_ms;
 	if (d->blocked_until_ms != 0 && d->blocked_until_ms < at)
 		at = d->blocked_until_ms;
-	if (d->is_held && !TAILQ_EMPTY(&d->ready) && d->probe_at_ms < at)
-		at = d->probe_at_ms;
+	if (TAILQ_EMPTY(&d->ready) && TAILQ_EMPTY(&d->retries_ready))
+		return at;
+	if (d->is_held && d->n_flying == 0 && paused < d->probe_at_ms)
+		paused = d->probe_at_ms;
+	if (paused > now && paused < at)
+		at = paused;
 	return at;
 }
 
 static void
 set_wake(struct destination *d, int64_t now)
 {
-	int64_t at = next_wake(d);
+	int64_t at = next_wake(d, now);
 
 	/* A full flight or enough loaded retries end with a call of done, which pumps again. */
 	if (at == d->wake_at_ms || (at <= now && d->n_flying > 0))

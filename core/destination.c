@@ -16,6 +16,7 @@
 #define CURSOR_EVERY_EVENTS 512            /* or so many */
 #define CURSOR_LAZY_MS 5000                /* when all that came was for others */
 #define RETRY_WAIT_MAX_MS (7 * 86400000LL) /* the longest step that a schedule may have */
+#define AUTO_TIMES 4        /* of the plugin's own number are the most for concurrency = auto */
 #define HELD_PAGE_EVENTS 16 /* a destination that is held needs only a few to probe with */
 
 static const struct timeval cursor_tick = { 0, CURSOR_EVERY_MS * 1000 };
@@ -450,6 +451,10 @@ make_metrics(struct destination *d)
 	d->died = metric_get("hookswitch_deliveries_total", labels, 2);
 	d->lag = metric_get("hookswitch_sink_lag_events", labels, 1);
 	d->waiting = metric_get("hookswitch_sink_retrying_events", labels, 1);
+	d->circuit = metric_get("hookswitch_sink_circuit", labels, 1);
+	d->opened = metric_get("hookswitch_sink_circuit_opened_total", labels, 1);
+	d->disabled = metric_get("hookswitch_sink_disabled_total", labels, 1);
+	d->allowed = metric_get("hookswitch_sink_concurrency", labels, 1);
 }
 
 static bool
@@ -482,6 +487,18 @@ destination_free(struct destination *d)
 	free(d);
 }
 
+static size_t
+choose_concurrency(const struct destination *d)
+{
+	const struct sink_conf *c = d->conf;
+
+	if (c->ordering == ORDERING_STRICT)
+		return 1;
+	if (c->is_concurrency_auto)
+		return AUTO_TIMES * (size_t)d->ops->concurrency;
+	return c->concurrency > 0 ? (size_t)c->concurrency : d->ops->concurrency;
+}
+
 /* What the section says. */
 void
 destination_adopt(struct destination *d, const struct config_section *s)
@@ -490,10 +507,9 @@ destination_adopt(struct destination *d, const struct config_section *s)
 	d->conf = &s->u.sink;
 	d->types = router_types(d->conf);
 	d->parts = choose_parts(d);
-	d->concurrency = (size_t)(d->conf->concurrency > 0 ? d->conf->concurrency
-							   : d->ops->concurrency);
-	if (d->conf->ordering == ORDERING_STRICT)
-		d->concurrency = 1;
+	d->concurrency = choose_concurrency(d);
+	pace_configure(
+		&d->pace, d->concurrency, d->conf->is_concurrency_auto, d->conf->rate_interval_us);
 }
 
 /* Without a handle. */
@@ -703,11 +719,13 @@ destination_print(const struct destination *d, struct buf *out)
 	buf_str(out, "{\"name\":");
 	buf_json_cstr(out, d->name);
 	buf_printf(out,
-		",\"plugin\":\"%s\",\"state\":\"%s\",\"cursor\":%lld,\"lag\":%lld,"
+		",\"plugin\":\"%s\",\"state\":\"%s\",\"circuit\":\"%s\",\"concurrency\":%d,"
+		"\"cursor\":%lld,\"lag\":%lld,"
 		"\"inFlight\":%zu,\"retrying\":%zu,\"delivered\":%lld,\"failed\":%lld,\"failures\":"
 		"%d",
-		d->section->plugin->info->name, state_name(d), (long long)cursor_now(d),
-		(long long)lag(d), d->n_flying, d->in_retry, (long long)metric_value(d->delivered),
+		d->section->plugin->info->name, state_name(d), circuit_name(d),
+		(int)d->pace.allowed, (long long)cursor_now(d), (long long)lag(d), d->n_flying,
+		d->in_retry, (long long)metric_value(d->delivered),
 		(long long)metric_value(d->retried), d->failures);
 	print_time(out, "lastDeliveredAt", d->last_delivered_at_ms);
 	print_time(out, "lastErrorAt", d->last_error_at_ms);
@@ -726,6 +744,8 @@ destinations_measure(struct delivery_thread *t)
 	for (struct destination *d = t->first; d != NULL; d = d->next) {
 		metric_set(d->lag, lag(d));
 		metric_set(d->waiting, (int64_t)d->in_retry);
+		metric_set(d->circuit, circuit_number(d));
+		metric_set(d->allowed, (int64_t)d->pace.allowed);
 		if (d->skipped_at_ms != 0 && now - d->skipped_at_ms >= CURSOR_LAZY_MS)
 			write_cursor(d);
 	}

@@ -23,12 +23,12 @@
 #include "destination.h"
 #include "lane.h"
 #include "metrics.h"
+#include "pace.h"
 #include "retry.h"
 
 #define WINDOW_EVENTS 1024      /* slots of the log in memory */
 #define WINDOW_BYTES (4u << 20) /* their bodies */
 #define RETRY_LOAD_MAX 64       /* due retries that are read at once */
-#define HOLD_AFTER 10           /* failures in a row */
 #define LOG_FAILURE_EVERY_MS 60000
 #define EAGAIN_PAUSE_MS 100
 #define SAVE_AGAIN_MS 1000 /* after the store refused a write */
@@ -46,7 +46,7 @@ struct hsw_delivery {
 	bool is_counted; /* in d->in_retry */
 	bool is_parked;  /* waits in a lane: its row is being written */
 	int attempts;    /* made before this one */
-	int64_t deadline_ms;
+	int64_t started_ms, deadline_ms;
 	void *data;                      /* the plugin's */
 	TAILQ_ENTRY(hsw_delivery) order; /* in d->unsettled */
 	TAILQ_ENTRY(hsw_delivery)
@@ -101,8 +101,12 @@ struct destination {
 	size_t in_retry; /* events in retry: in the heap, loading, as slots or being saved as such */
 
 	/* health */
+	struct pace pace;
 	int failures; /* in a row */
-	bool is_held, is_disabled, is_draining;
+	bool is_held; /* the circuit is not closed, see circuit.c */
+	bool is_disabled, is_draining;
+	int64_t opened_at_ms; /* the circuit */
+	int64_t probed_seq;   /* the event that was tried last while it is open */
 	int64_t log_failure_at_ms;
 	int64_t probe_at_ms, blocked_until_ms, save_again_at_ms;
 	struct event *wake; /* the earliest of what is waited for */
@@ -122,6 +126,7 @@ struct destination {
 
 	/* for people */
 	struct metric *delivered, *retried, *died, *lag, *waiting;
+	struct metric *circuit, *opened, *disabled, *allowed;
 	int last_status;
 	char last_error[NOTE_TEXT_MAX];
 	int64_t last_error_at_ms, last_delivered_at_ms; /* since 1970 */
@@ -156,6 +161,18 @@ void destination_start_tick(struct delivery_thread *);
 /* Frees those that were removed and have nothing on its way any more. */
 void destinations_free_left(struct delivery_thread *);
 void destinations_close_api(struct delivery_thread *);
+
+/* ---- circuit.c ---- */
+
+/* An attempt failed. Whether it counts for its event. */
+bool circuit_failed(struct destination *);
+/* One got through. */
+void circuit_succeeded(struct destination *);
+/* While it is not closed: the event to try now; NULL: not now. */
+struct hsw_delivery *circuit_probe(struct destination *, int64_t now_ms);
+/* "closed", "open", "half-open"; for the gauge 0, 2, 1. */
+const char *circuit_name(const struct destination *);
+int circuit_number(const struct destination *);
 
 /* ---- delivery.c ---- */
 

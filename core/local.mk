@@ -57,6 +57,9 @@ core_libcore_a_SOURCES = \
 	core/config_tables.c \
 	core/option.c core/option.h \
 	core/option_doc.c \
+	core/circuit.c \
+	core/pace.c core/pace.h \
+	core/policy.c core/policy.h \
 	core/plugin.c core/plugin.h \
 	core/ratelimit.c core/ratelimit.h \
 	core/record.c core/record.h \

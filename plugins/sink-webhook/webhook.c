@@ -670,6 +670,7 @@ webhook_drain(void *self)
 static const struct hsw_sink_ops ops = {
 	.size = sizeof(ops),
 	.concurrency = CONCURRENCY,
+	.flags = HSW_SINK_STATUSES,
 	.parts = HSW_CODES,
 	.open = webhook_open,
 	.deliver = webhook_deliver,

@@ -74,6 +74,8 @@ struct hsw_sink_ops {
 /* The sink writes in the order it is called and ends deliveries in that order: `ordering` and
  * `concurrency` have no meaning for it and are refused in its section. */
 #define HSW_SINK_SERIAL 1u
+/* hsw_detail.status is an HTTP status where there was an answer: `retry_on` and `drop_on` go by it. */
+#define HSW_SINK_STATUSES 2u
 
 #ifdef __cplusplus
 }

@@ -90,7 +90,8 @@ sink_deliver(void *self, struct hsw_delivery *d)
 	enum hsw_outcome outcome = scripted(a);
 	a->is_delivered = outcome == HSW_DELIVERED;
 	rig.n_delivered += a->is_delivered;
-	host->done(d, outcome, NULL);
+	const struct hsw_detail detail = { rig_sink.status, rig_sink.retry_after_ms, "scripted" };
+	host->done(d, outcome, outcome != HSW_DELIVERED ? &detail : NULL);
 	return HSW_OK;
 }
 
@@ -359,9 +360,10 @@ rig_reset(void)
 	memset(&rig, 0, sizeof(rig));
 	memory_store_clear();
 	rig_sink = (struct rig_sink){ .outcome = HSW_DELIVERED };
-	rig_sink_conf = (struct sink_conf){
-		.timeout_ms = 60000, .max_retrying = 10000, .probe_interval_ms = 5000
-	};
+	rig_sink_conf = (struct sink_conf){ .timeout_ms = 60000,
+		.max_retrying = 10000,
+		.probe_interval_ms = 5000,
+		.failures_to_open = 10 };
 	rig_set_retry(1000, 15000, 240000);
 }
 
@@ -423,6 +425,20 @@ rig_restart(void)
 	rig_crash_cursor = -1;
 	rig.n_delivered = 0;
 	rig_open();
+}
+
+const char *
+rig_print(void)
+{
+	static char text[2000];
+	struct buf out = BUF_INIT;
+
+	destination_print(rig.thread.first, &out);
+	ck_assert_uint_lt(out.len, sizeof(text));
+	memcpy(text, out.data, out.len);
+	text[out.len] = '\0';
+	buf_free(&out);
+	return text;
 }
 
 size_t

@@ -17,7 +17,9 @@ struct rig_sink {
 	int64_t fail_first_attempts_of_seq; /* this event's first attempt is HSW_RETRY */
 	int64_t fail_always_seq;            /* this event always is HSW_RETRY */
 	bool fail_odd;                      /* events with an odd seq always are HSW_RETRY */
-	int eagain;                         /* so many deliveries are not taken */
+	int status;                         /* of those that fail */
+	int64_t retry_after_ms;
+	int eagain; /* so many deliveries are not taken */
 };
 
 struct rig_attempt {
@@ -44,6 +46,9 @@ void rig_append(int n, int chats);
 /* Appends one; how it ended. */
 int rig_append_result(int chats);
 void rig_retry(const int64_t *seqs, size_t n);
+
+/* The destination, for people. Valid until the next call. */
+const char *rig_print(void);
 
 size_t rig_attempts(void);
 size_t rig_delivered(void);
