@@ -135,7 +135,7 @@ saved(struct hsw_delivery *slot)
 		lane_saved(lane, slot->seq);
 		destination_advance(d, lane);
 	} else if (slot->save_as == HSW_WRITE_RETRY) {
-		struct retry r = { slot->due_ms, slot->seq, slot->attempts };
+		struct retry r = { slot->due_ms, slot->seq, slot->attempts, slot->is_replay };
 		if (!retry_push(&d->retries, r)) {
 			save_later(slot);
 			return;
@@ -171,7 +171,9 @@ make_note(struct hsw_delivery *slot)
 	slot->note = n;
 	n->slot = slot;
 	n->note.done = on_saved;
-	memcpy(n->note.text, d->last_error, sizeof(n->note.text));
+	snprintf(n->note.text, sizeof(n->note.text), "%s%.*s",
+		slot->is_replay && slot->save_as == HSW_WRITE_RETRY ? REPLAY_TEXT ": " : "",
+		(int)sizeof(n->note.text) - (int)sizeof(REPLAY_TEXT ": "), d->last_error);
 	n->note.write = (struct hsw_write){
 		.kind = slot->save_as,
 		.destination = str_of(d->name),
@@ -226,7 +228,7 @@ static void
 park(struct hsw_delivery *slot, struct lane *lane)
 {
 	struct destination *d = slot->d;
-	const struct retry r = { clock_mono_ms(), slot->seq, slot->attempts };
+	const struct retry r = { clock_mono_ms(), slot->seq, slot->attempts, slot->is_replay };
 
 	slot->is_parked = lane_wait(lane, r, slot->is_retry);
 	if (slot->is_parked && slot->is_retry) {
@@ -309,6 +311,7 @@ delivery_add(struct destination *d, struct hsw_envelope *envelope, const struct 
 	if (retry != NULL) {
 		slot->is_retry = slot->is_counted = true;
 		slot->attempts = retry->attempts;
+		slot->is_replay = retry->is_replay;
 	} else {
 		TAILQ_INSERT_TAIL(&d->unsettled, slot, order);
 		d->n_window++;
@@ -459,6 +462,21 @@ on_gone(struct hsw_delivery *slot, const struct hsw_detail *detail)
 }
 
 static void
+note_attempt(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_detail *detail)
+{
+	struct attempt a = { .at_ms = clock_wall_ms(),
+		.took_ms = clock_mono_ms() - slot->started_ms,
+		.number = slot->attempts + 1,
+		.status = detail->status,
+		.is_replay = slot->is_replay,
+		.outcome = outcome,
+		.text = outcome != HSW_DELIVERED ? (char *)detail->text : NULL };
+
+	memcpy(a.id, slot->envelope->id_text, sizeof(a.id));
+	attempts_note(&slot->d->attempts, &a);
+}
+
+static void
 finish(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_detail *detail)
 {
 	static const struct hsw_detail nothing = { 0, 0, NULL };
@@ -475,7 +493,9 @@ finish(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_det
 	d->blocked_until_ms = 0;
 	if (detail == NULL)
 		detail = &nothing;
-	on[policy_outcome(d->conf, outcome, detail->status)](slot, detail);
+	outcome = policy_outcome(d->conf, outcome, detail->status);
+	note_attempt(slot, outcome, detail);
+	on[outcome](slot, detail);
 	delivery_pump_soon(d);
 }
 
@@ -709,6 +729,12 @@ host_attempt(const struct hsw_delivery *slot)
 	return slot->attempts + 1;
 }
 
+static int
+host_is_replay(const struct hsw_delivery *slot)
+{
+	return slot->is_replay;
+}
+
 static const void *
 host_target(const struct hsw_delivery *slot)
 {
@@ -731,6 +757,6 @@ void
 delivery_register(void)
 {
 	static const struct host_delivery functions = { host_envelope, host_parts, host_attempt,
-		host_target, finish, host_set_data, host_get_data };
+		host_target, finish, host_set_data, host_get_data, host_is_replay };
 	host_set_delivery(&functions);
 }

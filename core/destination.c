@@ -5,6 +5,7 @@
 #include "destination_impl.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
 #include "err.h"
@@ -308,12 +309,12 @@ destination_refill(struct destination *d)
 }
 
 void
-destination_retry(struct destination *d, const int64_t *seqs, size_t n)
+destination_retry(struct destination *d, const int64_t *seqs, size_t n, bool is_replay)
 {
 	int64_t now = clock_mono_ms();
 
 	for (size_t i = 0; i < n; i++) {
-		if (retry_push(&d->retries, (struct retry){ now, seqs[i], 0 }))
+		if (retry_push(&d->retries, (struct retry){ now, seqs[i], 0, is_replay }))
 			d->in_retry++;
 		else
 			log_error("router",
@@ -370,6 +371,13 @@ keep_retry(struct destination *d, const struct hsw_store_exception *x, struct re
 	return lane->running == r.seq ? retry_push(&d->retries, r) : lane_wait(lane, r, true);
 }
 
+static bool
+is_replay(struct hsw_str text)
+{
+	const size_t n = sizeof(REPLAY_TEXT) - 1;
+	return text.len >= n && memcmp(text.s, REPLAY_TEXT, n) == 0;
+}
+
 static int
 add_retry(void *arg, const struct hsw_store_exception *x)
 {
@@ -381,7 +389,8 @@ add_retry(void *arg, const struct hsw_store_exception *x)
 	/* A clock that was set back must not hold a retry for longer than any schedule would. */
 	if (wait > RETRY_WAIT_MAX_MS)
 		wait = RETRY_WAIT_MAX_MS;
-	const struct retry retry = { clock_mono_ms() + (wait > 0 ? wait : 0), x->seq, x->attempts };
+	const struct retry retry = { clock_mono_ms() + (wait > 0 ? wait : 0), x->seq, x->attempts,
+		is_replay(x->text) };
 	if (!keep_retry(r->d, x, retry)) {
 		r->rc = err_set(r->err, HSW_ENOMEM, "out of memory");
 		return HSW_ENOMEM;
@@ -480,6 +489,7 @@ destination_free(struct destination *d)
 	host_handle_free(d->handle);
 	retry_free(&d->retries);
 	lanes_free(&d->lanes);
+	attempts_free(&d->attempts);
 	free(d->excepted);
 	free(d->page);
 	webhook_section_free(d->owned);
@@ -734,6 +744,18 @@ destination_print(const struct destination *d, struct buf *out)
 		buf_json_cstr(out, d->last_error);
 	}
 	buf_str(out, "}");
+}
+
+size_t
+destination_retrying(const struct destination *d)
+{
+	return d->in_retry;
+}
+
+void
+destination_print_attempts(const struct destination *d, bool with_delivered, struct buf *out)
+{
+	attempts_print(&d->attempts, with_delivered, out);
 }
 
 void

@@ -20,6 +20,7 @@
 
 #include <uthash.h>
 
+#include "attempts.h"
 #include "destination.h"
 #include "lane.h"
 #include "metrics.h"
@@ -44,8 +45,9 @@ struct hsw_delivery {
 	enum slot_state state;
 	bool is_retry;
 	bool is_counted; /* in d->in_retry */
-	bool is_parked;  /* waits in a lane: its row is being written */
-	int attempts;    /* made before this one */
+	bool is_replay;
+	bool is_parked; /* waits in a lane: its row is being written */
+	int attempts;   /* made before this one */
 	int64_t started_ms, deadline_ms;
 	void *data;                      /* the plugin's */
 	TAILQ_ENTRY(hsw_delivery) order; /* in d->unsettled */
@@ -127,6 +129,7 @@ struct destination {
 	/* for people */
 	struct metric *delivered, *retried, *died, *lag, *waiting;
 	struct metric *circuit, *opened, *disabled, *allowed;
+	struct attempts attempts;
 	int last_status;
 	char last_error[NOTE_TEXT_MAX];
 	int64_t last_error_at_ms, last_delivered_at_ms; /* since 1970 */

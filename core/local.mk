@@ -18,6 +18,7 @@ core_libcore_a_SOURCES = \
 	core/api_instance.c \
 	core/api_json.c core/api_json.h \
 	core/auth.c core/auth.h \
+	core/attempts.c core/attempts.h \
 	core/buf.c core/buf.h \
 	core/catalog.c core/catalog.h \
 	core/change.c core/change.h \
@@ -26,7 +27,7 @@ core_libcore_a_SOURCES = \
 	core/cmd.h \
 	core/cmd_api.c core/cmd_api.h \
 	core/cmd_check.c \
-	core/cmd_dead.c \
+	core/cmd_dead.c core/cmd_deliveries.c core/cmd_replay.c \
 	core/cmd_instance.c \
 	core/cmd_plugins.c \
 	core/cmd_rekey.c \
@@ -35,7 +36,8 @@ core_libcore_a_SOURCES = \
 	core/cmd_translate.c \
 	core/cmd_webhook.c \
 	core/config.c core/config.h \
-	core/control.c core/control.h \
+	core/control.c core/control.h core/control_impl.h \
+	core/control_deliveries.c \
 	core/crypt.c core/crypt.h \
 	core/delivery.c \
 	core/destination.c core/destination.h core/destination_impl.h \

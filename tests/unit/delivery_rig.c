@@ -333,7 +333,7 @@ rig_append_result(int chats)
 void
 rig_retry(const int64_t *seqs, size_t n)
 {
-	destination_retry(rig.thread.first, seqs, n);
+	destination_retry(rig.thread.first, seqs, n, false);
 }
 
 /* ---- open and close ---- */
