@@ -110,7 +110,7 @@ is_wanted(const struct replay *p, const struct hsw_store_event *e)
 
 	return e->received_ms >= p->since_ms && e->received_ms <= p->until_ms &&
 		is_same(&p->event, e->type) && is_same(&p->chat, e->key) && type >= 0 &&
-		(router_types(p->conf) & 1u << type) != 0 &&
+		(router_types(p->conf->events) & 1u << type) != 0 &&
 		router_has_instance(p->conf, e->instance);
 }
 
@@ -219,8 +219,8 @@ select_events(struct tour *t, const struct store_port *store)
 	if (p->n_read == 0)
 		p->is_over = true;
 	if (rc == HSW_OK && p->n > 0)
-		rc = store->ops->retries(store->self, t->query.destination, p->seqs[0] - 1, SIZE_MAX,
-			leave_out, t, &t->error);
+		rc = store->ops->retries(store->self, t->query.destination, p->seqs[0] - 1,
+			SIZE_MAX, leave_out, t, &t->error);
 	return rc;
 }
 

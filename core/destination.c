@@ -515,7 +515,7 @@ destination_adopt(struct destination *d, const struct config_section *s)
 {
 	d->section = s;
 	d->conf = &s->u.sink;
-	d->types = router_types(d->conf);
+	d->types = router_types(d->conf->events);
 	d->parts = choose_parts(d);
 	d->concurrency = choose_concurrency(d);
 	pace_configure(

@@ -36,7 +36,8 @@ sink_tests = \
 	tests/plugins/test_sink_file \
 	tests/plugins/test_sink_file_disk \
 	tests/plugins/test_sink_webhook \
-	tests/plugins/test_sink_webhook_net
+	tests/plugins/test_sink_webhook_net \
+	tests/plugins/test_sink_websocket
 check_PROGRAMS += $(sink_tests)
 TESTS += $(sink_tests)
 
@@ -66,6 +67,14 @@ tests_plugins_test_sink_webhook_net_SOURCES = tests/plugins/test_sink_webhook_ne
 tests_plugins_test_sink_webhook_net_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_webhook_net_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
 tests_plugins_test_sink_webhook_net_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
+
+# -rdynamic: the plugin is to find the test's own sendmsg and malloc.
+tests_plugins_test_sink_websocket_SOURCES = tests/plugins/test_sink_websocket.c \
+	tests/plugins/websocket_rig.c tests/plugins/websocket_rig.h $(fake_host_sources)
+tests_plugins_test_sink_websocket_CPPFLAGS = $(fake_cppflags)
+tests_plugins_test_sink_websocket_CFLAGS = $(fake_cflags)
+tests_plugins_test_sink_websocket_LDFLAGS = -rdynamic
+tests_plugins_test_sink_websocket_LDADD = $(fake_ldadd)
 
 check_PROGRAMS += tests/plugins/bench_sink_webhook
 tests_plugins_bench_sink_webhook_SOURCES = tests/plugins/bench_sink_webhook.c $(fake_host_sources)
