@@ -366,7 +366,6 @@ on_delivered(struct hsw_delivery *slot, const struct hsw_detail *detail)
 
 	(void)detail;
 	metric_add(d->delivered, 1);
-	d->last_delivered_at_ms = clock_wall_ms();
 	let_chat_go(slot);
 	if (d->failures > 0)
 		circuit_succeeded(d);
@@ -474,6 +473,8 @@ note_attempt(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct h
 
 	memcpy(a.id, slot->envelope->id_text, sizeof(a.id));
 	attempts_note(&slot->d->attempts, &a);
+	if (outcome == HSW_DELIVERED)
+		slot->d->last_delivered_at_ms = a.at_ms;
 }
 
 static void
