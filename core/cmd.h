@@ -18,6 +18,8 @@ int cmd_plugins(int argc, char **argv);
 int cmd_translate(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_dead(int argc, char **argv);
+int cmd_deliveries(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 int cmd_instance(int argc, char **argv);
 int cmd_webhook(int argc, char **argv);
 int cmd_rekey(int argc, char **argv);

@@ -37,15 +37,16 @@ number(struct json_object *o, const char *key)
 static void
 print_sinks(struct json_object *sinks, struct json_object *dead)
 {
-	printf("\n%-20s %-10s %-9s %9s %9s %9s %6s %12s  %s\n", "SINK", "PLUGIN", "STATE", "LAG",
-		"IN FLIGHT", "RETRYING", "DEAD", "DELIVERED", "LAST ERROR");
+	printf("\n%-20s %-10s %-9s %-9s %9s %9s %9s %6s %12s  %s\n", "SINK", "PLUGIN", "STATE",
+		"CIRCUIT", "LAG", "IN FLIGHT", "RETRYING", "DEAD", "DELIVERED", "LAST ERROR");
 	for (size_t i = 0; i < json_object_array_length(sinks); i++) {
 		struct json_object *s = json_object_array_get_idx(sinks, i);
-		printf("%-20s %-10s %-9s %9" PRId64 " %9" PRId64 " %9" PRId64 " %6" PRId64
+		printf("%-20s %-10s %-9s %-9s %9" PRId64 " %9" PRId64 " %9" PRId64 " %6" PRId64
 		       " %12" PRId64 "  %s\n",
-			text(s, "name"), text(s, "plugin"), text(s, "state"), number(s, "lag"),
-			number(s, "inFlight"), number(s, "retrying"), number(dead, text(s, "name")),
-			number(s, "delivered"), text(s, "lastError"));
+			text(s, "name"), text(s, "plugin"), text(s, "state"), text(s, "circuit"),
+			number(s, "lag"), number(s, "inFlight"), number(s, "retrying"),
+			number(dead, text(s, "name")), number(s, "delivered"),
+			text(s, "lastError"));
 	}
 }
 

@@ -15,6 +15,7 @@
 #include "envelope.h"
 #include "ini.h"
 #include "option.h"
+#include "policy.h"
 
 const char *const config_default_path = SYSCONF_DIR "/hookswitch/hookswitch.ini";
 
@@ -272,30 +273,6 @@ check_api(struct config *c, struct loader *l)
 		fail_key(l, "account_token", "is empty");
 }
 
-static void
-check_retry(struct loader *l, struct sink_conf *conf)
-{
-	const char **step = conf->retry;
-
-	if (step == NULL || (strcmp(step[0], "never") == 0 && step[1] == NULL))
-		return;
-	for (; *step != NULL; step++) {
-		int64_t ms;
-		if (conf->retry_steps == RETRY_STEPS_MAX) {
-			fail_key(l, "retry", "more than %d steps", RETRY_STEPS_MAX);
-			return;
-		}
-		if (option_parse_msec(*step, &ms) != HSW_OK || ms > 7 * 86400000LL) {
-			fail_key(l, "retry",
-				"found `%.40s`, expected durations of at most 7d, such as "
-				"`1s, 15s, 4m, 1h`, or `never`",
-				*step);
-			return;
-		}
-		conf->retry_ms[conf->retry_steps++] = ms;
-	}
-}
-
 static bool
 has_instance(const struct config *c, const char *name)
 {
@@ -332,23 +309,54 @@ check_filters(struct loader *l, const struct sink_conf *conf)
 	}
 }
 
+/* Options that would be taken and do nothing are mistakes. */
+static void
+check_sense(struct loader *l, const struct config_section *s)
+{
+	static const struct {
+		const char *key;
+		unsigned not_with, only_with; /* flags of the sink */
+		const char *why;
+	} rules[] = {
+		{ "ordering", HSW_SINK_SERIAL, 0, "which writes in order by itself" },
+		{ "concurrency", HSW_SINK_SERIAL, 0, "which writes in order by itself" },
+		{ "retry_on", 0, HSW_SINK_STATUSES, "which gets no statuses" },
+		{ "drop_on", 0, HSW_SINK_STATUSES, "which gets no statuses" },
+	};
+	unsigned flags = s->plugin->ops.sink.flags;
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		bool is_sense = (flags & rules[i].not_with) == 0 &&
+			(flags & rules[i].only_with) == rules[i].only_with;
+		if (!is_sense && find_entry(l->section, rules[i].key) != NULL)
+			fail_key(l, rules[i].key, "has no meaning for sink-%s, %s",
+				s->plugin->info->name, rules[i].why);
+	}
+	if (s->u.sink.policy == POLICY_EAZEWA && !(flags & HSW_SINK_STATUSES))
+		fail_key(l, "policy", "eazewa has no meaning for sink-%s, which gets no statuses",
+			s->plugin->info->name);
+	if (s->u.sink.ordering == ORDERING_STRICT && find_entry(l->section, "concurrency") != NULL)
+		fail_key(l, "concurrency",
+			"has no meaning with ordering = strict, which is one at a time");
+	if (s->u.sink.retry_steps == 0 && find_entry(l->section, "retry_on") != NULL)
+		fail_key(l, "retry_on", "has no meaning with retry = never");
+}
+
 static void
 check_sink(struct loader *l, struct config_section *s)
 {
-	static const char *const meaningless[] = { "ordering", "concurrency" };
+	struct hsw_error why = { "" };
+	const char *key = NULL;
 
 	if (s->plugin->ops.sink.flags & HSW_SINK_LIVE)
 		fail_key(l, "plugin",
 			"sink-%s serves clients that connect: its section is [websocket]",
 			s->plugin->info->name);
-	check_retry(l, &s->u.sink);
+	if (policy_read(&s->u.sink, &key, &why) != HSW_OK)
+		fail_key(l, key, "%s", why.text);
+	else
+		check_sense(l, s);
 	check_filters(l, &s->u.sink);
-	for (size_t i = 0; i < 2 && (s->plugin->ops.sink.flags & HSW_SINK_SERIAL); i++) {
-		if (find_entry(l->section, meaningless[i]) != NULL)
-			fail_key(l, meaningless[i],
-				"has no meaning for sink-%s, which writes in order by itself",
-				s->plugin->info->name);
-	}
 }
 
 /* ---- named sections ---- */

@@ -84,12 +84,20 @@ struct source_conf {
 	int status_order;    /* enum source_status_order */
 };
 
-enum sink_ordering { ORDERING_CHAT, ORDERING_NONE };
+enum sink_ordering { ORDERING_CHAT, ORDERING_CHAT_STRICT, ORDERING_NONE, ORDERING_STRICT };
 enum sink_secrets { SECRETS_AUTO, SECRETS_YES, SECRETS_NO };
+
+enum sink_policy { POLICY_RYZE, POLICY_EAZEWA, POLICY_STANDARD_WEBHOOKS };
 
 #define CONFIG_NAME_MAX 100 /* bytes of the name of an instance, source or sink */
 
 #define RETRY_STEPS_MAX 32
+#define STATUS_END 640 /* above every status of a protocol that is told apart */
+
+/* Bit status % 64 of word status / 64. */
+struct status_set {
+	uint64_t words[STATUS_END / 64];
+};
 
 /* Options of every sink, beside its plugin's own. */
 /* A part of a type; see router.h. */
@@ -101,13 +109,23 @@ struct sink_conf {
 	const char **instances; /* names; NULL: all */
 	bool media_base64;
 	bool token;
-	int secrets;         /* enum sink_secrets */
-	int ordering;        /* enum sink_ordering */
+	int secrets;  /* enum sink_secrets */
+	int ordering; /* enum sink_ordering */
+	const char *concurrency_text;
 	int64_t concurrency; /* 0: the plugin's default */
+	bool is_concurrency_auto;
+	const char *rate;         /* as written; NULL: none */
+	int64_t rate_interval_us; /* between two deliveries; 0: no limit */
 	int64_t timeout_ms;
-	const char **retry;                /* as written; parsed into: */
+	int policy;                        /* enum sink_policy */
+	const char **retry;                /* as written; NULL: the policy's; parsed into: */
 	int64_t retry_ms[RETRY_STEPS_MAX]; /* wait after the 1st, 2nd, ... failed attempt */
 	size_t retry_steps;
+	bool is_retry_endless;            /* the last wait repeats */
+	const char **retry_on, **drop_on; /* as written; parsed into: */
+	struct status_set retry_statuses, drop_statuses;
+	int64_t failures_to_open; /* in a row, before the destination's circuit opens */
+	int64_t disable_after_ms; /* open for so long; 0: never */
 	int64_t probe_interval_ms; /* how often a destination that is down is tried with a new event */
 	int64_t max_retrying;      /* events in retry at once; more wait in the journal */
 	enum sink_only only;       /* no option: webhooks of the API have it */

@@ -152,7 +152,8 @@ static const struct hsw_option source_options[] = {
 #undef S
 
 #define S(member) offsetof(struct sink_conf, member)
-static const char *const orderings[] = { "chat", "none", NULL };
+static const char *const orderings[] = { "chat", "chat-strict", "none", "strict", NULL };
+static const char *const policies[] = { "ryze", "eazewa", "standard-webhooks", NULL };
 static const char *const secrets[] = { "auto", "yes", "no", NULL };
 static const struct hsw_option sink_options[] = {
 	{ "plugin", HSW_OPT_STRING, HSW_OPT_REQUIRED, S(plugin), NULL, 0, 0, NULL,
@@ -174,19 +175,43 @@ static const struct hsw_option sink_options[] = {
 	{ "ordering", HSW_OPT_ENUM, 0, S(ordering), "chat", 0, 0, orderings,
 		"chat: one delivery at a time for each chat, so that its messages arrive in order; "
 		"a "
-		"message that failed steps aside. none: as they come." },
-	{ "concurrency", HSW_OPT_INT, 0, S(concurrency), "0", 0, 1024, NULL,
-		"Deliveries at once; 0: as many as the plugin thinks right." },
+		"message that failed steps aside. chat-strict: a message that failed holds its "
+		"chat until it is delivered or dead. strict: one delivery at a time, and one that "
+		"failed holds all. none: as they come." },
+	{ "concurrency", HSW_OPT_STRING, 0, S(concurrency_text), "0", 0, 0, NULL,
+		"Deliveries at once; 0: as many as the plugin thinks right; auto: as many as the "
+		"destination takes without getting slower, at most four times that." },
+	{ "rate", HSW_OPT_STRING, 0, S(rate), "none", 0, 0, NULL,
+		"Deliveries in a time at most: N/s, N/min, N/h, or none." },
 	{ "timeout", HSW_OPT_MSEC, 0, S(timeout_ms), "5s", 10, 3600000, NULL,
 		"How long one attempt may take." },
-	{ "retry", HSW_OPT_LIST, 0, S(retry), "1s, 15s, 4m, 1h", 0, 0, NULL,
+	{ "policy", HSW_OPT_ENUM, 0, S(policy), "ryze", 0, 0, policies,
+		"How failed deliveries are dealt with where the section does not say otherwise. "
+		"ryze: retry = 1s, 15s, 4m, 1h. eazewa: retry = 3s, forever, and any HTTP answer, "
+		"also an error, settles the delivery. standard-webhooks: retry = 5s, 5m, 30m, 2h, "
+		"5h, 10h, 14h, 20h, 24h." },
+	{ "retry", HSW_OPT_LIST, 0, S(retry), NULL, 0, 0, NULL,
 		"The waits before the second, third, ... attempt, each 10 % more or less. When "
 		"they "
-		"are used up the event becomes a dead letter. `never`: there is only one "
-		"attempt." },
+		"are used up the event becomes a dead letter. With `forever` as the last word the "
+		"last wait repeats. `exponential 1s..1h x5`: five waits that grow evenly from 1s "
+		"to 1h. `never`: there is only one attempt. Without it: the policy's." },
+	{ "retry_on", HSW_OPT_LIST, 0, S(retry_on), NULL, 0, 0, NULL,
+		"The HTTP statuses after which another attempt is made, such as 429, 5xx; other "
+		"failures make the event a dead letter at once. No answer at all is always tried "
+		"again. Without it: the policy's." },
+	{ "drop_on", HSW_OPT_LIST, 0, S(drop_on), NULL, 0, 0, NULL,
+		"The HTTP statuses that make the event a dead letter at once, such as 400, 413." },
 	{ "probe_interval", HSW_OPT_MSEC, 0, S(probe_interval_ms), "5s", 10, 3600000, NULL,
-		"When 10 attempts in a row have failed, a new event is tried only so often, until "
-		"one gets through: so an outage does not use up everybody's attempts." },
+		"While the circuit is open, one event is tried only so often, until one gets "
+		"through. These attempts do not count." },
+	{ "failures_to_open", HSW_OPT_INT, 0, S(failures_to_open), "10", 1, 1000000, NULL,
+		"So many failed attempts in a row open the destination's circuit: it is taken to "
+		"be down, and its events wait without using up their attempts." },
+	{ "disable_after", HSW_OPT_MSEC, 0, S(disable_after_ms), "0s", 0, INT64_C(31536000000),
+		NULL,
+		"A destination whose circuit was open for so long, such as 5d, is disabled until "
+		"the next start; its events are kept. 0s: never." },
 	{ "max_retrying", HSW_OPT_INT, 0, S(max_retrying), "10000", 1, 10000000, NULL,
 		"How many failed events wait for another attempt at once; beyond it no new event "
 		"is "

@@ -5,7 +5,7 @@
  * A tour is an answer in the making that goes from thread to thread as mail: to every worker for what only
  * it may look at, to the store thread, and home, where it is sent.
  */
-#include "control.h"
+#include "control_impl.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,27 +16,7 @@
 
 #define DEAD_LIST_MAX 1000 /* dead letters of one answer */
 
-struct tour {
-	struct store_call call; /* first */
-	struct mail mail;
-	struct server *server;
-	struct worker *home;
-	struct http_request *http;
-	unsigned stop; /* the worker to visit */
-	struct buf out;
-	bool has_items; /* the list that is being written has one already */
-	int status;     /* of the answer; 0: 200 */
-	struct hsw_error error;
-	/* dead letters */
-	struct buf sink, id_text;
-	unsigned char id[HSW_EVENT_ID_BYTES];
-	struct hsw_dead_query query;
-	int64_t *seqs; /* that became retries */
-	size_t n_seqs, cap_seqs;
-	size_t count;
-};
-
-static void
+void
 tour_free(struct tour *t)
 {
 	atomic_fetch_sub(&t->server->on_tour, 1);
@@ -61,15 +41,15 @@ answer(struct mail *mail)
 	tour_free(t);
 }
 
-static void
-go_home(struct tour *t)
+void
+tour_go_home(struct tour *t)
 {
 	t->mail.run = answer;
 	worker_post(t->home, &t->mail);
 }
 
-static void
-go_to_store(struct tour *t, void (*fn)(struct store_call *, const struct store_port *))
+void
+tour_go_to_store(struct tour *t, void (*fn)(struct store_call *, const struct store_port *))
 {
 	t->call.fn = fn;
 	store_post_call(journal_store(t->server->journal), &t->call);
@@ -83,7 +63,7 @@ comma(struct tour *t)
 	t->has_items = true;
 }
 
-static struct tour *
+struct tour *
 tour_new(struct worker *w, struct http_request *r)
 {
 	struct tour *t = calloc(1, sizeof(*t));
@@ -99,12 +79,12 @@ tour_new(struct worker *w, struct http_request *r)
 	return t;
 }
 
-static void
-fail(struct tour *t, int rc)
+void
+tour_fail(struct tour *t, int rc)
 {
 	(void)rc;
 	t->status = 503;
-	go_home(t);
+	tour_go_home(t);
 }
 
 /* ---- status ---- */
@@ -137,9 +117,9 @@ status_store(struct store_call *call, const struct store_port *store)
 		rc = store->ops->dead_counts(store->self, print_dead_count, t, &t->error);
 	buf_str(&t->out, "}}");
 	if (rc == HSW_OK)
-		go_home(t);
+		tour_go_home(t);
 	else
-		fail(t, rc);
+		tour_fail(t, rc);
 }
 
 static void
@@ -155,7 +135,7 @@ status_worker(struct mail *mail)
 	if (t->stop < t->server->n_workers)
 		worker_post(&t->server->workers[t->stop], &t->mail);
 	else
-		go_to_store(t, status_store);
+		tour_go_to_store(t, status_store);
 }
 
 static void
@@ -237,9 +217,9 @@ dead_list(struct store_call *call, const struct store_port *store)
 	int rc = store->ops->dead(store->self, &t->query, print_dead, t, &t->error);
 	buf_printf(&t->out, "],\"more\":%s}", t->count == t->query.limit ? "true" : "false");
 	if (rc == HSW_OK)
-		go_home(t);
+		tour_go_home(t);
 	else
-		fail(t, rc);
+		tour_fail(t, rc);
 }
 
 static void
@@ -256,9 +236,9 @@ dead_purge(struct store_call *call, const struct store_port *store)
 
 	print_count(t, "purged");
 	if (rc == HSW_OK)
-		go_home(t);
+		tour_go_home(t);
 	else
-		fail(t, rc);
+		tour_fail(t, rc);
 }
 
 /* On each worker: the one that serves the sink takes the retries up. */
@@ -270,12 +250,12 @@ replay_worker(struct mail *mail)
 		&t->server->workers[t->stop].delivery, t->query.destination);
 
 	if (d != NULL)
-		destination_retry(d, t->seqs, t->n_seqs);
+		destination_retry(d, t->seqs, t->n_seqs, false);
 	if (d == NULL && ++t->stop < t->server->n_workers) {
 		worker_post(&t->server->workers[t->stop], &t->mail);
 		return;
 	}
-	go_home(t);
+	tour_go_home(t);
 }
 
 static int
@@ -306,15 +286,15 @@ dead_replay(struct store_call *call, const struct store_port *store)
 			store->self, &t->query, clock_wall_ms(), &t->count, &t->error);
 	print_count(t, "replayed");
 	if (rc != HSW_OK) {
-		fail(t, rc);
+		tour_fail(t, rc);
 		return;
 	}
 	t->mail.run = replay_worker;
 	worker_post(&t->server->workers[0], &t->mail);
 }
 
-static bool
-is_sink(const struct config *config, struct hsw_str name)
+bool
+control_is_sink(const struct config *config, struct hsw_str name)
 {
 	for (const struct config_section *s = config->sinks; s != NULL; s = s->next) {
 		if (str_is(name, s->name))
@@ -323,8 +303,8 @@ is_sink(const struct config *config, struct hsw_str name)
 	return false;
 }
 
-static int64_t
-query_number(const struct http_request *r, const char *name)
+int64_t
+control_number(const struct http_request *r, const char *name)
 {
 	struct buf b = BUF_INIT;
 	int64_t n = 0;
@@ -354,8 +334,8 @@ read_query(struct tour *t)
 		}
 		t->query.id = (struct hsw_str){ (char *)t->id, sizeof(t->id) };
 	}
-	t->query.after = query_number(r, "after");
-	t->query.with_body = query_number(r, "body") != 0;
+	t->query.after = control_number(r, "after");
+	t->query.with_body = control_number(r, "body") != 0;
 	return true;
 }
 
@@ -366,9 +346,9 @@ dead(struct worker *w, struct http_request *r)
 
 	if (t == NULL || !read_query(t))
 		return;
-	int64_t limit = query_number(r, "limit");
+	int64_t limit = control_number(r, "limit");
 	t->query.limit = limit > 0 && limit < DEAD_LIST_MAX ? (size_t)limit : DEAD_LIST_MAX;
-	go_to_store(t, dead_list);
+	tour_go_to_store(t, dead_list);
 }
 
 static void
@@ -380,12 +360,12 @@ replay(struct worker *w, struct http_request *r)
 		return;
 	bool is_of_api = t->query.destination.len > 0 &&
 		memchr(t->query.destination.s, '/', t->query.destination.len) != NULL;
-	if (!is_of_api && !is_sink(w->server->config, t->query.destination)) {
+	if (!is_of_api && !control_is_sink(w->server->config, t->query.destination)) {
 		http_reply_error(r, 404, "", "sink: no such [sink] in the configuration");
 		tour_free(t);
 		return;
 	}
-	go_to_store(t, dead_replay);
+	tour_go_to_store(t, dead_replay);
 }
 
 static void
@@ -394,7 +374,7 @@ purge(struct worker *w, struct http_request *r)
 	struct tour *t = tour_new(w, r);
 
 	if (t != NULL && read_query(t))
-		go_to_store(t, dead_purge);
+		tour_go_to_store(t, dead_purge);
 }
 
 bool
@@ -408,6 +388,8 @@ control_handle(struct worker *w, struct http_request *r)
 		{ "GET", "/dead", dead },
 		{ "POST", "/dead/replay", replay },
 		{ "POST", "/dead/purge", purge },
+		{ "GET", "/deliveries", control_deliveries },
+		{ "POST", "/replay", control_replay },
 	};
 
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {

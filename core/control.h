@@ -6,6 +6,10 @@
  *   GET  /dead[?sink=&id=&after=&limit=&body=1] dead letters
  *   POST /dead/replay[?sink=&id=]             makes them due again
  *   POST /dead/purge[?sink=&id=]              deletes them
+ *   GET  /deliveries?sink=[&failed=1]         the last attempts of a sink
+ *   POST /replay?sink=&since=[&until=&event=&chat=&after=&limit=&dry=1]
+ *                                             delivers settled events once more, a piece of the log
+ *                                             after another: `next` is the next call's `after`
  *
  * The socket's file mode is the only guard: who may open it may do all of this.
  */

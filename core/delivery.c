@@ -3,11 +3,10 @@
  * delivery.c - attempts: which slot goes next, how it ended, and what is written down of it.
  *
  * Order: of the slots of one chat only the first may fly; the others wait in its `behind` list, and when
- * it leaves (settled, or failed and stepping aside) the next one takes its place and the list.
+ * it leaves (settled, or failed and stepping aside) the next one takes its place and the list. With
+ * chat-strict one that failed does not step aside: see lane.h.
  *
- * A destination that failed HOLD_AFTER times in a row is held: it gets one new event of the log every
- * probe_interval, so that an outage does not use up the attempts of the whole backlog. Its retries go
- * on by their schedule. The first success ends that and makes all its retries due.
+ * How many may fly is pace.c's business; what happens while a destination is down circuit.c's.
  */
 #include "destination_impl.h"
 
@@ -17,6 +16,7 @@
 #include "clock.h"
 #include "host.h"
 #include "log.h"
+#include "policy.h"
 
 struct save_note {
 	struct journal_note note; /* first */
@@ -59,22 +59,18 @@ lead_chat(struct hsw_delivery *slot)
 		sizeof(slot->envelope->key_hash), slot);
 }
 
-static void
-enter_chat(struct hsw_delivery *slot)
+static bool
+keeps_chats_in_order(const struct destination *d)
 {
-	struct hsw_delivery *leader = NULL;
+	return d->conf->ordering == ORDERING_CHAT || d->conf->ordering == ORDERING_CHAT_STRICT;
+}
 
-	if (slot->d->conf->ordering == ORDERING_CHAT)
-		HASH_FIND(hh, slot->d->chats, &slot->envelope->key_hash,
-			sizeof(slot->envelope->key_hash), leader);
-	if (leader != NULL) {
-		slot->state = SLOT_WAITING;
-		TAILQ_INSERT_TAIL(&leader->behind, slot, link);
-		return;
-	}
-	if (slot->d->conf->ordering == ORDERING_CHAT)
-		lead_chat(slot);
-	make_ready(slot);
+static struct lane *
+lane_of(const struct hsw_delivery *slot)
+{
+	if (slot->d->conf->ordering != ORDERING_CHAT_STRICT || slot->envelope == NULL)
+		return NULL;
+	return lane_find(&slot->d->lanes, slot->envelope->key_hash);
 }
 
 /* hh.tbl is NULL where the hash had no memory for the slot: then nobody waits for it. */
@@ -92,30 +88,6 @@ leave_chat(struct hsw_delivery *slot)
 	TAILQ_CONCAT(&next->behind, &slot->behind, link);
 	lead_chat(next);
 	make_ready(next);
-}
-
-bool
-delivery_add(struct destination *d, struct hsw_envelope *envelope, const struct retry *retry)
-{
-	struct hsw_delivery *slot = calloc(1, sizeof(*slot));
-	if (slot == NULL) {
-		envelope_unref(envelope);
-		return false;
-	}
-	slot->d = d;
-	slot->envelope = envelope;
-	slot->seq = envelope->seq;
-	TAILQ_INIT(&slot->behind);
-	if (retry != NULL) {
-		slot->is_retry = slot->is_counted = true;
-		slot->attempts = retry->attempts;
-	} else {
-		TAILQ_INSERT_TAIL(&d->unsettled, slot, order);
-		d->n_window++;
-		d->window_bytes += envelope->body.len;
-	}
-	enter_chat(slot);
-	return true;
 }
 
 static void
@@ -158,8 +130,12 @@ saved(struct hsw_delivery *slot)
 {
 	struct destination *d = slot->d;
 
-	if (slot->save_as == HSW_WRITE_RETRY) {
-		struct retry r = { slot->due_ms, slot->seq, slot->attempts };
+	if (slot->save_as == HSW_WRITE_RETRY && slot->is_parked) {
+		struct lane *lane = lane_of(slot);
+		lane_saved(lane, slot->seq);
+		destination_advance(d, lane);
+	} else if (slot->save_as == HSW_WRITE_RETRY) {
+		struct retry r = { slot->due_ms, slot->seq, slot->attempts, slot->is_replay };
 		if (!retry_push(&d->retries, r)) {
 			save_later(slot);
 			return;
@@ -195,7 +171,9 @@ make_note(struct hsw_delivery *slot)
 	slot->note = n;
 	n->slot = slot;
 	n->note.done = on_saved;
-	memcpy(n->note.text, d->last_error, sizeof(n->note.text));
+	snprintf(n->note.text, sizeof(n->note.text), "%s%.*s",
+		slot->is_replay && slot->save_as == HSW_WRITE_RETRY ? REPLAY_TEXT ": " : "",
+		(int)sizeof(n->note.text) - (int)sizeof(REPLAY_TEXT ": "), d->last_error);
 	n->note.write = (struct hsw_write){
 		.kind = slot->save_as,
 		.destination = str_of(d->name),
@@ -243,13 +221,119 @@ save_again(struct destination *d)
 	}
 }
 
+/* ---- coming and going ---- */
+
+/* The slot waits in its chat's lane, as a retry. One that is of the store already is read again then. */
+static void
+park(struct hsw_delivery *slot, struct lane *lane)
+{
+	struct destination *d = slot->d;
+	const struct retry r = { clock_mono_ms(), slot->seq, slot->attempts, slot->is_replay };
+
+	slot->is_parked = lane_wait(lane, r, slot->is_retry);
+	if (slot->is_parked && slot->is_retry) {
+		slot_free(slot);
+		return;
+	}
+	if (!slot->is_counted) {
+		slot->is_counted = true;
+		d->in_retry++;
+	}
+	slot->due_ms = r.due_ms;
+	save(slot, HSW_WRITE_RETRY);
+}
+
+/* It failed and will be tried again: with chat-strict its chat waits for it. */
+static void
+step_aside(struct hsw_delivery *slot)
+{
+	struct destination *d = slot->d;
+	struct hsw_delivery *next;
+	struct lane *lane = NULL;
+
+	if (d->conf->ordering == ORDERING_CHAT_STRICT)
+		lane = lane_hold(&d->lanes, slot->envelope->key_hash, slot->seq);
+	while (lane != NULL && (next = TAILQ_FIRST(&slot->behind)) != NULL) {
+		TAILQ_REMOVE(&slot->behind, next, link);
+		park(next, lane);
+	}
+	leave_chat(slot);
+}
+
+/* It is delivered or dead. */
+static void
+let_chat_go(struct hsw_delivery *slot)
+{
+	struct lane *lane = lane_of(slot);
+
+	leave_chat(slot);
+	if (lane == NULL || lane->running != slot->seq)
+		return;
+	lane->running = 0;
+	destination_advance(slot->d, lane);
+}
+
+static void
+enter_chat(struct hsw_delivery *slot)
+{
+	struct hsw_delivery *leader = NULL;
+	struct lane *lane = lane_of(slot);
+
+	if (lane != NULL && lane->running != slot->seq) {
+		park(slot, lane);
+		return;
+	}
+	if (keeps_chats_in_order(slot->d))
+		HASH_FIND(hh, slot->d->chats, &slot->envelope->key_hash,
+			sizeof(slot->envelope->key_hash), leader);
+	if (leader != NULL) {
+		slot->state = SLOT_WAITING;
+		TAILQ_INSERT_TAIL(&leader->behind, slot, link);
+		return;
+	}
+	if (keeps_chats_in_order(slot->d))
+		lead_chat(slot);
+	make_ready(slot);
+}
+
+bool
+delivery_add(struct destination *d, struct hsw_envelope *envelope, const struct retry *retry)
+{
+	struct hsw_delivery *slot = calloc(1, sizeof(*slot));
+	if (slot == NULL) {
+		envelope_unref(envelope);
+		return false;
+	}
+	slot->d = d;
+	slot->envelope = envelope;
+	slot->seq = envelope->seq;
+	TAILQ_INIT(&slot->behind);
+	if (retry != NULL) {
+		slot->is_retry = slot->is_counted = true;
+		slot->attempts = retry->attempts;
+		slot->is_replay = retry->is_replay;
+	} else {
+		TAILQ_INSERT_TAIL(&d->unsettled, slot, order);
+		d->n_window++;
+		d->window_bytes += envelope->body.len;
+	}
+	enter_chat(slot);
+	return true;
+}
+
 void
 delivery_forget(struct destination *d, const struct retry *r)
 {
 	struct hsw_delivery *slot = calloc(1, sizeof(*slot));
 
+	struct lane *lane = lane_of_running(&d->lanes, r->seq);
+
 	log_error("journal", "an event in retry is gone destination=%s seq=%lld", d->name,
 		(long long)r->seq);
+	if (lane != NULL) {
+		lane->running = 0;
+		destination_advance(d, lane);
+	}
 	if (slot == NULL) {
 		d->in_retry--;
 		return;
@@ -282,17 +366,13 @@ on_delivered(struct hsw_delivery *slot, const struct hsw_detail *detail)
 
 	(void)detail;
 	metric_add(d->delivered, 1);
-	d->last_delivered_at_ms = clock_wall_ms();
-	leave_chat(slot);
+	let_chat_go(slot);
 	if (d->failures > 0)
-		log_info("router", "delivering again destination=%s failures=%d", d->name,
-			d->failures);
-	d->failures = 0;
-	if (d->is_held) {
-		d->is_held = false;
-		retry_pull(&d->retries, 0); /* due in this very turn, whatever it took as now */
+		circuit_succeeded(d);
+	if (d->pace.is_auto || d->pace.is_starting || d->pace.pauses > 0) {
+		int64_t now = clock_mono_ms();
+		pace_succeeded(&d->pace, d->n_flying, now - slot->started_ms, now);
 	}
-	d->failures = 0;
 	if (slot->is_retry)
 		save(slot, HSW_WRITE_SETTLED);
 	else
@@ -313,25 +393,18 @@ die(struct hsw_delivery *slot)
 	save(slot, HSW_WRITE_DEAD);
 }
 
-/* Single failures are everyday: one line in a while says that there are any. */
+/* What the failure says about the destination as a whole. */
 static void
-count_failure(struct destination *d)
+judge_pace(struct destination *d, const struct hsw_detail *detail)
 {
 	int64_t now = clock_mono_ms();
 
-	d->failures++;
-	if (now >= d->log_failure_at_ms) {
-		d->log_failure_at_ms = now + LOG_FAILURE_EVERY_MS;
-		log_warn("router", "delivery failed destination=%s status=%d: %s", d->name,
-			d->last_status, d->last_error);
-	}
-	if (d->failures < HOLD_AFTER || d->is_held)
+	if (detail->status != 0 && !pace_is_pausing(detail->status))
 		return;
-	d->is_held = true;
-	d->probe_at_ms = now + d->conf->probe_interval_ms;
-	log_warn("router",
-		"destination is held: its last %d attempts failed destination=%s status=%d: %s",
-		d->failures, d->name, d->last_status, d->last_error);
+	pace_overloaded(&d->pace, now);
+	/* An open circuit is a pause already; more only where the destination asks for it. */
+	if (pace_is_pausing(detail->status) && (!d->is_held || detail->retry_after_ms > 0))
+		pace_pause(&d->pace, detail->retry_after_ms, now);
 }
 
 static void
@@ -341,15 +414,20 @@ on_failed(struct hsw_delivery *slot, const struct hsw_detail *detail)
 
 	remember_error(d, detail);
 	metric_add(d->retried, 1);
-	leave_chat(slot);
-	count_failure(d);
+	judge_pace(d, detail);
+	if (!circuit_failed(d)) {
+		make_ready(slot); /* it keeps its place, as if it had not been tried */
+		return;
+	}
 	slot->attempts++;
-	int64_t delay = retry_delay(d->conf->retry_ms, d->conf->retry_steps, slot->attempts,
-		detail->retry_after_ms, &d->thread->random);
+	int64_t delay = retry_delay(d->conf->retry_ms, d->conf->retry_steps,
+		policy_step(d->conf, slot->attempts), detail->retry_after_ms, &d->thread->random);
 	if (delay < 0) {
+		let_chat_go(slot);
 		die(slot);
 		return;
 	}
+	step_aside(slot);
 	if (!slot->is_counted) {
 		slot->is_counted = true;
 		d->in_retry++;
@@ -362,7 +440,7 @@ static void
 on_rejected(struct hsw_delivery *slot, const struct hsw_detail *detail)
 {
 	remember_error(slot->d, detail);
-	leave_chat(slot);
+	let_chat_go(slot);
 	slot->attempts++;
 	die(slot);
 }
@@ -383,6 +461,23 @@ on_gone(struct hsw_delivery *slot, const struct hsw_detail *detail)
 }
 
 static void
+note_attempt(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_detail *detail)
+{
+	struct attempt a = { .at_ms = clock_wall_ms(),
+		.took_ms = clock_mono_ms() - slot->started_ms,
+		.number = slot->attempts + 1,
+		.status = detail->status,
+		.is_replay = slot->is_replay,
+		.outcome = outcome,
+		.text = outcome != HSW_DELIVERED ? (char *)detail->text : NULL };
+
+	memcpy(a.id, slot->envelope->id_text, sizeof(a.id));
+	attempts_note(&slot->d->attempts, &a);
+	if (outcome == HSW_DELIVERED)
+		slot->d->last_delivered_at_ms = a.at_ms;
+}
+
+static void
 finish(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_detail *detail)
 {
 	static const struct hsw_detail nothing = { 0, 0, NULL };
@@ -397,7 +492,11 @@ finish(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_det
 	TAILQ_REMOVE(&d->flying, slot, link);
 	d->n_flying--;
 	d->blocked_until_ms = 0;
-	on[outcome](slot, detail != NULL ? detail : &nothing);
+	if (detail == NULL)
+		detail = &nothing;
+	outcome = policy_outcome(d->conf, outcome, detail->status);
+	note_attempt(slot, outcome, detail);
+	on[outcome](slot, detail);
 	delivery_pump_soon(d);
 }
 
@@ -406,22 +505,26 @@ finish(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_det
 static bool
 may_start(const struct destination *d, int64_t now)
 {
-	return !d->is_draining && !d->is_disabled && d->n_flying < d->concurrency &&
-		now >= d->blocked_until_ms;
+	return !d->is_draining && !d->is_disabled && now >= d->blocked_until_ms &&
+		pace_allows(&d->pace, d->n_flying, now);
 }
 
 /* Retries that are due go first, also those that are still being read. A new event of the log must not
  * go where it would only add to what is in retry already. */
 static struct hsw_delivery *
-next_slot(const struct destination *d, int64_t now)
+next_slot(struct destination *d, int64_t now)
 {
 	const struct retry *due = retry_first(&d->retries);
 
+	if (d->is_held)
+		return circuit_probe(d, now);
 	if (!TAILQ_EMPTY(&d->retries_ready))
 		return TAILQ_FIRST(&d->retries_ready);
 	if (d->n_loading > 0 || (due != NULL && due->due_ms <= now))
 		return NULL;
-	if ((int64_t)d->in_retry >= d->conf->max_retrying || (d->is_held && now < d->probe_at_ms))
+	if (d->conf->ordering == ORDERING_STRICT && d->in_retry > 0)
+		return NULL;
+	if ((int64_t)d->in_retry >= d->conf->max_retrying)
 		return NULL;
 	return TAILQ_FIRST(&d->ready);
 }
@@ -448,12 +551,13 @@ start(struct hsw_delivery *slot, int64_t now)
 	take_ready(slot);
 	slot->state = SLOT_FLYING;
 	slot->data = NULL;
+	slot->started_ms = now;
 	slot->deadline_ms = now + d->conf->timeout_ms;
 	TAILQ_INSERT_TAIL(&d->flying, slot, link);
 	d->n_flying++;
-	if (d->is_held && !slot->is_retry)
-		d->probe_at_ms = now + d->conf->probe_interval_ms;
 	int rc = d->ops->deliver(d->self, slot);
+	if (rc != HSW_EAGAIN)
+		pace_started(&d->pace, now);
 	if (rc == HSW_OK) /* the slot may be gone already */
 		return true;
 	if (rc != HSW_EAGAIN) {
@@ -470,8 +574,9 @@ start(struct hsw_delivery *slot, int64_t now)
 
 /* When there is something to do without an event that says so; INT64_MAX: never. */
 static int64_t
-next_wake(const struct destination *d)
+next_wake(const struct destination *d, int64_t now)
 {
+	int64_t paused = pace_wake_ms(&d->pace, now);
 	const struct retry *first = retry_first(&d->retries);
 	int64_t at = INT64_MAX;
 
@@ -484,15 +589,19 @@ next_wake(const struct destination *d)
 		at = first->due_ms;
 	if (d->blocked_until_ms != 0 && d->blocked_until_ms < at)
 		at = d->blocked_until_ms;
-	if (d->is_held && !TAILQ_EMPTY(&d->ready) && d->probe_at_ms < at)
-		at = d->probe_at_ms;
+	if (TAILQ_EMPTY(&d->ready) && TAILQ_EMPTY(&d->retries_ready))
+		return at;
+	if (d->is_held && d->n_flying == 0 && paused < d->probe_at_ms)
+		paused = d->probe_at_ms;
+	if (paused > now && paused < at)
+		at = paused;
 	return at;
 }
 
 static void
 set_wake(struct destination *d, int64_t now)
 {
-	int64_t at = next_wake(d);
+	int64_t at = next_wake(d, now);
 
 	/* A full flight or enough loaded retries end with a call of done, which pumps again. */
 	if (at == d->wake_at_ms || (at <= now && d->n_flying > 0))
@@ -621,6 +730,12 @@ host_attempt(const struct hsw_delivery *slot)
 	return slot->attempts + 1;
 }
 
+static int
+host_is_replay(const struct hsw_delivery *slot)
+{
+	return slot->is_replay;
+}
+
 static const void *
 host_target(const struct hsw_delivery *slot)
 {
@@ -643,6 +758,6 @@ void
 delivery_register(void)
 {
 	static const struct host_delivery functions = { host_envelope, host_parts, host_attempt,
-		host_target, finish, host_set_data, host_get_data };
+		host_target, finish, host_set_data, host_get_data, host_is_replay };
 	host_set_delivery(&functions);
 }

@@ -5,6 +5,7 @@
 #include "destination_impl.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
 #include "err.h"
@@ -16,6 +17,7 @@
 #define CURSOR_EVERY_EVENTS 512            /* or so many */
 #define CURSOR_LAZY_MS 5000                /* when all that came was for others */
 #define RETRY_WAIT_MAX_MS (7 * 86400000LL) /* the longest step that a schedule may have */
+#define AUTO_TIMES 4        /* of the plugin's own number are the most for concurrency = auto */
 #define HELD_PAGE_EVENTS 16 /* a destination that is held needs only a few to probe with */
 
 static const struct timeval cursor_tick = { 0, CURSOR_EVERY_MS * 1000 };
@@ -110,9 +112,19 @@ wants(const struct destination *d, const struct hsw_envelope *e)
 		router_has_part(d->conf, e);
 }
 
+/* With chat-strict every event of a held chat becomes a retry: there they are bounded. */
+static bool
+is_full_of_retries(const struct destination *d)
+{
+	return d->conf->ordering == ORDERING_CHAT_STRICT &&
+		(int64_t)d->in_retry >= d->conf->max_retrying;
+}
+
 static bool
 window_is_full(const struct destination *d)
 {
+	if (is_full_of_retries(d))
+		return true;
 	return d->n_window >= WINDOW_EVENTS || d->window_bytes >= WINDOW_BYTES;
 }
 
@@ -185,6 +197,23 @@ take_page(struct destination *d)
 	}
 }
 
+void
+destination_push_retry(struct destination *d, struct retry r)
+{
+	if (!retry_push(&d->retries, r))
+		log_error("router",
+			"out of memory: a retry waits for the next start destination=%s", d->name);
+}
+
+void
+destination_advance(struct destination *d, struct lane *lane)
+{
+	struct retry r;
+
+	if (lane_next(&d->lanes, lane, &r))
+		destination_push_retry(d, r);
+}
+
 static int
 by_seq(const void *a, const void *b)
 {
@@ -209,10 +238,7 @@ take_retries(struct destination *d)
 			continue;
 		}
 		r.due_ms = clock_mono_ms() + SAVE_AGAIN_MS;
-		if (!retry_push(&d->retries, r))
-			log_error("router",
-				"out of memory: a retry waits for the next start destination=%s",
-				d->name);
+		destination_push_retry(d, r);
 	}
 }
 
@@ -260,6 +286,8 @@ read_log(struct destination *d)
 	struct journal_page *page = d->page;
 	size_t max = d->is_held ? HELD_PAGE_EVENTS : WINDOW_EVENTS / 2;
 
+	if (is_full_of_retries(d))
+		return;
 	if (d->is_live || d->n_window >= max || d->window_bytes >= WINDOW_BYTES / 2)
 		return;
 	d->is_reading = true;
@@ -282,12 +310,12 @@ destination_refill(struct destination *d)
 }
 
 void
-destination_retry(struct destination *d, const int64_t *seqs, size_t n)
+destination_retry(struct destination *d, const int64_t *seqs, size_t n, bool is_replay)
 {
 	int64_t now = clock_mono_ms();
 
 	for (size_t i = 0; i < n; i++) {
-		if (retry_push(&d->retries, (struct retry){ now, seqs[i], 0 }))
+		if (retry_push(&d->retries, (struct retry){ now, seqs[i], 0, is_replay }))
 			d->in_retry++;
 		else
 			log_error("router",
@@ -331,6 +359,26 @@ add_dead(void *arg, const struct hsw_store_exception *x)
 	return except(arg, x->seq);
 }
 
+/* With chat-strict the first one of each chat is the one that may be tried. */
+static bool
+keep_retry(struct destination *d, const struct hsw_store_exception *x, struct retry r)
+{
+	if (d->conf->ordering != ORDERING_CHAT_STRICT || x->event == NULL)
+		return retry_push(&d->retries, r);
+	struct lane *lane = lane_hold(
+		&d->lanes, envelope_key_hash(x->event->instance, x->event->key), r.seq);
+	if (lane == NULL)
+		return false;
+	return lane->running == r.seq ? retry_push(&d->retries, r) : lane_wait(lane, r, true);
+}
+
+static bool
+is_replay(struct hsw_str text)
+{
+	const size_t n = sizeof(REPLAY_TEXT) - 1;
+	return text.len >= n && memcmp(text.s, REPLAY_TEXT, n) == 0;
+}
+
 static int
 add_retry(void *arg, const struct hsw_store_exception *x)
 {
@@ -342,9 +390,9 @@ add_retry(void *arg, const struct hsw_store_exception *x)
 	/* A clock that was set back must not hold a retry for longer than any schedule would. */
 	if (wait > RETRY_WAIT_MAX_MS)
 		wait = RETRY_WAIT_MAX_MS;
-	if (!retry_push(&r->d->retries,
-		    (struct retry){
-			    clock_mono_ms() + (wait > 0 ? wait : 0), x->seq, x->attempts })) {
+	const struct retry retry = { clock_mono_ms() + (wait > 0 ? wait : 0), x->seq, x->attempts,
+		is_replay(x->text) };
+	if (!keep_retry(r->d, x, retry)) {
 		r->rc = err_set(r->err, HSW_ENOMEM, "out of memory");
 		return HSW_ENOMEM;
 	}
@@ -413,6 +461,10 @@ make_metrics(struct destination *d)
 	d->died = metric_get("hookswitch_deliveries_total", labels, 2);
 	d->lag = metric_get("hookswitch_sink_lag_events", labels, 1);
 	d->waiting = metric_get("hookswitch_sink_retrying_events", labels, 1);
+	d->circuit = metric_get("hookswitch_sink_circuit", labels, 1);
+	d->opened = metric_get("hookswitch_sink_circuit_opened_total", labels, 1);
+	d->disabled = metric_get("hookswitch_sink_disabled_total", labels, 1);
+	d->allowed = metric_get("hookswitch_sink_concurrency", labels, 1);
 }
 
 static bool
@@ -437,11 +489,25 @@ destination_free(struct destination *d)
 		event_free(d->deadline);
 	host_handle_free(d->handle);
 	retry_free(&d->retries);
+	lanes_free(&d->lanes);
+	attempts_free(&d->attempts);
 	free(d->excepted);
 	free(d->page);
 	webhook_section_free(d->owned);
 	free(d->name);
 	free(d);
+}
+
+static size_t
+choose_concurrency(const struct destination *d)
+{
+	const struct sink_conf *c = d->conf;
+
+	if (c->ordering == ORDERING_STRICT)
+		return 1;
+	if (c->is_concurrency_auto)
+		return AUTO_TIMES * (size_t)d->ops->concurrency;
+	return c->concurrency > 0 ? (size_t)c->concurrency : d->ops->concurrency;
 }
 
 /* What the section says. */
@@ -452,8 +518,9 @@ destination_adopt(struct destination *d, const struct config_section *s)
 	d->conf = &s->u.sink;
 	d->types = router_types(d->conf->events);
 	d->parts = choose_parts(d);
-	d->concurrency = (size_t)(d->conf->concurrency > 0 ? d->conf->concurrency
-							   : d->ops->concurrency);
+	d->concurrency = choose_concurrency(d);
+	pace_configure(
+		&d->pace, d->concurrency, d->conf->is_concurrency_auto, d->conf->rate_interval_us);
 }
 
 /* Without a handle. */
@@ -663,11 +730,13 @@ destination_print(const struct destination *d, struct buf *out)
 	buf_str(out, "{\"name\":");
 	buf_json_cstr(out, d->name);
 	buf_printf(out,
-		",\"plugin\":\"%s\",\"state\":\"%s\",\"cursor\":%lld,\"lag\":%lld,"
+		",\"plugin\":\"%s\",\"state\":\"%s\",\"circuit\":\"%s\",\"concurrency\":%d,"
+		"\"cursor\":%lld,\"lag\":%lld,"
 		"\"inFlight\":%zu,\"retrying\":%zu,\"delivered\":%lld,\"failed\":%lld,\"failures\":"
 		"%d",
-		d->section->plugin->info->name, state_name(d), (long long)cursor_now(d),
-		(long long)lag(d), d->n_flying, d->in_retry, (long long)metric_value(d->delivered),
+		d->section->plugin->info->name, state_name(d), circuit_name(d),
+		(int)d->pace.allowed, (long long)cursor_now(d), (long long)lag(d), d->n_flying,
+		d->in_retry, (long long)metric_value(d->delivered),
 		(long long)metric_value(d->retried), d->failures);
 	print_time(out, "lastDeliveredAt", d->last_delivered_at_ms);
 	print_time(out, "lastErrorAt", d->last_error_at_ms);
@@ -678,6 +747,18 @@ destination_print(const struct destination *d, struct buf *out)
 	buf_str(out, "}");
 }
 
+size_t
+destination_retrying(const struct destination *d)
+{
+	return d->in_retry;
+}
+
+void
+destination_print_attempts(const struct destination *d, bool with_delivered, struct buf *out)
+{
+	attempts_print(&d->attempts, with_delivered, out);
+}
+
 void
 destinations_measure(struct delivery_thread *t)
 {
@@ -686,6 +767,8 @@ destinations_measure(struct delivery_thread *t)
 	for (struct destination *d = t->first; d != NULL; d = d->next) {
 		metric_set(d->lag, lag(d));
 		metric_set(d->waiting, (int64_t)d->in_retry);
+		metric_set(d->circuit, circuit_number(d));
+		metric_set(d->allowed, (int64_t)d->pace.allowed);
 		if (d->skipped_at_ms != 0 && now - d->skipped_at_ms >= CURSOR_LAZY_MS)
 			write_cursor(d);
 	}

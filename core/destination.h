@@ -18,6 +18,9 @@
 #include "journal.h"
 #include "webhook.h"
 
+/* The text of a retry's row begins with it while somebody asked for it to be delivered once more. */
+#define REPLAY_TEXT "replay"
+
 /* What the destinations of one worker share. */
 struct delivery_thread {
 	struct event_base *base;
@@ -83,7 +86,11 @@ void destinations_close(struct delivery_thread *);
 
 /* Dead letters became retries in the store: they are due now. NULL: no such destination here. */
 struct destination *destination_find(struct delivery_thread *, struct hsw_str name);
-void destination_retry(struct destination *, const int64_t *seqs, size_t n);
+void destination_retry(struct destination *, const int64_t *seqs, size_t n, bool is_replay);
+/* Events in retry, those that are replayed included. */
+size_t destination_retrying(const struct destination *);
+/* The last attempts as a JSON array, newest first. */
+void destination_print_attempts(const struct destination *, bool with_delivered, struct buf *);
 
 /* A JSON object for people: state, cursor, lag, retries, ... */
 void destination_print(const struct destination *, struct buf *);

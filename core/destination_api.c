@@ -71,6 +71,7 @@ change(struct destination *d, struct webhook_section *s)
 	d->target = s->conf;
 	destination_adopt(d, &s->section);
 	d->is_disabled = false;
+	d->probe_at_ms = 0; /* what was wrong may be right now */
 	webhook_section_free(before);
 	delivery_pump_soon(d);
 }

@@ -7,6 +7,9 @@
  *   taken -> READY <-> WAITING (behind an earlier event of its chat)
  *            READY -> FLYING -> settled, or SAVING (its retry or dead row is being written) -> settled
  *
+ * With ordering = chat-strict an event in retry holds its chat: what comes after it is parked, that is
+ * saved as a retry with no attempts made, and takes its turn by the chat's lane.
+ *
  * Slots of the log are in `unsettled`, in seq order, until settled; its first element bounds the cursor.
  * Slots of retries are not: their rows are in the store until their outcome is.
  */
@@ -17,14 +20,16 @@
 
 #include <uthash.h>
 
+#include "attempts.h"
 #include "destination.h"
+#include "lane.h"
 #include "metrics.h"
+#include "pace.h"
 #include "retry.h"
 
 #define WINDOW_EVENTS 1024      /* slots of the log in memory */
 #define WINDOW_BYTES (4u << 20) /* their bodies */
 #define RETRY_LOAD_MAX 64       /* due retries that are read at once */
-#define HOLD_AFTER 10           /* failures in a row */
 #define LOG_FAILURE_EVERY_MS 60000
 #define EAGAIN_PAUSE_MS 100
 #define SAVE_AGAIN_MS 1000 /* after the store refused a write */
@@ -40,8 +45,10 @@ struct hsw_delivery {
 	enum slot_state state;
 	bool is_retry;
 	bool is_counted; /* in d->in_retry */
-	int attempts;    /* made before this one */
-	int64_t deadline_ms;
+	bool is_replay;
+	bool is_parked; /* waits in a lane: its row is being written */
+	int attempts;   /* made before this one */
+	int64_t started_ms, deadline_ms;
 	void *data;                      /* the plugin's */
 	TAILQ_ENTRY(hsw_delivery) order; /* in d->unsettled */
 	TAILQ_ENTRY(hsw_delivery)
@@ -92,11 +99,16 @@ struct destination {
 	size_t n_window, window_bytes; /* slots of the log */
 	size_t n_flying, n_retries_ready, n_saving; /* n_saving: their notes are at the store */
 	struct retry_heap retries;
+	struct lanes lanes; /* of ORDERING_CHAT_STRICT: chats that an event in retry holds */
 	size_t in_retry; /* events in retry: in the heap, loading, as slots or being saved as such */
 
 	/* health */
+	struct pace pace;
 	int failures; /* in a row */
-	bool is_held, is_disabled, is_draining;
+	bool is_held; /* the circuit is not closed, see circuit.c */
+	bool is_disabled, is_draining;
+	int64_t opened_at_ms; /* the circuit */
+	int64_t probed_seq;   /* the event that was tried last while it is open */
 	int64_t log_failure_at_ms;
 	int64_t probe_at_ms, blocked_until_ms, save_again_at_ms;
 	struct event *wake; /* the earliest of what is waited for */
@@ -116,6 +128,8 @@ struct destination {
 
 	/* for people */
 	struct metric *delivered, *retried, *died, *lag, *waiting;
+	struct metric *circuit, *opened, *disabled, *allowed;
+	struct attempts attempts;
 	int last_status;
 	char last_error[NOTE_TEXT_MAX];
 	int64_t last_error_at_ms, last_delivered_at_ms; /* since 1970 */
@@ -125,6 +139,10 @@ struct destination {
 
 /* Something of the log was settled: the cursor may move. */
 void destination_moved(struct destination *, unsigned settled);
+/* A retry of the store waits for its time; or, in memory, one of a lane may be tried now. */
+void destination_push_retry(struct destination *, struct retry);
+/* The chat goes on: the next one of its lane is tried, if it may be. */
+void destination_advance(struct destination *, struct lane *);
 /* Takes more events in, if there is room. */
 void destination_refill(struct destination *);
 
@@ -146,6 +164,18 @@ void destination_start_tick(struct delivery_thread *);
 /* Frees those that were removed and have nothing on its way any more. */
 void destinations_free_left(struct delivery_thread *);
 void destinations_close_api(struct delivery_thread *);
+
+/* ---- circuit.c ---- */
+
+/* An attempt failed. Whether it counts for its event. */
+bool circuit_failed(struct destination *);
+/* One got through. */
+void circuit_succeeded(struct destination *);
+/* While it is not closed: the event to try now; NULL: not now. */
+struct hsw_delivery *circuit_probe(struct destination *, int64_t now_ms);
+/* "closed", "open", "half-open"; for the gauge 0, 2, 1. */
+const char *circuit_name(const struct destination *);
+int circuit_number(const struct destination *);
 
 /* ---- delivery.c ---- */
 

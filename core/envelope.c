@@ -72,11 +72,11 @@ make_id_text(struct hsw_envelope *e)
 	}
 }
 
-static uint64_t
-key_hash(const struct hsw_envelope *e)
+uint64_t
+envelope_key_hash(struct hsw_str instance, struct hsw_str key)
 {
-	uint64_t hash = str_hash(HASH_START, e->instance);
-	return str_hash(str_hash(hash, (struct hsw_str){ "", 1 }), e->key);
+	uint64_t hash = str_hash(HASH_START, instance);
+	return str_hash(str_hash(hash, (struct hsw_str){ "", 1 }), key);
 }
 
 /* Where the body is being written. The room was computed before: it never runs over. */
@@ -179,7 +179,7 @@ allocate(const struct hsw_store_event *row, struct hsw_str token, size_t body, e
 	e->token = keep(&memory, token);
 	e->body = (struct hsw_str){ memory, 0 };
 	e->ranges = 0;
-	e->key_hash = key_hash(e);
+	e->key_hash = envelope_key_hash(e->instance, e->key);
 	return e;
 }
 

@@ -88,6 +88,9 @@ int envelope_new(const struct envelope_origin *, const struct hsw_event *, unsig
 /* Completes it: `count` envelopes are of this request. */
 void envelope_finish(struct hsw_envelope *, unsigned count);
 
+/* What key_hash is of an event of that instance and conversation. */
+uint64_t envelope_key_hash(struct hsw_str instance, struct hsw_str key);
+
 /* Back from the store. The token is looked up by the caller. NULL: out of memory, or the row is not
  * what envelope_row made. */
 struct hsw_envelope *envelope_from_row(const struct hsw_store_event *, struct hsw_str token);

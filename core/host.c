@@ -307,6 +307,7 @@ host_set_delivery(const struct host_delivery *d)
 	functions.done = d->done;
 	functions.set_data = d->set_data;
 	functions.get_data = d->get_data;
+	functions.is_replay = d->is_replay;
 }
 
 const struct hsw_host *

@@ -39,6 +39,7 @@ struct host_delivery {
 	void (*done)(struct hsw_delivery *, enum hsw_outcome, const struct hsw_detail *);
 	void (*set_data)(struct hsw_delivery *, void *);
 	void *(*get_data)(const struct hsw_delivery *);
+	int (*is_replay)(const struct hsw_delivery *);
 };
 void host_set_delivery(const struct host_delivery *);
 

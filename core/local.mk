@@ -20,6 +20,7 @@ core_libcore_a_SOURCES = \
 	core/api_json.c core/api_json.h \
 	core/api_ws.c \
 	core/auth.c core/auth.h \
+	core/attempts.c core/attempts.h \
 	core/buf.c core/buf.h \
 	core/catalog.c core/catalog.h \
 	core/change.c core/change.h \
@@ -28,7 +29,7 @@ core_libcore_a_SOURCES = \
 	core/cmd.h \
 	core/cmd_api.c core/cmd_api.h \
 	core/cmd_check.c \
-	core/cmd_dead.c \
+	core/cmd_dead.c core/cmd_deliveries.c core/cmd_replay.c \
 	core/cmd_instance.c \
 	core/cmd_plugins.c \
 	core/cmd_rekey.c \
@@ -37,7 +38,8 @@ core_libcore_a_SOURCES = \
 	core/cmd_translate.c \
 	core/cmd_webhook.c \
 	core/config.c core/config.h \
-	core/control.c core/control.h \
+	core/control.c core/control.h core/control_impl.h \
+	core/control_deliveries.c \
 	core/credential.c core/credential.h \
 	core/crypt.c core/crypt.h \
 	core/delivery.c \
@@ -52,6 +54,7 @@ core_libcore_a_SOURCES = \
 	core/ini.c core/ini.h \
 	core/identities.c core/identities.h \
 	core/journal.c core/journal.h \
+	core/lane.c core/lane.h \
 	core/listen.c core/listen.h \
 	core/live.c core/live.h \
 	core/log.c core/log.h \
@@ -61,6 +64,9 @@ core_libcore_a_SOURCES = \
 	core/config_tables.c \
 	core/option.c core/option.h \
 	core/option_doc.c \
+	core/circuit.c \
+	core/pace.c core/pace.h \
+	core/policy.c core/policy.h \
 	core/plugin.c core/plugin.h \
 	core/ratelimit.c core/ratelimit.h \
 	core/record.c core/record.h \

@@ -17,6 +17,8 @@ static const struct command {
 	{ "translate", cmd_translate, "show the envelopes that a provider's payload becomes" },
 	{ "status", cmd_status, "show what a running daemon is doing" },
 	{ "dead", cmd_dead, "list, show, replay or purge dead letters" },
+	{ "deliveries", cmd_deliveries, "show the last attempts of a sink" },
+	{ "replay", cmd_replay, "deliver events of the journal to a sink once more" },
 	{ "instance", cmd_instance, "add, list or remove instances, or tell a token" },
 	{ "webhook", cmd_webhook, "set, list or remove webhooks of an instance" },
 	{ "rekey", cmd_rekey, "encrypt the stored secrets with another key" },
@@ -33,7 +35,7 @@ print_usage(FILE *out)
 	      "\n",
 		out);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+		fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
 	fprintf(out,
 		"\n"
 		"  -h, --help     this text; `hookswitch COMMAND --help` for a command's own\n"

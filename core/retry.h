@@ -14,7 +14,8 @@
 struct retry {
 	int64_t due_ms;
 	int64_t seq;
-	int attempts; /* made so far */
+	int attempts;   /* made so far */
+	bool is_replay; /* somebody asked for it to be delivered once more */
 };
 
 /* A heap, earliest first; equal times by seq. */

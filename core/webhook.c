@@ -11,6 +11,7 @@
 
 #define TIMEOUT_MS 5000
 #define PROBE_INTERVAL_MS 5000
+#define FAILURES_TO_OPEN 10
 #define MAX_RETRYING 10000
 
 static const int64_t retry_ms[] = { 1000, 15000, 240000, 3600000 };
@@ -219,6 +220,7 @@ set_sink(struct webhook_section *s, const struct webhook *w)
 		.token = true,
 		.secrets = SECRETS_AUTO,
 		.ordering = ORDERING_CHAT,
+		.failures_to_open = FAILURES_TO_OPEN,
 		.timeout_ms = TIMEOUT_MS,
 		.retry_steps = steps,
 		.probe_interval_ms = PROBE_INTERVAL_MS,

@@ -8,7 +8,7 @@
 #include "target.h"
 
 /* So much of a body is shown. */
-#define EXCERPT_BYTES 200
+#define EXCERPT_BYTES 1024
 
 struct answer {
 	size_t head_bytes, body_bytes;
@@ -22,7 +22,7 @@ struct answer {
 	char error[CURL_ERROR_SIZE];
 };
 
-#define ANSWER_TEXT_SIZE 320
+#define ANSWER_TEXT_SIZE 1152
 
 /* Forgets the answer before. */
 void answer_reset(struct answer *);

@@ -41,8 +41,9 @@
 
 /* The header lines that change, in the order in which they are linked. LINE_EXPECT has no value: it
  * keeps curl from asking for leave to send a body that is longer than 1 MB. It is only linked in
- * for such, as every line costs a microsecond. LINE_SIGNATURE is linked in where there is a secret. */
-enum { LINE_EXPECT, LINE_ID, LINE_TIMESTAMP, LINE_ATTEMPT, LINE_SIGNATURE, LINES };
+ * for such, as every line costs a microsecond. LINE_SIGNATURE is linked in where there is a secret,
+ * LINE_REPLAY where somebody asked for the event once more. */
+enum { LINE_EXPECT, LINE_ID, LINE_TIMESTAMP, LINE_ATTEMPT, LINE_REPLAY, LINE_SIGNATURE, LINES };
 #define LINE_BYTES 128
 #define EXPECT_FROM_BYTES (512 * 1024)
 #define WIRE_LINES_BYTES (LINES * (LINE_BYTES + 2) + 48) /* all of them and Content-Length */
@@ -124,6 +125,7 @@ static const char *const line_names[LINES] = { [LINE_EXPECT] = "Expect:",
 	[LINE_ID] = "webhook-id: ",
 	[LINE_TIMESTAMP] = "webhook-timestamp: ",
 	[LINE_ATTEMPT] = "X-Hookswitch-Attempt: ",
+	[LINE_REPLAY] = "webhook-replay: 1",
 	[LINE_SIGNATURE] = "webhook-signature: " };
 
 /* Writes the value behind the name that slot_new put there. */
@@ -278,8 +280,10 @@ set_target(struct slot *s)
 		s->url = NULL; /* its memory is the old target's */
 	s->target = t;
 	s->lines[LINE_SIGNATURE].next = target_headers(t);
-	s->lines[LINE_ATTEMPT].next = target_signer(t) != NULL ? &s->lines[LINE_SIGNATURE]
-							       : target_headers(t);
+	s->lines[LINE_REPLAY].next = target_signer(t) != NULL ? &s->lines[LINE_SIGNATURE]
+							      : target_headers(t);
+	s->lines[LINE_ATTEMPT].next = w->host->is_replay(s->delivery) ? &s->lines[LINE_REPLAY]
+								      : s->lines[LINE_REPLAY].next;
 	return HSW_OK;
 }
 
@@ -670,6 +674,7 @@ webhook_drain(void *self)
 static const struct hsw_sink_ops ops = {
 	.size = sizeof(ops),
 	.concurrency = CONCURRENCY,
+	.flags = HSW_SINK_STATUSES,
 	.parts = HSW_CODES,
 	.open = webhook_open,
 	.deliver = webhook_deliver,

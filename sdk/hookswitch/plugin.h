@@ -223,6 +223,9 @@ struct hsw_host {
 
 	/* The daemon's version: "1.0.0". */
 	const char *version;
+
+	/* Not 0: the event was settled before, and somebody asked for it to be delivered once more. */
+	int (*is_replay)(const struct hsw_delivery *);
 };
 
 #define HSW_READ 1u  /* watch: readable, or end of file */

@@ -88,6 +88,8 @@ struct hsw_sink_ops {
  * envelopes by broadcast and never by deliver (which is NULL, like cancel), and is set up by [websocket]
  * instead of [sink NAME]. Needs adopt and broadcast. */
 #define HSW_SINK_LIVE 2u
+/* hsw_detail.status is an HTTP status where there was an answer: `retry_on` and `drop_on` go by it. */
+#define HSW_SINK_STATUSES 4u
 
 #ifdef __cplusplus
 }

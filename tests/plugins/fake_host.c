@@ -65,6 +65,13 @@ host_set_data(struct hsw_delivery *d, void *data)
 	d->data = data;
 }
 
+static int
+host_is_replay(const struct hsw_delivery *d)
+{
+	(void)d;
+	return 0;
+}
+
 static void *
 host_get_data(const struct hsw_delivery *d)
 {
@@ -126,6 +133,7 @@ static const struct hsw_host host = { .size = sizeof(struct hsw_host),
 	.done = host_done,
 	.set_data = host_set_data,
 	.get_data = host_get_data,
+	.is_replay = host_is_replay,
 	.version = "1.2.3" };
 
 struct hsw_delivery *

@@ -47,7 +47,7 @@ struct fake_result {
 	enum hsw_outcome outcome; /* of done(), like the rest */
 	int status;
 	int64_t retry_after_ms;
-	char text[512]; /* "" for none */
+	char text[2048]; /* "" for none */
 	unsigned order; /* 1 for the first done() of the handle, 2 for the next, ... */
 };
 

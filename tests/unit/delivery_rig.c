@@ -35,6 +35,7 @@ static struct {
 	struct hsw_delivery *flight[FLIGHT_MAX];
 	size_t flight_index[FLIGHT_MAX];
 	size_t n_flight;
+	unsigned random;
 	int stored_rc, n_stored, next_id;
 } rig;
 
@@ -56,6 +57,8 @@ static enum hsw_outcome
 scripted(const struct rig_attempt *a)
 {
 	if (a->number == 1 && a->seq == rig_sink.fail_first_attempts_of_seq)
+		return HSW_RETRY;
+	if (a->seq == rig_sink.fail_always_seq)
 		return HSW_RETRY;
 	if (rig_sink.fail_odd && a->seq % 2 == 1)
 		return HSW_RETRY;
@@ -88,7 +91,8 @@ sink_deliver(void *self, struct hsw_delivery *d)
 	enum hsw_outcome outcome = scripted(a);
 	a->is_delivered = outcome == HSW_DELIVERED;
 	rig.n_delivered += a->is_delivered;
-	host->done(d, outcome, NULL);
+	const struct hsw_detail detail = { rig_sink.status, rig_sink.retry_after_ms, "scripted" };
+	host->done(d, outcome, outcome != HSW_DELIVERED ? &detail : NULL);
 	return HSW_OK;
 }
 
@@ -139,6 +143,61 @@ rig_finish_in_flight(enum hsw_outcome outcome)
 		rig.n_delivered += outcome == HSW_DELIVERED;
 		host_functions()->done(flight[i], outcome, NULL);
 	}
+}
+
+static unsigned
+random_below(unsigned n)
+{
+	rig.random = rig.random * 1103515245u + 12345u;
+	return (rig.random >> 16) % n;
+}
+
+static void
+finish_one(size_t i, enum hsw_outcome outcome)
+{
+	struct hsw_delivery *d = rig.flight[i];
+
+	rig.attempts[rig.flight_index[i]].is_delivered = outcome == HSW_DELIVERED;
+	rig.n_delivered += outcome == HSW_DELIVERED;
+	rig.flight[i] = rig.flight[--rig.n_flight];
+	rig.flight_index[i] = rig.flight_index[rig.n_flight];
+	host_functions()->done(d, outcome, NULL);
+}
+
+void
+rig_finish_some(unsigned failing_percent)
+{
+	for (size_t i = rig.n_flight; i-- > 0;) {
+		if (i < rig.n_flight && random_below(2) == 0)
+			finish_one(
+				i, random_below(100) < failing_percent ? HSW_RETRY : HSW_DELIVERED);
+	}
+}
+
+void
+rig_assert_goes_up_from(size_t attempt)
+{
+	ck_assert_uint_lt(attempt, rig.n_attempts);
+	for (size_t i = attempt + 1; i < rig.n_attempts; i++)
+		ck_assert_int_gt(rig.attempts[i].seq, rig.attempts[i - 1].seq);
+}
+
+void
+rig_assert_first_deliveries_in_order(int chat, size_t n)
+{
+	int64_t last = 0;
+	size_t found = 0;
+
+	for (size_t i = 0; i < rig.n_attempts; i++) {
+		const struct rig_attempt *a = &rig.attempts[i];
+		if ((chat >= 0 && a->chat != chat) || !a->is_delivered || a->seq <= last)
+			continue;
+		ck_assert_msg(chat < 0 ? a->seq == last + 1 : true, "%lld came after %lld",
+			(long long)a->seq, (long long)last);
+		last = a->seq;
+		found++;
+	}
+	ck_assert_uint_eq(found, n);
 }
 
 void
@@ -275,7 +334,7 @@ rig_append_result(int chats)
 void
 rig_retry(const int64_t *seqs, size_t n)
 {
-	destination_retry(rig.thread.first, seqs, n);
+	destination_retry(rig.thread.first, seqs, n, false);
 }
 
 /* ---- open and close ---- */
@@ -303,9 +362,10 @@ rig_reset(void)
 	atomic_init(&rig.readers, 1);
 	memory_store_clear();
 	rig_sink = (struct rig_sink){ .outcome = HSW_DELIVERED };
-	rig_sink_conf = (struct sink_conf){
-		.timeout_ms = 60000, .max_retrying = 10000, .probe_interval_ms = 5000
-	};
+	rig_sink_conf = (struct sink_conf){ .timeout_ms = 60000,
+		.max_retrying = 10000,
+		.probe_interval_ms = 5000,
+		.failures_to_open = 10 };
 	rig_set_retry(1000, 15000, 240000);
 }
 
@@ -367,6 +427,20 @@ rig_restart(void)
 	rig_crash_cursor = -1;
 	rig.n_delivered = 0;
 	rig_open();
+}
+
+const char *
+rig_print(void)
+{
+	static char text[2000];
+	struct buf out = BUF_INIT;
+
+	destination_print(rig.thread.first, &out);
+	ck_assert_uint_lt(out.len, sizeof(text));
+	memcpy(text, out.data, out.len);
+	text[out.len] = '\0';
+	buf_free(&out);
+	return text;
 }
 
 size_t

@@ -15,8 +15,11 @@ struct rig_sink {
 	bool is_async;            /* keeps deliveries in flight until the test ends them */
 	enum hsw_outcome outcome; /* of those that are not async */
 	int64_t fail_first_attempts_of_seq; /* this event's first attempt is HSW_RETRY */
+	int64_t fail_always_seq;            /* this event always is HSW_RETRY */
 	bool fail_odd;                      /* events with an odd seq always are HSW_RETRY */
-	int eagain;                         /* so many deliveries are not taken */
+	int status;                         /* of those that fail */
+	int64_t retry_after_ms;
+	int eagain; /* so many deliveries are not taken */
 };
 
 struct rig_attempt {
@@ -44,15 +47,24 @@ void rig_append(int n, int chats);
 int rig_append_result(int chats);
 void rig_retry(const int64_t *seqs, size_t n);
 
+/* The destination, for people. Valid until the next call. */
+const char *rig_print(void);
+
 size_t rig_attempts(void);
 size_t rig_delivered(void);
 size_t rig_in_flight(void);
 size_t rig_cancelled(void);
 const struct rig_attempt *rig_attempt(int i);
 void rig_finish_in_flight(enum hsw_outcome);
+/* Ends about every second delivery in flight, in no order; about so many of a hundred fail. */
+void rig_finish_some(unsigned failing_percent);
 /* Ends what is in flight, again and again, until n were delivered. */
 void rig_finish_all_as_they_come(size_t n);
 void rig_assert_chat_in_order(int chat);
+/* From this attempt on each is of a later event than the one before. */
+void rig_assert_goes_up_from(size_t attempt);
+/* Every event of the chat (-1: all) was delivered, the first time not before the one before it. */
+void rig_assert_first_deliveries_in_order(int chat, size_t n);
 
 /* Runs the loop for some turns, or some time. */
 void rig_turns(int n);

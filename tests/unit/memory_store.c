@@ -240,7 +240,8 @@ do_retries(void *self, struct hsw_str destination, int64_t after, size_t limit,
 		const struct hsw_store_exception out = { .seq = x->seq,
 			.destination = destination,
 			.attempts = x->attempts,
-			.due_ms = x->due_ms };
+			.due_ms = x->due_ms,
+			.event = &store.rows[seq - 1].event };
 		limit--;
 		fn(arg, &out);
 	}

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "policy.h"
 
 static char path[] = "/tmp/test_config.XXXXXX";
 static struct config_errors errors;
@@ -108,5 +109,144 @@ START_TEST(auto_create_allows_names_that_no_section_has)
 }
 END_TEST
 
+#define SINK BASE "[sink x]\nplugin = webhook\nurl = http://x\n"
+
+START_TEST(schedules_are_lists_presets_or_exponential)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+		int64_t first, last;
+		bool is_endless;
+	} cases[] = {
+		{ "", 4, 1000, 3600000, false },
+		{ "policy = eazewa\n", 1, 3000, 3000, true },
+		{ "policy = standard-webhooks\n", 9, 5000, 86400000, false },
+		{ "policy = standard-webhooks\nretry = 2s\n", 1, 2000, 2000, false },
+		{ "policy = eazewa\nretry = never\n", 0, 0, 0, false },
+		{ "retry = 1s, 10s, forever\n", 2, 1000, 10000, true },
+		{ "retry = exponential 1s..1h x5\n", 5, 1000, 3600000, false },
+		{ "retry = exponential 100ms..7d x32\n", 32, 100, 604800000, false },
+		{ "retry = exponential 5s..5s x3\n", 3, 5000, 5000, false },
+		{ "retry = exponential 2s..1h x1\n", 1, 2000, 2000, false },
+	};
+	char text[300];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), SINK "%s", cases[i].text);
+		struct config *c = load(text);
+		ck_assert_msg(c != NULL, "%s: %s", cases[i].text, errors.text[0]);
+		const struct sink_conf *s = &c->sinks->u.sink;
+		ck_assert_uint_eq(s->retry_steps, cases[i].n);
+		ck_assert_int_eq(s->is_retry_endless, cases[i].is_endless);
+		for (size_t k = 1; k < cases[i].n; k++)
+			ck_assert_int_ge(s->retry_ms[k], s->retry_ms[k - 1]);
+		if (cases[i].n > 0) {
+			ck_assert_int_eq(s->retry_ms[0], cases[i].first);
+			ck_assert_int_eq(s->retry_ms[cases[i].n - 1], cases[i].last);
+		}
+		config_free(c);
+	}
+}
+END_TEST
+
+START_TEST(statuses_decide_what_becomes_of_a_failure)
+{
+	static const struct {
+		const char *text;
+		int status;
+		enum hsw_outcome before, wanted;
+	} cases[] = {
+		{ "", 500, HSW_RETRY, HSW_RETRY },
+		{ "", 410, HSW_GONE, HSW_GONE },
+		{ "drop_on = 4xx\n", 404, HSW_RETRY, HSW_REJECT },
+		{ "drop_on = 4xx\n", 410, HSW_GONE, HSW_REJECT },
+		{ "drop_on = 4xx\n", 503, HSW_RETRY, HSW_RETRY },
+		{ "drop_on = 4xx\n", 0, HSW_RETRY, HSW_RETRY },
+		{ "retry_on = 429, 5xx\n", 429, HSW_RETRY, HSW_RETRY },
+		{ "retry_on = 429, 5xx\n", 599, HSW_RETRY, HSW_RETRY },
+		{ "retry_on = 429, 5xx\n", 404, HSW_RETRY, HSW_REJECT },
+		{ "retry_on = 429, 5xx\n", 0, HSW_RETRY, HSW_RETRY },
+		{ "retry_on = 429, 5xx\n", 410, HSW_GONE, HSW_GONE },
+		{ "retry_on = 429, 5xx\n", 200, HSW_DELIVERED, HSW_DELIVERED },
+		{ "retry_on = 410\n", 410, HSW_GONE, HSW_RETRY },
+		{ "policy = eazewa\n", 500, HSW_RETRY, HSW_DELIVERED },
+		{ "policy = eazewa\n", 410, HSW_GONE, HSW_DELIVERED },
+		{ "policy = eazewa\n", 0, HSW_RETRY, HSW_RETRY },
+		{ "policy = eazewa\nretry_on = 503\n", 503, HSW_RETRY, HSW_RETRY },
+		{ "policy = eazewa\nretry_on = 503\n", 500, HSW_RETRY, HSW_DELIVERED },
+		{ "policy = eazewa\ndrop_on = 400\n", 400, HSW_RETRY, HSW_REJECT },
+	};
+	char text[300];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), SINK "%s", cases[i].text);
+		struct config *c = load(text);
+		ck_assert_msg(c != NULL, "%s: %s", cases[i].text, errors.text[0]);
+		ck_assert_msg(policy_outcome(&c->sinks->u.sink, cases[i].before, cases[i].status) ==
+				cases[i].wanted,
+			"%s%d", cases[i].text, cases[i].status);
+		config_free(c);
+	}
+}
+END_TEST
+
+START_TEST(rates_and_concurrency_are_read)
+{
+	struct config *c = load(SINK "rate = 50/s\nconcurrency = auto\n");
+
+	ck_assert_ptr_nonnull(c);
+	ck_assert_int_eq(c->sinks->u.sink.rate_interval_us, 20000);
+	ck_assert(c->sinks->u.sink.is_concurrency_auto);
+	config_free(c);
+	c = load(SINK "rate = 30/min\nconcurrency = 7\n");
+	ck_assert_ptr_nonnull(c);
+	ck_assert_int_eq(c->sinks->u.sink.rate_interval_us, 2000000);
+	ck_assert_int_eq(c->sinks->u.sink.concurrency, 7);
+	config_free(c);
+}
+END_TEST
+
+START_TEST(options_without_sense_are_refused)
+{
+	static const char *const serial = BASE "[sink x]\nplugin = file\npath = /x\n%s";
+	static const struct {
+		bool is_file;
+		const char *text, *word;
+	} cases[] = {
+		{ true, "ordering = strict\n", "ordering: has no meaning" },
+		{ true, "concurrency = auto\n", "concurrency: has no meaning" },
+		{ true, "retry_on = 5xx\n", "retry_on: has no meaning" },
+		{ true, "drop_on = 400\n", "drop_on: has no meaning" },
+		{ true, "policy = eazewa\n", "eazewa has no meaning" },
+		{ false, "ordering = strict\nconcurrency = 4\n", "one at a time" },
+		{ false, "retry = never\nretry_on = 5xx\n", "retry = never" },
+		{ false, "retry_on = 5xx\ndrop_on = 503\n", "503 is in retry_on too" },
+		{ false, "retry_on = 6xx\n", "`6xx`" },
+		{ false, "drop_on = 50x\n", "`50x`" },
+		{ false, "drop_on = 5030\n", "`5030`" },
+		{ false, "concurrency = many\n", "`many`" },
+		{ false, "concurrency = 1025\n", "`1025`" },
+		{ false, "rate = 50\n", "`50`" },
+		{ false, "rate = 0/s\n", "`0/s`" },
+		{ false, "rate = fast/s\n", "`fast/s`" },
+		{ false, "retry = forever\n", "`forever`" },
+		{ false, "retry = 1s, forever, 2s\n", "`forever`" },
+		{ false, "retry = exponential 1h..1s x5\n", "`exponential" },
+		{ false, "retry = exponential 1s..1h x33\n", "`exponential" },
+		{ false, "retry = 8d\n", "`8d`" },
+		{ false, "policy = stripe\n", "stripe" },
+	};
+	char text[300];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), cases[i].is_file ? serial : SINK "%s", cases[i].text);
+		assert_error(text, cases[i].word);
+	}
+}
+END_TEST
+
 UNIT_MAIN("config", a_whole_configuration_is_loaded, mistakes_are_named,
-	one_failed_attempt_is_enough_with_retry_never, auto_create_allows_names_that_no_section_has)
+	one_failed_attempt_is_enough_with_retry_never, auto_create_allows_names_that_no_section_has,
+	schedules_are_lists_presets_or_exponential, statuses_decide_what_becomes_of_a_failure,
+	rates_and_concurrency_are_read, options_without_sense_are_refused)

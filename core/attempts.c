@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* attempts.c - see attempts.h. */
+#include "attempts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+
+void
+attempts_note(struct attempts *all, const struct attempt *a)
+{
+	struct attempt_ring *ring = a->outcome == HSW_DELIVERED ? &all->delivered : &all->failed;
+
+	if (ring->items == NULL)
+		ring->items = calloc(ATTEMPTS_KEPT, sizeof(ring->items[0]));
+	if (ring->items == NULL)
+		return;
+	struct attempt *to = &ring->items[ring->n++ % ATTEMPTS_KEPT];
+	free(to->text);
+	*to = *a;
+	to->text = a->text != NULL ? strndup(a->text, ATTEMPT_TEXT_BYTES) : NULL;
+}
+
+/* The i-th newest; NULL: there are not so many. */
+static const struct attempt *
+newest(const struct attempt_ring *ring, size_t i)
+{
+	size_t kept = ring->n < ATTEMPTS_KEPT ? ring->n : ATTEMPTS_KEPT;
+	return i < kept ? &ring->items[(ring->n - 1 - i) % ATTEMPTS_KEPT] : NULL;
+}
+
+static void
+print(const struct attempt *a, struct buf *out)
+{
+	static const char *const names[] = { [HSW_DELIVERED] = "delivered",
+		[HSW_RETRY] = "failed",
+		[HSW_REJECT] = "dead",
+		[HSW_GONE] = "gone" };
+	char when[CLOCK_TEXT_SIZE];
+
+	clock_text(a->at_ms, when);
+	buf_printf(out,
+		"{\"at\":\"%s\",\"id\":\"%.*s\",\"attempt\":%d,\"outcome\":\"%s\",\"status\":%d,"
+		"\"tookMs\":%lld,\"replay\":%s",
+		when, ENVELOPE_ID_TEXT, a->id, a->number, names[a->outcome], a->status,
+		(long long)a->took_ms, a->is_replay ? "true" : "false");
+	if (a->text != NULL) {
+		buf_str(out, ",\"error\":");
+		buf_json_cstr(out, a->text);
+	}
+	buf_str(out, "}");
+}
+
+void
+attempts_print(const struct attempts *all, bool with_delivered, struct buf *out)
+{
+	size_t f = 0, d = 0;
+	const char *separator = "";
+
+	buf_str(out, "[");
+	for (;; separator = ",") {
+		const struct attempt *failed = newest(&all->failed, f);
+		const struct attempt *delivered = with_delivered ? newest(&all->delivered, d)
+								 : NULL;
+		if (failed == NULL && delivered == NULL)
+			break;
+		bool is_failed = delivered == NULL ||
+			(failed != NULL && failed->at_ms >= delivered->at_ms);
+		buf_str(out, separator);
+		print(is_failed ? failed : delivered, out);
+		f += is_failed;
+		d += !is_failed;
+	}
+	buf_str(out, "]");
+}
+
+static void
+ring_free(struct attempt_ring *ring)
+{
+	for (size_t i = 0; ring->items != NULL && i < ATTEMPTS_KEPT; i++)
+		free(ring->items[i].text);
+	free(ring->items);
+	*ring = (struct attempt_ring){ NULL, 0 };
+}
+
+void
+attempts_free(struct attempts *all)
+{
+	ring_free(&all->delivered);
+	ring_free(&all->failed);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_deliveries.c - `hookswitch deliveries SINK`: the last attempts of a sink of a running daemon. */
+#include "cmd.h"
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <json.h>
+
+#include "client.h"
+#include "config.h"
+
+static const char usage[] =
+	"Usage: hookswitch deliveries [--failed] [--json] SINK\n"
+	"\n"
+	"Shows the last attempts of a sink, the newest last: up to 100 that arrived and 100 that "
+	"did\n"
+	"not. The daemon has them in memory only.\n"
+	"\n"
+	"  -c, --config FILE  the daemon's configuration (for its control socket)\n"
+	"  -f, --failed       only those that failed\n"
+	"      --json         one JSON object a line, with what came back in full\n"
+	"  -h, --help         this text\n";
+
+#define ERROR_COLUMN 100
+
+static const char *
+text(struct json_object *o, const char *key)
+{
+	struct json_object *value;
+	return json_object_object_get_ex(o, key, &value) ? json_object_get_string(value) : "";
+}
+
+static void
+print_rows(struct json_object *rows, bool as_json)
+{
+	if (!as_json)
+		printf("%-24s %-36s %7s %-9s %6s %7s  %s\n", "AT", "ID", "ATTEMPT", "OUTCOME",
+			"STATUS", "MS", "ERROR");
+	for (size_t i = json_object_array_length(rows); i-- > 0;) {
+		struct json_object *row = json_object_array_get_idx(rows, i);
+		if (as_json)
+			puts(json_object_to_json_string_ext(
+				row, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+		else
+			printf("%-24s %-36s %7s %-9s %6s %7s  %.*s\n", text(row, "at"),
+				text(row, "id"), text(row, "attempt"), text(row, "outcome"),
+				text(row, "status"), text(row, "tookMs"), ERROR_COLUMN,
+				text(row, "error"));
+	}
+}
+
+static int
+show(const char *socket_path, const char *sink, bool only_failed, bool as_json)
+{
+	struct buf target = BUF_INIT, answer = BUF_INIT;
+	struct hsw_error err = { "the daemon's answer is not what was expected" };
+	struct json_tokener *tokener = json_tokener_new();
+	struct json_object *root = NULL, *rows = NULL;
+
+	buf_printf(&target, "/deliveries?failed=%d&sink=", only_failed);
+	client_escape(&target, sink);
+	buf_append(&target, "", 1);
+	int rc = target.failed || tokener == NULL
+		? HSW_ENOMEM
+		: client_ask(socket_path, "GET", target.data, &answer, &err);
+	if (rc == HSW_OK)
+		root = json_tokener_parse_ex(tokener, answer.data, (int)answer.len);
+	if (rc == HSW_OK && !json_object_object_get_ex(root, "deliveries", &rows))
+		rc = HSW_EIO;
+	if (rc == HSW_OK)
+		print_rows(rows, as_json);
+	else
+		fprintf(stderr, "hookswitch: %s\n", err.text);
+	json_object_put(root);
+	json_tokener_free(tokener);
+	buf_free(&target);
+	buf_free(&answer);
+	return rc == HSW_OK ? CMD_OK : rc == HSW_ECLOSED ? CMD_UNREACHABLE : CMD_FAILED;
+}
+
+int
+cmd_deliveries(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "failed", no_argument, NULL, 'f' }, { "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+	struct config_errors errors = { .count = 0 };
+	const char *path = config_default_path;
+	bool as_json = false, only_failed = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:fh", options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'f':
+			only_failed = true;
+			break;
+		case 'j':
+			as_json = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return CMD_OK;
+		default:
+			fputs(usage, stderr);
+			return CMD_USAGE;
+		}
+	}
+	if (optind + 1 != argc) {
+		fputs(usage, stderr);
+		return CMD_USAGE;
+	}
+	struct config *config = config_load(path, CONFIG_CLIENT, &errors);
+	if (config == NULL)
+		config_errors_print(&errors, stderr);
+	int status = config != NULL
+		? show(config->server.control, argv[optind], only_failed, as_json)
+		: CMD_FAILED;
+	config_errors_free(&errors);
+	config_free(config);
+	return status;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_replay.c - `hookswitch replay`: delivers events of the journal once more. The daemon does it piece by
+ * piece; how fast is decided here, so that a replay ends with this process.
+ */
+#include "cmd.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <json.h>
+
+#include "client.h"
+#include "clock.h"
+#include "config.h"
+#include "envelope.h"
+#include "err.h"
+#include "option.h"
+
+static const char usage[] =
+	"Usage: hookswitch replay --sink NAME --since TIME [--until TIME] [--event TYPE]\n"
+	"                         [--chat JID] [--rate N] [--dry-run]\n"
+	"\n"
+	"Delivers events that are still in the journal to a sink once more, oldest first; webhooks "
+	"get\n"
+	"them with the header `webhook-replay: 1`. Interrupted, it stops where it is.\n"
+	"\n"
+	"TIME is 2026-11-21T09:30:00Z, or how long ago: 90m, 2h, 3d.\n"
+	"\n"
+	"  -c, --config FILE  the daemon's configuration (for its control socket)\n"
+	"  -s, --sink NAME    the sink that gets them\n"
+	"      --since TIME   received then or later\n"
+	"      --until TIME   received then or earlier; without it: until now\n"
+	"      --event TYPE   only of this type, such as message.exchange\n"
+	"      --chat JID     only of this chat\n"
+	"      --rate N       at most so many in a second; without it: 100\n"
+	"      --dry-run      only count them\n"
+	"  -h, --help         this text\n";
+
+#define WAITING_MAX 1000 /* in retry at the sink, before it is given more */
+#define LOOK_AGAIN_US 200000
+
+struct replay {
+	const char *socket_path, *config_path;
+	const char *sink, *event, *chat;
+	int64_t since_ms, until_ms;
+	long rate;
+	bool is_dry;
+	int64_t next, matched;
+	bool is_over;
+	int64_t waiting;
+	struct hsw_error err;
+};
+
+static bool
+parse_time(const char *s, int64_t *out)
+{
+	struct tm tm = { 0 };
+	int64_t ago;
+
+	if (option_parse_msec(s, &ago) == HSW_OK && ago >= 0) {
+		*out = clock_wall_ms() - ago;
+		return true;
+	}
+	const char *end = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (end == NULL)
+		return false;
+	if (*end == '.')
+		end += 1 + strspn(end + 1, "0123456789");
+	if (strcmp(end, "Z") != 0)
+		return false;
+	*out = (int64_t)timegm(&tm) * 1000;
+	return true;
+}
+
+static void
+add_parameter(struct buf *target, const char *name, const char *value)
+{
+	if (value == NULL)
+		return;
+	buf_printf(target, "&%s=", name);
+	client_escape(target, value);
+}
+
+static int
+read_answer(struct replay *p, const struct buf *answer)
+{
+	struct json_tokener *tokener = json_tokener_new();
+	struct json_object *root = NULL, *next = NULL;
+	int rc = HSW_EIO;
+
+	if (tokener != NULL)
+		root = json_tokener_parse_ex(tokener, answer->data, (int)answer->len);
+	if (json_object_object_get_ex(root, "next", &next)) {
+		p->next = json_object_get_int64(next);
+		p->matched += json_object_get_int64(json_object_object_get(root, "matched"));
+		p->is_over = !json_object_get_boolean(json_object_object_get(root, "more"));
+		p->waiting = json_object_get_int64(json_object_object_get(root, "retrying"));
+		rc = HSW_OK;
+	}
+	json_object_put(root);
+	json_tokener_free(tokener);
+	return rc;
+}
+
+static int
+piece(struct replay *p, int64_t limit)
+{
+	struct buf target = BUF_INIT, answer = BUF_INIT;
+
+	buf_printf(&target,
+		"/replay?since=%" PRId64 "&until=%" PRId64 "&after=%" PRId64 "&limit=%" PRId64
+		"&dry=%d",
+		p->since_ms, p->until_ms, p->next, limit, p->is_dry);
+	add_parameter(&target, "sink", p->sink);
+	add_parameter(&target, "event", p->event);
+	add_parameter(&target, "chat", p->chat);
+	buf_append(&target, "", 1);
+	int rc = target.failed ? HSW_ENOMEM
+			       : client_ask(p->socket_path, "POST", target.data, &answer, &p->err);
+	if (rc == HSW_OK)
+		rc = read_answer(p, &answer);
+	buf_free(&target);
+	buf_free(&answer);
+	return rc;
+}
+
+static void
+show_progress(const struct replay *p)
+{
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r%" PRId64 " events, up to seq %" PRId64 " ", p->matched,
+			p->next);
+}
+
+/* How many may go now, by the rate; it waits for a tenth of a second's worth. */
+static int64_t
+wait_for_rate(const struct replay *p, int64_t begin_ms)
+{
+	for (;;) {
+		int64_t allowed = (clock_mono_ms() - begin_ms) * p->rate / 1000 + 1 - p->matched;
+		if (allowed > p->rate / 10)
+			return allowed;
+		usleep(LOOK_AGAIN_US / 20);
+	}
+}
+
+static int
+run(struct replay *p)
+{
+	int64_t begin_ms = clock_mono_ms();
+	int rc = HSW_OK;
+
+	while (rc == HSW_OK && !p->is_over) {
+		/* A sink that fails is not given ever more. */
+		if (p->waiting > WAITING_MAX)
+			usleep(LOOK_AGAIN_US);
+		int64_t limit = p->is_dry ? 1000 : wait_for_rate(p, begin_ms);
+		rc = piece(p, p->waiting > WAITING_MAX ? 1 : limit < 1000 ? limit : 1000);
+		show_progress(p);
+	}
+	if (isatty(STDERR_FILENO))
+		fputc('\n', stderr);
+	if (rc == HSW_OK)
+		printf("%s %" PRId64 "\n", p->is_dry ? "would replay" : "replayed", p->matched);
+	else
+		fprintf(stderr, "hookswitch: %s\n", p->err.text);
+	return rc;
+}
+
+static int
+start(struct replay *p)
+{
+	struct config_errors errors = { .count = 0 };
+	struct config *config = config_load(p->config_path, CONFIG_CLIENT, &errors);
+	int rc = HSW_EINVAL;
+
+	if (config == NULL) {
+		config_errors_print(&errors, stderr);
+	} else {
+		p->socket_path = config->server.control;
+		rc = run(p);
+	}
+	config_errors_free(&errors);
+	config_free(config);
+	return rc == HSW_OK ? CMD_OK : rc == HSW_ECLOSED ? CMD_UNREACHABLE : CMD_FAILED;
+}
+
+/* false: the option, or its value, is none. */
+static bool
+take_option(struct replay *p, int c)
+{
+	switch (c) {
+	case 'c':
+		p->config_path = optarg;
+		return true;
+	case 's':
+		p->sink = optarg;
+		return true;
+	case 'S':
+		return parse_time(optarg, &p->since_ms);
+	case 'U':
+		return parse_time(optarg, &p->until_ms);
+	case 'e':
+		p->event = optarg;
+		return event_type_of(str_of(optarg)) >= 0;
+	case 'C':
+		p->chat = optarg;
+		return true;
+	case 'r':
+		p->rate = strtol(optarg, NULL, 10);
+		return p->rate > 0 && p->rate <= 1000000;
+	case 'd':
+		p->is_dry = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+int
+cmd_replay(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "sink", required_argument, NULL, 's' }, { "since", required_argument, NULL, 'S' },
+		{ "until", required_argument, NULL, 'U' },
+		{ "event", required_argument, NULL, 'e' }, { "chat", required_argument, NULL, 'C' },
+		{ "rate", required_argument, NULL, 'r' }, { "dry-run", no_argument, NULL, 'd' },
+		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+	struct replay p = { .config_path = config_default_path,
+		.since_ms = -1,
+		.until_ms = clock_wall_ms(),
+		.rate = 100,
+		.err = { "the daemon's answer is not what was expected" } };
+	bool is_well_called = true;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:s:h", options, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(usage, stdout);
+			return CMD_OK;
+		}
+		is_well_called = take_option(&p, c) && is_well_called;
+	}
+	if (is_well_called && optind == argc && p.sink != NULL && p.since_ms >= 0)
+		return start(&p);
+	fputs(usage, stderr);
+	return CMD_USAGE;
+}

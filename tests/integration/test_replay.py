@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The last attempts of a sink, and events that are delivered once more."""
+import json
+import time
+
+from rig import message, wait_for
+
+
+def settled(daemon, sink="out"):
+    wait_for(lambda: daemon.sink(sink)["lag"] == 0 and daemon.sink(sink)["retrying"] == 0)
+
+
+def deliveries(daemon, *args):
+    return [json.loads(line) for line in daemon.command("deliveries", "--json", *args).stdout.splitlines()]
+
+
+def test_attempts_tell_what_came_back(webhook):
+    answers = [500, 200]
+
+    def behave(arrival, connection):
+        status = answers.pop(0) if answers else 200
+        if status == 200:
+            return 200
+        body = b"the database is away " + b"x" * 5000
+        connection.sendall(b"HTTP/1.1 500 X\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        return True
+    daemon, receiver = webhook(behave, {"retry": "50ms"})
+    event_id = daemon.accept(message(1))["ids"][0]
+    receiver.wait(2)
+    settled(daemon)
+    daemon.accept(message(2))
+    receiver.wait(3)
+    rows = wait_for(lambda: (r := deliveries(daemon, "out")) and len(r) == 3 and r)
+    assert [(r["status"], r["outcome"], r["attempt"]) for r in rows] == [
+        (500, "failed", 1), (200, "delivered", 2), (200, "delivered", 1)]
+    assert rows[0]["id"] == rows[1]["id"] == event_id
+    assert "the database is away" in rows[0]["error"] and 1000 <= len(rows[0]["error"]) <= 1024
+    assert all(0 <= r["tookMs"] < 5000 and not r["replay"] for r in rows)
+    assert deliveries(daemon, "--failed", "out") == rows[:1]
+    assert "the database is away" in daemon.command("deliveries", "out").stdout
+    r = daemon.command("deliveries", "nobody", check=False)
+    assert r.returncode == 1 and "none of that name" in r.stderr
+
+
+def test_no_more_than_a_hundred_of_each_are_kept(webhook):
+    daemon, receiver = webhook(lambda a, c: 200)
+    for n in range(150):
+        daemon.accept(message(n))
+    settled(daemon)
+    rows = deliveries(daemon, "out")
+    assert len(rows) == 100
+    assert rows == sorted(rows, key=lambda r: r["at"])
+
+
+def test_settled_events_are_replayed_and_marked(webhook):
+    daemon, receiver = webhook()
+    for n in range(40):
+        daemon.accept(message(n, chat=n % 4))
+    settled(daemon)
+    time.sleep(1.1)
+    half = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    for n in range(40, 60):
+        daemon.accept(message(n, chat=n % 4))
+    receiver.wait(60)
+    settled(daemon)
+    wait_for(lambda: daemon.sink("out")["cursor"] == 60)
+    time.sleep(0.2)  # the cursor is stored a little later
+    assert not any("webhook-replay" in a.headers for a in receiver.arrivals)
+
+    def replay(*args):
+        return daemon.command("replay", "--sink", "out", "--rate", "1000", *args).stdout.strip()
+    assert replay("--since", "1h", "--dry-run") == "would replay 60"
+    assert len(receiver.arrivals) == 60
+    assert replay("--since", half) == "replayed 20"
+    receiver.wait(80)
+    assert sorted(receiver.numbers()[60:]) == list(range(40, 60))
+    assert all(a.headers["webhook-replay"] == "1" and a.attempt == 1 for a in receiver.arrivals[60:])
+    assert replay("--since", "1h", "--until", half, "--chat", "5511900000001@s.whatsapp.net",
+                  "--event", "message.exchange") == "replayed 10"
+    receiver.wait(90)
+    assert receiver.numbers()[80:] == list(range(1, 40, 4))
+    assert replay("--since", "1h", "--event", "call.update") == "replayed 0"
+    settled(daemon)
+    assert deliveries(daemon, "out")[-1]["replay"]
+
+
+def test_a_replay_keeps_to_its_rate(webhook):
+    daemon, receiver = webhook()
+    for n in range(60):
+        daemon.accept(message(n, chat=n))
+    settled(daemon)
+    wait_for(lambda: daemon.sink("out")["cursor"] == 60)
+    time.sleep(0.2)
+    begin = time.monotonic()
+    assert daemon.command("replay", "-s", "out", "--since", "1h", "--rate", "40").stdout == "replayed 60\n"
+    assert time.monotonic() - begin >= 1.3
+
+
+def test_a_replay_that_fails_is_still_one_after_a_restart(webhook):
+    daemon, receiver = webhook(options={"retry": "1s, 1s, 1s"})
+    daemon.accept(message(1))
+    settled(daemon)
+    wait_for(lambda: daemon.sink("out")["cursor"] == 1)
+    time.sleep(0.2)
+    receiver.behave = lambda a, c: 500
+    daemon.command("replay", "-s", "out", "--since", "1h")
+    receiver.wait(2)
+    wait_for(lambda: daemon.sink("out")["inFlight"] == 0)
+    # In retry now: asked for again, it does not come twice.
+    assert daemon.command("replay", "-s", "out", "--since", "1h").stdout == "replayed 0\n"
+    daemon.stop()
+    receiver.behave = lambda a, c: 200
+    daemon.start()
+    receiver.wait(3)
+    assert receiver.arrivals[2].headers["webhook-replay"] == "1"
+    assert receiver.arrivals[2].attempt == 2
+
+
+def test_mistakes_of_replay_are_named(webhook):
+    daemon, _ = webhook()
+    for args in (["--since", "1h"], ["-s", "out"], ["-s", "out", "--since", "yesterday"],
+                 ["-s", "out", "--since", "1h", "--event", "calls"],
+                 ["-s", "out", "--since", "1h", "--rate", "0"]):
+        assert daemon.command("replay", *args, check=False).returncode == 2, args
+    r = daemon.command("replay", "-s", "nobody", "--since", "1h", check=False)
+    assert r.returncode == 1 and "no such [sink]" in r.stderr

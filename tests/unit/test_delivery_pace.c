@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests of what a destination's answers do to its other deliveries: pauses, the circuit, slow start, the
+ * rate; and of statuses that settle or end an event.
+ */
+#include "unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "delivery_rig.h"
+#include "memory_store.h"
+
+static void
+fail_with(int status, int64_t retry_after_ms)
+{
+	rig_sink.outcome = HSW_RETRY;
+	rig_sink.status = status;
+	rig_sink.retry_after_ms = retry_after_ms;
+}
+
+START_TEST(an_overloaded_destination_gets_nothing_until_it_wants)
+{
+	static const int pausing[] = { 429, 502, 503, 504 };
+
+	for (size_t i = 0; i < 4; i++) {
+		rig_reset();
+		rig_sink_conf.concurrency = 1;
+		fail_with(pausing[i], 400);
+		rig_open();
+		rig_append(20, 20);
+		rig_until(rig_attempts() == 1);
+		rig_sink.outcome = HSW_DELIVERED;
+		rig_until(rig_delivered() == 19);
+		ck_assert_int_ge(rig_attempt(1)->at_ms - rig_attempt(0)->at_ms, 395);
+		rig_close();
+	}
+}
+END_TEST
+
+START_TEST(other_failures_pause_nobody)
+{
+	static const int others[] = { 0, 400, 404, 500 };
+
+	for (size_t i = 0; i < 4; i++) {
+		rig_reset();
+		rig_sink_conf.concurrency = 1;
+		fail_with(others[i], 5000);
+		rig_open();
+		rig_append(1, 1);
+		rig_until(rig_attempts() == 1);
+		rig_sink.outcome = HSW_DELIVERED;
+		int64_t begin = clock_mono_ms();
+		rig_append(20, 20);
+		rig_until(rig_delivered() == 20);
+		ck_assert_int_lt(clock_mono_ms() - begin, 3000);
+		rig_close();
+	}
+}
+END_TEST
+
+START_TEST(a_pause_that_nobody_asked_for_is_short)
+{
+	rig_sink_conf.concurrency = 1;
+	fail_with(503, 0);
+	rig_open();
+	rig_append(20, 20);
+	rig_until(rig_attempts() == 1);
+	rig_sink.outcome = HSW_DELIVERED;
+	rig_until(rig_delivered() == 19);
+	int64_t pause = rig_attempt(1)->at_ms - rig_attempt(0)->at_ms;
+	ck_assert_int_ge(pause, 245);
+	ck_assert_int_le(pause, 2000);
+	rig_close();
+}
+END_TEST
+
+START_TEST(an_open_circuit_does_not_use_up_attempts)
+{
+	rig_sink_conf.failures_to_open = 3;
+	rig_sink_conf.probe_interval_ms = 10;
+	rig_sink_conf.concurrency = 1;
+	rig_set_retry(20, 20, 20);
+	rig_sink.outcome = HSW_RETRY;
+	rig_open();
+	rig_append(6, 6);
+	rig_until(rig_attempts() > 60);
+	ck_assert_ptr_nonnull(strstr(rig_print(), "\"circuit\":\"open\""));
+	ck_assert_uint_eq(memory_store_dead(), 0);
+	for (size_t i = 0; i < rig_attempts(); i++)
+		ck_assert_int_le(rig_attempt((int)i)->number, 2);
+	rig_sink.outcome = HSW_DELIVERED;
+	rig_until(rig_delivered() == 6);
+	ck_assert_ptr_nonnull(strstr(rig_print(), "\"circuit\":\"closed\""));
+	rig_until(memory_store_retries() == 0 && memory_store_cursor("out") == 6);
+	rig_close();
+}
+END_TEST
+
+START_TEST(a_probe_is_one_delivery_and_half_open)
+{
+	rig_sink_conf.failures_to_open = 2;
+	rig_sink_conf.probe_interval_ms = 20;
+	rig_sink.outcome = HSW_RETRY;
+	rig_open();
+	rig_append(40, 40);
+	rig_until(strstr(rig_print(), "\"circuit\":\"open\"") != NULL);
+	rig_sink.is_async = true;
+	rig_until(rig_in_flight() == 1);
+	ck_assert_ptr_nonnull(strstr(rig_print(), "\"circuit\":\"half-open\""));
+	rig_for_ms(100);
+	ck_assert_uint_eq(rig_in_flight(), 1);
+	rig_finish_in_flight(HSW_DELIVERED);
+	/* The start is slow: the probe, then two, then four at once, though 32 may. */
+	for (size_t wanted = 2; wanted <= 8; wanted *= 2) {
+		rig_until(rig_in_flight() >= wanted);
+		rig_turns(10);
+		ck_assert_uint_eq(rig_in_flight(), wanted);
+		rig_finish_in_flight(HSW_DELIVERED);
+	}
+	rig_finish_all_as_they_come(40);
+	rig_close();
+}
+END_TEST
+
+START_TEST(an_event_that_nobody_takes_does_not_keep_the_circuit_open)
+{
+	rig_sink_conf.failures_to_open = 3;
+	rig_sink_conf.probe_interval_ms = 10;
+	rig_sink_conf.concurrency = 1;
+	rig_set_retry(10, 10, 10);
+	rig_sink.outcome = HSW_RETRY;
+	rig_open();
+	rig_append(5, 5);
+	rig_until(strstr(rig_print(), "\"circuit\":\"open\"") != NULL);
+	rig_sink.fail_always_seq = 1;
+	rig_sink.outcome = HSW_DELIVERED;
+	rig_until(rig_delivered() == 4);
+	rig_until(memory_store_dead() == 1);
+	rig_close();
+}
+END_TEST
+
+START_TEST(what_is_down_for_too_long_is_disabled_and_keeps_its_events)
+{
+	rig_sink_conf.failures_to_open = 3;
+	rig_sink_conf.probe_interval_ms = 20;
+	rig_sink_conf.disable_after_ms = 150;
+	rig_sink.outcome = HSW_RETRY;
+	rig_open();
+	rig_append(10, 10);
+	rig_until(strstr(rig_print(), "\"state\":\"disabled\"") != NULL);
+	size_t attempts = rig_attempts();
+	rig_for_ms(100);
+	ck_assert_uint_eq(rig_attempts(), attempts);
+	ck_assert_uint_eq(memory_store_dead(), 0);
+	rig_sink.outcome = HSW_DELIVERED;
+	rig_restart();
+	rig_until(rig_delivered() == 10);
+	rig_close();
+}
+END_TEST
+
+START_TEST(a_rate_is_kept)
+{
+	rig_sink_conf.rate_interval_us = 20000;
+	rig_open();
+	rig_append(40, 40);
+	rig_until(rig_delivered() == 40);
+	int64_t took = rig_attempt(39)->at_ms - rig_attempt(0)->at_ms;
+	ck_assert_int_ge(took, 39 * 20 - 25);
+	ck_assert_int_le(took, 39 * 20 * 3);
+	rig_close();
+}
+END_TEST
+
+START_TEST(an_answer_settles_with_the_policy_of_eazewa)
+{
+	rig_sink_conf.policy = POLICY_EAZEWA;
+	fail_with(500, 0);
+	rig_open();
+	rig_append(3, 3);
+	rig_until(memory_store_cursor("out") == 3);
+	ck_assert_uint_eq(rig_attempts(), 3);
+	ck_assert_uint_eq(memory_store_retries() + memory_store_dead(), 0);
+	rig_close();
+}
+END_TEST
+
+START_TEST(no_answer_is_retried_without_end_with_an_endless_schedule)
+{
+	rig_set_retry(5, 5, 5);
+	rig_sink_conf.is_retry_endless = true;
+	rig_sink_conf.failures_to_open = 1000;
+	rig_sink.outcome = HSW_RETRY;
+	rig_open();
+	rig_append(1, 1);
+	rig_until(rig_attempts() > 20);
+	ck_assert_int_eq(rig_attempt(20)->number, 21);
+	ck_assert_uint_eq(memory_store_dead(), 0);
+	rig_close();
+}
+END_TEST
+
+UNIT_MAIN_WITH("delivery_pace", rig_reset, memory_store_clear,
+	an_overloaded_destination_gets_nothing_until_it_wants, other_failures_pause_nobody,
+	a_pause_that_nobody_asked_for_is_short, an_open_circuit_does_not_use_up_attempts,
+	a_probe_is_one_delivery_and_half_open,
+	an_event_that_nobody_takes_does_not_keep_the_circuit_open,
+	what_is_down_for_too_long_is_disabled_and_keeps_its_events, a_rate_is_kept,
+	an_answer_settles_with_the_policy_of_eazewa,
+	no_answer_is_retried_without_end_with_an_endless_schedule)
