@@ -61,6 +61,10 @@ check_url(struct change *c, const char *field, struct hsw_error *err)
 	return true;
 }
 
+/* Bytes of a key after the prefix. */
+#define KEY_MIN 24
+#define KEY_MAX 64
+
 /* As the sink reads it: base64 after the prefix. */
 static bool
 check_secret(const char *secret, struct hsw_error *err)
@@ -74,9 +78,11 @@ check_secret(const char *secret, struct hsw_error *err)
 		return true;
 	size_t n = strspn(secret + skip, digits);
 	const char *padding = secret + skip + n;
-	if (n > 1 && n % 4 != 1 && padding[strspn(padding, "=")] == '\0')
+	if (n % 4 != 1 && n * 3 / 4 >= KEY_MIN && n * 3 / 4 <= KEY_MAX &&
+		padding[strspn(padding, "=")] == '\0')
 		return true;
-	err_set(err, HSW_EINVAL, "secret: expected base64 after whsec_");
+	err_set(err, HSW_EINVAL, "secret: expected base64 of %d to %d bytes after whsec_", KEY_MIN,
+		KEY_MAX);
 	return false;
 }
 

@@ -14,6 +14,7 @@
  * together.
  */
 #include "answer.h"
+#include "sign.h"
 #include "sockets.h"
 #include "target.h"
 #include "wire.h"
@@ -41,11 +42,12 @@
 
 /* The header lines that change, in the order in which they are linked. LINE_EXPECT has no value: it
  * keeps curl from asking for leave to send a body that is longer than 1 MB. It is only linked in
- * for such, as every line costs a microsecond. LINE_SIGNATURE is linked in where there is a secret. */
-enum { LINE_EXPECT, LINE_ID, LINE_TIMESTAMP, LINE_ATTEMPT, LINE_SIGNATURE, LINES };
-#define LINE_BYTES 128
+ * for such, as every line costs a microsecond. The two of signatures are linked in where
+ * the target has them. */
+enum { LINE_EXPECT, LINE_ID, LINE_TIMESTAMP, LINE_ATTEMPT, LINE_SIGNATURE, LINE_HMAC, LINES };
+#define LINE_BYTES SIGNATURE_LINE_SIZE
 #define EXPECT_FROM_BYTES (512 * 1024)
-#define WIRE_LINES_BYTES (LINES * (LINE_BYTES + 2) + 48) /* all of them and Content-Length */
+#define WIRE_LINES_BYTES (LINES * (LINE_BYTES + 2) + HMAC_LINE_SIZE + 48) /* and Content-Length */
 
 struct slot {
 	struct transfer transfer; /* first */
@@ -58,7 +60,9 @@ struct slot {
 	struct target *target; /* of the delivery; kept while idle */
 	CURLU *url;            /* what easy is set to; the target's */
 	struct curl_slist lines[LINES];
-	char line[LINES][LINE_BYTES];
+	char line[LINES][LINE_BYTES]; /* but that of LINE_HMAC: */
+	char hmac_line[HMAC_LINE_SIZE];
+	size_t body_len;
 	char *gathered; /* body of several pieces */
 	size_t gathered_size;
 	bool resent; /* after its connection had died */
@@ -68,6 +72,11 @@ struct slot {
 static const char *const by_events_words[] = {
 	[BY_EVENTS_NO] = "no", [BY_EVENTS_DOTTED] = "dotted", [BY_EVENTS_DASHED] = "dashed", NULL
 };
+
+static const char *const algorithm_words[] = {
+	[SIGN_SHA256] = "sha256", [SIGN_SHA1] = "sha1", [SIGN_SHA512] = "sha512", NULL
+};
+static const char *const encoding_words[] = { [SIGN_HEX] = "hex", [SIGN_BASE64] = "base64", NULL };
 
 #define MEMBER(name) offsetof(struct webhook_conf, name)
 
@@ -95,6 +104,36 @@ static const struct hsw_option options[] = {
 		.offset = MEMBER(secret),
 		.help = "Signs each request as Standard Webhooks have it (webhook-signature): "
 			"whsec_ and base64 of the key, or any other text." },
+	{ .key = "secret_old",
+		.type = HSW_OPT_SECRET,
+		.offset = MEMBER(secret_old),
+		.help = "The secret before, while receivers change to the new one: requests are "
+			"signed with both." },
+	{ .key = "hmac_header",
+		.type = HSW_OPT_STRING,
+		.offset = MEMBER(hmac_header),
+		.help = "Signs the body with hmac_secret in a header of this name, e.g. "
+			"X-Hub-Signature-256." },
+	{ .key = "hmac_secret",
+		.type = HSW_OPT_SECRET,
+		.offset = MEMBER(hmac_secret),
+		.help = "The key of hmac_header." },
+	{ .key = "hmac_algorithm",
+		.type = HSW_OPT_ENUM,
+		.offset = MEMBER(hmac_algorithm),
+		.def = "sha256",
+		.choices = algorithm_words,
+		.help = "The hash of hmac_header: sha256, sha1 or sha512." },
+	{ .key = "hmac_encoding",
+		.type = HSW_OPT_ENUM,
+		.offset = MEMBER(hmac_encoding),
+		.def = "hex",
+		.choices = encoding_words,
+		.help = "How hmac_header is written: hex or base64." },
+	{ .key = "hmac_prefix",
+		.type = HSW_OPT_STRING,
+		.offset = MEMBER(hmac_prefix),
+		.help = "What stands before the signature in hmac_header, e.g. sha256=." },
 	{ .key = "by_events",
 		.type = HSW_OPT_ENUM,
 		.flags = HSW_OPT_PER_TARGET,
@@ -124,7 +163,8 @@ static const char *const line_names[LINES] = { [LINE_EXPECT] = "Expect:",
 	[LINE_ID] = "webhook-id: ",
 	[LINE_TIMESTAMP] = "webhook-timestamp: ",
 	[LINE_ATTEMPT] = "X-Hookswitch-Attempt: ",
-	[LINE_SIGNATURE] = "webhook-signature: " };
+	[LINE_SIGNATURE] = "",
+	[LINE_HMAC] = "" };
 
 /* Writes the value behind the name that slot_new put there. */
 static void
@@ -220,6 +260,7 @@ slot_new(struct webhook *w)
 		s->lines[i].data = s->line[i];
 		s->lines[i].next = i + 1 < LINES ? &s->lines[i + 1] : NULL;
 	}
+	s->lines[LINE_HMAC].data = s->hmac_line;
 	w->slot_count++;
 	sockets_allow(w);
 	return s;
@@ -260,6 +301,23 @@ slot_give_back(struct slot *s)
 
 /* ---- one delivery --------------------------------------------------------------------------- */
 
+static void
+link_lines(struct slot *s)
+{
+	const struct signatures *sigs = target_signatures(s->target);
+	struct curl_slist *next = target_headers(s->target);
+
+	if (signatures_is_hmac(sigs)) {
+		s->lines[LINE_HMAC].next = next;
+		next = &s->lines[LINE_HMAC];
+	}
+	if (signatures_is_standard(sigs)) {
+		s->lines[LINE_SIGNATURE].next = next;
+		next = &s->lines[LINE_SIGNATURE];
+	}
+	s->lines[LINE_ATTEMPT].next = next;
+}
+
 static int
 set_target(struct slot *s)
 {
@@ -277,9 +335,7 @@ set_target(struct slot *s)
 	if (t != s->target)
 		s->url = NULL; /* its memory is the old target's */
 	s->target = t;
-	s->lines[LINE_SIGNATURE].next = target_headers(t);
-	s->lines[LINE_ATTEMPT].next = target_signer(t) != NULL ? &s->lines[LINE_SIGNATURE]
-							       : target_headers(t);
+	link_lines(s);
 	return HSW_OK;
 }
 
@@ -322,59 +378,70 @@ set_lines(struct slot *s, const struct hsw_envelope *env)
 }
 
 static int
-set_signature(struct slot *s, const struct hsw_envelope *env)
+set_signatures(struct slot *s, const struct hsw_envelope *env)
+{
+	const struct signatures *sigs = target_signatures(s->target);
+	const struct signed_request r = { .id = s->w->host->get(env, HSW_F_ID),
+		.timestamp = s->line[LINE_TIMESTAMP] + strlen(line_names[LINE_TIMESTAMP]),
+		.body = s->exchange.body,
+		.pieces = s->exchange.body_pieces };
+
+	if (signatures_is_standard(sigs) &&
+		!signatures_write_standard(sigs, &r, s->line[LINE_SIGNATURE]))
+		return HSW_EIO;
+	if (signatures_is_hmac(sigs) && !signatures_write_hmac(sigs, &r, s->hmac_line))
+		return HSW_EIO;
+	return HSW_OK;
+}
+
+/* The pieces of the body, which both ways of sending it have from s->exchange. */
+static int
+make_body(struct slot *s, const struct hsw_envelope *env)
 {
 	const struct hsw_host *host = s->w->host;
-	const struct signer *signer = target_signer(s->target);
-	const char *timestamp = s->line[LINE_TIMESTAMP] + strlen(line_names[LINE_TIMESTAMP]);
-	struct iovec iov[HSW_IOV_MAX];
-	char text[SIGN_TEXT_SIZE];
+	struct exchange *x = &s->exchange;
 
-	if (signer == NULL)
-		return HSW_OK;
-	int n = host->iov(env, host->parts(s->delivery), iov, HSW_IOV_MAX);
-	if (n < 0)
-		return n;
-	if (!signer_sign(signer, host->get(env, HSW_F_ID), timestamp, iov, n, text))
-		return HSW_EIO;
-	set_line(s, LINE_SIGNATURE, text, strlen(text));
+	x->body_pieces = host->iov(env, host->parts(s->delivery), x->body, HSW_IOV_MAX);
+	if (x->body_pieces < 0)
+		return x->body_pieces;
+	s->body_len = 0;
+	for (int i = 0; i < x->body_pieces; i++)
+		s->body_len += x->body[i].iov_len;
 	return HSW_OK;
 }
 
-static int
-gather(struct slot *s, const struct iovec *iov, int n, size_t len)
+/* One piece, for curl. NULL: out of memory. */
+static const char *
+gather(struct slot *s)
 {
-	if (len > s->gathered_size) {
-		char *larger = realloc(s->gathered, len);
+	const struct exchange *x = &s->exchange;
+
+	if (x->body_pieces == 1)
+		return x->body[0].iov_base;
+	if (s->body_len > s->gathered_size) {
+		char *larger = realloc(s->gathered, s->body_len);
 		if (larger == NULL)
-			return HSW_ENOMEM;
+			return NULL;
 		s->gathered = larger;
-		s->gathered_size = len;
+		s->gathered_size = s->body_len;
 	}
 	char *to = s->gathered;
-	for (int i = 0; i < n; i++)
-		to = mempcpy(to, iov[i].iov_base, iov[i].iov_len);
-	return HSW_OK;
+	for (int i = 0; i < x->body_pieces; i++)
+		to = mempcpy(to, x->body[i].iov_base, x->body[i].iov_len);
+	return s->gathered;
 }
 
 static int
-set_body(struct slot *s, const struct hsw_envelope *env)
+set_body(struct slot *s)
 {
-	struct iovec iov[HSW_IOV_MAX];
-	int n = s->w->host->iov(env, s->w->host->parts(s->delivery), iov, HSW_IOV_MAX);
-	size_t len = 0;
+	const char *body = gather(s);
 
-	if (n < 0)
-		return n;
-	for (int i = 0; i < n; i++)
-		len += iov[i].iov_len;
-	if (n != 1 && gather(s, iov, n, len) != HSW_OK)
+	if (body == NULL)
 		return HSW_ENOMEM;
-	const char *body = n == 1 ? iov[0].iov_base : s->gathered;
-	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
+	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)s->body_len);
 	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDS, body);
 	curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER,
-		&s->lines[len < EXPECT_FROM_BYTES ? LINE_EXPECT + 1 : LINE_EXPECT]);
+		&s->lines[s->body_len < EXPECT_FROM_BYTES ? LINE_EXPECT + 1 : LINE_EXPECT]);
 	return HSW_OK;
 }
 
@@ -393,11 +460,7 @@ start_transfer(struct slot *s, const struct hsw_envelope *env)
 	if (rc == HSW_OK)
 		rc = set_url(s, env);
 	if (rc == HSW_OK)
-		rc = set_body(s, env);
-	if (rc != HSW_OK)
-		return rc;
-	set_lines(s, env);
-	rc = set_signature(s, env);
+		rc = set_body(s);
 	if (rc != HSW_OK)
 		return rc;
 	s->resent = false;
@@ -406,7 +469,7 @@ start_transfer(struct slot *s, const struct hsw_envelope *env)
 
 /* "webhook-id: ...", each line with its end. */
 static struct hsw_str
-wire_lines(struct slot *s, size_t body_len)
+wire_lines(struct slot *s)
 {
 	size_t n = 0;
 
@@ -417,33 +480,22 @@ wire_lines(struct slot *s, size_t body_len)
 		memcpy(s->wire_lines + n + len, "\r\n", 2);
 		n += len + 2;
 	}
-	n += (size_t)snprintf(
-		s->wire_lines + n, sizeof(s->wire_lines) - n, "Content-Length: %zu\r\n", body_len);
+	n += (size_t)snprintf(s->wire_lines + n, sizeof(s->wire_lines) - n,
+		"Content-Length: %zu\r\n", s->body_len);
 	return (struct hsw_str){ s->wire_lines, n };
 }
 
 static int
 start_exchange(struct slot *s, const struct hsw_envelope *env)
 {
-	const struct hsw_host *host = s->w->host;
 	struct exchange *x = &s->exchange;
-	size_t len = 0;
 
 	x->target = s->target;
-	x->head = target_head(s->target, host->get(env, HSW_F_TYPE));
+	x->head = target_head(s->target, s->w->host->get(env, HSW_F_TYPE));
 	x->tail = target_tail(s->target);
 	if (x->head.s == NULL || x->tail.s == NULL)
 		return HSW_ENOMEM;
-	x->body_pieces = host->iov(env, host->parts(s->delivery), x->body, HSW_IOV_MAX);
-	if (x->body_pieces < 0)
-		return x->body_pieces;
-	for (int i = 0; i < x->body_pieces; i++)
-		len += x->body[i].iov_len;
-	set_lines(s, env);
-	int rc = set_signature(s, env);
-	if (rc != HSW_OK)
-		return rc;
-	x->lines = wire_lines(s, len);
+	x->lines = wire_lines(s);
 	x->resent = false;
 	return wire_start(x);
 }
@@ -454,6 +506,12 @@ slot_start(struct slot *s)
 	const struct hsw_envelope *env = s->w->host->envelope(s->delivery);
 	int rc = set_target(s);
 
+	if (rc == HSW_OK)
+		rc = make_body(s, env);
+	if (rc != HSW_OK)
+		return rc;
+	set_lines(s, env);
+	rc = set_signatures(s, env);
 	if (rc != HSW_OK)
 		return rc;
 	return target_is_plain(s->target) ? start_exchange(s, env) : start_transfer(s, env);

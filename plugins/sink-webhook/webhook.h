@@ -16,7 +16,10 @@ struct webhook_conf {
 	const char *url;
 	const char *authorization;
 	const char *headers;
-	const char *secret;
+	const char *secret, *secret_old;
+	const char *hmac_header, *hmac_prefix, *hmac_secret;
+	int hmac_algorithm; /* enum sign_algorithm */
+	int hmac_encoding;  /* enum sign_encoding */
 	int by_events;
 	const char *ca_file;
 	const char *cert_file;

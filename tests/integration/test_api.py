@@ -234,6 +234,8 @@ def test_an_odd_label_is_one_like_others(daemon, receiver):
     ({"enabled": True, "url": "http://x", "label": "l" * 101}, "label"),
     ({"enabled": True, "url": "http://x", "label": 3}, "label"),
     ({"enabled": True, "url": "http://x", "secret": "whsec_a*"}, "secret"),
+    ({"enabled": True, "url": "http://x", "secret": "whsec_" + "A" * 31}, "secret"),
+    ({"enabled": True, "url": "http://x", "secret": "whsec_" + "A" * 87}, "secret"),
     ({"enabled": True, "url": "http://x", "headers": ["a"]}, "headers"),
     ({"enabled": True, "url": "http://x", "headers": {"a b": "c"}}, "headers"),
     ({"enabled": True, "url": "http://x", "headers": {"a": "b\nc"}}, "headers"),

@@ -36,6 +36,7 @@ sink_tests = \
 	tests/plugins/test_sink_file \
 	tests/plugins/test_sink_file_disk \
 	tests/plugins/test_sink_webhook \
+	tests/plugins/test_sink_webhook_sign \
 	tests/plugins/test_sink_webhook_net
 check_PROGRAMS += $(sink_tests)
 TESTS += $(sink_tests)
@@ -66,6 +67,13 @@ tests_plugins_test_sink_webhook_net_SOURCES = tests/plugins/test_sink_webhook_ne
 tests_plugins_test_sink_webhook_net_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_webhook_net_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
 tests_plugins_test_sink_webhook_net_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
+
+payload_rig = tests/plugins/payload_rig.c tests/plugins/payload_rig.h \
+	tests/plugins/certs.c tests/plugins/certs.h $(webhook_rig)
+tests_plugins_test_sink_webhook_sign_SOURCES = tests/plugins/test_sink_webhook_sign.c $(payload_rig)
+tests_plugins_test_sink_webhook_sign_CPPFLAGS = $(fake_cppflags)
+tests_plugins_test_sink_webhook_sign_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
+tests_plugins_test_sink_webhook_sign_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
 
 check_PROGRAMS += tests/plugins/bench_sink_webhook
 tests_plugins_bench_sink_webhook_SOURCES = tests/plugins/bench_sink_webhook.c $(fake_host_sources)
