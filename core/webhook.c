@@ -118,6 +118,25 @@ free_conf(const struct plugin *plugin, void *conf)
 	free(conf);
 }
 
+/* Lists are set as text. */
+static int
+set_networks(struct webhook_sink *s, const char *const *networks, struct hsw_error *err)
+{
+	const struct hsw_option *o = option_find(s->plugin->info->options, "allow_private");
+	struct buf text = BUF_INIT;
+	int rc = HSW_ENOMEM;
+
+	if (o == NULL)
+		return err_set(err, HSW_ENOTSUP, "allow_private: the webhook sink cannot do that");
+	for (size_t i = 0; networks != NULL && networks[i] != NULL; i++)
+		buf_printf(&text, "%s%s", i > 0 ? "," : "", networks[i]);
+	buf_append(&text, "", 1);
+	if (!text.failed)
+		rc = option_set_plain(o, s->conf, text.data, err);
+	buf_free(&text);
+	return rc == HSW_ENOMEM ? err_set(err, rc, "out of memory") : rc;
+}
+
 int
 webhook_sink_init(struct webhook_sink *s, const struct config *config, struct hsw_error *err)
 {
@@ -125,7 +144,9 @@ webhook_sink_init(struct webhook_sink *s, const struct config *config, struct hs
 	if (s->plugin == NULL)
 		return HSW_ENOENT;
 	s->conf = new_conf(s->plugin);
-	return s->conf != NULL ? HSW_OK : err_set(err, HSW_ENOMEM, "out of memory");
+	if (s->conf == NULL)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	return set_networks(s, config->api.allow_private, err);
 }
 
 void

@@ -7,6 +7,7 @@ plugins_libhswllhttp_la_CFLAGS = -fvisibility=hidden -w
 plugin_LTLIBRARIES += plugins/sink-webhook.la
 plugins_sink_webhook_la_SOURCES = \
 	plugins/sink-webhook/answer.c plugins/sink-webhook/answer.h \
+	plugins/sink-webhook/guard.c plugins/sink-webhook/guard.h \
 	plugins/sink-webhook/headers.c plugins/sink-webhook/headers.h \
 	plugins/sink-webhook/signatures.c plugins/sink-webhook/signatures.h \
 	plugins/sink-webhook/sign.c plugins/sink-webhook/sign.h \

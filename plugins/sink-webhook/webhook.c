@@ -66,6 +66,7 @@ struct slot {
 	char *gathered; /* body of several pieces */
 	size_t gathered_size;
 	bool resent; /* after its connection had died */
+	struct opener opener;
 	struct answer answer;
 };
 
@@ -156,6 +157,11 @@ static const struct hsw_option options[] = {
 		.type = HSW_OPT_PATH,
 		.offset = MEMBER(key_file),
 		.help = "PEM file of the client certificate's key, if it is not in cert_file." },
+	{ .key = "allow_private",
+		.type = HSW_OPT_LIST,
+		.offset = MEMBER(allow_private),
+		.help = "Where it is set, the receiver must have a public address, or one of these "
+			"networks (10.0.0.0/8, fd00::/8); none; any: no check." },
 	{ .key = NULL },
 };
 
@@ -203,7 +209,7 @@ set_constants(struct slot *s)
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, READ_BUFFER_BYTES);
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, IDLE_SECONDS);
 	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, LIFETIME_SECONDS);
-	sockets_set(s->w, easy);
+	sockets_set(easy, &s->opener);
 	answer_set(&s->answer, easy);
 }
 
@@ -251,6 +257,7 @@ slot_new(struct webhook *w)
 	if (s == NULL)
 		return NULL;
 	s->w = w;
+	s->opener = (struct opener){ .w = w, .was_refused = &s->answer.was_refused };
 	s->exchange.w = w;
 	s->exchange.answer = &s->answer;
 	s->exchange.ended = exchange_ended;
@@ -335,6 +342,8 @@ set_target(struct slot *s)
 	if (t != s->target)
 		s->url = NULL; /* its memory is the old target's */
 	s->target = t;
+	s->opener.is_guarded = conf != NULL || w->conf->allow_private != NULL;
+	s->exchange.is_guarded = s->opener.is_guarded;
 	link_lines(s);
 	return HSW_OK;
 }
@@ -676,6 +685,7 @@ webhook_close(void *self)
 	sockets_close(w);
 	target_unref(w->target);
 	targets_free(w->targets);
+	guard_free(w->guard);
 	free(w);
 	global_fini();
 }
@@ -704,8 +714,11 @@ webhook_open(const struct hsw_host *host, struct hsw_handle *handle, const void 
 	}
 	*w = (struct webhook){ .host = host, .handle = handle, .conf = conf };
 	w->targets = targets_new(host->version);
+	w->guard = guard_new(w->conf->allow_private, err);
 	if (w->targets == NULL || sockets_open(w) != HSW_OK)
 		rc = out_of_memory(err);
+	else if (w->guard == NULL)
+		rc = HSW_EINVAL;
 	else if (w->conf->url != NULL && (w->target = target_get(w->targets, conf, err)) == NULL)
 		rc = HSW_EINVAL;
 	if (rc != HSW_OK)

@@ -10,6 +10,8 @@
 
 #include <hookswitch/sink.h>
 
+#include "guard.h"
+
 enum by_events { BY_EVENTS_NO, BY_EVENTS_DOTTED, BY_EVENTS_DASHED };
 
 struct webhook_conf {
@@ -24,6 +26,7 @@ struct webhook_conf {
 	const char *ca_file;
 	const char *cert_file;
 	const char *key_file;
+	const char **allow_private; /* ends with NULL; NULL: not set */
 };
 
 LIST_HEAD(slot_list, slot);
@@ -48,6 +51,7 @@ struct webhook {
 	struct hsw_timer *idle_timer; /* runs while there are sockets */
 	bool used;                    /* since idle_timer ran last */
 	struct targets *targets;
+	struct guard *guard;
 	struct target *target; /* the section's own */
 	struct sock_list socks[SOCK_CHAINS];
 	size_t sock_count;

@@ -34,6 +34,7 @@ struct wire {
 	LIST_ENTRY(wire) all;
 	LIST_ENTRY(wire) idle;
 	struct webhook *w;
+	struct opener opener;
 	struct wire_list *chain;
 	char *origin;
 	struct exchange *exchange; /* NULL: idle */
@@ -377,7 +378,10 @@ start_connecting(struct wire *wire)
 	if (easy == NULL)
 		return HSW_ENOMEM;
 	wire->easy = easy;
-	sockets_set(wire->w, easy);
+	wire->opener = (struct opener){ .w = wire->w,
+		.is_guarded = wire->exchange->is_guarded,
+		.was_refused = &wire->exchange->answer->was_refused };
+	sockets_set(easy, &wire->opener);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, &wire->transfer);
 	curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
 	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);

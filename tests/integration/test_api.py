@@ -22,6 +22,8 @@ MISSING = "Missing token in header, Authorization header, or query parameter"
 
 class ApiDaemon(Daemon):
     def __init__(self, folder, sinks=None, api="", server="", **kwargs):
+        if "allow_private" not in api:
+            api += "\nallow_private = 127.0.0.0/8"
         self.api_text = f"[api]\naccount_token = {ACCOUNT}\n{api}\n"
         super().__init__(folder, sinks or {}, server=server, **kwargs)
 
@@ -750,3 +752,32 @@ def test_what_cannot_be_stored_is_not_done(daemon, receiver):
     daemon.accept(message(1))
     receiver.wait(2)
     assert sorted(s["name"] for s in daemon.status()["sinks"]) == ["sales/new", "sales/stays"]
+
+
+# ---- addresses ----
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"])
+def test_a_webhook_does_not_reach_private_addresses_unless_they_are_opened(tmp_path, receiver, host):
+    url = receiver.url.replace("127.0.0.1", host)
+    for allowed, outcome in (("none", "refused"), ("10.0.0.0/8, 127.0.0.0/8", "reached")):
+        folder = tmp_path / outcome
+        folder.mkdir()
+        d = ApiDaemon(folder, api=f"allow_private = {allowed}").start()
+        try:
+            d.webhook("sales", url)
+            d.accept(message(1))
+            if outcome == "reached":
+                receiver.wait(1)
+            else:
+                wait_for(lambda: "the host's address is not a public one" in d.log_text(), 20, "the refusal")
+                assert receiver.arrivals == []
+        finally:
+            d.stop()
+
+
+def test_malformed_networks_stop_the_start(tmp_path):
+    d = ApiDaemon(tmp_path, api="allow_private = 10.0.0.0/8, 10.0.0.0/33")
+    r = d.command("check", check=False)
+    assert r.returncode != 0
+    assert "allow_private: found `10.0.0.0/33`, expected networks" in r.stdout + r.stderr

@@ -36,6 +36,7 @@ sink_tests = \
 	tests/plugins/test_sink_file \
 	tests/plugins/test_sink_file_disk \
 	tests/plugins/test_sink_webhook \
+	tests/plugins/test_sink_webhook_guard \
 	tests/plugins/test_sink_webhook_sign \
 	tests/plugins/test_sink_webhook_net
 check_PROGRAMS += $(sink_tests)
@@ -70,6 +71,11 @@ tests_plugins_test_sink_webhook_net_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
 
 payload_rig = tests/plugins/payload_rig.c tests/plugins/payload_rig.h \
 	tests/plugins/certs.c tests/plugins/certs.h $(webhook_rig)
+tests_plugins_test_sink_webhook_guard_SOURCES = tests/plugins/test_sink_webhook_guard.c \
+	plugins/sink-webhook/guard.c plugins/sink-webhook/guard.h $(payload_rig)
+tests_plugins_test_sink_webhook_guard_CPPFLAGS = $(fake_cppflags)
+tests_plugins_test_sink_webhook_guard_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
+tests_plugins_test_sink_webhook_guard_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
 tests_plugins_test_sink_webhook_sign_SOURCES = tests/plugins/test_sink_webhook_sign.c $(payload_rig)
 tests_plugins_test_sink_webhook_sign_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_webhook_sign_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
