@@ -17,17 +17,18 @@
 
 #define CHAINS 256
 #define CACHED_MAX 1024
-#define FIXED_HEADERS 2 /* in front, without secrets */
+#define FIXED_HEADERS 2 /* in front, without secrets, and one more for compressed bodies */
 
 /* The members of the configuration that make a target. */
 static const size_t texts[] = { offsetof(struct webhook_conf, url),
 	offsetof(struct webhook_conf, authorization), offsetof(struct webhook_conf, headers),
 	offsetof(struct webhook_conf, secret), offsetof(struct webhook_conf, secret_old),
 	offsetof(struct webhook_conf, hmac_header), offsetof(struct webhook_conf, hmac_prefix),
-	offsetof(struct webhook_conf, hmac_secret) };
+	offsetof(struct webhook_conf, hmac_secret), offsetof(struct webhook_conf, batch) };
 static const size_t numbers[] = { offsetof(struct webhook_conf, by_events),
-	offsetof(struct webhook_conf, hmac_algorithm),
-	offsetof(struct webhook_conf, hmac_encoding) };
+	offsetof(struct webhook_conf, hmac_algorithm), offsetof(struct webhook_conf, hmac_encoding),
+	offsetof(struct webhook_conf, format), offsetof(struct webhook_conf, batch_format),
+	offsetof(struct webhook_conf, compress) };
 #define TEXTS (sizeof(texts) / sizeof(texts[0]))
 #define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 
@@ -138,14 +139,37 @@ targets_free(struct targets *all)
 
 /* ---- header lines --------------------------------------------------------------------------- */
 
+static const char *
+content_type(const struct webhook_conf *conf)
+{
+	if (conf->batch != NULL && conf->batch_format == BATCH_NDJSON)
+		return "Content-Type: application/x-ndjson";
+	if (conf->format != FORMAT_CLOUDEVENTS)
+		return "Content-Type: application/json";
+	return conf->batch != NULL ? "Content-Type: application/cloudevents-batch+json"
+				   : "Content-Type: application/cloudevents+json";
+}
+
+bool
+target_is_compressed(const struct target *t)
+{
+	return t->conf.compress == COMPRESS_GZIP;
+}
+
+static size_t
+fixed_headers(const struct target *t)
+{
+	return FIXED_HEADERS + target_is_compressed(t);
+}
+
 static int
 add_headers(struct target *t, struct hsw_error *err)
 {
-	const char *const fixed[FIXED_HEADERS] = { "Content-Type: application/json",
-		t->all->user_agent };
+	const char *const fixed[FIXED_HEADERS + 1] = { content_type(&t->conf), t->all->user_agent,
+		"Content-Encoding: gzip" };
 	int rc = HSW_OK;
 
-	for (size_t i = 0; rc == HSW_OK && i < FIXED_HEADERS; i++)
+	for (size_t i = 0; rc == HSW_OK && i < fixed_headers(t); i++)
 		rc = headers_add_line(&t->headers, fixed[i], strlen(fixed[i]));
 	if (rc == HSW_OK && t->conf.authorization != NULL)
 		rc = headers_add_authorization(&t->headers, t->conf.authorization, err);
@@ -413,7 +437,7 @@ target_is_safe_text(const struct target *t, const char *text, size_t len)
 	const struct curl_slist *line = t->headers;
 
 	for (size_t i = 0; line != NULL; i++, line = line->next) {
-		if (i >= FIXED_HEADERS && has_word(text, len, strchr(line->data, ':') + 1))
+		if (i >= fixed_headers(t) && has_word(text, len, strchr(line->data, ':') + 1))
 			return false;
 	}
 	return !has_word(text, len, t->conf.url + strcspn(t->conf.url, "?"));

@@ -40,6 +40,8 @@ const char *target_origin(struct target *);
 /* A request's first lines; the header lines that never change and the empty line. s = NULL: out of memory. */
 struct hsw_str target_head(struct target *, struct hsw_str type);
 struct hsw_str target_tail(struct target *);
+/* Whether its bodies are sent as gzip. */
+bool target_is_compressed(const struct target *);
 /* Whether it may speak HTTP/2, which only https can (by ALPN). */
 bool target_is_tls(const struct target *);
 /* What signs its requests; NULL: they are not signed. */

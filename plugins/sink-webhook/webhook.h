@@ -10,26 +10,11 @@
 
 #include <hookswitch/sink.h>
 
+#include "conf.h"
 #include "guard.h"
 
-enum by_events { BY_EVENTS_NO, BY_EVENTS_DOTTED, BY_EVENTS_DASHED };
-
-struct webhook_conf {
-	const char *url;
-	const char *authorization;
-	const char *headers;
-	const char *secret, *secret_old;
-	const char *hmac_header, *hmac_prefix, *hmac_secret;
-	int hmac_algorithm; /* enum sign_algorithm */
-	int hmac_encoding;  /* enum sign_encoding */
-	int by_events;
-	const char *ca_file;
-	const char *cert_file;
-	const char *key_file;
-	const char **allow_private; /* ends with NULL; NULL: not set */
-};
-
 LIST_HEAD(slot_list, slot);
+TAILQ_HEAD(item_list, item);
 LIST_HEAD(wire_list, wire);
 LIST_HEAD(sock_list, sock);
 
@@ -57,6 +42,12 @@ struct webhook {
 	size_t sock_count;
 	struct slot_list busy, idle;
 	size_t slot_count, idle_count;
+	struct item_list free_items;
+	size_t free_item_count;
+	struct conf_batch batch;
+	struct slot *pending; /* the batch that is being gathered; it has an event, or is NULL */
+	struct hsw_timer *batch_timer;            /* runs while one is pending */
+	struct gzip *gzip;                        /* NULL: bodies are not compressed */
 	struct wire_list wires;                   /* all */
 	struct wire_list idle_wires[WIRE_CHAINS]; /* by where they go */
 	size_t idle_wire_count;

@@ -36,6 +36,7 @@ sink_tests = \
 	tests/plugins/test_sink_file \
 	tests/plugins/test_sink_file_disk \
 	tests/plugins/test_sink_webhook \
+	tests/plugins/test_sink_webhook_body \
 	tests/plugins/test_sink_webhook_guard \
 	tests/plugins/test_sink_webhook_sign \
 	tests/plugins/test_sink_webhook_net
@@ -71,6 +72,10 @@ tests_plugins_test_sink_webhook_net_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
 
 payload_rig = tests/plugins/payload_rig.c tests/plugins/payload_rig.h \
 	tests/plugins/certs.c tests/plugins/certs.h $(webhook_rig)
+tests_plugins_test_sink_webhook_body_SOURCES = tests/plugins/test_sink_webhook_body.c $(payload_rig)
+tests_plugins_test_sink_webhook_body_CPPFLAGS = $(fake_cppflags)
+tests_plugins_test_sink_webhook_body_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS) $(ZLIB_CFLAGS)
+tests_plugins_test_sink_webhook_body_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS) $(ZLIB_LIBS)
 tests_plugins_test_sink_webhook_guard_SOURCES = tests/plugins/test_sink_webhook_guard.c \
 	plugins/sink-webhook/guard.c plugins/sink-webhook/guard.h $(payload_rig)
 tests_plugins_test_sink_webhook_guard_CPPFLAGS = $(fake_cppflags)
