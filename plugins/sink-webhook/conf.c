@@ -98,6 +98,18 @@ const struct hsw_option conf_options[] = {
 		.choices = by_events_words,
 		.help = "Adds the event's name to the URL's path: dotted /message.exchange, dashed "
 			"/message-exchange." },
+#ifdef WITH_JQ
+	{ .key = "filter",
+		.type = HSW_OPT_STRING,
+		.offset = MEMBER(filter),
+		.help = "A jq expression over the envelope: only events for which it gives "
+			"something else than false, null or nothing are sent." },
+	{ .key = "transform",
+		.type = HSW_OPT_STRING,
+		.offset = MEMBER(transform),
+		.help = "A jq expression over the envelope: what it gives is sent instead. Nothing "
+			"is sent when it gives nothing." },
+#endif
 	{ .key = "format",
 		.type = HSW_OPT_ENUM,
 		.flags = HSW_OPT_PER_TARGET,
@@ -220,6 +232,11 @@ conf_check(const struct webhook_conf *conf, struct hsw_error *err)
 
 	if (rc == HSW_OK)
 		rc = conf_batch(conf, &batch, err);
+	if (rc == HSW_OK && conf->transform != NULL && conf->format != FORMAT_ENVELOPE) {
+		snprintf(err->text, sizeof(err->text),
+			"format: cannot stand beside transform, which makes all that is sent");
+		return HSW_EINVAL;
+	}
 	if (rc != HSW_OK || conf->batch == NULL || conf->by_events == BY_EVENTS_NO)
 		return rc;
 	snprintf(err->text, sizeof(err->text),

@@ -17,14 +17,15 @@ struct webhook_conf {
 	const char *headers;
 	const char *secret, *secret_old;
 	const char *hmac_header, *hmac_prefix, *hmac_secret;
-	int hmac_algorithm;            /* enum sign_algorithm */
-	int hmac_encoding;             /* enum sign_encoding */
-	int by_events;                 /* enum by_events */
-	int format;                    /* enum format */
-	const char *batch;             /* "100/200ms"; see conf_batch */
-	int batch_format;              /* enum batch_format */
-	int compress;                  /* enum compress */
-	int64_t max_body, media_limit; /* bytes; 0: none */
+	int hmac_algorithm;             /* enum sign_algorithm */
+	int hmac_encoding;              /* enum sign_encoding */
+	int by_events;                  /* enum by_events */
+	const char *filter, *transform; /* jq expressions; NULL: none */
+	int format;                     /* enum format */
+	const char *batch;              /* "100/200ms"; see conf_batch */
+	int batch_format;               /* enum batch_format */
+	int compress;                   /* enum compress */
+	int64_t max_body, media_limit;  /* bytes; 0: none */
 	const char *ca_file;
 	const char *cert_file;
 	const char *key_file;

@@ -18,6 +18,7 @@
 
 #include <openssl/evp.h>
 
+#include "expressions.h"
 #include "gzip.h"
 #include "sockets.h"
 #include "target.h"
@@ -83,6 +84,8 @@ item_give_back(struct webhook *w, struct item *item)
 {
 	w->host->unref(item->env);
 	item->env = NULL;
+	free(item->transformed);
+	item->transformed = NULL;
 	item->delivery = NULL;
 	item->slot = NULL;
 	if (w->free_item_count >= FREE_ITEMS_MAX) {
@@ -282,6 +285,7 @@ slot_set_target(struct slot *s, const struct webhook_conf *conf)
 	s->target = t;
 	s->opener.is_guarded = conf != NULL || w->conf->allow_private != NULL;
 	s->exchange.is_guarded = s->opener.is_guarded;
+	s->is_sections = conf == NULL;
 	s->is_batch = conf == NULL && w->batch.events > 0;
 	s->format = (enum format)(conf != NULL ? conf : w->conf)->format;
 	link_lines(s);
@@ -313,19 +317,51 @@ slot_body_bytes(const struct slot *s, const struct item *more)
 	return len + frame_bytes(s, events);
 }
 
-int
-slot_make_item(struct slot *s, struct hsw_delivery *delivery, struct item **out)
+/* Puts what the expressions make of it in the place of the envelope. */
+static int
+transform(struct webhook *w, struct item *item, struct hsw_error *err)
+{
+	struct pieces *pieces = &item->text.pieces;
+	int rc = expressions_run(w->expressions, pieces, &item->transformed, err);
+
+	if (rc != HSW_OK || item->transformed == NULL)
+		return rc;
+	pieces_clear(pieces);
+	return pieces_add(pieces, item->transformed, strlen(item->transformed)) ? HSW_OK
+										: HSW_ENOMEM;
+}
+
+/* A delivery's item with the pieces of the body. */
+static int
+write_item(struct slot *s, struct item *item, struct hsw_delivery *delivery, struct hsw_error *err)
 {
 	struct webhook *w = s->w;
+	bool is_jq = s->is_sections && w->expressions != NULL;
+	/* Expressions see the envelope: it is written as such before they make what they like of it. */
+	enum format format = is_jq ? FORMAT_ENVELOPE : s->format;
+	unsigned parts = w->host->parts(delivery);
 	const struct hsw_envelope *env = w->host->envelope(delivery);
-	struct item *item = item_take(w);
+
+	snprintf(err->text, sizeof(err->text), "the event is no envelope");
+	int rc = event_write(&item->text, w->host, env, parts, format, w->conf->media_limit);
+	if (rc == HSW_OK && is_jq)
+		rc = transform(w, item, err);
+	if (rc == HSW_OK && format != s->format)
+		rc = event_write(&item->text, w->host, env, parts, s->format, w->conf->media_limit);
+	return rc;
+}
+
+int
+slot_make_item(
+	struct slot *s, struct hsw_delivery *delivery, struct item **out, struct hsw_error *err)
+{
+	struct item *item = item_take(s->w);
 
 	if (item == NULL)
 		return HSW_ENOMEM;
-	int rc = event_write(&item->text, w->host, env, w->host->parts(delivery), s->format,
-		w->conf->media_limit);
+	int rc = write_item(s, item, delivery, err);
 	if (rc != HSW_OK) {
-		item_give_back(w, item);
+		item_give_back(s->w, item);
 		return rc;
 	}
 	item->delivery = delivery;

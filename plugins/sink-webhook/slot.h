@@ -33,6 +33,7 @@ struct item {
 	struct hsw_delivery *delivery;  /* NULL: cancelled */
 	const struct hsw_envelope *env; /* a reference, of those in a batch; else NULL */
 	struct event_text text;
+	char *transformed; /* what text.pieces is; NULL: that of the event */
 };
 
 struct slot {
@@ -44,6 +45,7 @@ struct slot {
 	char wire_lines[WIRE_LINES_BYTES];
 	struct item_list items; /* in order */
 	size_t live;            /* those that are not cancelled */
+	bool is_sections;       /* goes to the section's own receiver */
 	bool is_batch;          /* written as one, though it may have one event */
 	enum format format;
 	struct target *target; /* of the request; kept while idle */
@@ -71,8 +73,12 @@ void slots_free(struct webhook *);
 
 /* Where its request goes; conf: of a destination of the API, or NULL. Before events are added. */
 int slot_set_target(struct slot *, const struct webhook_conf *conf);
-/* What is to be sent of a delivery, for slot_add_item or slot_drop_item. */
-int slot_make_item(struct slot *, struct hsw_delivery *, struct item **out);
+/*
+ * What is to be sent of a delivery, for slot_add_item or slot_drop_item. HSW_OK, HSW_ENOMEM; or, as of
+ * expressions_run, HSW_ENOENT: nothing; HSW_EINVAL: it can never be sent, HSW_ELIMIT: not now; err
+ * says why.
+ */
+int slot_make_item(struct slot *, struct hsw_delivery *, struct item **out, struct hsw_error *err);
 void slot_drop_item(struct slot *, struct item *);
 void slot_add_item(struct slot *, struct item *);
 /* Takes out a cancelled one, before the request is started. */

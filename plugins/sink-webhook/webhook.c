@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expressions.h"
 #include "gzip.h"
 #include "slot.h"
 #include "target.h"
@@ -34,6 +35,28 @@ reject(struct webhook *w, struct hsw_delivery *delivery, size_t len)
 	w->host->done(delivery, HSW_REJECT, &detail);
 }
 
+/* Ends a delivery of which nothing could or should be made. The result for deliver(). */
+static int
+settle_unmade(struct webhook *w, struct hsw_delivery *delivery, int rc, const struct hsw_error *err)
+{
+	const struct hsw_detail why = { .text = err->text };
+
+	switch (rc) {
+	case HSW_ENOENT:
+		w->host->count(w->handle, "filtered", NULL, 1);
+		w->host->done(delivery, HSW_DELIVERED, NULL);
+		return HSW_OK;
+	case HSW_EINVAL:
+		w->host->done(delivery, HSW_REJECT, &why);
+		return HSW_OK;
+	case HSW_ELIMIT:
+		w->host->done(delivery, HSW_RETRY, &why);
+		return HSW_OK;
+	default:
+		return rc;
+	}
+}
+
 /* The size of the slot's body with this item in it, if that is too large; else 0. */
 static size_t
 excess(const struct slot *s, const struct item *item)
@@ -45,30 +68,44 @@ excess(const struct slot *s, const struct item *item)
 }
 
 static int
+send_alone(struct slot *s, struct item *item)
+{
+	struct webhook *w = s->w;
+	struct hsw_delivery *delivery = item->delivery;
+	size_t len = excess(s, item);
+
+	if (len == 0) {
+		slot_add_item(s, item);
+		int rc = slot_start(s);
+		if (rc != HSW_OK)
+			slot_give_back(s);
+		return rc;
+	}
+	slot_drop_item(s, item);
+	slot_give_back(s);
+	reject(w, delivery, len);
+	return HSW_OK;
+}
+
+static int
 deliver_alone(struct webhook *w, struct hsw_delivery *delivery, const struct webhook_conf *conf)
 {
 	struct slot *s = slot_take(w);
 	struct item *item = NULL;
+	struct hsw_error err;
 
 	if (s == NULL)
 		return HSW_ENOMEM;
 	int rc = slot_set_target(s, conf);
+	if (rc != HSW_OK) {
+		slot_give_back(s);
+		return rc;
+	}
+	rc = slot_make_item(s, delivery, &item, &err);
 	if (rc == HSW_OK)
-		rc = slot_make_item(s, delivery, &item);
-	size_t len = rc == HSW_OK ? excess(s, item) : 0;
-	if (len > 0) {
-		slot_drop_item(s, item);
-		slot_give_back(s);
-		reject(w, delivery, len);
-		return HSW_OK;
-	}
-	if (rc == HSW_OK) {
-		slot_add_item(s, item);
-		rc = slot_start(s);
-	}
-	if (rc != HSW_OK)
-		slot_give_back(s);
-	return rc;
+		return send_alone(s, item);
+	slot_give_back(s);
+	return settle_unmade(w, delivery, rc, &err);
 }
 
 /* ---- batches ---- */
@@ -123,13 +160,15 @@ static int
 deliver_batched(struct webhook *w, struct hsw_delivery *delivery)
 {
 	struct item *item;
+	struct hsw_error err;
 	int rc = w->pending != NULL ? HSW_OK : begin_batch(w);
 
-	if (rc == HSW_OK)
-		rc = slot_make_item(w->pending, delivery, &item);
+	if (rc != HSW_OK)
+		return rc;
+	rc = slot_make_item(w->pending, delivery, &item, &err);
 	if (rc != HSW_OK) {
 		drop_if_empty(w);
-		return rc;
+		return settle_unmade(w, delivery, rc, &err);
 	}
 	size_t len = excess(w->pending, item);
 	if (len > 0) {
@@ -231,6 +270,7 @@ webhook_close(void *self)
 	sockets_close(w);
 	w->host->timer_free(w->batch_timer);
 	gzip_free(w->gzip);
+	expressions_free(w->expressions);
 	target_unref(w->target);
 	targets_free(w->targets);
 	guard_free(w->guard);
@@ -273,7 +313,10 @@ webhook_open(const struct hsw_host *host, struct hsw_handle *handle, const void 
 		rc = out_of_memory(err);
 	else if (w->guard == NULL)
 		rc = HSW_EINVAL;
-	else if (w->conf->url != NULL && (w->target = target_get(w->targets, conf, err)) == NULL)
+	else
+		rc = expressions_new(w->conf, &w->expressions, err);
+	if (rc == HSW_OK && w->conf->url != NULL &&
+		(w->target = target_get(w->targets, conf, err)) == NULL)
 		rc = HSW_EINVAL;
 	if (rc != HSW_OK)
 		webhook_close(w);

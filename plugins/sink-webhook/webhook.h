@@ -47,6 +47,7 @@ struct webhook {
 	struct conf_batch batch;
 	struct slot *pending; /* the batch that is being gathered; it has an event, or is NULL */
 	struct hsw_timer *batch_timer;            /* runs while one is pending */
+	struct expressions *expressions;          /* NULL: none; not for destinations of the API */
 	struct gzip *gzip;                        /* NULL: bodies are not compressed */
 	struct wire_list wires;                   /* all */
 	struct wire_list idle_wires[WIRE_CHAINS]; /* by where they go */

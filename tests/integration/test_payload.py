@@ -7,9 +7,11 @@ import subprocess
 
 import pytest
 
-from rig import message, number_of, wait_for
+from rig import PLUGINS, PROGRAM, message, number_of, wait_for
 
 KEY = "whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u"
+WEBHOOK_OPTIONS = subprocess.run(
+    [PROGRAM, "plugins", "-d", PLUGINS, "sink-webhook"], capture_output=True, text=True).stdout
 VERIFY = """
 const { Webhook } = require("standardwebhooks");
 const { secret, headers, body } = JSON.parse(require("fs").readFileSync(0));
@@ -123,3 +125,20 @@ def test_an_event_over_max_body_is_dead_at_once_with_a_clear_text(webhook):
     wait_for(lambda: daemon.status()["dead"].get("out") == 1, 20, "the dead letter")
     assert receiver.numbers() == [2]
     assert "is over max_body (2048)" in daemon.command("dead", "list").stdout + daemon.log_text()
+
+
+@pytest.mark.skipif("jq" not in WEBHOOK_OPTIONS, reason="built without libjq")
+def test_expressions_of_the_file_choose_and_rewrite(make_receiver, make_daemon):
+    chosen, rewritten = make_receiver(), make_receiver()
+    daemon = make_daemon({
+        "chosen": {"plugin": "webhook", "url": chosen.url, "filter": '.data.message.content | test("^keep")'},
+        "rewritten": {"plugin": "webhook", "url": rewritten.url,
+                      "transform": '.data.sender as $s | {text: .data.message.content, who: $s.name}'}})
+    for number, text in enumerate(("keep 1", "drop 2", "keep 3")):
+        daemon.accept(message(number, text=text))
+    rewritten.wait(3)
+    chosen.wait(2)
+    assert [a.envelope for a in rewritten.arrivals] == [
+        {"text": t, "who": "Ana"} for t in ("keep 1", "drop 2", "keep 3")]
+    assert chosen.numbers() == [0, 2]
+    assert daemon.status()["dead"].get("chosen", 0) == 0

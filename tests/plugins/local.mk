@@ -86,6 +86,15 @@ tests_plugins_test_sink_webhook_sign_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_webhook_sign_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
 tests_plugins_test_sink_webhook_sign_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
 
+if JQ_FOUND
+check_PROGRAMS += tests/plugins/test_sink_webhook_jq
+TESTS += tests/plugins/test_sink_webhook_jq
+tests_plugins_test_sink_webhook_jq_SOURCES = tests/plugins/test_sink_webhook_jq.c $(payload_rig)
+tests_plugins_test_sink_webhook_jq_CPPFLAGS = $(fake_cppflags)
+tests_plugins_test_sink_webhook_jq_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
+tests_plugins_test_sink_webhook_jq_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
+endif
+
 check_PROGRAMS += tests/plugins/bench_sink_webhook
 tests_plugins_bench_sink_webhook_SOURCES = tests/plugins/bench_sink_webhook.c $(fake_host_sources)
 tests_plugins_bench_sink_webhook_CPPFLAGS = $(fake_cppflags)
