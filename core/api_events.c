@@ -37,6 +37,7 @@ read_members(struct webhook *w, struct json_object *o, const struct webhook_name
 	return read_text(o, n->url, WEBHOOK_TEXT_MAX, &w->url, err) &&
 		read_text(o, n->authorization, WEBHOOK_TEXT_MAX, &w->authorization, err) &&
 		read_text(o, n->secret, WEBHOOK_TEXT_MAX, &w->secret, err) &&
+		read_text(o, n->format, WEBHOOK_FORMAT_MAX, &w->format, err) &&
 		(n->headers == NULL ||
 			api_json_headers(o, n->headers, &w->headers, err) == HSW_OK) &&
 		api_json_bool(o, n->by_events, &w->by_events, NULL, err) == HSW_OK &&
@@ -388,9 +389,9 @@ void
 api_webhook_set(struct api_call *call)
 {
 	static const struct webhook_names names = { "label", "enabled", "url", "authorization",
-		"byEvents", "events", "mediaBase64", "secret", "headers" };
+		"byEvents", "events", "mediaBase64", "secret", "headers", "format" };
 	static const char *const known[] = { "label", "enabled", "url", "authorization", "byEvents",
-		"events", "mediaBase64", "secret", "headers", NULL };
+		"events", "mediaBase64", "secret", "headers", "format", NULL };
 	struct json_object *root = api_body(call, known);
 	struct change *c = root != NULL ? api_change(call) : NULL;
 	struct hsw_error err = { "" };

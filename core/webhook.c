@@ -35,6 +35,7 @@ webhook_free(struct webhook *w)
 	free(w->authorization);
 	free(w->secret);
 	free(w->headers);
+	free(w->format);
 	free(w->sealed_authorization);
 	free(w->aliases);
 	free(w);
@@ -197,6 +198,8 @@ set_options(
 		rc = set_option(s, conf, "headers", "headers", w->headers, err);
 	if (rc == HSW_OK)
 		rc = set_option(s, conf, "secret", "secret", w->secret, err);
+	if (rc == HSW_OK)
+		rc = set_option(s, conf, "format", "format", w->format, err);
 	if (rc == HSW_OK && w->by_events)
 		rc = set_option(
 			s, conf, "by_events", "byEvents", w->is_dashed ? "dashed" : "dotted", err);

@@ -239,6 +239,8 @@ def test_an_odd_label_is_one_like_others(daemon, receiver):
     ({"enabled": True, "url": "http://x", "secret": "whsec_" + "A" * 31}, "secret"),
     ({"enabled": True, "url": "http://x", "secret": "whsec_" + "A" * 87}, "secret"),
     ({"enabled": True, "url": "http://x", "headers": ["a"]}, "headers"),
+    ({"enabled": True, "url": "http://x", "format": "xml"}, "format: found `xml`"),
+    ({"enabled": True, "url": "http://x", "format": 1}, "format"),
     ({"enabled": True, "url": "http://x", "headers": {"a b": "c"}}, "headers"),
     ({"enabled": True, "url": "http://x", "headers": {"a": "b\nc"}}, "headers"),
     ({"enabled": True, "url": "http://x", "mediabase64": True}, "mediaBase64?"),
@@ -781,3 +783,25 @@ def test_malformed_networks_stop_the_start(tmp_path):
     r = d.command("check", check=False)
     assert r.returncode != 0
     assert "allow_private: found `10.0.0.0/33`, expected networks" in r.stdout + r.stderr
+
+
+def test_a_webhook_has_its_format_also_after_a_restart(tmp_path, receiver):
+    d = ApiDaemon(tmp_path).start()
+    try:
+        d.webhook("sales", receiver.url, format="cloudevents")
+        d.accept(message(1))
+        receiver.wait(1)
+        d.stop()
+        d.start()
+        d.accept(message(2))
+        receiver.wait(2)
+        for number, arrival in enumerate(receiver.arrivals, 1):
+            assert arrival.headers["content-type"] == "application/cloudevents+json"
+            event = arrival.envelope
+            assert event["specversion"] == "1.0" and number_of(event) == number
+        d.webhook("sales", receiver.url)
+        d.accept(message(3))
+        receiver.wait(3)
+        assert receiver.arrivals[2].envelope["event"] == "message.exchange"
+    finally:
+        d.stop()
