@@ -37,6 +37,7 @@ read_members(struct webhook *w, struct json_object *o, const struct webhook_name
 	return read_text(o, n->url, WEBHOOK_TEXT_MAX, &w->url, err) &&
 		read_text(o, n->authorization, WEBHOOK_TEXT_MAX, &w->authorization, err) &&
 		read_text(o, n->secret, WEBHOOK_TEXT_MAX, &w->secret, err) &&
+		read_text(o, n->format, WEBHOOK_FORMAT_MAX, &w->format, err) &&
 		(n->headers == NULL ||
 			api_json_headers(o, n->headers, &w->headers, err) == HSW_OK) &&
 		api_json_bool(o, n->by_events, &w->by_events, NULL, err) == HSW_OK &&
@@ -61,6 +62,10 @@ check_url(struct change *c, const char *field, struct hsw_error *err)
 	return true;
 }
 
+/* Bytes of a key after the prefix. */
+#define KEY_MIN 24
+#define KEY_MAX 64
+
 /* As the sink reads it: base64 after the prefix. */
 static bool
 check_secret(const char *secret, struct hsw_error *err)
@@ -74,9 +79,11 @@ check_secret(const char *secret, struct hsw_error *err)
 		return true;
 	size_t n = strspn(secret + skip, digits);
 	const char *padding = secret + skip + n;
-	if (n > 1 && n % 4 != 1 && padding[strspn(padding, "=")] == '\0')
+	if (n % 4 != 1 && n * 3 / 4 >= KEY_MIN && n * 3 / 4 <= KEY_MAX &&
+		padding[strspn(padding, "=")] == '\0')
 		return true;
-	err_set(err, HSW_EINVAL, "secret: expected base64 after whsec_");
+	err_set(err, HSW_EINVAL, "secret: expected base64 of %d to %d bytes after whsec_", KEY_MIN,
+		KEY_MAX);
 	return false;
 }
 
@@ -413,9 +420,9 @@ void
 api_webhook_set(struct api_call *call)
 {
 	static const struct webhook_names names = { "label", "enabled", "url", "authorization",
-		"byEvents", "events", "mediaBase64", "secret", "headers" };
+		"byEvents", "events", "mediaBase64", "secret", "headers", "format" };
 	static const char *const known[] = { "label", "enabled", "url", "authorization", "byEvents",
-		"events", "mediaBase64", "secret", "headers", NULL };
+		"events", "mediaBase64", "secret", "headers", "format", NULL };
 	struct json_object *root = api_body(call, known);
 	struct change *c = root != NULL ? api_change(call) : NULL;
 	struct hsw_error err = { "" };

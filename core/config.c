@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <libgen.h>
 #include <stdarg.h>
@@ -247,6 +248,38 @@ check_server(struct config *c, struct loader *l)
 	s->base_url = c->private->derived_base_url;
 }
 
+/* "10.0.0.0/8", "fd00::1" */
+static bool
+is_network(const char *text)
+{
+	char address[INET6_ADDRSTRLEN];
+	unsigned char bytes[16];
+	size_t len = strcspn(text, "/"), digits = text[len] == '/' ? strlen(text + len + 1) : 0;
+
+	if (len >= sizeof(address))
+		return false;
+	memcpy(address, text, len);
+	address[len] = '\0';
+	int most = inet_pton(AF_INET, address, bytes) == 1 ? 32
+		: inet_pton(AF_INET6, address, bytes) == 1 ? 128
+							   : -1;
+	if (most < 0 || text[len] == '\0')
+		return most >= 0;
+	return digits > 0 && digits <= 3 && strspn(text + len + 1, "0123456789") == digits &&
+		strtol(text + len + 1, NULL, 10) <= most;
+}
+
+static void
+check_networks(struct loader *l, const char **list)
+{
+	for (; list != NULL && *list != NULL; list++) {
+		if (strcmp(*list, "any") != 0 && strcmp(*list, "none") != 0 && !is_network(*list))
+			fail_key(l, "allow_private",
+				"found `%.60s`, expected networks such as 10.0.0.0/8, any or none",
+				*list);
+	}
+}
+
 static int64_t
 check_rate(struct loader *l, const char *key, const char *text)
 {
@@ -269,6 +302,7 @@ check_api(struct config *c, struct loader *l)
 
 	a->rate_limit = check_rate(l, "rate_limit", a->rate_limit_text);
 	a->instance_rate_limit = check_rate(l, "instance_rate_limit", a->instance_rate_limit_text);
+	check_networks(l, a->allow_private);
 	if (a->account_token != NULL && *a->account_token == '\0')
 		fail_key(l, "account_token", "is empty");
 }

@@ -35,6 +35,7 @@ struct api_conf {
 	int64_t rate_limit, instance_rate_limit; /* requests of one token a minute; 0: no limit */
 	int64_t max_webhooks;                    /* enabled ones of an instance */
 	bool https_only;                         /* of webhooks' URLs */
+	const char **allow_private; /* networks that webhooks may reach beside public ones */
 };
 
 struct store_conf {

@@ -55,6 +55,10 @@ static const struct hsw_option api_options[] = {
 		"How many webhooks of one instance may be enabled." },
 	{ "https_only", HSW_OPT_BOOL, 0, S(https_only), "no", 0, 0, NULL,
 		"Refuse webhooks whose URL is not https." },
+	{ "allow_private", HSW_OPT_LIST, 0, S(allow_private), "none", 0, 0, NULL,
+		"Networks that webhooks may be sent to beside public addresses: 10.0.0.0/8, "
+		"fd00::/8, 127.0.0.1, ...; none; any. Without it whoever may set a webhook cannot "
+		"have the daemon reach loopback, private or link-local addresses." },
 	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
 };
 #undef S

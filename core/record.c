@@ -303,6 +303,7 @@ record_print_webhook(
 	print_text(text, "url", w->url);
 	print_text(text, "aliases", w->aliases);
 	print_text(text, "only", router_only_name(w->only));
+	print_text(text, "format", w->format);
 	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
 		print_secret(seal, record_webhook, instance, w->label, secrets[i].member,
 			secrets[i].value, text);
@@ -340,6 +341,7 @@ record_read_webhook(
 	w->is_dashed = get_bool(o, "dashed");
 	w->url = copy_text(o, "url");
 	w->aliases = copy_text(o, "aliases");
+	w->format = copy_text(o, "format");
 	get_events(o, &w->events);
 	w->secret = read_secret(seal, record_webhook, instance, w->label, o, "secret", &sealed);
 	w->headers = read_secret(seal, record_webhook, instance, w->label, o, "headers", &sealed);

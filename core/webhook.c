@@ -37,6 +37,7 @@ webhook_free(struct webhook *w)
 	free(w->authorization);
 	free(w->secret);
 	free(w->headers);
+	free(w->format);
 	free(w->sealed_authorization);
 	free(w->aliases);
 	free(w);
@@ -138,6 +139,25 @@ free_conf(const struct plugin *plugin, void *conf)
 	free(conf);
 }
 
+/* Lists are set as text. */
+static int
+set_networks(struct webhook_sink *s, const char *const *networks, struct hsw_error *err)
+{
+	const struct hsw_option *o = option_find(s->plugin->info->options, "allow_private");
+	struct buf text = BUF_INIT;
+	int rc = HSW_ENOMEM;
+
+	if (o == NULL)
+		return err_set(err, HSW_ENOTSUP, "allow_private: the webhook sink cannot do that");
+	for (size_t i = 0; networks != NULL && networks[i] != NULL; i++)
+		buf_printf(&text, "%s%s", i > 0 ? "," : "", networks[i]);
+	buf_append(&text, "", 1);
+	if (!text.failed)
+		rc = option_set_plain(o, s->conf, text.data, err);
+	buf_free(&text);
+	return rc == HSW_ENOMEM ? err_set(err, rc, "out of memory") : rc;
+}
+
 int
 webhook_sink_init(struct webhook_sink *s, const struct config *config, struct hsw_error *err)
 {
@@ -145,7 +165,9 @@ webhook_sink_init(struct webhook_sink *s, const struct config *config, struct hs
 	if (s->plugin == NULL)
 		return HSW_ENOENT;
 	s->conf = new_conf(s->plugin);
-	return s->conf != NULL ? HSW_OK : err_set(err, HSW_ENOMEM, "out of memory");
+	if (s->conf == NULL)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	return set_networks(s, config->api.allow_private, err);
 }
 
 void
@@ -196,6 +218,8 @@ set_options(
 		rc = set_option(s, conf, "headers", "headers", w->headers, err);
 	if (rc == HSW_OK)
 		rc = set_option(s, conf, "secret", "secret", w->secret, err);
+	if (rc == HSW_OK)
+		rc = set_option(s, conf, "format", "format", w->format, err);
 	if (rc == HSW_OK && w->by_events)
 		rc = set_option(
 			s, conf, "by_events", "byEvents", w->is_dashed ? "dashed" : "dotted", err);

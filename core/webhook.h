@@ -14,6 +14,7 @@
 
 #define WEBHOOK_LABEL_MAX 100    /* bytes */
 #define WEBHOOK_TEXT_MAX 4096    /* bytes of url, authorization and secret each */
+#define WEBHOOK_FORMAT_MAX 32    /* bytes */
 #define WEBHOOK_HEADERS_MAX 8192 /* bytes of all headers */
 
 /* Types in the order in which they were asked for. */
@@ -32,6 +33,7 @@ struct webhook {
 	char *url, *authorization;
 	char *secret;               /* Standard Webhooks signing key, as given */
 	char *headers;              /* "Name: value", a line each */
+	char *format;               /* of what is sent, a word of the sink; NULL: the envelope */
 	char *sealed_authorization; /* as stored, where it could not be decrypted */
 	char *aliases; /* another interface's names of the events, as given, with commas */
 	struct webhook *next;

@@ -43,6 +43,7 @@ answer_reset(struct answer *a)
 {
 	a->head_bytes = a->body_bytes = a->excerpt_len = 0;
 	a->head_too_long = a->body_too_long = a->is_reused = false;
+	a->was_refused = false;
 	a->status = a->os_errno = 0;
 	a->retry_after_ms = 0;
 	a->error[0] = '\0';
@@ -236,6 +237,9 @@ answer_outcome(const struct answer *a, CURLcode code, const struct target *t,
 	detail->retry_after_ms = a->retry_after_ms;
 	if (code == CURLE_OK)
 		status_text(a, t, text);
+	else if (a->was_refused && code == CURLE_COULDNT_CONNECT && a->os_errno == 0)
+		snprintf(text, ANSWER_TEXT_SIZE, "%s",
+			"the host's address is not a public one (allow_private)");
 	else if (a->head_too_long)
 		snprintf(text, ANSWER_TEXT_SIZE, "the answer's headers are too long");
 	else

@@ -13,9 +13,10 @@
 struct answer {
 	size_t head_bytes, body_bytes;
 	bool head_too_long, body_too_long;
-	bool is_reused; /* came over a connection that had been used before */
-	int status;     /* HTTP; 0: none came */
-	int os_errno;   /* of what failed; 0: not known */
+	bool was_refused; /* an address, by the guard */
+	bool is_reused;   /* came over a connection that had been used before */
+	int status;       /* HTTP; 0: none came */
+	int os_errno;     /* of what failed; 0: not known */
 	int64_t retry_after_ms;
 	size_t excerpt_len;
 	char excerpt[EXCERPT_BYTES + TARGET_SECRET_PREFIX];

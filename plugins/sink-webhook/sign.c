@@ -11,7 +11,10 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
-#define DIGEST_BYTES 32
+#define DIGEST_MAX 64
+/* Of a key that is written as whsec_ (Standard Webhooks, "Secrets"). */
+#define KEY_MIN 24
+#define KEY_MAX 64
 
 struct signer {
 	EVP_MAC_CTX *ctx; /* with the key; copied for each signature */
@@ -36,10 +39,13 @@ decode(const char *text, unsigned char *out)
 }
 
 static EVP_MAC_CTX *
-new_context(const unsigned char *key, size_t len)
+new_context(const unsigned char *key, size_t len, enum sign_algorithm algorithm)
 {
+	static const char *const names[] = {
+		[SIGN_SHA256] = "SHA256", [SIGN_SHA1] = "SHA1", [SIGN_SHA512] = "SHA512"
+	};
 	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(
-					OSSL_MAC_PARAM_DIGEST, (char[]){ "SHA256" }, 0),
+					OSSL_MAC_PARAM_DIGEST, (char *)names[algorithm], 0),
 		OSSL_PARAM_construct_end() };
 	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	EVP_MAC_CTX *ctx = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
@@ -51,33 +57,59 @@ new_context(const unsigned char *key, size_t len)
 	return NULL;
 }
 
-struct signer *
-signer_new(const char *secret, struct hsw_error *err)
+static struct signer *
+new_signer(
+	const unsigned char *key, size_t len, enum sign_algorithm algorithm, struct hsw_error *err)
 {
-	static const char prefix[] = "whsec_";
-	size_t n = strlen(secret);
-	bool is_encoded = strncmp(secret, prefix, sizeof(prefix) - 1) == 0;
-	unsigned char *key = malloc(n + 4);
 	struct signer *s = calloc(1, sizeof(*s));
-	int len = (int)n;
 
-	snprintf(err->text, sizeof(err->text), "out of memory");
-	if (key != NULL && is_encoded)
-		len = decode(secret + sizeof(prefix) - 1, key);
-	else if (key != NULL)
-		memcpy(key, secret, n);
-	if (len <= 0)
-		snprintf(err->text, sizeof(err->text),
-			"secret: expected whsec_ and base64, or a text that does not begin so");
-	else if (s != NULL && key != NULL)
-		s->ctx = new_context(key, (size_t)len);
-	if (key != NULL)
-		OPENSSL_cleanse(key, n);
-	free(key);
+	if (s != NULL)
+		s->ctx = new_context(key, len, algorithm);
 	if (s != NULL && s->ctx != NULL)
 		return s;
 	free(s);
+	snprintf(err->text, sizeof(err->text), "out of memory");
 	return NULL;
+}
+
+static struct signer *
+new_of_base64(const char *name, const char *text, struct hsw_error *err)
+{
+	size_t room = strlen(text) + 4;
+	unsigned char *key = malloc(room);
+	struct signer *s = NULL;
+
+	if (key == NULL) {
+		snprintf(err->text, sizeof(err->text), "out of memory");
+		return NULL;
+	}
+	int len = decode(text, key);
+	if (len < KEY_MIN || len > KEY_MAX)
+		snprintf(err->text, sizeof(err->text),
+			"%s: expected whsec_ and base64 of %d to %d bytes, or a text that does not "
+			"begin so",
+			name, KEY_MIN, KEY_MAX);
+	else
+		s = new_signer(key, (size_t)len, SIGN_SHA256, err);
+	OPENSSL_cleanse(key, room);
+	free(key);
+	return s;
+}
+
+struct signer *
+signer_new(const char *key, const char *secret, struct hsw_error *err)
+{
+	static const char prefix[] = "whsec_";
+
+	if (strncmp(secret, prefix, sizeof(prefix) - 1) == 0)
+		return new_of_base64(key, secret + sizeof(prefix) - 1, err);
+	return new_signer((const unsigned char *)secret, strlen(secret), SIGN_SHA256, err);
+}
+
+struct signer *
+signer_new_hmac(const char *secret, enum sign_algorithm algorithm, struct hsw_error *err)
+{
+	return new_signer((const unsigned char *)secret, strlen(secret), algorithm, err);
 }
 
 void
@@ -95,23 +127,50 @@ update(EVP_MAC_CTX *ctx, const void *bytes, size_t len)
 	return EVP_MAC_update(ctx, bytes, len) == 1;
 }
 
+/* Frees ctx. */
+static bool
+finish(EVP_MAC_CTX *ctx, bool is_good, const struct iovec *body, int n,
+	unsigned char digest[DIGEST_MAX], size_t *len)
+{
+	for (int i = 0; i < n && is_good; i++)
+		is_good = update(ctx, body[i].iov_base, body[i].iov_len);
+	is_good = is_good && EVP_MAC_final(ctx, digest, len, DIGEST_MAX) == 1;
+	EVP_MAC_CTX_free(ctx);
+	return is_good;
+}
+
 bool
 signer_sign(const struct signer *s, struct hsw_str id, const char *timestamp,
 	const struct iovec *body, int n, char out[SIGN_TEXT_SIZE])
 {
 	EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(s->ctx);
-	unsigned char digest[DIGEST_BYTES];
+	unsigned char digest[DIGEST_MAX];
 	size_t len;
 	bool is_good = ctx != NULL && update(ctx, id.s, id.len) && update(ctx, ".", 1) &&
 		update(ctx, timestamp, strlen(timestamp)) && update(ctx, ".", 1);
 
-	for (int i = 0; i < n && is_good; i++)
-		is_good = update(ctx, body[i].iov_base, body[i].iov_len);
-	is_good = is_good && EVP_MAC_final(ctx, digest, &len, sizeof(digest)) == 1;
-	EVP_MAC_CTX_free(ctx);
-	if (!is_good)
+	if (!finish(ctx, is_good, body, n, digest, &len))
 		return false;
 	memcpy(out, "v1,", 3);
-	EVP_EncodeBlock((unsigned char *)out + 3, digest, sizeof(digest));
+	EVP_EncodeBlock((unsigned char *)out + 3, digest, (int)len);
+	return true;
+}
+
+bool
+signer_hmac(const struct signer *s, const struct iovec *body, int n, enum sign_encoding encoding,
+	char out[SIGN_HMAC_SIZE])
+{
+	EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(s->ctx);
+	unsigned char digest[DIGEST_MAX];
+	size_t len;
+
+	if (!finish(ctx, ctx != NULL, body, n, digest, &len))
+		return false;
+	if (encoding == SIGN_BASE64) {
+		EVP_EncodeBlock((unsigned char *)out, digest, (int)len);
+		return true;
+	}
+	for (size_t i = 0; i < len; i++)
+		snprintf(out + i * 2, 3, "%02x", digest[i]);
 	return true;
 }

@@ -133,11 +133,17 @@ sock_opened(struct webhook *w, int fd)
 static curl_socket_t
 open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
-	struct webhook *w = arg;
+	const struct opener *opener = arg;
+	struct webhook *w = opener->w;
 	const unsigned limit_ms = UNACKNOWLEDGED_MS;
-	int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 
 	(void)purpose;
+	if (opener->is_guarded && !guard_allows(w->guard, &a->addr, a->addrlen)) {
+		*opener->was_refused = true;
+		w->host->count(w->handle, "refused_addresses", NULL, 1);
+		return CURL_SOCKET_BAD;
+	}
+	int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 	if (fd < 0)
 		return CURL_SOCKET_BAD;
 	if (!sock_opened(w, fd)) {
@@ -303,7 +309,7 @@ sockets_close(struct webhook *w)
 }
 
 void
-sockets_set(struct webhook *w, CURL *easy)
+sockets_set(CURL *easy, struct opener *opener)
 {
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"); /* not those of the environment */
@@ -312,7 +318,7 @@ sockets_set(struct webhook *w, CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_SECONDS);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_SECONDS);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, w);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, opener);
 	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, w);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, opener->w);
 }

@@ -18,7 +18,14 @@ int sockets_open(struct webhook *w);
 void sockets_close(struct webhook *w);
 /* Has connections kept for w->slot_count transfers. */
 void sockets_allow(const struct webhook *w);
-/* Sets what every handle needs. */
-void sockets_set(struct webhook *w, CURL *easy);
+/* What a handle's new connections have to heed. */
+struct opener {
+	struct webhook *w;
+	bool is_guarded;   /* only where w->guard allows it */
+	bool *was_refused; /* is set when the guard did not allow an address */
+};
+
+/* Sets what every handle needs. The opener lives as long as the handle. */
+void sockets_set(CURL *easy, struct opener *);
 
 #endif

@@ -7,14 +7,30 @@
  */
 #include "target.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "headers.h"
+
 #define CHAINS 256
 #define CACHED_MAX 1024
-#define FIXED_HEADERS 2 /* in front, without secrets */
+#define FIXED_HEADERS 2 /* in front, without secrets, and one more for compressed bodies */
+
+/* The members of the configuration that make a target. */
+static const size_t texts[] = { offsetof(struct webhook_conf, url),
+	offsetof(struct webhook_conf, authorization), offsetof(struct webhook_conf, headers),
+	offsetof(struct webhook_conf, secret), offsetof(struct webhook_conf, secret_old),
+	offsetof(struct webhook_conf, hmac_header), offsetof(struct webhook_conf, hmac_prefix),
+	offsetof(struct webhook_conf, hmac_secret), offsetof(struct webhook_conf, batch) };
+static const size_t numbers[] = { offsetof(struct webhook_conf, by_events),
+	offsetof(struct webhook_conf, hmac_algorithm), offsetof(struct webhook_conf, hmac_encoding),
+	offsetof(struct webhook_conf, format), offsetof(struct webhook_conf, batch_format),
+	offsetof(struct webhook_conf, compress) };
+#define TEXTS (sizeof(texts) / sizeof(texts[0]))
+#define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 
 struct variant {
 	LIST_ENTRY(variant) entry;
@@ -30,9 +46,8 @@ struct target {
 	struct targets *all;
 	unsigned refs;
 	uint32_t hash;
-	char *url, *authorization, *extra, *secret; /* as configured; NULL for none */
-	struct signer *signer;
-	enum by_events by_events;
+	struct webhook_conf conf; /* those members that members[] names, copied; NULL for none */
+	struct signatures *signatures;
 	CURLU *plain_url;
 	LIST_HEAD(, variant) by_type; /* a handful: there are six types of events */
 	bool is_plain;
@@ -48,11 +63,17 @@ struct targets {
 	char *user_agent;
 };
 
-/* Headers that the plugin, HTTP itself or another option sets. */
-static const char *const reserved[] = { "Authorization", "Connection", "Content-Length",
-	"Content-Type", "Expect", "Host", "HTTP2-Settings", "Keep-Alive", "Proxy-Authorization",
-	"Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "User-Agent",
-	"webhook-id", "webhook-signature", "webhook-timestamp", "X-Hookswitch-Attempt", NULL };
+static char **
+text_at(const struct webhook_conf *conf, size_t i)
+{
+	return (char **)((char *)conf + texts[i]);
+}
+
+static int
+number_at(const struct webhook_conf *conf, size_t i)
+{
+	return *(const int *)((const char *)conf + numbers[i]);
+}
 
 struct targets *
 targets_new(const char *version)
@@ -90,11 +111,9 @@ target_free(struct target *t)
 	curl_url_cleanup(t->plain_url);
 	free((char *)t->tail.s);
 	free(t->origin);
-	free(t->url);
-	free(t->authorization);
-	free(t->extra);
-	free(t->secret);
-	signer_free(t->signer);
+	for (size_t i = 0; i < TEXTS; i++)
+		free(*text_at(&t->conf, i));
+	signatures_free(t->signatures);
 	free(t);
 }
 
@@ -120,132 +139,42 @@ targets_free(struct targets *all)
 
 /* ---- header lines --------------------------------------------------------------------------- */
 
-static int
-invalid(struct hsw_error *err, const char *what)
+static const char *
+content_type(const struct webhook_conf *conf)
 {
-	snprintf(err->text, sizeof(err->text), "headers: %s", what);
-	return HSW_EINVAL;
+	if (conf->batch != NULL && conf->batch_format == BATCH_NDJSON)
+		return "Content-Type: application/x-ndjson";
+	if (conf->format != FORMAT_CLOUDEVENTS)
+		return "Content-Type: application/json";
+	return conf->batch != NULL ? "Content-Type: application/cloudevents-batch+json"
+				   : "Content-Type: application/cloudevents+json";
 }
 
-/* RFC 9110 section 5.6.2 */
-static bool
-is_token(const char *s, size_t len)
+bool
+target_is_compressed(const struct target *t)
 {
-	static const char chars[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-	return len > 0 && strspn(s, chars) >= len;
+	return t->conf.compress == COMPRESS_GZIP;
 }
 
-/* RFC 9110 section 5.5, without the obsolete bytes: nothing that ends a line. */
-static bool
-is_value(const char *s, size_t len)
+static size_t
+fixed_headers(const struct target *t)
 {
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s[i];
-		if (c == 0x7f || (c < 0x20 && c != '\t'))
-			return false;
-	}
-	return true;
-}
-
-static bool
-is_reserved(const char *name, size_t len)
-{
-	for (size_t i = 0; reserved[i] != NULL; i++) {
-		if (strlen(reserved[i]) == len && strncasecmp(reserved[i], name, len) == 0)
-			return true;
-	}
-	return false;
-}
-
-static int
-add_line(struct target *t, const char *line, size_t len)
-{
-	char *copy = strndup(line, len);
-	struct curl_slist *longer = copy != NULL ? curl_slist_append(t->headers, copy) : NULL;
-
-	free(copy);
-	if (longer == NULL)
-		return HSW_ENOMEM;
-	t->headers = longer;
-	return HSW_OK;
-}
-
-/* One "Name: value"; curl drops lines without a value, so there must be one. */
-static int
-add_extra(struct target *t, const char *line, size_t len, struct hsw_error *err)
-{
-	const char *colon = memchr(line, ':', len);
-	size_t name_len = colon != NULL ? (size_t)(colon - line) : 0;
-
-	if (!is_token(line, name_len))
-		return invalid(err, "expected \"Name: value\"");
-	const char *value = colon + 1;
-	while (value < line + len && (*value == ' ' || *value == '\t'))
-		value++;
-	size_t value_len = (size_t)(line + len - value);
-	if (value_len == 0 || !is_value(value, value_len))
-		return invalid(err, "a value is empty or has control characters");
-	if (is_reserved(line, name_len)) {
-		snprintf(err->text, sizeof(err->text), "headers: %.*s cannot be set here",
-			(int)name_len, line);
-		return HSW_EINVAL;
-	}
-	return add_line(t, line, len);
-}
-
-/* Lines, or, in a text of one line, what stands between bars. */
-static int
-add_extras(struct target *t, struct hsw_error *err)
-{
-	const char *separators = strpbrk(t->extra, "\r\n") != NULL ? "\r\n" : "|";
-	const char *p = t->extra;
-	int rc = HSW_OK;
-
-	while (rc == HSW_OK && *p != '\0') {
-		p += strspn(p, " \t");
-		size_t len = strcspn(p, separators);
-		const char *next = p + len + (p[len] != '\0');
-		while (len > 0 && (p[len - 1] == ' ' || p[len - 1] == '\t'))
-			len--;
-		if (len > 0)
-			rc = add_extra(t, p, len, err);
-		p = next;
-	}
-	return rc;
-}
-
-static int
-add_authorization(struct target *t, struct hsw_error *err)
-{
-	char *line;
-	int len;
-
-	if (!is_value(t->authorization, strlen(t->authorization))) {
-		snprintf(err->text, sizeof(err->text), "authorization: has control characters");
-		return HSW_EINVAL;
-	}
-	len = asprintf(&line, "Authorization: %s", t->authorization);
-	if (len < 0)
-		return HSW_ENOMEM;
-	int rc = add_line(t, line, (size_t)len);
-	free(line);
-	return rc;
+	return FIXED_HEADERS + target_is_compressed(t);
 }
 
 static int
 add_headers(struct target *t, struct hsw_error *err)
 {
-	const char *const fixed[FIXED_HEADERS] = { "Content-Type: application/json",
-		t->all->user_agent };
+	const char *const fixed[FIXED_HEADERS + 1] = { content_type(&t->conf), t->all->user_agent,
+		"Content-Encoding: gzip" };
 	int rc = HSW_OK;
 
-	for (size_t i = 0; rc == HSW_OK && i < FIXED_HEADERS; i++)
-		rc = add_line(t, fixed[i], strlen(fixed[i]));
-	if (rc == HSW_OK && t->authorization != NULL)
-		rc = add_authorization(t, err);
-	if (rc == HSW_OK && t->extra != NULL)
-		rc = add_extras(t, err);
+	for (size_t i = 0; rc == HSW_OK && i < fixed_headers(t); i++)
+		rc = headers_add_line(&t->headers, fixed[i], strlen(fixed[i]));
+	if (rc == HSW_OK && t->conf.authorization != NULL)
+		rc = headers_add_authorization(&t->headers, t->conf.authorization, err);
+	if (rc == HSW_OK && t->conf.headers != NULL)
+		rc = headers_add_all(&t->headers, t->conf.headers, err);
 	if (rc == HSW_ENOMEM)
 		snprintf(err->text, sizeof(err->text), "out of memory");
 	return rc;
@@ -266,7 +195,7 @@ parse_url(struct target *t, struct hsw_error *err)
 
 	t->plain_url = curl_url();
 	if (t->plain_url != NULL)
-		code = curl_url_set(t->plain_url, CURLUPART_URL, t->url, 0);
+		code = curl_url_set(t->plain_url, CURLUPART_URL, t->conf.url, 0);
 	if (code == CURLUE_OK)
 		return HSW_OK;
 	snprintf(err->text, sizeof(err->text), "url: %s", curl_url_strerror(code));
@@ -281,7 +210,7 @@ segment_new(const struct target *t, struct hsw_str type)
 
 	if (copy == NULL)
 		return NULL;
-	for (char *p = copy; *p != '\0' && t->by_events == BY_EVENTS_DASHED; p++)
+	for (char *p = copy; *p != '\0' && t->conf.by_events == BY_EVENTS_DASHED; p++)
 		*p = *p == '.' ? '-' : *p;
 	char *segment = curl_easy_escape(NULL, copy, 0);
 	free(copy);
@@ -338,7 +267,7 @@ variant_of(struct target *t, struct hsw_str type)
 {
 	struct variant *v;
 
-	if (t->by_events == BY_EVENTS_NO)
+	if (t->conf.by_events == BY_EVENTS_NO)
 		type = (struct hsw_str){ "", 0 };
 	LIST_FOREACH (v, &t->by_type, entry) {
 		if (v->type_len == type.len && memcmp(v->type, type.s, type.len) == 0)
@@ -480,7 +409,7 @@ is_ascii(const char *s)
 bool
 target_is_tls(const struct target *t)
 {
-	return strncasecmp(t->url, "https:", 6) == 0;
+	return strncasecmp(t->conf.url, "https:", 6) == 0;
 }
 
 /* ---- secrets -------------------------------------------------------------------------------- */
@@ -508,10 +437,10 @@ target_is_safe_text(const struct target *t, const char *text, size_t len)
 	const struct curl_slist *line = t->headers;
 
 	for (size_t i = 0; line != NULL; i++, line = line->next) {
-		if (i >= FIXED_HEADERS && has_word(text, len, strchr(line->data, ':') + 1))
+		if (i >= fixed_headers(t) && has_word(text, len, strchr(line->data, ':') + 1))
 			return false;
 	}
-	return !has_word(text, len, t->url + strcspn(t->url, "?"));
+	return !has_word(text, len, t->conf.url + strcspn(t->conf.url, "?"));
 }
 
 /* ---- finding one ---------------------------------------------------------------------------- */
@@ -534,10 +463,25 @@ hash_more(uint32_t hash, const char *s)
 static uint32_t
 hash_of(const struct webhook_conf *conf)
 {
-	uint32_t hash = hash_more(2166136261u + (uint32_t)conf->by_events, conf->url);
+	uint32_t hash = 2166136261u;
 
-	hash = hash_more(hash_more(hash, conf->authorization), conf->headers);
-	return hash_more(hash, conf->secret);
+	for (size_t i = 0; i < NUMBERS; i++)
+		hash = hash * 31 + (uint32_t)number_at(conf, i);
+	for (size_t i = 0; i < TEXTS; i++)
+		hash = hash_more(hash, *text_at(conf, i));
+	return hash;
+}
+
+static bool
+is_of(const struct target *t, const struct webhook_conf *conf)
+{
+	bool is_same = true;
+
+	for (size_t i = 0; is_same && i < NUMBERS; i++)
+		is_same = number_at(&t->conf, i) == number_at(conf, i);
+	for (size_t i = 0; is_same && i < TEXTS; i++)
+		is_same = same(*text_at(&t->conf, i), *text_at(conf, i));
+	return is_same;
 }
 
 static struct target *
@@ -546,36 +490,30 @@ find(struct targets *all, const struct webhook_conf *conf, uint32_t hash)
 	struct target *t;
 
 	LIST_FOREACH (t, &all->chain[hash % CHAINS], chain) {
-		if (t->hash == hash && (int)t->by_events == conf->by_events &&
-			same(t->url, conf->url) && same(t->authorization, conf->authorization) &&
-			same(t->extra, conf->headers) && same(t->secret, conf->secret))
+		if (t->hash == hash && is_of(t, conf))
 			return t;
 	}
 	return NULL;
 }
 
-/* Copies s, NULL stays NULL. */
+/* On failure the target has what was copied so far, and no other pointer. */
 static int
-copy_text(char **to, const char *s)
+copy_conf(struct target *t, const struct webhook_conf *conf)
 {
-	if (s != NULL && (*to = strdup(s)) == NULL)
-		return HSW_ENOMEM;
+	for (size_t i = 0; i < NUMBERS; i++)
+		memcpy((char *)&t->conf + numbers[i], (const char *)conf + numbers[i], sizeof(int));
+	for (size_t i = 0; i < TEXTS; i++) {
+		const char *text = *text_at(conf, i);
+		if (text != NULL && (*text_at(&t->conf, i) = strdup(text)) == NULL)
+			return HSW_ENOMEM;
+	}
 	return HSW_OK;
 }
 
-static int
-add_signer(struct target *t, struct hsw_error *err)
+const struct signatures *
+target_signatures(const struct target *t)
 {
-	if (t->secret == NULL)
-		return HSW_OK;
-	t->signer = signer_new(t->secret, err);
-	return t->signer != NULL ? HSW_OK : HSW_EINVAL;
-}
-
-const struct signer *
-target_signer(const struct target *t)
-{
-	return t->signer;
+	return t->signatures;
 }
 
 static struct target *
@@ -583,23 +521,16 @@ target_new(struct targets *all, const struct webhook_conf *conf, struct hsw_erro
 {
 	struct target *t = calloc(1, sizeof(*t));
 
-	if (t == NULL)
-		goto no_memory;
+	if (t == NULL || copy_conf(t, conf) != HSW_OK) {
+		snprintf(err->text, sizeof(err->text), "out of memory");
+		target_free(t);
+		return NULL;
+	}
 	t->all = all;
-	t->by_events = (enum by_events)conf->by_events;
-	if (copy_text(&t->url, conf->url) || copy_text(&t->extra, conf->headers) ||
-		copy_text(&t->authorization, conf->authorization) ||
-		copy_text(&t->secret, conf->secret))
-		goto no_memory;
-	t->is_plain = !target_is_tls(t) && is_ascii(t->url);
+	t->is_plain = !target_is_tls(t) && is_ascii(t->conf.url);
 	if (parse_url(t, err) == HSW_OK && add_headers(t, err) == HSW_OK &&
-		add_signer(t, err) == HSW_OK)
+		signatures_new(conf, &t->signatures, err) == HSW_OK)
 		return t;
-	target_free(t);
-	return NULL;
-
-no_memory:
-	snprintf(err->text, sizeof(err->text), "out of memory");
 	target_free(t);
 	return NULL;
 }

@@ -9,8 +9,7 @@
 #ifndef TARGET_H
 #define TARGET_H
 
-#include "sign.h"
-#include "webhook.h"
+#include "signatures.h"
 
 struct targets; /* those of a handle */
 struct target;
@@ -20,8 +19,8 @@ struct targets *targets_new(const char *version);
 void targets_free(struct targets *);
 
 /*
- * The target for these options, with one reference for the caller. NULL: err tells why. Of conf
- * only url, authorization, headers, secret and by_events are looked at.
+ * The target for these options, with one reference for the caller. NULL: err tells why. Options of
+ * TLS, which only a section has, are not looked at.
  */
 struct target *target_get(struct targets *, const struct webhook_conf *, struct hsw_error *);
 struct target *target_ref(struct target *);
@@ -41,10 +40,12 @@ const char *target_origin(struct target *);
 /* A request's first lines; the header lines that never change and the empty line. s = NULL: out of memory. */
 struct hsw_str target_head(struct target *, struct hsw_str type);
 struct hsw_str target_tail(struct target *);
+/* Whether its bodies are sent as gzip. */
+bool target_is_compressed(const struct target *);
 /* Whether it may speak HTTP/2, which only https can (by ALPN). */
 bool target_is_tls(const struct target *);
 /* What signs its requests; NULL: they are not signed. */
-const struct signer *target_signer(const struct target *);
+const struct signatures *target_signatures(const struct target *);
 /* The header lines that never change, for CURLOPT_HTTPHEADER. */
 struct curl_slist *target_headers(const struct target *);
 /*

@@ -1,546 +1,222 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * webhook.c - sink-webhook: POSTs envelopes to an HTTP receiver, by libcurl's multi interface or, where
+ * webhook.c - sink-webhook: POSTs events to an HTTP receiver, by libcurl's multi interface or, where
  * neither TLS nor HTTP/2 is asked for, over a wire (wire.h).
  *
- * A *slot* is used for one delivery after the other, with a curl handle that is set up once. Of a
- * delivery it changes the body's address and length and overwrites three header lines in place;
- * curl's other settings stay. A slot is either on w->busy, with a delivery and its handle in w->multi
- * or its exchange on a wire, or on w->idle.
- *
- * Handles are added and removed outside of curl's callbacks only: deliver() and cancel() come from
- * the daemon, and done() is called from webhook_transfers_ended(), after curl has returned. What is
- * added starts with curl's timer of 0 ms, so that all deliveries of one turn of the loop start
- * together.
+ * Where events are batched, w->pending is the slot that they are gathered in. It is sent when it is
+ * full, when the next event would make it too large, or when its first event has waited long enough.
+ * What is tried again goes alone: so an event that the receiver will never take costs others one
+ * attempt at most.
  */
-#include "answer.h"
-#include "sockets.h"
-#include "target.h"
-#include "wire.h"
-
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "expressions.h"
+#include "gzip.h"
+#include "slot.h"
+#include "target.h"
 
 /* Deliveries in flight, unless the section says otherwise. */
 #define CONCURRENCY 32
-/* Slots that are kept for later; one takes, with its connection, about 18 KB. */
-#define IDLE_SLOTS_MAX 64
-/* An idle connection is not used again after this time. */
-#define IDLE_SECONDS 60L
-/* A connection is not used again after this time, so that changes of addresses are noticed. */
-#define LIFETIME_SECONDS 600L
-#define CA_CACHE_SECONDS 3600L
-#define READ_BUFFER_BYTES 4096L
-/* A buffer for bodies of several pieces that is larger is not kept. */
-#define GATHERED_KEEP_BYTES (64 * 1024)
 
-/* The header lines that change, in the order in which they are linked. LINE_EXPECT has no value: it
- * keeps curl from asking for leave to send a body that is longer than 1 MB. It is only linked in
- * for such, as every line costs a microsecond. LINE_SIGNATURE is linked in where there is a secret,
- * LINE_REPLAY where somebody asked for the event once more. */
-enum { LINE_EXPECT, LINE_ID, LINE_TIMESTAMP, LINE_ATTEMPT, LINE_REPLAY, LINE_SIGNATURE, LINES };
-#define LINE_BYTES 128
-#define EXPECT_FROM_BYTES (512 * 1024)
-#define WIRE_LINES_BYTES (LINES * (LINE_BYTES + 2) + 48) /* all of them and Content-Length */
+/* ---- one event, one request ---- */
 
-struct slot {
-	struct transfer transfer; /* first */
-	LIST_ENTRY(slot) entry;
-	struct webhook *w;
-	CURL *easy; /* NULL: not needed so far */
-	struct exchange exchange;
-	char wire_lines[WIRE_LINES_BYTES];
-	struct hsw_delivery *delivery;
-	struct target *target; /* of the delivery; kept while idle */
-	CURLU *url;            /* what easy is set to; the target's */
-	struct curl_slist lines[LINES];
-	char line[LINES][LINE_BYTES];
-	char *gathered; /* body of several pieces */
-	size_t gathered_size;
-	bool resent; /* after its connection had died */
-	struct answer answer;
-};
-
-static const char *const by_events_words[] = {
-	[BY_EVENTS_NO] = "no", [BY_EVENTS_DOTTED] = "dotted", [BY_EVENTS_DASHED] = "dashed", NULL
-};
-
-#define MEMBER(name) offsetof(struct webhook_conf, name)
-
-static const struct hsw_option options[] = {
-	{ .key = "url",
-		.type = HSW_OPT_URL,
-		.flags = HSW_OPT_REQUIRED | HSW_OPT_PER_TARGET,
-		.offset = MEMBER(url),
-		.help = "Where events are posted to." },
-	{ .key = "authorization",
-		.type = HSW_OPT_SECRET,
-		.flags = HSW_OPT_PER_TARGET,
-		.offset = MEMBER(authorization),
-		.help = "Sent as it stands as the Authorization header, e.g. \"Bearer abc\"." },
-	{ .key = "headers",
-		.type = HSW_OPT_SECRET,
-		.flags = HSW_OPT_PER_TARGET,
-		.offset = MEMBER(headers),
-		.help = "More headers, \"Name: value\", with | between them, or one a line in a "
-			"file "
-			"(@/path/to/file)." },
-	{ .key = "secret",
-		.type = HSW_OPT_SECRET,
-		.flags = HSW_OPT_PER_TARGET,
-		.offset = MEMBER(secret),
-		.help = "Signs each request as Standard Webhooks have it (webhook-signature): "
-			"whsec_ and base64 of the key, or any other text." },
-	{ .key = "by_events",
-		.type = HSW_OPT_ENUM,
-		.flags = HSW_OPT_PER_TARGET,
-		.offset = MEMBER(by_events),
-		.def = "no",
-		.choices = by_events_words,
-		.help = "Adds the event's name to the URL's path: dotted /message.exchange, dashed "
-			"/message-exchange." },
-	{ .key = "ca_file",
-		.type = HSW_OPT_PATH,
-		.offset = MEMBER(ca_file),
-		.help = "PEM file of the certificates that are trusted, instead of the system's. "
-			"For "
-			"receivers with a private CA or a self-signed certificate." },
-	{ .key = "cert_file",
-		.type = HSW_OPT_PATH,
-		.offset = MEMBER(cert_file),
-		.help = "PEM file of a client certificate, with its chain." },
-	{ .key = "key_file",
-		.type = HSW_OPT_PATH,
-		.offset = MEMBER(key_file),
-		.help = "PEM file of the client certificate's key, if it is not in cert_file." },
-	{ .key = NULL },
-};
-
-static const char *const line_names[LINES] = { [LINE_EXPECT] = "Expect:",
-	[LINE_ID] = "webhook-id: ",
-	[LINE_TIMESTAMP] = "webhook-timestamp: ",
-	[LINE_ATTEMPT] = "X-Hookswitch-Attempt: ",
-	[LINE_REPLAY] = "webhook-replay: 1",
-	[LINE_SIGNATURE] = "webhook-signature: " };
-
-/* Writes the value behind the name that slot_new put there. */
+/* Ends a delivery that can never succeed. */
 static void
-set_line(struct slot *s, int line, const char *value, size_t len)
+reject(struct webhook *w, struct hsw_delivery *delivery, size_t len)
 {
-	size_t name_len = strlen(line_names[line]);
+	char text[128];
+	const struct hsw_detail detail = { .text = text };
 
-	if (len > LINE_BYTES - 1 - name_len)
-		len = LINE_BYTES - 1 - name_len;
-	memcpy(s->line[line] + name_len, value, len);
-	s->line[line][name_len + len] = '\0';
+	snprintf(text, sizeof(text), "its body of %zu bytes is over max_body (%lld)", len,
+		(long long)w->conf->max_body);
+	w->host->done(delivery, HSW_REJECT, &detail);
 }
 
-/* ---- slots ---------------------------------------------------------------------------------- */
-
-static void
-slot_free(struct slot *s)
+/* Ends a delivery of which nothing could or should be made. The result for deliver(). */
+static int
+settle_unmade(struct webhook *w, struct hsw_delivery *delivery, int rc, const struct hsw_error *err)
 {
-	if (s == NULL)
-		return;
-	if (s->easy != NULL)
-		curl_easy_cleanup(s->easy);
-	target_unref(s->target);
-	free(s->gathered);
-	free(s);
-}
+	const struct hsw_detail why = { .text = err->text };
 
-/* All that never changes. */
-static void
-set_constants(struct slot *s)
-{
-	CURL *easy = s->easy;
-
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, &s->transfer);
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, READ_BUFFER_BYTES);
-	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, IDLE_SECONDS);
-	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, LIFETIME_SECONDS);
-	sockets_set(s->w, easy);
-	answer_set(&s->answer, easy);
-}
-
-static void
-set_tls(const struct slot *s)
-{
-	const struct webhook_conf *conf = s->w->conf;
-	const char *ca_file = conf->ca_file;
-
-	if (ca_file == NULL)
-		ca_file = curl_version_info(CURLVERSION_NOW)->cainfo;
-	/* curl keeps parsed certificates only without a folder of them: reading the system's
-	 * some 140 costs more than 10 ms of a connection otherwise. */
-	if (ca_file != NULL) {
-		curl_easy_setopt(s->easy, CURLOPT_CAPATH, NULL);
-		curl_easy_setopt(s->easy, CURLOPT_CAINFO, ca_file);
+	switch (rc) {
+	case HSW_ENOENT:
+		w->host->count(w->handle, "filtered", NULL, 1);
+		w->host->done(delivery, HSW_DELIVERED, NULL);
+		return HSW_OK;
+	case HSW_EINVAL:
+		w->host->done(delivery, HSW_REJECT, &why);
+		return HSW_OK;
+	case HSW_ELIMIT:
+		w->host->done(delivery, HSW_RETRY, &why);
+		return HSW_OK;
+	default:
+		return rc;
 	}
-#if LIBCURL_VERSION_NUM >= 0x075700
-	curl_easy_setopt(s->easy, CURLOPT_CA_CACHE_TIMEOUT, CA_CACHE_SECONDS);
-#endif
-	if (conf->cert_file != NULL)
-		curl_easy_setopt(s->easy, CURLOPT_SSLCERT, conf->cert_file);
-	if (conf->key_file != NULL)
-		curl_easy_setopt(s->easy, CURLOPT_SSLKEY, conf->key_file);
+}
+
+/* The size of the slot's body with this item in it, if that is too large; else 0. */
+static size_t
+excess(const struct slot *s, const struct item *item)
+{
+	int64_t max = s->w->conf->max_body;
+	size_t len = max > 0 ? slot_body_bytes(s, item) : 0;
+
+	return len > (size_t)max ? len : 0;
 }
 
 static int
-make_easy(struct slot *s)
+send_alone(struct slot *s, struct item *item)
 {
-	s->easy = curl_easy_init();
-	if (s->easy == NULL)
-		return HSW_ENOMEM;
-	set_constants(s);
-	set_tls(s);
+	struct webhook *w = s->w;
+	struct hsw_delivery *delivery = item->delivery;
+	size_t len = excess(s, item);
+
+	if (len == 0) {
+		slot_add_item(s, item);
+		int rc = slot_start(s);
+		if (rc != HSW_OK)
+			slot_give_back(s);
+		return rc;
+	}
+	slot_drop_item(s, item);
+	slot_give_back(s);
+	reject(w, delivery, len);
 	return HSW_OK;
 }
 
-static void exchange_ended(struct exchange *, CURLcode);
-
-static struct slot *
-slot_new(struct webhook *w)
-{
-	struct slot *s = calloc(1, sizeof(*s));
-
-	if (s == NULL)
-		return NULL;
-	s->w = w;
-	s->exchange.w = w;
-	s->exchange.answer = &s->answer;
-	s->exchange.ended = exchange_ended;
-	for (int i = 0; i < LINES; i++) {
-		set_line(s, i, "", 0);
-		memcpy(s->line[i], line_names[i], strlen(line_names[i]));
-		s->lines[i].data = s->line[i];
-		s->lines[i].next = i + 1 < LINES ? &s->lines[i + 1] : NULL;
-	}
-	w->slot_count++;
-	sockets_allow(w);
-	return s;
-}
-
-/* A slot on no list. */
-static struct slot *
-slot_take(struct webhook *w)
-{
-	struct slot *s = LIST_FIRST(&w->idle);
-
-	if (s == NULL)
-		return slot_new(w);
-	LIST_REMOVE(s, entry);
-	w->idle_count--;
-	return s;
-}
-
-static void
-slot_give_back(struct slot *s)
-{
-	struct webhook *w = s->w;
-
-	s->delivery = NULL;
-	if (s->gathered_size > GATHERED_KEEP_BYTES) {
-		free(s->gathered);
-		s->gathered = NULL;
-		s->gathered_size = 0;
-	}
-	if (w->idle_count >= IDLE_SLOTS_MAX) {
-		w->slot_count--;
-		slot_free(s);
-		return;
-	}
-	LIST_INSERT_HEAD(&w->idle, s, entry);
-	w->idle_count++;
-}
-
-/* ---- one delivery --------------------------------------------------------------------------- */
-
 static int
-set_target(struct slot *s)
+deliver_alone(struct webhook *w, struct hsw_delivery *delivery, const struct webhook_conf *conf)
 {
-	struct webhook *w = s->w;
-	const struct webhook_conf *conf = w->host->target(s->delivery);
+	struct slot *s = slot_take(w);
+	struct item *item = NULL;
 	struct hsw_error err;
-	struct target *t = conf == NULL ? target_ref(w->target)
-					: target_get(w->targets, conf, &err);
 
-	if (t == NULL) {
-		w->host->log(w->handle, HSW_LOG_WARN, "%s", err.text);
-		return HSW_EINVAL;
+	if (s == NULL)
+		return HSW_ENOMEM;
+	int rc = slot_set_target(s, conf);
+	if (rc != HSW_OK) {
+		slot_give_back(s);
+		return rc;
 	}
-	target_unref(s->target);
-	if (t != s->target)
-		s->url = NULL; /* its memory is the old target's */
-	s->target = t;
-	s->lines[LINE_SIGNATURE].next = target_headers(t);
-	s->lines[LINE_REPLAY].next = target_signer(t) != NULL ? &s->lines[LINE_SIGNATURE]
-							      : target_headers(t);
-	s->lines[LINE_ATTEMPT].next = w->host->is_replay(s->delivery) ? &s->lines[LINE_REPLAY]
-								      : s->lines[LINE_REPLAY].next;
-	return HSW_OK;
+	rc = slot_make_item(s, delivery, &item, &err);
+	if (rc == HSW_OK)
+		return send_alone(s, item);
+	slot_give_back(s);
+	return settle_unmade(w, delivery, rc, &err);
 }
 
-static int
-set_url(struct slot *s, const struct hsw_envelope *env)
-{
-	CURLU *url = target_url(s->target, s->w->host->get(env, HSW_F_TYPE));
+/* ---- batches ---- */
 
-	if (url == s->url)
-		return HSW_OK;
-	if (url == NULL || curl_easy_setopt(s->easy, CURLOPT_CURLU, url) != CURLE_OK)
-		return HSW_ENOMEM;
-	/* Rather wait for a connection that may turn out to be HTTP/2 than make many. Without
-	 * TLS curl would learn only from the first answer that it is not. */
-	curl_easy_setopt(s->easy, CURLOPT_PIPEWAIT, (long)target_is_tls(s->target));
-	s->url = url;
-	return HSW_OK;
+static void
+send_pending(struct webhook *w)
+{
+	static const struct hsw_detail failed = { .text = "out of memory" };
+	struct slot *s = w->pending;
+
+	w->host->timer_set(w->batch_timer, -1);
+	w->pending = NULL;
+	if (s != NULL && slot_start(s) != HSW_OK)
+		slot_settle(s, HSW_RETRY, &failed);
 }
 
 static void
-set_number(struct slot *s, int line, int64_t n)
+batch_over(void *arg)
 {
-	char digits[20], *end = digits + sizeof(digits), *p = end;
-
-	do
-		*--p = (char)('0' + n % 10);
-	while ((n /= 10) > 0);
-	set_line(s, line, p, (size_t)(end - p));
+	send_pending(arg);
 }
 
+static int
+begin_batch(struct webhook *w)
+{
+	struct slot *s = slot_take(w);
+
+	if (s == NULL)
+		return HSW_ENOMEM;
+	int rc = slot_set_target(s, NULL);
+	if (rc != HSW_OK) {
+		slot_give_back(s);
+		return rc;
+	}
+	w->pending = s;
+	w->host->timer_set(w->batch_timer, w->batch.wait_ms);
+	return HSW_OK;
+}
+
+/* Nothing is pending that has no event in it. */
 static void
-set_lines(struct slot *s, const struct hsw_envelope *env)
+drop_if_empty(struct webhook *w)
 {
-	const struct hsw_host *host = s->w->host;
-	struct hsw_str id = host->get(env, HSW_F_ID);
-
-	set_line(s, LINE_ID, id.s, id.len);
-	set_number(s, LINE_TIMESTAMP, time(NULL));
-	set_number(s, LINE_ATTEMPT, host->attempt(s->delivery));
+	if (w->pending == NULL || w->pending->live > 0)
+		return;
+	w->host->timer_set(w->batch_timer, -1);
+	slot_give_back(w->pending);
+	w->pending = NULL;
 }
 
 static int
-set_signature(struct slot *s, const struct hsw_envelope *env)
+deliver_batched(struct webhook *w, struct hsw_delivery *delivery)
 {
-	const struct hsw_host *host = s->w->host;
-	const struct signer *signer = target_signer(s->target);
-	const char *timestamp = s->line[LINE_TIMESTAMP] + strlen(line_names[LINE_TIMESTAMP]);
-	struct iovec iov[HSW_IOV_MAX];
-	char text[SIGN_TEXT_SIZE];
+	struct item *item;
+	struct hsw_error err;
+	int rc = w->pending != NULL ? HSW_OK : begin_batch(w);
 
-	if (signer == NULL)
+	if (rc != HSW_OK)
+		return rc;
+	rc = slot_make_item(w->pending, delivery, &item, &err);
+	if (rc != HSW_OK) {
+		drop_if_empty(w);
+		return settle_unmade(w, delivery, rc, &err);
+	}
+	size_t len = excess(w->pending, item);
+	if (len > 0) {
+		slot_drop_item(w->pending, item);
+		if (w->pending->live > 0) {
+			send_pending(w);
+			return deliver_batched(w, delivery);
+		}
+		drop_if_empty(w);
+		reject(w, delivery, len);
 		return HSW_OK;
-	int n = host->iov(env, host->parts(s->delivery), iov, HSW_IOV_MAX);
-	if (n < 0)
-		return n;
-	if (!signer_sign(signer, host->get(env, HSW_F_ID), timestamp, iov, n, text))
-		return HSW_EIO;
-	set_line(s, LINE_SIGNATURE, text, strlen(text));
-	return HSW_OK;
-}
-
-static int
-gather(struct slot *s, const struct iovec *iov, int n, size_t len)
-{
-	if (len > s->gathered_size) {
-		char *larger = realloc(s->gathered, len);
-		if (larger == NULL)
-			return HSW_ENOMEM;
-		s->gathered = larger;
-		s->gathered_size = len;
 	}
-	char *to = s->gathered;
-	for (int i = 0; i < n; i++)
-		to = mempcpy(to, iov[i].iov_base, iov[i].iov_len);
+	slot_add_item(w->pending, item);
+	if (w->pending->live >= w->batch.events)
+		send_pending(w);
 	return HSW_OK;
 }
 
-static int
-set_body(struct slot *s, const struct hsw_envelope *env)
-{
-	struct iovec iov[HSW_IOV_MAX];
-	int n = s->w->host->iov(env, s->w->host->parts(s->delivery), iov, HSW_IOV_MAX);
-	size_t len = 0;
-
-	if (n < 0)
-		return n;
-	for (int i = 0; i < n; i++)
-		len += iov[i].iov_len;
-	if (n != 1 && gather(s, iov, n, len) != HSW_OK)
-		return HSW_ENOMEM;
-	const char *body = n == 1 ? iov[0].iov_base : s->gathered;
-	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
-	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDS, body);
-	curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER,
-		&s->lines[len < EXPECT_FROM_BYTES ? LINE_EXPECT + 1 : LINE_EXPECT]);
-	return HSW_OK;
-}
-
-static int
-slot_add(struct slot *s)
-{
-	answer_reset(&s->answer);
-	return curl_multi_add_handle(s->w->multi, s->easy) == CURLM_OK ? HSW_OK : HSW_ENOMEM;
-}
-
-static int
-start_transfer(struct slot *s, const struct hsw_envelope *env)
-{
-	int rc = s->easy != NULL ? HSW_OK : make_easy(s);
-
-	if (rc == HSW_OK)
-		rc = set_url(s, env);
-	if (rc == HSW_OK)
-		rc = set_body(s, env);
-	if (rc != HSW_OK)
-		return rc;
-	set_lines(s, env);
-	rc = set_signature(s, env);
-	if (rc != HSW_OK)
-		return rc;
-	s->resent = false;
-	return slot_add(s);
-}
-
-/* "webhook-id: ...", each line with its end. */
-static struct hsw_str
-wire_lines(struct slot *s, size_t body_len)
-{
-	size_t n = 0;
-
-	for (const struct curl_slist *line = &s->lines[LINE_ID]; line != target_headers(s->target);
-		line = line->next) {
-		size_t len = strlen(line->data);
-		memcpy(s->wire_lines + n, line->data, len);
-		memcpy(s->wire_lines + n + len, "\r\n", 2);
-		n += len + 2;
-	}
-	n += (size_t)snprintf(
-		s->wire_lines + n, sizeof(s->wire_lines) - n, "Content-Length: %zu\r\n", body_len);
-	return (struct hsw_str){ s->wire_lines, n };
-}
-
-static int
-start_exchange(struct slot *s, const struct hsw_envelope *env)
-{
-	const struct hsw_host *host = s->w->host;
-	struct exchange *x = &s->exchange;
-	size_t len = 0;
-
-	x->target = s->target;
-	x->head = target_head(s->target, host->get(env, HSW_F_TYPE));
-	x->tail = target_tail(s->target);
-	if (x->head.s == NULL || x->tail.s == NULL)
-		return HSW_ENOMEM;
-	x->body_pieces = host->iov(env, host->parts(s->delivery), x->body, HSW_IOV_MAX);
-	if (x->body_pieces < 0)
-		return x->body_pieces;
-	for (int i = 0; i < x->body_pieces; i++)
-		len += x->body[i].iov_len;
-	set_lines(s, env);
-	int rc = set_signature(s, env);
-	if (rc != HSW_OK)
-		return rc;
-	x->lines = wire_lines(s, len);
-	x->resent = false;
-	return wire_start(x);
-}
-
-static int
-slot_start(struct slot *s)
-{
-	const struct hsw_envelope *env = s->w->host->envelope(s->delivery);
-	int rc = set_target(s);
-
-	if (rc != HSW_OK)
-		return rc;
-	return target_is_plain(s->target) ? start_exchange(s, env) : start_transfer(s, env);
-}
+/* ---- the daemon's calls ---- */
 
 static int
 webhook_deliver(void *self, struct hsw_delivery *delivery)
 {
 	struct webhook *w = self;
-	struct slot *s = slot_take(w);
+	const struct webhook_conf *conf = w->host->target(delivery);
 
-	if (s == NULL)
-		return HSW_ENOMEM;
-	s->delivery = delivery;
-	int rc = slot_start(s);
-	if (rc != HSW_OK) {
-		slot_give_back(s);
-		return rc;
-	}
-	w->used = true;
-	LIST_INSERT_HEAD(&w->busy, s, entry);
-	w->host->set_data(delivery, s);
-	return HSW_OK;
-}
-
-static void
-slot_stop(struct slot *s)
-{
-	if (s->exchange.wire != NULL)
-		wire_stop(&s->exchange);
-	else if (s->easy != NULL)
-		curl_multi_remove_handle(s->w->multi, s->easy);
-	LIST_REMOVE(s, entry);
-	slot_give_back(s);
+	if (conf == NULL && w->batch.events > 0 && w->host->attempt(delivery) == 1)
+		return deliver_batched(w, delivery);
+	return deliver_alone(w, delivery, conf);
 }
 
 static void
 webhook_cancel(void *self, struct hsw_delivery *delivery)
 {
-	const struct webhook *w = self;
+	struct webhook *w = self;
+	struct item *item = w->host->get_data(delivery);
+	struct slot *s = item->slot;
 
-	slot_stop(w->host->get_data(delivery));
-}
-
-/*
- * A request that met the end of an idle connection goes out again on another one. curl does so by
- * itself, but counts over the whole life of a handle and gives up each sixth time.
- */
-static bool
-slot_resend(struct slot *s, CURLcode code)
-{
-	if (s->resent || !answer_met_old_connection(&s->answer, code))
-		return false;
-	s->resent = true;
-	curl_multi_remove_handle(s->w->multi, s->easy);
-	return slot_add(s) == HSW_OK;
-}
-
-static void
-slot_ended(struct slot *s, CURLcode code)
-{
-	const struct hsw_host *host = s->w->host;
-	struct hsw_delivery *delivery = s->delivery;
-	struct hsw_detail detail = { 0 };
-	char text[ANSWER_TEXT_SIZE];
-	enum hsw_outcome outcome = answer_outcome(&s->answer, code, s->target, &detail, text);
-
-	slot_stop(s);
-	host->done(delivery, outcome, &detail);
-}
-
-static void
-transfer_ended(struct slot *s, CURLcode code)
-{
-	answer_take(&s->answer, s->easy);
-	if (code == CURLE_OK || !slot_resend(s, code))
-		slot_ended(s, code);
-}
-
-static void
-exchange_ended(struct exchange *x, CURLcode code)
-{
-	slot_ended((struct slot *)((char *)x - offsetof(struct slot, exchange)), code);
+	item->delivery = NULL;
+	if (s == NULL)
+		return;
+	s->live--;
+	if (s == w->pending) {
+		slot_remove_item(s, item);
+		drop_if_empty(w);
+	} else if (s->live == 0) {
+		slot_stop(s);
+	}
 }
 
 void
@@ -556,35 +232,11 @@ webhook_transfers_ended(struct webhook *w)
 		if (t->is_wire)
 			wire_connected((struct wire *)t, code);
 		else
-			transfer_ended((struct slot *)t, code);
+			slot_transfer_ended((struct slot *)t, code);
 	}
 }
 
 /* ---- the handle ----------------------------------------------------------------------------- */
-
-static int
-check_file(const char *key, const char *path, struct hsw_error *err)
-{
-	if (path == NULL || access(path, R_OK) == 0)
-		return HSW_OK;
-	snprintf(err->text, sizeof(err->text), "%s: cannot be read: %s", key, strerror(errno));
-	return HSW_EINVAL;
-}
-
-static int
-check_files(const struct webhook_conf *conf, struct hsw_error *err)
-{
-	int rc = check_file("ca_file", conf->ca_file, err);
-
-	if (rc == HSW_OK)
-		rc = check_file("cert_file", conf->cert_file, err);
-	if (rc == HSW_OK)
-		rc = check_file("key_file", conf->key_file, err);
-	if (rc != HSW_OK || conf->key_file == NULL || conf->cert_file != NULL)
-		return rc;
-	snprintf(err->text, sizeof(err->text), "key_file: is set, but no cert_file");
-	return HSW_EINVAL;
-}
 
 /* curl counts these calls; older builds of it do not lock. */
 static pthread_mutex_t global_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -613,15 +265,15 @@ static void
 webhook_close(void *self)
 {
 	struct webhook *w = self;
-	struct slot *s;
 
-	while ((s = LIST_FIRST(&w->idle)) != NULL) {
-		LIST_REMOVE(s, entry);
-		slot_free(s);
-	}
+	slots_free(w);
 	sockets_close(w);
+	w->host->timer_free(w->batch_timer);
+	gzip_free(w->gzip);
+	expressions_free(w->expressions);
 	target_unref(w->target);
 	targets_free(w->targets);
+	guard_free(w->guard);
 	free(w);
 	global_fini();
 }
@@ -637,7 +289,7 @@ static int
 webhook_open(const struct hsw_host *host, struct hsw_handle *handle, const void *conf, void **self,
 	struct hsw_error *err)
 {
-	int rc = check_files(conf, err);
+	int rc = conf_check(conf, err);
 
 	if (rc == HSW_OK)
 		rc = global_init(err);
@@ -649,10 +301,22 @@ webhook_open(const struct hsw_host *host, struct hsw_handle *handle, const void 
 		return out_of_memory(err);
 	}
 	*w = (struct webhook){ .host = host, .handle = handle, .conf = conf };
+	TAILQ_INIT(&w->free_items);
+	conf_batch(conf, &w->batch, err);
 	w->targets = targets_new(host->version);
-	if (w->targets == NULL || sockets_open(w) != HSW_OK)
+	w->guard = guard_new(w->conf->allow_private, err);
+	w->batch_timer = host->timer_new(handle, batch_over, w);
+	if (w->conf->compress == COMPRESS_GZIP)
+		w->gzip = gzip_new();
+	if (w->targets == NULL || sockets_open(w) != HSW_OK || w->batch_timer == NULL ||
+		(w->conf->compress == COMPRESS_GZIP && w->gzip == NULL))
 		rc = out_of_memory(err);
-	else if (w->conf->url != NULL && (w->target = target_get(w->targets, conf, err)) == NULL)
+	else if (w->guard == NULL)
+		rc = HSW_EINVAL;
+	else
+		rc = expressions_new(w->conf, &w->expressions, err);
+	if (rc == HSW_OK && w->conf->url != NULL &&
+		(w->target = target_get(w->targets, conf, err)) == NULL)
 		rc = HSW_EINVAL;
 	if (rc != HSW_OK)
 		webhook_close(w);
@@ -667,6 +331,7 @@ webhook_drain(void *self)
 {
 	struct webhook *w = self;
 
+	send_pending(w);
 	w->used = false;
 	w->host->timer_set(w->idle_timer, 0);
 }
@@ -684,4 +349,4 @@ static const struct hsw_sink_ops ops = {
 };
 
 HSW_PLUGIN(HSW_SINK, "webhook", "1.0", "posts events to an HTTP or HTTPS receiver",
-	sizeof(struct webhook_conf), options, &ops);
+	sizeof(struct webhook_conf), conf_options, &ops);

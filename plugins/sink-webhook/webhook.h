@@ -10,20 +10,11 @@
 
 #include <hookswitch/sink.h>
 
-enum by_events { BY_EVENTS_NO, BY_EVENTS_DOTTED, BY_EVENTS_DASHED };
-
-struct webhook_conf {
-	const char *url;
-	const char *authorization;
-	const char *headers;
-	const char *secret;
-	int by_events;
-	const char *ca_file;
-	const char *cert_file;
-	const char *key_file;
-};
+#include "conf.h"
+#include "guard.h"
 
 LIST_HEAD(slot_list, slot);
+TAILQ_HEAD(item_list, item);
 LIST_HEAD(wire_list, wire);
 LIST_HEAD(sock_list, sock);
 
@@ -45,11 +36,19 @@ struct webhook {
 	struct hsw_timer *idle_timer; /* runs while there are sockets */
 	bool used;                    /* since idle_timer ran last */
 	struct targets *targets;
+	struct guard *guard;
 	struct target *target; /* the section's own */
 	struct sock_list socks[SOCK_CHAINS];
 	size_t sock_count;
 	struct slot_list busy, idle;
 	size_t slot_count, idle_count;
+	struct item_list free_items;
+	size_t free_item_count;
+	struct conf_batch batch;
+	struct slot *pending; /* the batch that is being gathered; it has an event, or is NULL */
+	struct hsw_timer *batch_timer;            /* runs while one is pending */
+	struct expressions *expressions;          /* NULL: none; not for destinations of the API */
+	struct gzip *gzip;                        /* NULL: bodies are not compressed */
 	struct wire_list wires;                   /* all */
 	struct wire_list idle_wires[WIRE_CHAINS]; /* by where they go */
 	size_t idle_wire_count;

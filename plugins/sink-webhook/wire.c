@@ -34,6 +34,7 @@ struct wire {
 	LIST_ENTRY(wire) all;
 	LIST_ENTRY(wire) idle;
 	struct webhook *w;
+	struct opener opener;
 	struct wire_list *chain;
 	char *origin;
 	struct exchange *exchange; /* NULL: idle */
@@ -220,27 +221,25 @@ exchange_fail(struct wire *wire, CURLcode code, int os_errno)
 
 /* ---- sending ---- */
 
-#define FRONT 3 /* pieces before the body */
-#define PIECES_MAX (FRONT + HSW_IOV_MAX)
+#define FRONT 3       /* pieces before the body */
+#define PIECES_MAX 64 /* of one send */
 
-/* What is still to be sent; returns how many pieces. */
+/* The first of what is still to be sent; returns how many pieces, 0: all is sent. */
 static int
 rest_of(const struct exchange *x, struct iovec out[PIECES_MAX])
 {
+	const struct hsw_str front[FRONT] = { x->head, x->lines, x->tail };
 	size_t skip = x->sent;
 	int n = 0;
-	struct iovec all[PIECES_MAX];
 
-	all[0] = (struct iovec){ (void *)x->head.s, x->head.len };
-	all[1] = (struct iovec){ (void *)x->lines.s, x->lines.len };
-	all[2] = (struct iovec){ (void *)x->tail.s, x->tail.len };
-	memcpy(all + FRONT, x->body, (size_t)x->body_pieces * sizeof(x->body[0]));
-	for (int i = 0; i < FRONT + x->body_pieces; i++) {
-		if (skip >= all[i].iov_len) {
-			skip -= all[i].iov_len;
+	for (size_t i = 0; i < FRONT + x->body_pieces && n < PIECES_MAX; i++) {
+		struct iovec piece = i < FRONT ? (struct iovec){ (void *)front[i].s, front[i].len }
+					       : x->body[i - FRONT];
+		if (skip >= piece.iov_len) {
+			skip -= piece.iov_len;
 			continue;
 		}
-		out[n++] = (struct iovec){ (char *)all[i].iov_base + skip, all[i].iov_len - skip };
+		out[n++] = (struct iovec){ (char *)piece.iov_base + skip, piece.iov_len - skip };
 		skip = 0;
 	}
 	return n;
@@ -377,7 +376,10 @@ start_connecting(struct wire *wire)
 	if (easy == NULL)
 		return HSW_ENOMEM;
 	wire->easy = easy;
-	sockets_set(wire->w, easy);
+	wire->opener = (struct opener){ .w = wire->w,
+		.is_guarded = wire->exchange->is_guarded,
+		.was_refused = &wire->exchange->answer->was_refused };
+	sockets_set(easy, &wire->opener);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, &wire->transfer);
 	curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
 	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);

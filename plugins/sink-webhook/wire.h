@@ -19,8 +19,9 @@ struct exchange {
 	struct target *target;
 	struct hsw_str head, lines,
 		tail; /* request line and header lines, in order, and the empty one */
-	struct iovec body[HSW_IOV_MAX];
-	int body_pieces;
+	const struct iovec *body;
+	size_t body_pieces;
+	bool is_guarded; /* connects only to where the guard allows */
 	struct answer *answer;
 	/* Called once, never inside wire_start. The code is for answer_outcome. */
 	void (*ended)(struct exchange *, CURLcode);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "expression.h"
+#include "../common/expression.h"
 
 struct reader {
 	struct map_file *file;
@@ -181,7 +181,7 @@ add_key(struct reader *r, const char *path, const char *expression, int line, en
 	if (keys == NULL)
 		return HSW_ENOMEM;
 	f->keys = keys;
-	if (!expression_is_allowed(expression, &why))
+	if (!expression_is_allowed(expression, false, &why))
 		return fail(r, line, "%s: %s", path, why.text);
 	f->keys[f->n_keys++] = (struct map_key){ .path = path,
 		.expression = expression,

@@ -2,7 +2,7 @@ if JQ_FOUND
 plugin_LTLIBRARIES += plugins/source-map.la
 plugins_source_map_la_SOURCES = \
 	plugins/source-map/canonical.c plugins/source-map/canonical.h \
-	plugins/source-map/expression.c plugins/source-map/expression.h \
+	plugins/common/expression.c plugins/common/expression.h \
 	plugins/source-map/file.c plugins/source-map/file.h \
 	plugins/source-map/form.c plugins/source-map/form.h \
 	plugins/source-map/map.c \
@@ -11,7 +11,7 @@ plugins_source_map_la_SOURCES = \
 	plugins/source-map/schema.c plugins/source-map/schema.h \
 	plugins/source-map/signature.c plugins/source-map/signature.h \
 	plugins/source-map/value.c plugins/source-map/value.h \
-	plugins/source-map/watchdog.c plugins/source-map/watchdog.h
+	plugins/common/watchdog.c plugins/common/watchdog.h
 plugins_source_map_la_CPPFLAGS = $(plugin_cppflags)
 plugins_source_map_la_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CRYPTO_CFLAGS) -pthread
 plugins_source_map_la_LDFLAGS = $(plugin_ldflags)

@@ -15,46 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "watchdog.h"
-
-/*
- * What every map can use; all in one line, see above. + and * are the functions _plus and _multiply to jq: text
- * and lists may not grow without bound by them, for no budget reaches into one step. implode aborts on numbers
- * that are no characters.
- */
-static const char prelude[] =
-	"def _size: if type == \"string\" then utf8bytelength elif type == \"array\" then length "
-	"else 0 end; "
-	"def _add(a; b): a + b; "
-	"def _plus(a; b): b as $b | a as $a | if ($a | type) == \"number\" or "
-	"($a | _size) + ($b | _size) < 33554432 then _add($a; $b) "
-	"else error(\"more than 32 MiB\") end; "
-	"def _times(a; b): a * b; "
-	"def _multiply(a; b): b as $b | a as $a | if ($a | type) == \"string\" or "
-	"($b | type) == \"string\" then error(\"a string cannot be multiplied\") "
-	"else _times($a; $b) end; "
-	"def _implode: implode; "
-	"def implode: if type == \"array\" and all(.[]; type == \"number\" and . >= 0 and "
-	". < 1114112 and (. < 55296 or . > 57343)) then _implode "
-	"else error(\"implode: these are no characters\") end; "
-	"def nonempty: if . == \"\" or . == [] or . == {} then null else . end; "
-	"def _literal: if type == \"number\" then tostring elif type == \"string\" then . "
-	"else \"\" end; "
-	"def jid: _literal | ltrimstr(\"whatsapp:\") | . as $s | "
-	"if . == \"\" then null "
-	"elif ((tonumber? // null) | tostring) == $s then . + \"@s.whatsapp.net\" "
-	"elif index(\"@\") then . "
-	"elif endswith(\"-group\") then rtrimstr(\"-group\") + \"@g.us\" "
-	"elif test(\"^[-+0-9 ().]*[0-9][-0-9 ().]*$\") "
-	"then ([scan(\"[0-9]+\")] | join(\"\")) + \"@s.whatsapp.net\" else null end; "
-	"def phone: jid | if . != null and (endswith(\"@s.whatsapp.net\") or endswith(\"@c.us\")) "
-	"then split(\"@\")[0] | split(\":\")[0] | ltrimstr(\"+\") else null end; "
-	"def epoch: if type == \"object\" then (.low + (if .low < 0 then 4294967296 else 0 end)) + "
-	"(.high // 0) * 4294967296 | epoch "
-	"elif type == \"number\" then if . >= 1e14 then . / 1e6 elif . >= 1e11 then . / 1e3 "
-	"else . end "
-	"elif type == \"string\" then (tonumber? // null) as $n | "
-	"if $n == null then . else $n | epoch end else null end; ";
+#include "../common/expression.h"
+#include "../common/watchdog.h"
 
 struct program {
 	const struct map_file *file;
@@ -114,7 +76,7 @@ write_section(FILE *out, const struct map_file *f, const struct map_section *s)
 static void
 write_program(FILE *out, const struct map_file *f)
 {
-	fprintf(out, "%s. as $body | ", prelude);
+	fprintf(out, "%s. as $body | ", expression_prelude);
 	write_functions(out, f);
 	if (f->n_keys > 0 && f->keys[0].role == MAP_NAME && f->sections[0].first > 0)
 		fputs("0, (_k0 | [.]), (", out);
@@ -138,55 +100,6 @@ write_program(FILE *out, const struct map_file *f)
 
 /* ---- compiling ---- */
 
-static void
-on_compile_error(void *arg, jv message)
-{
-	struct hsw_error *first = arg;
-	const char *text = jv_get_kind(message) == JV_KIND_STRING ? jv_string_value(message) : "";
-
-	if (first->text[0] == '\0')
-		snprintf(first->text, sizeof(first->text), "%s", text);
-	jv_free(message);
-}
-
-/* NULL: err has the first thing that jq says about it. */
-static jq_state *
-compile(const char *text, struct hsw_error *err)
-{
-	jq_state *jq = jq_init();
-
-	err->text[0] = '\0';
-	if (jq == NULL)
-		return NULL;
-	jq_set_error_cb(jq, on_compile_error, err);
-	if (jq_compile(jq, text) != 0) {
-		jq_set_error_cb(jq, NULL, NULL);
-		return jq;
-	}
-	jq_teardown(&jq);
-	return NULL;
-}
-
-/* "jq: error: syntax error, ... (Unix shell quoting issues?) at <top-level>, line 7:..." */
-static int
-shorten(char *message)
-{
-	static const char start[] = "jq: error: ";
-	char *place = strstr(message, " at <top-level>");
-	char *hint = strstr(message, " (Unix shell");
-	char *number = place != NULL ? strstr(place, ", line ") : NULL;
-	int line = number != NULL ? (int)strtol(number + strlen(", line "), NULL, 10) : 1;
-
-	if (place != NULL)
-		*place = '\0';
-	if (hint != NULL)
-		*hint = '\0';
-	message[strcspn(message, "\n")] = '\0';
-	if (strncmp(message, start, strlen(start)) == 0)
-		memmove(message, message + strlen(start), strlen(message) - strlen(start) + 1);
-	return line;
-}
-
 static int
 lines_of(const char *text)
 {
@@ -204,15 +117,15 @@ is_culprit(const struct map_file *f, const struct map_key *k, struct hsw_error *
 	char *text = NULL;
 	struct hsw_error why;
 
-	if (asprintf(&text, "%s. as $body | (%s\n)", prelude, k->expression) < 0)
+	if (asprintf(&text, "%s. as $body | (%s\n)", expression_prelude, k->expression) < 0)
 		return false;
-	jq_state *jq = compile(text, &why);
+	jq_state *jq = expression_compile(text, &why);
 	free(text);
 	if (jq != NULL) {
 		jq_teardown(&jq);
 		return false;
 	}
-	int line = shorten(why.text);
+	int line = expression_shorten(why.text);
 	if (line > lines_of(k->expression))
 		line = lines_of(k->expression);
 	snprintf(err->text, sizeof(err->text), "%s:%d: %s: %.180s", f->path, k->line + line - 1,
@@ -227,7 +140,7 @@ explain(const struct map_file *f, struct hsw_error *why, struct hsw_error *err)
 		if (is_culprit(f, &f->keys[i], err))
 			return HSW_EINVAL;
 	}
-	shorten(why->text);
+	expression_shorten(why->text);
 	snprintf(err->text, sizeof(err->text), "%s: %.180s", f->path, why->text);
 	return HSW_EINVAL;
 }
@@ -252,7 +165,7 @@ program_new(const struct map_file *f, struct program **out, struct hsw_error *er
 	write_program(stream, f);
 	fclose(stream);
 	p->file = f;
-	p->jq = compile(text, &why);
+	p->jq = expression_compile(text, &why);
 	free(text);
 	*out = p;
 	if (p->jq != NULL)

@@ -11,6 +11,8 @@ class ApiDaemon(Daemon):
     """A daemon whose configuration API is open to the account. api: more lines of its section."""
 
     def __init__(self, folder, sinks=None, api="", **kwargs):
+        if "allow_private" not in api:
+            api += "\nallow_private = 127.0.0.0/8"
         self.api = f"account_token = {ACCOUNT}\n{api}"
         super().__init__(folder, sinks or {}, **kwargs)
 

@@ -195,7 +195,11 @@ def test_an_odd_label_is_one_like_others(daemon, receiver):
     ({"enabled": True, "url": "http://x", "label": "l" * 101}, "label"),
     ({"enabled": True, "url": "http://x", "label": 3}, "label"),
     ({"enabled": True, "url": "http://x", "secret": "whsec_a*"}, "secret"),
+    ({"enabled": True, "url": "http://x", "secret": "whsec_" + "A" * 31}, "secret"),
+    ({"enabled": True, "url": "http://x", "secret": "whsec_" + "A" * 87}, "secret"),
     ({"enabled": True, "url": "http://x", "headers": ["a"]}, "headers"),
+    ({"enabled": True, "url": "http://x", "format": "xml"}, "format: found `xml`"),
+    ({"enabled": True, "url": "http://x", "format": 1}, "format"),
     ({"enabled": True, "url": "http://x", "headers": {"a b": "c"}}, "headers"),
     ({"enabled": True, "url": "http://x", "headers": {"a": "b\nc"}}, "headers"),
     ({"enabled": True, "url": "http://x", "mediabase64": True}, "mediaBase64?"),
@@ -709,3 +713,54 @@ def test_what_cannot_be_stored_is_not_done(daemon, receiver):
     daemon.accept(message(1))
     receiver.wait(2)
     assert sorted(s["name"] for s in daemon.status()["sinks"]) == ["sales/new", "sales/stays"]
+
+
+# ---- addresses ----
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"])
+def test_a_webhook_does_not_reach_private_addresses_unless_they_are_opened(tmp_path, receiver, host):
+    url = receiver.url.replace("127.0.0.1", host)
+    for allowed, outcome in (("none", "refused"), ("10.0.0.0/8, 127.0.0.0/8", "reached")):
+        folder = tmp_path / outcome
+        folder.mkdir()
+        d = ApiDaemon(folder, api=f"allow_private = {allowed}").start()
+        try:
+            d.webhook("sales", url)
+            d.accept(message(1))
+            if outcome == "reached":
+                receiver.wait(1)
+            else:
+                wait_for(lambda: "the host's address is not a public one" in d.log_text(), 20, "the refusal")
+                assert receiver.arrivals == []
+        finally:
+            d.stop()
+
+
+def test_malformed_networks_stop_the_start(tmp_path):
+    d = ApiDaemon(tmp_path, api="allow_private = 10.0.0.0/8, 10.0.0.0/33")
+    r = d.command("check", check=False)
+    assert r.returncode != 0
+    assert "allow_private: found `10.0.0.0/33`, expected networks" in r.stdout + r.stderr
+
+
+def test_a_webhook_has_its_format_also_after_a_restart(tmp_path, receiver):
+    d = ApiDaemon(tmp_path).start()
+    try:
+        d.webhook("sales", receiver.url, format="cloudevents")
+        d.accept(message(1))
+        receiver.wait(1)
+        d.stop()
+        d.start()
+        d.accept(message(2))
+        receiver.wait(2)
+        for number, arrival in enumerate(receiver.arrivals, 1):
+            assert arrival.headers["content-type"] == "application/cloudevents+json"
+            event = arrival.envelope
+            assert event["specversion"] == "1.0" and number_of(event) == number
+        d.webhook("sales", receiver.url)
+        d.accept(message(3))
+        receiver.wait(3)
+        assert receiver.arrivals[2].envelope["event"] == "message.exchange"
+    finally:
+        d.stop()

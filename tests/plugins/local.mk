@@ -39,7 +39,10 @@ sink_tests = \
 	tests/plugins/test_sink_syslog \
 	tests/plugins/test_sink_syslog_net \
 	tests/plugins/test_sink_webhook \
+	tests/plugins/test_sink_webhook_body \
+	tests/plugins/test_sink_webhook_guard \
 	tests/plugins/test_sink_webhook_net \
+	tests/plugins/test_sink_webhook_sign \
 	tests/plugins/test_sink_websocket
 check_PROGRAMS += $(sink_tests)
 TESTS += $(sink_tests)
@@ -88,6 +91,31 @@ tests_plugins_test_sink_webhook_net_SOURCES = tests/plugins/test_sink_webhook_ne
 tests_plugins_test_sink_webhook_net_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_webhook_net_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
 tests_plugins_test_sink_webhook_net_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
+
+payload_rig = tests/plugins/payload_rig.c tests/plugins/payload_rig.h \
+	tests/plugins/certs.c tests/plugins/certs.h $(webhook_rig)
+tests_plugins_test_sink_webhook_body_SOURCES = tests/plugins/test_sink_webhook_body.c $(payload_rig)
+tests_plugins_test_sink_webhook_body_CPPFLAGS = $(fake_cppflags)
+tests_plugins_test_sink_webhook_body_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS) $(ZLIB_CFLAGS)
+tests_plugins_test_sink_webhook_body_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS) $(ZLIB_LIBS)
+tests_plugins_test_sink_webhook_guard_SOURCES = tests/plugins/test_sink_webhook_guard.c \
+	plugins/sink-webhook/guard.c plugins/sink-webhook/guard.h $(payload_rig)
+tests_plugins_test_sink_webhook_guard_CPPFLAGS = $(fake_cppflags)
+tests_plugins_test_sink_webhook_guard_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
+tests_plugins_test_sink_webhook_guard_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
+tests_plugins_test_sink_webhook_sign_SOURCES = tests/plugins/test_sink_webhook_sign.c $(payload_rig)
+tests_plugins_test_sink_webhook_sign_CPPFLAGS = $(fake_cppflags)
+tests_plugins_test_sink_webhook_sign_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
+tests_plugins_test_sink_webhook_sign_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
+
+if JQ_FOUND
+check_PROGRAMS += tests/plugins/test_sink_webhook_jq
+TESTS += tests/plugins/test_sink_webhook_jq
+tests_plugins_test_sink_webhook_jq_SOURCES = tests/plugins/test_sink_webhook_jq.c $(payload_rig)
+tests_plugins_test_sink_webhook_jq_CPPFLAGS = $(fake_cppflags)
+tests_plugins_test_sink_webhook_jq_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
+tests_plugins_test_sink_webhook_jq_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
+endif
 
 # -rdynamic: the plugin is to find the test's own sendmsg and malloc.
 tests_plugins_test_sink_websocket_SOURCES = tests/plugins/test_sink_websocket.c \

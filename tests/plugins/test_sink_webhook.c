@@ -161,7 +161,8 @@ END_TEST
 /* What the daemon fills for a destination that the API made. */
 START_TEST(destinations_with_options_of_their_own_get_them)
 {
-	struct hsw_handle *h = OPEN("/section", "authorization", "section", NULL);
+	struct hsw_handle *h = OPEN(
+		"/section", "authorization", "section", "allow_private", "127.0.0.0/8", NULL);
 	const struct hsw_envelope *env = fake_envelope_text("{}");
 	struct hsw_error err;
 	void *conf[2];
@@ -196,7 +197,7 @@ END_TEST
 /* More destinations than are remembered. */
 START_TEST(many_destinations_are_served)
 {
-	struct hsw_handle *h = OPEN("/", NULL);
+	struct hsw_handle *h = OPEN("/", "allow_private", "127.0.0.0/8", NULL);
 	const struct hsw_envelope *env = fake_envelope_text("{}");
 	struct hsw_error err;
 	char path[32];

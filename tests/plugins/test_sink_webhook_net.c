@@ -137,7 +137,7 @@ START_TEST(a_delivery_cancelled_while_it_connects_leaves_nothing)
 	char url[64];
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u/", ntohs(a.sin_port));
 	const char *const options[] = { "url", url, NULL };
-	struct hsw_handle *h = OPEN("/", NULL);
+	struct hsw_handle *h = OPEN("/", "allow_private", "127.0.0.1", NULL);
 	const struct hsw_envelope *env = fake_envelope_text("{}");
 	struct hsw_error err;
 	void *conf = fake_conf_new(fake_plugin(h), options, &err);
@@ -191,7 +191,7 @@ deliver_again(struct hsw_delivery *d, void *arg)
 
 START_TEST(done_may_deliver_and_cancel)
 {
-	struct hsw_handle *h = OPEN("/", NULL);
+	struct hsw_handle *h = OPEN("/", "allow_private", "127.0.0.1", NULL);
 	const char *const hang[] = { "url", url_of(server, "http", "/hang"), NULL };
 	const struct hsw_envelope *env = fake_envelope_text("{}");
 	struct hsw_error err;

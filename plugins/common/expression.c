@@ -3,6 +3,7 @@
 #include "expression.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NESTED_MAX 100 /* brackets in brackets */
@@ -34,6 +35,7 @@ static const char *const refused[] = {
 };
 
 struct scan {
+	bool is_assigning;
 	const char *at;
 	char open[NESTED_MAX]; /* the brackets that are open; 's': \( of a string */
 	size_t depth;
@@ -43,7 +45,7 @@ struct scan {
 static bool
 refuse(struct scan *s, const char *what, size_t n)
 {
-	snprintf(s->err->text, sizeof(s->err->text), "%.*s is not allowed in a map", (int)n, what);
+	snprintf(s->err->text, sizeof(s->err->text), "%.*s is not allowed", (int)n, what);
 	return false;
 }
 
@@ -141,7 +143,7 @@ other(struct scan *s)
 		s->at += 2;
 		return true;
 	}
-	if (*c == '=')
+	if (*c == '=' && !s->is_assigning)
 		return refuse(s, "an assignment (=)", 17);
 	s->at++;
 	return true;
@@ -172,9 +174,9 @@ next_token(struct scan *s, char before)
 }
 
 bool
-expression_is_allowed(const char *expression, struct hsw_error *err)
+expression_is_allowed(const char *expression, bool is_assigning, struct hsw_error *err)
 {
-	struct scan s = { .at = expression, .err = err };
+	struct scan s = { .is_assigning = is_assigning, .at = expression, .err = err };
 
 	while (*s.at != '\0') {
 		if (!next_token(&s, s.at > expression ? s.at[-1] : '\0'))
@@ -185,4 +187,93 @@ expression_is_allowed(const char *expression, struct hsw_error *err)
 	snprintf(err->text, sizeof(err->text), "%c is not closed",
 		s.open[s.depth - 1] == 's' ? '(' : s.open[s.depth - 1]);
 	return false;
+}
+
+/* ---- compiling ---- */
+
+/*
+ * + and * are the functions _plus and _multiply to jq: text
+ * and lists may not grow without bound by them, for no budget reaches into one step. implode aborts on numbers
+ * that are no characters.
+ */
+const char expression_prelude[] =
+	"def _size: if type == \"string\" then utf8bytelength elif type == \"array\" then length "
+	"else 0 end; "
+	"def _add(a; b): a + b; "
+	"def _plus(a; b): b as $b | a as $a | if ($a | type) == \"number\" or "
+	"($a | _size) + ($b | _size) < 33554432 then _add($a; $b) "
+	"else error(\"more than 32 MiB\") end; "
+	"def _times(a; b): a * b; "
+	"def _multiply(a; b): b as $b | a as $a | if ($a | type) == \"string\" or "
+	"($b | type) == \"string\" then error(\"a string cannot be multiplied\") "
+	"else _times($a; $b) end; "
+	"def _implode: implode; "
+	"def implode: if type == \"array\" and all(.[]; type == \"number\" and . >= 0 and "
+	". < 1114112 and (. < 55296 or . > 57343)) then _implode "
+	"else error(\"implode: these are no characters\") end; "
+	"def nonempty: if . == \"\" or . == [] or . == {} then null else . end; "
+	"def _literal: if type == \"number\" then tostring elif type == \"string\" then . "
+	"else \"\" end; "
+	"def jid: _literal | ltrimstr(\"whatsapp:\") | . as $s | "
+	"if . == \"\" then null "
+	"elif ((tonumber? // null) | tostring) == $s then . + \"@s.whatsapp.net\" "
+	"elif index(\"@\") then . "
+	"elif endswith(\"-group\") then rtrimstr(\"-group\") + \"@g.us\" "
+	"elif test(\"^[-+0-9 ().]*[0-9][-0-9 ().]*$\") "
+	"then ([scan(\"[0-9]+\")] | join(\"\")) + \"@s.whatsapp.net\" else null end; "
+	"def phone: jid | if . != null and (endswith(\"@s.whatsapp.net\") or endswith(\"@c.us\")) "
+	"then split(\"@\")[0] | split(\":\")[0] | ltrimstr(\"+\") else null end; "
+	"def epoch: if type == \"object\" then (.low + (if .low < 0 then 4294967296 else 0 end)) + "
+	"(.high // 0) * 4294967296 | epoch "
+	"elif type == \"number\" then if . >= 1e14 then . / 1e6 elif . >= 1e11 then . / 1e3 "
+	"else . end "
+	"elif type == \"string\" then (tonumber? // null) as $n | "
+	"if $n == null then . else $n | epoch end else null end; ";
+
+static void
+on_compile_error(void *arg, jv message)
+{
+	struct hsw_error *first = arg;
+	const char *text = jv_get_kind(message) == JV_KIND_STRING ? jv_string_value(message) : "";
+
+	if (first->text[0] == '\0')
+		snprintf(first->text, sizeof(first->text), "%s", text);
+	jv_free(message);
+}
+
+jq_state *
+expression_compile(const char *text, struct hsw_error *err)
+{
+	jq_state *jq = jq_init();
+
+	err->text[0] = '\0';
+	if (jq == NULL)
+		return NULL;
+	jq_set_error_cb(jq, on_compile_error, err);
+	if (jq_compile(jq, text) != 0) {
+		jq_set_error_cb(jq, NULL, NULL);
+		return jq;
+	}
+	jq_teardown(&jq);
+	return NULL;
+}
+
+/* "jq: error: syntax error, ... (Unix shell quoting issues?) at <top-level>, line 7:..." */
+int
+expression_shorten(char *message)
+{
+	static const char start[] = "jq: error: ";
+	char *place = strstr(message, " at <top-level>");
+	char *hint = strstr(message, " (Unix shell");
+	char *number = place != NULL ? strstr(place, ", line ") : NULL;
+	int line = number != NULL ? (int)strtol(number + strlen(", line "), NULL, 10) : 1;
+
+	if (place != NULL)
+		*place = '\0';
+	if (hint != NULL)
+		*hint = '\0';
+	message[strcspn(message, "\n")] = '\0';
+	if (strncmp(message, start, strlen(start)) == 0)
+		memmove(message, message + strlen(start), strlen(message) - strlen(start) + 1);
+	return line;
 }

@@ -4,8 +4,8 @@
  * that is under way; jq looks between any two of its steps whether it was halted, so what is stopped late is
  * only one step that takes long.
  */
-#ifndef MAP_WATCHDOG_H
-#define MAP_WATCHDOG_H
+#ifndef COMMON_WATCHDOG_H
+#define COMMON_WATCHDOG_H
 
 #include <stdbool.h>
 #include <stdint.h>

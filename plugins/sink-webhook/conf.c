@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conf.c - see conf.h. */
+#include "conf.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sign.h"
+
+#define BATCH_EVENTS_MAX 1000
+#define BATCH_WAIT_MAX_MS 60000
+
+static const char *const by_events_words[] = {
+	[BY_EVENTS_NO] = "no", [BY_EVENTS_DOTTED] = "dotted", [BY_EVENTS_DASHED] = "dashed", NULL
+};
+
+static const char *const algorithm_words[] = {
+	[SIGN_SHA256] = "sha256", [SIGN_SHA1] = "sha1", [SIGN_SHA512] = "sha512", NULL
+};
+static const char *const encoding_words[] = { [SIGN_HEX] = "hex", [SIGN_BASE64] = "base64", NULL };
+
+static const char *const format_words[] = { [FORMAT_ENVELOPE] = "envelope",
+	[FORMAT_DATA] = "data",
+	[FORMAT_CLOUDEVENTS] = "cloudevents",
+	NULL };
+static const char *const batch_format_words[] = {
+	[BATCH_JSON] = "json", [BATCH_NDJSON] = "ndjson", NULL
+};
+static const char *const compress_words[] = {
+	[COMPRESS_NO] = "no", [COMPRESS_GZIP] = "gzip", NULL
+};
+
+#define MEMBER(name) offsetof(struct webhook_conf, name)
+
+const struct hsw_option conf_options[] = {
+	{ .key = "url",
+		.type = HSW_OPT_URL,
+		.flags = HSW_OPT_REQUIRED | HSW_OPT_PER_TARGET,
+		.offset = MEMBER(url),
+		.help = "Where events are posted to." },
+	{ .key = "authorization",
+		.type = HSW_OPT_SECRET,
+		.flags = HSW_OPT_PER_TARGET,
+		.offset = MEMBER(authorization),
+		.help = "Sent as it stands as the Authorization header, e.g. \"Bearer abc\"." },
+	{ .key = "headers",
+		.type = HSW_OPT_SECRET,
+		.flags = HSW_OPT_PER_TARGET,
+		.offset = MEMBER(headers),
+		.help = "More headers, \"Name: value\", with | between them, or one a line in a "
+			"file "
+			"(@/path/to/file)." },
+	{ .key = "secret",
+		.type = HSW_OPT_SECRET,
+		.flags = HSW_OPT_PER_TARGET,
+		.offset = MEMBER(secret),
+		.help = "Signs each request as Standard Webhooks have it (webhook-signature): "
+			"whsec_ and base64 of the key, or any other text." },
+	{ .key = "secret_old",
+		.type = HSW_OPT_SECRET,
+		.offset = MEMBER(secret_old),
+		.help = "The secret before, while receivers change to the new one: requests are "
+			"signed with both." },
+	{ .key = "hmac_header",
+		.type = HSW_OPT_STRING,
+		.offset = MEMBER(hmac_header),
+		.help = "Signs the body with hmac_secret in a header of this name, e.g. "
+			"X-Hub-Signature-256." },
+	{ .key = "hmac_secret",
+		.type = HSW_OPT_SECRET,
+		.offset = MEMBER(hmac_secret),
+		.help = "The key of hmac_header." },
+	{ .key = "hmac_algorithm",
+		.type = HSW_OPT_ENUM,
+		.offset = MEMBER(hmac_algorithm),
+		.def = "sha256",
+		.choices = algorithm_words,
+		.help = "The hash of hmac_header: sha256, sha1 or sha512." },
+	{ .key = "hmac_encoding",
+		.type = HSW_OPT_ENUM,
+		.offset = MEMBER(hmac_encoding),
+		.def = "hex",
+		.choices = encoding_words,
+		.help = "How hmac_header is written: hex or base64." },
+	{ .key = "hmac_prefix",
+		.type = HSW_OPT_STRING,
+		.offset = MEMBER(hmac_prefix),
+		.help = "What stands before the signature in hmac_header, e.g. sha256=." },
+	{ .key = "by_events",
+		.type = HSW_OPT_ENUM,
+		.flags = HSW_OPT_PER_TARGET,
+		.offset = MEMBER(by_events),
+		.def = "no",
+		.choices = by_events_words,
+		.help = "Adds the event's name to the URL's path: dotted /message.exchange, dashed "
+			"/message-exchange." },
+#ifdef WITH_JQ
+	{ .key = "filter",
+		.type = HSW_OPT_STRING,
+		.offset = MEMBER(filter),
+		.help = "A jq expression over the envelope: only events for which it gives "
+			"something else than false, null or nothing are sent." },
+	{ .key = "transform",
+		.type = HSW_OPT_STRING,
+		.offset = MEMBER(transform),
+		.help = "A jq expression over the envelope: what it gives is sent instead. Nothing "
+			"is sent when it gives nothing." },
+#endif
+	{ .key = "format",
+		.type = HSW_OPT_ENUM,
+		.flags = HSW_OPT_PER_TARGET,
+		.offset = MEMBER(format),
+		.def = "envelope",
+		.choices = format_words,
+		.help = "What is sent of an event: envelope; data, its member data alone; or "
+			"cloudevents, a CloudEvent (1.0) with data in it." },
+	{ .key = "batch",
+		.type = HSW_OPT_STRING,
+		.offset = MEMBER(batch),
+		.help = "Several events in one request: at most so many, and no longer after the "
+			"first one than this time, e.g. 100/200ms. `concurrency` must allow for "
+			"them." },
+	{ .key = "batch_format",
+		.type = HSW_OPT_ENUM,
+		.offset = MEMBER(batch_format),
+		.def = "json",
+		.choices = batch_format_words,
+		.help = "How a batch is written: json, an array; or ndjson, one event a line." },
+	{ .key = "compress",
+		.type = HSW_OPT_ENUM,
+		.offset = MEMBER(compress),
+		.def = "no",
+		.choices = compress_words,
+		.help = "gzip: bodies are compressed (Content-Encoding: gzip); no." },
+	{ .key = "max_body",
+		.type = HSW_OPT_SIZE,
+		.offset = MEMBER(max_body),
+		.def = "0",
+		.min = 0,
+		.max = INT64_C(1) << 40,
+		.help = "Size of a request's body at most, before it is compressed; 0: no limit. A "
+			"larger event is a dead letter at once." },
+	{ .key = "media_limit",
+		.type = HSW_OPT_SIZE,
+		.offset = MEMBER(media_limit),
+		.def = "0",
+		.min = 0,
+		.max = INT64_C(1) << 40,
+		.help = "Size of an event's media at most, as base64; 0: no limit. Larger media is "
+			"left out, and base64Omitted tells its size." },
+	{ .key = "ca_file",
+		.type = HSW_OPT_PATH,
+		.offset = MEMBER(ca_file),
+		.help = "PEM file of the certificates that are trusted, instead of the system's. "
+			"For "
+			"receivers with a private CA or a self-signed certificate." },
+	{ .key = "cert_file",
+		.type = HSW_OPT_PATH,
+		.offset = MEMBER(cert_file),
+		.help = "PEM file of a client certificate, with its chain." },
+	{ .key = "key_file",
+		.type = HSW_OPT_PATH,
+		.offset = MEMBER(key_file),
+		.help = "PEM file of the client certificate's key, if it is not in cert_file." },
+	{ .key = "allow_private",
+		.type = HSW_OPT_LIST,
+		.offset = MEMBER(allow_private),
+		.help = "Where it is set, the receiver must have a public address, or one of these "
+			"networks (10.0.0.0/8, fd00::/8); none; any: no check." },
+	{ .key = NULL },
+};
+
+static int
+check_file(const char *key, const char *path, struct hsw_error *err)
+{
+	if (path == NULL || access(path, R_OK) == 0)
+		return HSW_OK;
+	snprintf(err->text, sizeof(err->text), "%s: cannot be read: %s", key, strerror(errno));
+	return HSW_EINVAL;
+}
+
+static int
+check_files(const struct webhook_conf *conf, struct hsw_error *err)
+{
+	int rc = check_file("ca_file", conf->ca_file, err);
+
+	if (rc == HSW_OK)
+		rc = check_file("cert_file", conf->cert_file, err);
+	if (rc == HSW_OK)
+		rc = check_file("key_file", conf->key_file, err);
+	if (rc != HSW_OK || conf->key_file == NULL || conf->cert_file != NULL)
+		return rc;
+	snprintf(err->text, sizeof(err->text), "key_file: is set, but no cert_file");
+	return HSW_EINVAL;
+}
+
+int
+conf_batch(const struct webhook_conf *conf, struct conf_batch *out, struct hsw_error *err)
+{
+	char *end = NULL;
+
+	*out = (struct conf_batch){ 0 };
+	if (conf->batch == NULL)
+		return HSW_OK;
+	long events = strtol(conf->batch, &end, 10);
+	const char *slash = end;
+	long wait = *slash == '/' ? strtol(slash + 1, &end, 10) : -1;
+	if (wait >= 0 && wait <= BATCH_WAIT_MAX_MS && strcmp(end, "s") == 0)
+		wait *= 1000;
+	else if (strcmp(end, "ms") != 0)
+		wait = -1;
+	if (events < 2 || events > BATCH_EVENTS_MAX || wait < 1 || wait > BATCH_WAIT_MAX_MS) {
+		snprintf(err->text, sizeof(err->text),
+			"batch: found `%.40s`, expected 2 to %d events and at most a minute, such "
+			"as 100/200ms",
+			conf->batch, BATCH_EVENTS_MAX);
+		return HSW_EINVAL;
+	}
+	*out = (struct conf_batch){ .events = (size_t)events, .wait_ms = wait };
+	return HSW_OK;
+}
+
+int
+conf_check(const struct webhook_conf *conf, struct hsw_error *err)
+{
+	struct conf_batch batch;
+	int rc = check_files(conf, err);
+
+	if (rc == HSW_OK)
+		rc = conf_batch(conf, &batch, err);
+	if (rc == HSW_OK && conf->transform != NULL && conf->format != FORMAT_ENVELOPE) {
+		snprintf(err->text, sizeof(err->text),
+			"format: cannot stand beside transform, which makes all that is sent");
+		return HSW_EINVAL;
+	}
+	if (rc != HSW_OK || conf->batch == NULL || conf->by_events == BY_EVENTS_NO)
+		return rc;
+	snprintf(err->text, sizeof(err->text),
+		"batch: cannot stand beside by_events: its events go to different places");
+	return HSW_EINVAL;
+}
