@@ -13,10 +13,20 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "address.h"
 #include "plugin.h"
 
+#define CONFIG_LISTEN_NONE "none" /* listen = none: only listen_tls */
+
 struct server_conf {
-	const char **listen;      /* "127.0.0.1:8080", "[::1]:8080", "unix:/path" */
+	const char **listen;     /* "127.0.0.1:8080", "[::1]:8080", "unix:/path" */
+	const char **listen_tls; /* the same, under TLS; NULL: none */
+	const char *tls_cert, *tls_key;
+	const char *listen_mode_text; /* "0666"; parsed into: */
+	unsigned listen_mode;         /* of unix sockets */
+	const char **trusted_proxies; /* as written; parsed into: */
+	struct network *proxies;
+	size_t n_proxies;
 	const char *base_url;     /* instanceData.baseUrl */
 	const char *workers_text; /* as written: "auto" or a number; parsed into: */
 	int64_t workers;          /* 0: one per core */

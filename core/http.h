@@ -16,6 +16,8 @@
 
 #include "buf.h"
 #include "config.h"
+#include "forwarded.h"
+#include "tls.h"
 
 #define HTTP_HEADERS_MAX 100 /* header lines of a request */
 
@@ -25,9 +27,9 @@ struct http_span {
 
 struct http_request {
 	struct http_conn *conn;
-	void *arg;       /* the handler's own */
-	bool is_local;   /* came over loopback or a unix socket */
-	bool is_control; /* came over the control socket */
+	void *arg;                      /* the handler's own */
+	struct forwarded_client client; /* behind trusted proxies; is_local: of this machine */
+	bool is_control;                /* came over the control socket */
 	/* Valid until http_reply. */
 	struct hsw_str method;
 	struct hsw_str path;  /* decoded; begins with "/" */
@@ -52,6 +54,8 @@ struct http_shared {
 
 struct http_server;
 
+enum http_listener { HTTP_PLAIN, HTTP_TLS, HTTP_CONTROL };
+
 struct http_handler {
 	void (*handle)(void *arg, struct http_request *);
 	void *arg;
@@ -61,7 +65,10 @@ struct http_handler {
 struct http_server *http_server_new(
 	struct event_base *, struct http_shared *, const struct http_handler *);
 /* Takes connections from a listening, non-blocking socket; owns it. HSW_OK or HSW_ENOMEM. */
-int http_server_listen(struct http_server *, int fd, bool is_control);
+int http_server_listen(struct http_server *, int fd, enum http_listener);
+/* The certificate of new connections to HTTP_TLS listeners; takes over the reference. Must be set before
+ * such a listener is. */
+void http_server_set_tls(struct http_server *, struct tls *);
 /* Takes no new connection or request: closes the listeners and what is idle. What is being read or
  * worked on is finished, and its connection closed then. */
 void http_server_drain(struct http_server *);

@@ -67,15 +67,16 @@ static void
 complain(struct source *source, const struct http_request *r, int status, const char *why)
 {
 	int64_t now = clock_mono_ms();
+	char client[ADDRESS_TEXT_SIZE];
 
 	metric_add(source->refused, 1);
 	source->complaints++;
 	if (now < source->complain_at_ms)
 		return;
 	log_warn("ingress",
-		"request refused source=%s path=%.*s status=%d bytes=%zu refused=%u: %s",
-		source->section->name, (int)r->path.len, r->path.s, status, r->body.len,
-		source->complaints, why);
+		"request refused source=%s client=%s path=%.*s status=%d bytes=%zu refused=%u: %s",
+		source->section->name, address_print(&r->client.address, client), (int)r->path.len,
+		r->path.s, status, r->body.len, source->complaints, why);
 	source->complaints = 0;
 	source->complain_at_ms = now + COMPLAIN_EVERY_MS;
 }

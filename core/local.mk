@@ -9,8 +9,9 @@ CLEANFILES += $(nodist_core_libllhttp_a_SOURCES)
 
 noinst_LIBRARIES += core/libcore.a
 core_libcore_a_CPPFLAGS = $(AM_CPPFLAGS) -DHASH_NONFATAL_OOM=1 -include build-config.h -DPLUGIN_DIR='"$(plugindir)"' -DSYSCONF_DIR='"$(sysconfdir)"' -DLOCALSTATE_DIR='"$(localstatedir)"'
-core_libcore_a_CFLAGS = $(AM_CFLAGS) $(HSW_PROGRAM_CFLAGS) $(EVENT_CFLAGS) $(JSONC_CFLAGS) $(CRYPTO_CFLAGS) $(LLHTTP_CFLAGS)
+core_libcore_a_CFLAGS = $(AM_CFLAGS) $(HSW_PROGRAM_CFLAGS) $(EVENT_CFLAGS) $(JSONC_CFLAGS) $(TLS_CFLAGS) $(CRYPTO_CFLAGS) $(LLHTTP_CFLAGS)
 core_libcore_a_SOURCES = \
+	core/address.c core/address.h \
 	core/api.c core/api.h \
 	core/api_call.h \
 	core/api_events.c \
@@ -35,6 +36,7 @@ core_libcore_a_SOURCES = \
 	core/cmd_translate.c \
 	core/cmd_webhook.c \
 	core/config.c core/config.h \
+	core/config_listen.c core/config_listen.h \
 	core/control.c core/control.h \
 	core/crypt.c core/crypt.h \
 	core/delivery.c \
@@ -43,6 +45,7 @@ core_libcore_a_SOURCES = \
 	core/emit.c core/emit.h \
 	core/envelope.c core/envelope.h \
 	core/err.c core/err.h \
+	core/forwarded.c core/forwarded.h \
 	core/host.c core/host.h \
 	core/http.c core/http.h \
 	core/ingress.c core/ingress.h \
@@ -66,7 +69,10 @@ core_libcore_a_SOURCES = \
 	core/settings.c core/settings.h \
 	core/settings_load.c \
 	core/seen.c core/seen.h \
+	core/sockets.c core/sockets.h \
 	core/store.c core/store.h \
+	core/tls.c core/tls.h \
+	core/transport.c core/transport.h \
 	core/webhook.c core/webhook.h \
 	core/worker.c core/worker.h
 
@@ -76,7 +82,7 @@ hookswitch_CPPFLAGS = $(core_libcore_a_CPPFLAGS)
 hookswitch_CFLAGS = $(core_libcore_a_CFLAGS)
 hookswitch_LDFLAGS = $(AM_LDFLAGS) $(HSW_PROGRAM_LDFLAGS)
 core_archives = core/libcore.a core/libllhttp.a
-core_system_libs = $(EVENT_LIBS) $(JSONC_LIBS) $(CRYPTO_LIBS) -lpthread
+core_system_libs = $(EVENT_LIBS) $(JSONC_LIBS) $(TLS_LIBS) $(CRYPTO_LIBS) -lpthread
 core_libs = $(core_archives) $(core_system_libs)
 # The allocator stands behind what calls malloc, or --as-needed would drop it.
 hookswitch_LDADD = $(core_archives) $(MALLOC_LIBS) $(core_system_libs)
