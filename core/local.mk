@@ -33,6 +33,7 @@ core_libcore_a_SOURCES = \
 	core/cmd_rekey.c \
 	core/cmd_run.c \
 	core/cmd_status.c \
+	core/cmd_tail.c \
 	core/cmd_translate.c \
 	core/cmd_webhook.c \
 	core/config.c core/config.h \
@@ -45,6 +46,7 @@ core_libcore_a_SOURCES = \
 	core/emit.c core/emit.h \
 	core/envelope.c core/envelope.h \
 	core/err.c core/err.h \
+	core/event_line.c core/event_line.h \
 	core/forwarded.c core/forwarded.h \
 	core/host.c core/host.h \
 	core/http.c core/http.h \
@@ -74,7 +76,9 @@ core_libcore_a_SOURCES = \
 	core/tls.c core/tls.h \
 	core/transport.c core/transport.h \
 	core/webhook.c core/webhook.h \
-	core/worker.c core/worker.h
+	core/worker.c core/worker.h \
+	core/ws_client.c core/ws_client.h \
+	core/ws_stream.c core/ws_stream.h
 
 bin_PROGRAMS += hookswitch
 hookswitch_SOURCES = core/main.c

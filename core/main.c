@@ -19,6 +19,7 @@ static const struct command {
 	{ "dead", cmd_dead, "list, show, replay or purge dead letters" },
 	{ "instance", cmd_instance, "add, list or remove instances, or tell a token" },
 	{ "webhook", cmd_webhook, "set, list or remove webhooks of an instance" },
+	{ "tail", cmd_tail, "show the events of an instance as they come in" },
 	{ "rekey", cmd_rekey, "encrypt the stored secrets with another key" },
 };
 
