@@ -318,9 +318,9 @@ check_filters(struct loader *l, const struct sink_conf *conf)
 		const char *nearest = nearest_word(
 			(const char *const[]){ event_type_names[0], event_type_names[1],
 				event_type_names[2], event_type_names[3], event_type_names[4],
-				event_type_names[5], NULL },
+				event_type_names[5], "raw", NULL },
 			*name);
-		if (event_type_of(str_of(*name)) < 0)
+		if (event_type_of(str_of(*name)) < 0 && strcmp(*name, "raw") != 0)
 			fail_key(l, "events", "`%.60s` is no event type%s%s%s", *name,
 				nearest != NULL ? ", did you mean `" : "",
 				nearest != NULL ? nearest : "", nearest != NULL ? "`?" : "");

@@ -39,6 +39,7 @@ core_libcore_a_SOURCES = \
 	core/config.c core/config.h \
 	core/config_listen.c core/config_listen.h \
 	core/control.c core/control.h \
+	core/credential.c core/credential.h \
 	core/crypt.c core/crypt.h \
 	core/delivery.c \
 	core/destination.c core/destination.h core/destination_impl.h \
@@ -52,6 +53,7 @@ core_libcore_a_SOURCES = \
 	core/http.c core/http.h \
 	core/ingress.c core/ingress.h \
 	core/ini.c core/ini.h \
+	core/identities.c core/identities.h \
 	core/journal.c core/journal.h \
 	core/listen.c core/listen.h \
 	core/log.c core/log.h \
@@ -65,6 +67,7 @@ core_libcore_a_SOURCES = \
 	core/ratelimit.c core/ratelimit.h \
 	core/record.c core/record.h \
 	core/retry.c core/retry.h \
+	core/raw.c core/raw.h \
 	core/router.c core/router.h \
 	core/seal.c core/seal.h \
 	core/server.c core/server.h \
@@ -72,6 +75,7 @@ core_libcore_a_SOURCES = \
 	core/settings_load.c \
 	core/seen.c core/seen.h \
 	core/sockets.c core/sockets.h \
+	core/status_order.c core/status_order.h \
 	core/store.c core/store.h \
 	core/tls.c core/tls.h \
 	core/transport.c core/transport.h \
