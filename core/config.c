@@ -501,6 +501,13 @@ config_load(const char *path, enum config_scope scope, struct config_errors *err
 	return NULL;
 }
 
+void
+config_compare(const struct config *before, const struct config *after,
+	void (*fn)(void *arg, const struct config_change *), void *arg)
+{
+	ini_compare(&before->private->ini, &after->private->ini, fn, arg);
+}
+
 static void
 free_sections(struct config_section *s, const char *kind)
 {

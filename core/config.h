@@ -162,6 +162,17 @@ enum config_scope {
 /* Reads and checks. NULL: errors tells why (there is at least one). */
 struct config *config_load(const char *path, enum config_scope, struct config_errors *errors);
 void config_free(struct config *);
+
+/* A section, and what is different in it. */
+struct config_change {
+	const char *kind, *name; /* name: NULL where the kind has none */
+	enum { CONFIG_ADDED, CONFIG_REMOVED, CONFIG_CHANGED } what;
+	const char *key; /* of CONFIG_CHANGED: which key; once for each */
+};
+
+/* Calls fn for each difference between the files, as they were written. */
+void config_compare(const struct config *before, const struct config *after,
+	void (*fn)(void *arg, const struct config_change *), void *arg);
 void config_errors_print(const struct config_errors *, FILE *);
 void config_errors_free(struct config_errors *);
 

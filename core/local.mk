@@ -53,6 +53,7 @@ core_libcore_a_SOURCES = \
 	core/http.c core/http.h \
 	core/ingress.c core/ingress.h \
 	core/ini.c core/ini.h \
+	core/ini_compare.c \
 	core/identities.c core/identities.h \
 	core/journal.c core/journal.h \
 	core/listen.c core/listen.h \
@@ -66,6 +67,7 @@ core_libcore_a_SOURCES = \
 	core/plugin.c core/plugin.h \
 	core/ratelimit.c core/ratelimit.h \
 	core/record.c core/record.h \
+	core/reload.c core/reload.h \
 	core/retry.c core/retry.h \
 	core/raw.c core/raw.h \
 	core/router.c core/router.h \

@@ -21,6 +21,7 @@
 #include "clock.h"
 #include "err.h"
 #include "log.h"
+#include "reload.h"
 #include "sockets.h"
 #include "status_order.h"
 #include "worker.h"
@@ -214,45 +215,24 @@ server_start(struct server *s, struct journal_port *ports, struct sockets *socke
 
 /* ---- signals and stop ---- */
 
-/* Connections that are open keep the old certificate. */
 static void
-reload_tls(struct server *s)
-{
-	const struct server_conf *conf = &s->config->server;
-	struct hsw_error err = { "" };
-
-	if (s->tls == NULL)
-		return;
-	struct tls *tls = tls_open(conf->tls_cert, conf->tls_key, &err);
-	if (tls == NULL) {
-		log_error("server", "the old TLS certificate stays in use: %s", err.text);
-		return;
-	}
-	for (unsigned i = 0; i < s->n_workers; i++)
-		worker_set_tls(&s->workers[i], tls);
-	tls_unref(s->tls);
-	s->tls = tls;
-	log_info("server", "read the TLS certificate again file=%s", conf->tls_cert);
-}
-
-static void
-handle_hup(struct server *s)
+handle_hup(struct server *s, struct reload *reload)
 {
 	log_reopen();
 	for (unsigned i = 0; i < s->n_workers; i++)
 		worker_reopen(&s->workers[i]);
 	log_info("server", "opened log and files again");
-	reload_tls(s);
+	reload_run(reload);
 }
 
 /* Until SIGTERM or SIGINT. */
 static void
-wait_for_stop(struct server *s, const sigset_t *signals)
+wait_for_stop(struct server *s, struct reload *reload, const sigset_t *signals)
 {
 	for (;;) {
 		int signal = sigwaitinfo(signals, NULL);
 		if (signal == SIGHUP)
-			handle_hup(s);
+			handle_hup(s, reload);
 		else if (signal == SIGTERM || signal == SIGINT)
 			return;
 	}
@@ -314,6 +294,7 @@ server_run(const struct config *config, const struct server_options *options)
 		.config = config, .handle = api_handle, .settings = &settings, .changes = &changes
 	};
 	struct sockets sockets = { .n = 0 };
+	struct reload reload = { .server = &s };
 	struct hsw_error err = { "" };
 	sigset_t signals;
 
@@ -329,11 +310,12 @@ server_run(const struct config *config, const struct server_options *options)
 	sockets_close(&sockets);
 	log_info("server", "hookswitch %s is ready listen=%s workers=%u sinks=%u", PACKAGE_VERSION,
 		config->server.listen[0], s.n_workers, count_sinks(config));
-	wait_for_stop(&s, &signals);
+	wait_for_stop(&s, &reload, &signals);
 	log_info("server", "stopping");
 	if (!stop_workers(&s, &signals))
 		_exit(1);
 	server_free(&s);
+	reload_fini(&reload);
 	sockets_remove_files(&config->server);
 	metrics_free();
 	log_info("server", "stopped");

@@ -23,6 +23,7 @@ struct command {
 	struct worker *worker;
 	int64_t timeout_ms;
 	struct tls *tls;
+	const struct config_section *sources;
 	size_t n;
 	struct socket sockets[];
 };
@@ -140,6 +141,34 @@ run_go(struct mail *mail)
 	free(c);
 }
 
+static struct ingress *
+open_ingress(struct worker *w, const struct config_section *sources, struct hsw_error *err)
+{
+	const struct ingress_env env = { w->server->config, sources, &w->catalog,
+		w->server->journal, w->index, w->server->identities, w->server->statuses,
+		{ w->base, &w->box } };
+
+	return ingress_open(&env, err);
+}
+
+static void
+run_set_sources(struct mail *mail)
+{
+	struct command *c = (struct command *)mail;
+	struct worker *w = c->worker;
+	struct hsw_error err = { "" };
+
+	struct ingress *fresh = open_ingress(w, c->sources, &err);
+	if (fresh != NULL) {
+		ingress_retire(w->ingress);
+		w->ingress = fresh;
+	} else {
+		log_error("server", "the sources stay as they were worker=%u: %s", w->index,
+			err.text);
+	}
+	free(c);
+}
+
 static void
 run_set_tls(struct mail *mail)
 {
@@ -218,8 +247,6 @@ static int
 open_all(struct worker *w, struct hsw_error *err)
 {
 	const struct http_handler handler = { on_request, w };
-	const struct ingress_env env = { w->server->config, &w->catalog, w->server->journal,
-		w->index, w->server->identities, w->server->statuses, { w->base, &w->box } };
 
 	if (delivery_thread_init(&w->delivery, w->base, &w->box, w->server->journal, w->index) !=
 		HSW_OK)
@@ -229,7 +256,7 @@ open_all(struct worker *w, struct hsw_error *err)
 		return err_set(err, HSW_ENOMEM, "out of memory");
 	if (w->server->tls != NULL)
 		http_server_set_tls(w->http, tls_ref(w->server->tls));
-	w->ingress = ingress_open(&env, err);
+	w->ingress = open_ingress(w, w->server->config->sources, err);
 	if (w->ingress == NULL)
 		return HSW_EINVAL;
 	w->delivery.api_sink = &w->server->webhook_sink;
@@ -341,6 +368,17 @@ worker_go(struct worker *w, struct sockets *s)
 	if (c != NULL)
 		worker_post(w, &c->mail);
 	sem_post(&w->go);
+}
+
+void
+worker_set_sources(struct worker *w, const struct config_section *sources)
+{
+	struct command *c = command_new(w, run_set_sources, 0);
+
+	if (c == NULL)
+		return;
+	c->sources = sources;
+	worker_post(w, &c->mail);
 }
 
 void

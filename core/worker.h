@@ -73,6 +73,9 @@ int worker_init(struct worker *, struct server *, unsigned index);
 int worker_start(struct worker *, struct hsw_error *err);
 /* Lets it run: it listens on its own of these sockets, which are its property from now on. */
 void worker_go(struct worker *, struct sockets *);
+/* Any thread: takes requests with these sources from now on; they stay valid. What cannot be opened is
+ * logged, and the sources stay as they were. */
+void worker_set_sources(struct worker *, const struct config_section *sources);
 /* Any thread: the certificate of new connections from now on. */
 void worker_set_tls(struct worker *, struct tls *);
 /* Any thread: open files again. */
