@@ -71,6 +71,15 @@ struct log_conf {
 
 struct instance_conf {
 	const char *token;
+	bool websocket;
+	const char **websocket_events; /* names of types; NULL: all six */
+	bool websocket_media_base64;
+};
+
+/* Options of [websocket], beside its plugin's own. */
+struct websocket_conf {
+	const char *plugin;
+	const char **origins; /* whose pages may connect, beside our own host's; NULL: nobody's */
 };
 
 enum source_unmapped { UNMAPPED_IGNORE, UNMAPPED_RAW };
@@ -131,6 +140,9 @@ struct config {
 	struct store_conf store;
 	const struct plugin *store_plugin;
 	const void *store_plugin_conf;
+	struct websocket_conf websocket;
+	const struct plugin *websocket_plugin; /* NULL: it is not installed, and not asked for */
+	const void *websocket_plugin_conf;
 	struct ingest_conf ingest;
 	struct log_conf log;
 	struct api_conf api;
@@ -139,8 +151,8 @@ struct config {
 };
 
 /* The option tables of the daemon itself, for documentation. Those of sources, sinks and the store are
- * beside their plugins' own. kind: "server", "store", "ingest", "api", "log", "instance", "source", "sink";
- * NULL: there is none. */
+ * beside their plugins' own. kind: "server", "store", "ingest", "api", "log", "instance", "source", "sink",
+ * "websocket"; NULL: there is none. */
 const struct hsw_option *config_table(const char *kind);
 /* The kinds, in the order of the documentation; ends with NULL. */
 extern const char *const config_kinds[];

@@ -131,6 +131,12 @@ static const struct hsw_option instance_options[] = {
 	{ "token", HSW_OPT_SECRET, 0, S(token), NULL, 0, 0, NULL,
 		"The instance's own token: what sinks with `token = yes` find in "
 		"instanceData.token." },
+	{ "websocket", HSW_OPT_BOOL, 0, S(websocket), "no", 0, 0, NULL,
+		"Send the instance's events to clients that connect to /ws/NAME with its token." },
+	{ "websocket_events", HSW_OPT_LIST, 0, S(websocket_events), NULL, 0, 0, NULL,
+		"The types that these clients get. Without it: all." },
+	{ "websocket_media_base64", HSW_OPT_BOOL, 0, S(websocket_media_base64), "no", 0, 0, NULL,
+		"Send media along as base64 to these clients, where the provider gave it." },
 	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
 };
 #undef S
@@ -207,15 +213,27 @@ static const struct hsw_option sink_options[] = {
 };
 #undef S
 
+#define S(member) offsetof(struct websocket_conf, member)
+static const struct hsw_option websocket_options[] = {
+	{ "plugin", HSW_OPT_STRING, 0, S(plugin), "websocket", 0, 0, NULL,
+		"The plugin that serves the clients." },
+	{ "origins", HSW_OPT_LIST, 0, S(origins), NULL, 0, 0, NULL,
+		"The origins whose pages may connect, such as https://app.example.com; * stands "
+		"for all. Pages of the daemon's own host may always, and so may programs, which "
+		"send no Origin." },
+	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
+};
+#undef S
+
 const char *const config_kinds[] = { "server", "store", "ingest", "api", "log", "instance",
-	"source", "sink", NULL };
+	"source", "sink", "websocket", NULL };
 
 const struct hsw_option *
 config_table(const char *kind)
 {
 	static const struct hsw_option *const tables[] = { server_options, store_options,
 		ingest_options, api_options, log_options, instance_options, source_options,
-		sink_options };
+		sink_options, websocket_options };
 
 	for (size_t i = 0; config_kinds[i] != NULL; i++) {
 		if (strcmp(config_kinds[i], kind) == 0)

@@ -30,6 +30,7 @@
 #include "clock.h"
 #include "log.h"
 #include "metrics.h"
+#include "pump.h"
 #include "transport.h"
 
 #define IN_FIRST 4096      /* bytes of a request's first buffer */
@@ -91,6 +92,7 @@ struct http_server {
 	struct event *resume; /* of the listeners, after a pause */
 	struct http_request *spare;
 	struct tls *tls; /* of new connections */
+	struct pump_list pumps;
 	bool is_draining;
 	int64_t date_s; /* of date_text */
 	char date_text[40];
@@ -140,19 +142,45 @@ free_request(struct http_conn *c)
 		free(r);
 }
 
-static void
-conn_close(struct http_conn *c)
+void
+http_gone(struct http_shared *shared)
 {
-	struct http_server *s = c->server;
+	atomic_fetch_sub_explicit(&shared->connections, 1, memory_order_relaxed);
+}
 
-	TAILQ_REMOVE(&s->conns[c->state], c, link);
+/* Frees all but the socket. */
+static void
+conn_free(struct http_conn *c)
+{
+	TAILQ_REMOVE(&c->server->conns[c->state], c, link);
 	event_del(&c->read_event);
 	event_del(&c->write_event);
-	transport_close(&c->transport);
 	free_request(c);
 	buf_free(&c->out);
 	free(c);
-	atomic_fetch_sub_explicit(&s->shared->connections, 1, memory_order_relaxed);
+}
+
+static void
+conn_close(struct http_conn *c)
+{
+	struct http_shared *shared = c->server->shared;
+	struct transport t = c->transport;
+
+	conn_free(c);
+	transport_close(&t);
+	http_gone(shared);
+}
+
+int
+http_give_up(struct http_request *r, struct buf *early)
+{
+	struct http_conn *c = r->conn;
+	struct http_server *s = c->server;
+	const struct transport t = c->transport;
+
+	buf_append(early, c->in + c->parsed, c->in_len - c->parsed);
+	conn_free(c);
+	return t.tls == NULL ? t.fd : pump_start(&s->pumps, s->base, &t);
 }
 
 static void
@@ -210,6 +238,8 @@ reason_of(int status)
 		{ 409, "Conflict" },
 		{ 413, "Content Too Large" },
 		{ 415, "Unsupported Media Type" },
+		{ 426, "Upgrade Required" },
+		{ 429, "Too Many Requests" },
 		{ 431, "Request Header Fields Too Large" },
 		{ 500, "Internal Server Error" },
 		{ 501, "Not Implemented" },
@@ -630,6 +660,7 @@ dispatch(struct http_conn *c)
 	metric_add(c->server->requests, 1);
 	r->conn = c;
 	r->is_control = c->is_control;
+	r->is_http_1_0 = c->parser.http_minor == 0;
 	r->method = str_of(method);
 	r->body = text_of(c, r->body_at);
 	find_client(c, r);
@@ -864,7 +895,7 @@ conn_open(struct listener *l, int fd, const struct sockaddr_storage *from)
 	struct tls *tls = l->kind == HTTP_TLS ? s->tls : NULL;
 	if (c == NULL || transport_open(&c->transport, fd, tls) != HSW_OK) {
 		free(c);
-		atomic_fetch_sub_explicit(&s->shared->connections, 1, memory_order_relaxed);
+		http_gone(s->shared);
 		metric_add(s->refused, 1);
 		refuse_connection(fd, l->kind);
 		return;
@@ -1043,7 +1074,7 @@ http_server_is_idle(const struct http_server *s)
 		if (!TAILQ_EMPTY(&s->conns[i]))
 			return false;
 	}
-	return true;
+	return s->pumps.first == NULL;
 }
 
 void
@@ -1062,6 +1093,7 @@ http_server_free(struct http_server *s)
 		event_free(s->sweep);
 	if (s->resume != NULL)
 		event_free(s->resume);
+	pump_list_close(&s->pumps);
 	free(s->spare);
 	tls_unref(s->tls);
 	free(s);

@@ -6,7 +6,7 @@
  * maintain, read_page on the store thread; group_run, note_run, page_run on a worker again.
  *
  * After each transaction the store thread makes one `group` of all appends in it and posts it to the
- * workers that appended something or serve destinations: one wake-up a worker and transaction. The
+ * workers that appended something or have readers: one wake-up a worker and transaction. The
  * last worker that is through with a group frees it with its appends and envelopes.
  */
 #include "journal.h"
@@ -105,6 +105,13 @@ group_unref(struct group *g)
 	atomic_fetch_sub_explicit(&j->waiting_bytes, bytes, memory_order_relaxed);
 }
 
+/* Sequentially consistent: who has become a reader before an append sees what comes of it. */
+static bool
+is_fed(const struct journal *j, unsigned port)
+{
+	return atomic_load(&j->is_fed[port]) || atomic_load(j->ports[port].readers) > 0;
+}
+
 static void
 group_run(struct mail *mail)
 {
@@ -116,7 +123,7 @@ group_run(struct mail *mail)
 		if (a->port == m->port)
 			a->done(a->arg, g->rc, a->n - a->write.admitted);
 	}
-	if (g->rc == HSW_OK && atomic_load(&g->journal->is_fed[m->port])) {
+	if (g->rc == HSW_OK && is_fed(g->journal, m->port)) {
 		for (struct append *a = g->appends; a != NULL; a = a->next) {
 			if (a->write.admitted > 0)
 				port->feed(port->arg, a->envelopes, a->write.admitted);
@@ -136,7 +143,7 @@ post_group(struct journal *j, struct append *appends, int rc)
 	for (const struct append *a = appends; a != NULL; a = a->next)
 		wanted[a->port] = true;
 	for (unsigned i = 0; i < j->n_ports; i++) {
-		wanted[i] |= rc == HSW_OK && atomic_load(&j->is_fed[i]);
+		wanted[i] |= rc == HSW_OK && is_fed(j, i);
 		refs += wanted[i];
 	}
 	g->journal = j;

@@ -18,6 +18,7 @@ core_libcore_a_SOURCES = \
 	core/api_evolution.c \
 	core/api_instance.c \
 	core/api_json.c core/api_json.h \
+	core/api_ws.c \
 	core/auth.c core/auth.h \
 	core/buf.c core/buf.h \
 	core/catalog.c core/catalog.h \
@@ -57,6 +58,7 @@ core_libcore_a_SOURCES = \
 	core/identities.c core/identities.h \
 	core/journal.c core/journal.h \
 	core/listen.c core/listen.h \
+	core/live.c core/live.h \
 	core/log.c core/log.h \
 	core/mailbox.c core/mailbox.h \
 	core/metrics.c core/metrics.h \
@@ -65,6 +67,7 @@ core_libcore_a_SOURCES = \
 	core/option.c core/option.h \
 	core/option_doc.c \
 	core/plugin.c core/plugin.h \
+	core/pump.c core/pump.h \
 	core/ratelimit.c core/ratelimit.h \
 	core/record.c core/record.h \
 	core/reload.c core/reload.h \

@@ -62,6 +62,7 @@ feed_worker(void *arg, struct hsw_envelope *const *envelopes, size_t n)
 {
 	struct worker *w = arg;
 	destinations_feed(&w->delivery, envelopes, n);
+	live_feed(w->live, envelopes, n);
 }
 
 static unsigned
@@ -155,6 +156,8 @@ start_workers(struct server *s, struct journal_port *ports, struct hsw_error *er
 		ports[i].feed = feed_worker;
 		ports[i].is_idle = i >= sinks;
 		ports[i].arg = &s->workers[i];
+		atomic_init(&s->workers[i].readers, 0);
+		ports[i].readers = &s->workers[i].readers;
 	}
 	if (rc != HSW_OK)
 		return err_set(err, rc, "cannot make the workers' mailboxes");
@@ -204,6 +207,9 @@ server_start(struct server *s, struct journal_port *ports, struct sockets *socke
 		log_warn("api", "webhooks cannot be set: %s", err->text);
 	else if (rc != HSW_OK)
 		return rc;
+	if (s->config->websocket_plugin == NULL &&
+		plugin_load(s->config->server.plugin_dir, HSW_SINK, "websocket", err) == NULL)
+		log_warn("ws", "WebSockets cannot be enabled: %s", err->text);
 	delivery_register();
 	rc = start_workers(s, ports, err);
 	if (rc != HSW_OK)
