@@ -14,6 +14,7 @@
 
 #include "buf.h"
 #include "envelope.h"
+#include "config_listen.h"
 #include "ini.h"
 #include "option.h"
 #include "policy.h"
@@ -225,7 +226,13 @@ load_store(struct config *c, struct config_errors *errors)
 /* ---- checks beyond single keys ---- */
 
 static void
-check_server(struct config *c, struct loader *l)
+fail_listen(void *arg, const char *key, const char *why)
+{
+	fail_key(arg, key, "%s", why);
+}
+
+static void
+check_server(struct config *c, struct loader *l, enum config_scope scope)
 {
 	struct server_conf *s = &c->server;
 	char *end = NULL;
@@ -239,12 +246,10 @@ check_server(struct config *c, struct loader *l)
 			fail_key(l, "workers", "found `%.40s`, expected auto or 1 to 64",
 				s->workers_text);
 	}
+	config_listen_check(s, scope == CONFIG_CHECK, fail_listen, l);
 	if (s->base_url != NULL || s->listen == NULL)
 		return;
-	bool is_unix = strncmp(s->listen[0], "unix:", 5) == 0;
-	if (asprintf(&c->private->derived_base_url, "http://%s",
-		    is_unix ? "localhost" : s->listen[0]) < 0)
-		c->private->derived_base_url = NULL;
+	c->private->derived_base_url = config_listen_url(s);
 	s->base_url = c->private->derived_base_url;
 }
 
@@ -559,7 +564,7 @@ load_all(struct config *c, enum config_scope scope, struct config_errors *errors
 	if (scope == CONFIG_CHECK)
 		check_sections(c, errors);
 	struct loader server = load_single(c, "server", &c->server, errors);
-	check_server(c, &server);
+	check_server(c, &server, scope);
 	load_single(c, "log", &c->log, errors);
 	if (scope == CONFIG_CLIENT)
 		return;
@@ -593,6 +598,13 @@ config_load(const char *path, enum config_scope scope, struct config_errors *err
 		return c;
 	config_free(c);
 	return NULL;
+}
+
+void
+config_compare(const struct config *before, const struct config *after,
+	void (*fn)(void *arg, const struct config_change *), void *arg)
+{
+	ini_compare(&before->private->ini, &after->private->ini, fn, arg);
 }
 
 static void
@@ -630,6 +642,7 @@ config_free(struct config *c)
 		ini_free(&c->private->ini);
 		free(c->private);
 	}
+	config_listen_fini(&c->server);
 	option_free(config_table("server"), &c->server);
 	option_free(config_table("store"), &c->store);
 	option_free(config_table("ingest"), &c->ingest);

@@ -13,10 +13,20 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "address.h"
 #include "plugin.h"
 
+#define CONFIG_LISTEN_NONE "none" /* listen = none: only listen_tls */
+
 struct server_conf {
-	const char **listen;      /* "127.0.0.1:8080", "[::1]:8080", "unix:/path" */
+	const char **listen;     /* "127.0.0.1:8080", "[::1]:8080", "unix:/path" */
+	const char **listen_tls; /* the same, under TLS; NULL: none */
+	const char *tls_cert, *tls_key;
+	const char *listen_mode_text; /* "0666"; parsed into: */
+	unsigned listen_mode;         /* of unix sockets */
+	const char **trusted_proxies; /* as written; parsed into: */
+	struct network *proxies;
+	size_t n_proxies;
 	const char *base_url;     /* instanceData.baseUrl */
 	const char *workers_text; /* as written: "auto" or a number; parsed into: */
 	int64_t workers;          /* 0: one per core */
@@ -187,6 +197,17 @@ enum config_scope {
 /* Reads and checks. NULL: errors tells why (there is at least one). */
 struct config *config_load(const char *path, enum config_scope, struct config_errors *errors);
 void config_free(struct config *);
+
+/* A section, and what is different in it. */
+struct config_change {
+	const char *kind, *name; /* name: NULL where the kind has none */
+	enum { CONFIG_ADDED, CONFIG_REMOVED, CONFIG_CHANGED } what;
+	const char *key; /* of CONFIG_CHANGED: which key; once for each */
+};
+
+/* Calls fn for each difference between the files, as they were written. */
+void config_compare(const struct config *before, const struct config *after,
+	void (*fn)(void *arg, const struct config_change *), void *arg);
 void config_errors_print(const struct config_errors *, FILE *);
 void config_errors_free(struct config_errors *);
 

@@ -10,7 +10,25 @@
 static const struct hsw_option server_options[] = {
 	{ "listen", HSW_OPT_LIST, 0, S(listen), "127.0.0.1:8080", 0, 0, NULL,
 		"Where providers' requests are taken: ADDRESS:PORT, [IPV6]:PORT or unix:/path, "
-		"several separated by commas." },
+		"several separated by commas. none: only listen_tls." },
+	{ "listen_tls", HSW_OPT_LIST, 0, S(listen_tls), NULL, 0, 0, NULL,
+		"The same for HTTPS (TLS 1.2 and 1.3): ADDRESS:PORT, [IPV6]:PORT or unix:/path, "
+		"several "
+		"separated by commas. Needs tls_cert and tls_key." },
+	{ "tls_cert", HSW_OPT_PATH, 0, S(tls_cert), NULL, 0, 0, NULL,
+		"The certificate for listen_tls, a PEM file that goes on with the chain. Read "
+		"again on "
+		"SIGHUP; when the new pair is bad the old one stays." },
+	{ "tls_key", HSW_OPT_PATH, 0, S(tls_key), NULL, 0, 0, NULL,
+		"The key of tls_cert, a PEM file without a passphrase." },
+	{ "listen_mode", HSW_OPT_STRING, 0, S(listen_mode_text), "0666", 0, 0, NULL,
+		"The file mode of the unix sockets of listen and listen_tls." },
+	{ "trusted_proxies", HSW_OPT_LIST, 0, S(trusted_proxies), NULL, 0, 0, NULL,
+		"Reverse proxies that are believed when they say in X-Forwarded-For, "
+		"X-Forwarded-Proto or "
+		"Forwarded who the client is: addresses, networks such as 10.0.0.0/8, and unix for "
+		"unix "
+		"sockets." },
 	{ "base_url", HSW_OPT_URL, 0, S(base_url), NULL, 0, 0, NULL,
 		"The daemon's public URL, as receivers see it in instanceData.baseUrl. Without "
 		"it: http:// and the first listen address." },

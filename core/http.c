@@ -30,6 +30,8 @@
 #include "clock.h"
 #include "log.h"
 #include "metrics.h"
+#include "pump.h"
+#include "transport.h"
 
 #define IN_FIRST 4096      /* bytes of a request's first buffer */
 #define READ_MIN 1024      /* room wanted before a read */
@@ -40,7 +42,15 @@
 #define SWEEP_MS 500         /* how late a timeout may be */
 #define BUSY_RETRY_S 5       /* what a refused connection is told */
 
-enum conn_state { CONN_IDLE, CONN_HEAD, CONN_BODY, CONN_BUSY, CONN_WRITE, CONN_STATES };
+enum conn_state {
+	CONN_HANDSHAKE,
+	CONN_IDLE,
+	CONN_HEAD,
+	CONN_BODY,
+	CONN_BUSY,
+	CONN_WRITE,
+	CONN_STATES
+};
 
 TAILQ_HEAD(conn_list, http_conn);
 
@@ -49,9 +59,11 @@ struct http_conn {
 	TAILQ_ENTRY(http_conn) link; /* in the list of its state */
 	int64_t deadline_ms;
 	enum conn_state state;
-	int fd;
+	struct transport transport;
 	bool is_reading; /* the read event is added */
-	bool is_local, is_control;
+	bool read_waits; /* a read has to write first */
+	bool is_control;
+	struct address peer;
 	bool must_close; /* after the answer */
 	struct event read_event, write_event;
 	llhttp_t parser;
@@ -67,7 +79,7 @@ struct listener {
 	struct http_server *server;
 	struct event *event;
 	int fd;
-	bool is_control;
+	enum http_listener kind;
 };
 
 struct http_server {
@@ -79,10 +91,12 @@ struct http_server {
 	struct event *sweep;
 	struct event *resume; /* of the listeners, after a pause */
 	struct http_request *spare;
+	struct tls *tls; /* of new connections */
+	struct pump_list pumps;
 	bool is_draining;
 	int64_t date_s; /* of date_text */
 	char date_text[40];
-	struct metric *requests, *refused;
+	struct metric *requests, *refused, *tls_failed;
 };
 
 static void on_readable(evutil_socket_t, short, void *);
@@ -96,6 +110,7 @@ set_state(struct http_conn *c, enum conn_state state)
 	struct http_server *s = c->server;
 	const struct server_conf *conf = s->shared->conf;
 	const int64_t timeouts[CONN_STATES] = {
+		[CONN_HANDSHAKE] = conf->header_timeout_ms,
 		[CONN_IDLE] = conf->idle_timeout_ms,
 		[CONN_HEAD] = conf->header_timeout_ms,
 		[CONN_BODY] = conf->body_timeout_ms,
@@ -149,10 +164,10 @@ static void
 conn_close(struct http_conn *c)
 {
 	struct http_shared *shared = c->server->shared;
-	int fd = c->fd;
+	struct transport t = c->transport;
 
 	conn_free(c);
-	close(fd);
+	transport_close(&t);
 	http_gone(shared);
 }
 
@@ -160,11 +175,12 @@ int
 http_give_up(struct http_request *r, struct buf *early)
 {
 	struct http_conn *c = r->conn;
-	int fd = c->fd;
+	struct http_server *s = c->server;
+	const struct transport t = c->transport;
 
 	buf_append(early, c->in + c->parsed, c->in_len - c->parsed);
 	conn_free(c);
-	return fd;
+	return t.tls == NULL ? t.fd : pump_start(&s->pumps, s->base, &t);
 }
 
 static void
@@ -173,10 +189,32 @@ set_reading(struct http_conn *c, bool on)
 	if (c->is_reading == on)
 		return;
 	c->is_reading = on;
-	if (on)
-		event_add(&c->read_event, NULL);
-	else
+	if (!on) {
 		event_del(&c->read_event);
+		return;
+	}
+	event_add(&c->read_event, NULL);
+	if (transport_has_pending(&c->transport))
+		event_active(&c->read_event, EV_READ, 0);
+}
+
+/* What TLS has decrypted already does not make the socket readable: come back for it. */
+static ssize_t
+receive(struct http_conn *c)
+{
+	struct transport *t = &c->transport;
+	ssize_t n = transport_recv(t, c->in + c->in_len, c->in_cap - c->in_len);
+
+	if (n > 0) {
+		c->in_len += (size_t)n;
+		if (transport_has_pending(t))
+			event_active(&c->read_event, EV_READ, 0);
+	} else if (n < 0 && errno == EAGAIN && t->wants_write) {
+		c->read_waits = true;
+		event_add(&c->write_event, NULL);
+		errno = EAGAIN;
+	}
+	return n;
 }
 
 /* ---- answers ---- */
@@ -265,8 +303,8 @@ close_politely(struct http_conn *c)
 {
 	char waste[4096];
 
-	shutdown(c->fd, SHUT_WR);
-	for (int i = 0; i < 16 && read(c->fd, waste, sizeof(waste)) > 0; i++)
+	transport_shutdown(&c->transport);
+	for (int i = 0; i < 16 && recv(c->transport.fd, waste, sizeof(waste), 0) > 0; i++)
 		;
 	conn_close(c);
 }
@@ -274,7 +312,8 @@ close_politely(struct http_conn *c)
 static void
 send_out(struct http_conn *c)
 {
-	ssize_t n = send(c->fd, c->out.data + c->out_sent, c->out.len - c->out_sent, MSG_NOSIGNAL);
+	ssize_t n = transport_send(
+		&c->transport, c->out.data + c->out_sent, c->out.len - c->out_sent);
 
 	if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
 		conn_close(c);
@@ -305,9 +344,14 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	if (what & EV_TIMEOUT) {
 		set_reading(c, true);
 		parse(c);
-	} else {
-		send_out(c);
+		return;
 	}
+	if (c->read_waits) {
+		c->read_waits = false;
+		event_active(&c->read_event, EV_READ, 0);
+	}
+	if (c->state == CONN_WRITE)
+		send_out(c);
 }
 
 void
@@ -452,6 +496,19 @@ http_header(const struct http_request *r, const char *name)
 	return (struct hsw_str){ NULL, 0 };
 }
 
+/* What cannot be sent at once goes before the answer: a client does not wait for it for ever (RFC 9110
+ * section 10.1.1). */
+static void
+send_continue(struct http_conn *c)
+{
+	buf_str(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
+	ssize_t n = c->out.failed ? 0 : transport_send(&c->transport, c->out.data, c->out.len);
+	if (n == (ssize_t)c->out.len)
+		c->out.len = 0;
+	else
+		c->out_sent = n > 0 ? (size_t)n : 0;
+}
+
 static int
 on_head_complete(llhttp_t *p)
 {
@@ -468,7 +525,7 @@ on_head_complete(llhttp_t *p)
 		return fail(r, 413, "Request body is too large");
 	struct hsw_str expect = http_header(r, "expect");
 	if (expect.s != NULL && is_name(expect, "100-continue") && p->http_minor >= 1)
-		(void)!send(c->fd, "HTTP/1.1 100 Continue\r\n\r\n", 25, MSG_NOSIGNAL);
+		send_continue(c);
 	return 0;
 }
 
@@ -571,6 +628,28 @@ split_target(struct http_request *r, struct hsw_str target)
 	return is_good;
 }
 
+/* The last line of a header: proxies append. */
+static struct hsw_str
+last_header(const struct http_request *r, const char *name)
+{
+	for (size_t i = r->n_headers; i > 0; i--) {
+		if (is_name(text_of(r->conn, r->names[i - 1]), name))
+			return text_of(r->conn, r->values[i - 1]);
+	}
+	return (struct hsw_str){ NULL, 0 };
+}
+
+static void
+find_client(struct http_conn *c, struct http_request *r)
+{
+	const struct forwarded_headers headers = { last_header(r, "x-forwarded-for"),
+		last_header(r, "x-forwarded-proto"), last_header(r, "forwarded") };
+
+	r->client = (struct forwarded_client){ c->peer, address_is_local(&c->peer),
+		c->transport.tls != NULL };
+	forwarded_apply(c->server->shared->conf, &headers, &r->client);
+}
+
 static void
 dispatch(struct http_conn *c)
 {
@@ -580,11 +659,11 @@ dispatch(struct http_conn *c)
 	set_state(c, CONN_BUSY);
 	metric_add(c->server->requests, 1);
 	r->conn = c;
-	r->is_local = c->is_local;
 	r->is_control = c->is_control;
 	r->is_http_1_0 = c->parser.http_minor == 0;
 	r->method = str_of(method);
 	r->body = text_of(c, r->body_at);
+	find_client(c, r);
 	if (split_target(r, text_of(c, r->target)))
 		c->server->handler.handle(c->server->handler.arg, r);
 	else
@@ -692,13 +771,58 @@ read_ahead(struct http_conn *c)
 		set_reading(c, false);
 		return;
 	}
-	ssize_t n = read(c->fd, c->in + c->in_len, room);
-	if (n > 0) {
-		c->in_len += (size_t)n;
-	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+	ssize_t n = receive(c);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
 		c->must_close = true;
 		set_reading(c, false);
 	}
+}
+
+#define NOT_TLS_BODY                                                                               \
+	"{\"success\":false,\"error\":{\"message\":\"This port speaks HTTPS: the URL begins with " \
+	"https://\"}}"
+
+/* In plain HTTP, as it was asked. */
+static void
+refuse_plain_http(struct http_conn *c)
+{
+	char answer[512];
+
+	int n = snprintf(answer, sizeof(answer),
+		"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: "
+		"application/json\r\n"
+		"Content-Length: %zu\r\n\r\n" NOT_TLS_BODY,
+		sizeof(NOT_TLS_BODY) - 1);
+	(void)!send(c->transport.fd, answer, (size_t)n, MSG_NOSIGNAL);
+	close_politely(c);
+}
+
+/* true: the connection is ready for a request. */
+static bool
+shake_hands(struct http_conn *c)
+{
+	const char *why = "";
+
+	switch (transport_accept(&c->transport, &why)) {
+	case TRANSPORT_READY:
+		set_state(c, CONN_IDLE);
+		return true;
+	case TRANSPORT_WAITING:
+		c->read_waits = c->transport.wants_write;
+		if (c->read_waits)
+			event_add(&c->write_event, NULL);
+		return false;
+	case TRANSPORT_IS_HTTP:
+		metric_add(c->server->refused, 1);
+		refuse_plain_http(c);
+		return false;
+	case TRANSPORT_FAILED:
+		break;
+	}
+	metric_add(c->server->tls_failed, 1);
+	log_debug("http", "TLS handshake failed: %s", why);
+	conn_close(c);
+	return false;
 }
 
 static void
@@ -706,7 +830,10 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_conn *c = arg;
 
+	(void)fd;
 	(void)what;
+	if (c->state == CONN_HANDSHAKE && !shake_hands(c))
+		return;
 	if (c->state == CONN_BUSY || c->state == CONN_WRITE) {
 		read_ahead(c);
 		return;
@@ -715,7 +842,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		conn_close(c);
 		return;
 	}
-	ssize_t n = read(fd, c->in + c->in_len, c->in_cap - c->in_len);
+	ssize_t n = receive(c);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 		if (c->state == CONN_IDLE)
 			free_request(c);
@@ -727,34 +854,24 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	}
 	if (c->state == CONN_IDLE)
 		set_state(c, CONN_HEAD);
-	c->in_len += (size_t)n;
 	parse(c);
 }
 
 /* ---- connections ---- */
 
-static bool
-is_loopback(const struct sockaddr_storage *a)
-{
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *)a;
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)a;
-
-	if (a->ss_family == AF_INET)
-		return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
-	if (a->ss_family == AF_INET6)
-		return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ||
-			(IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == 127);
-	return a->ss_family == AF_UNIX;
-}
-
 #define BUSY_BODY \
 	"{\"success\":false,\"error\":{\"message\":\"Too many connections, try again later\"}}"
 
+/* Under TLS a handshake would have to come first, and be paid for. */
 static void
-refuse_connection(int fd)
+refuse_connection(int fd, enum http_listener kind)
 {
 	char answer[512], waste[4096];
 
+	if (kind == HTTP_TLS) {
+		close(fd);
+		return;
+	}
 	int n = snprintf(answer, sizeof(answer),
 		"HTTP/1.1 503 Service Unavailable\r\nRetry-After: %d\r\nConnection: close\r\n"
 		"Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n" BUSY_BODY,
@@ -773,26 +890,28 @@ conn_open(struct listener *l, int fd, const struct sockaddr_storage *from)
 
 	int64_t before = atomic_fetch_add_explicit(
 		&s->shared->connections, 1, memory_order_relaxed);
-	bool has_room = before < s->shared->conf->max_connections;
-	struct http_conn *c = has_room || l->is_control ? calloc(1, sizeof(*c)) : NULL;
-	if (c == NULL) {
+	bool has_room = before < s->shared->conf->max_connections || l->kind == HTTP_CONTROL;
+	struct http_conn *c = has_room ? calloc(1, sizeof(*c)) : NULL;
+	struct tls *tls = l->kind == HTTP_TLS ? s->tls : NULL;
+	if (c == NULL || transport_open(&c->transport, fd, tls) != HSW_OK) {
+		free(c);
 		http_gone(s->shared);
 		metric_add(s->refused, 1);
-		refuse_connection(fd);
+		refuse_connection(fd, l->kind);
 		return;
 	}
 	if (from->ss_family != AF_UNIX)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	c->server = s;
-	c->fd = fd;
-	c->is_local = is_loopback(from);
-	c->is_control = l->is_control;
+	c->peer = address_of(from);
+	c->is_control = l->kind == HTTP_CONTROL;
 	llhttp_init(&c->parser, HTTP_REQUEST, &callbacks);
 	c->parser.data = c;
 	event_assign(&c->read_event, s->base, fd, EV_READ | EV_PERSIST, on_readable, c);
 	event_assign(&c->write_event, s->base, fd, EV_WRITE, on_writable, c);
-	TAILQ_INSERT_TAIL(&s->conns[CONN_IDLE], c, link);
-	set_state(c, CONN_IDLE);
+	c->state = tls != NULL ? CONN_HANDSHAKE : CONN_IDLE;
+	TAILQ_INSERT_TAIL(&s->conns[c->state], c, link);
+	set_state(c, c->state);
 	set_reading(c, true);
 }
 
@@ -884,6 +1003,7 @@ http_server_new(
 		TAILQ_INIT(&s->conns[i]);
 	s->requests = metric_get("hookswitch_http_requests_total", NULL, 0);
 	s->refused = metric_get("hookswitch_http_refused_total", NULL, 0);
+	s->tls_failed = metric_get("hookswitch_tls_failed_total", NULL, 0);
 	s->sweep = event_new(base, -1, EV_PERSIST, on_sweep, s);
 	s->resume = evtimer_new(base, on_resume, s);
 	if (s->sweep != NULL && s->resume != NULL && event_add(s->sweep, &every) == 0)
@@ -893,7 +1013,7 @@ http_server_new(
 }
 
 int
-http_server_listen(struct http_server *s, int fd, bool is_control)
+http_server_listen(struct http_server *s, int fd, enum http_listener kind)
 {
 	struct listener *l = calloc(1, sizeof(*l));
 
@@ -905,11 +1025,18 @@ http_server_listen(struct http_server *s, int fd, bool is_control)
 	}
 	l->server = s;
 	l->fd = fd;
-	l->is_control = is_control;
+	l->kind = kind;
 	l->next = s->listeners;
 	s->listeners = l;
 	event_add(l->event, NULL);
 	return HSW_OK;
+}
+
+void
+http_server_set_tls(struct http_server *s, struct tls *tls)
+{
+	tls_unref(s->tls);
+	s->tls = tls;
 }
 
 static void
@@ -934,6 +1061,8 @@ http_server_drain(struct http_server *s)
 	for (struct listener *l = s->listeners; l != NULL; l = l->next)
 		on_accept(l->fd, EV_READ, l);
 	close_listeners(s);
+	while ((c = TAILQ_FIRST(&s->conns[CONN_HANDSHAKE])) != NULL)
+		conn_close(c);
 	while ((c = TAILQ_FIRST(&s->conns[CONN_IDLE])) != NULL)
 		conn_close(c);
 }
@@ -945,7 +1074,7 @@ http_server_is_idle(const struct http_server *s)
 		if (!TAILQ_EMPTY(&s->conns[i]))
 			return false;
 	}
-	return true;
+	return s->pumps.first == NULL;
 }
 
 void
@@ -964,6 +1093,8 @@ http_server_free(struct http_server *s)
 		event_free(s->sweep);
 	if (s->resume != NULL)
 		event_free(s->resume);
+	pump_list_close(&s->pumps);
 	free(s->spare);
+	tls_unref(s->tls);
 	free(s);
 }

@@ -16,6 +16,8 @@
 
 #include "buf.h"
 #include "config.h"
+#include "forwarded.h"
+#include "tls.h"
 
 #define HTTP_HEADERS_MAX 100 /* header lines of a request */
 
@@ -25,9 +27,9 @@ struct http_span {
 
 struct http_request {
 	struct http_conn *conn;
-	void *arg;       /* the handler's own */
-	bool is_local;   /* came over loopback or a unix socket */
-	bool is_control; /* came over the control socket */
+	void *arg;                      /* the handler's own */
+	struct forwarded_client client; /* behind trusted proxies; is_local: of this machine */
+	bool is_control;                /* came over the control socket */
 	bool is_http_1_0;
 	/* Valid until http_reply. */
 	struct hsw_str method;
@@ -53,6 +55,8 @@ struct http_shared {
 
 struct http_server;
 
+enum http_listener { HTTP_PLAIN, HTTP_TLS, HTTP_CONTROL };
+
 struct http_handler {
 	void (*handle)(void *arg, struct http_request *);
 	void *arg;
@@ -62,7 +66,10 @@ struct http_handler {
 struct http_server *http_server_new(
 	struct event_base *, struct http_shared *, const struct http_handler *);
 /* Takes connections from a listening, non-blocking socket; owns it. HSW_OK or HSW_ENOMEM. */
-int http_server_listen(struct http_server *, int fd, bool is_control);
+int http_server_listen(struct http_server *, int fd, enum http_listener);
+/* The certificate of new connections to HTTP_TLS listeners; takes over the reference. Must be set before
+ * such a listener is. */
+void http_server_set_tls(struct http_server *, struct tls *);
 /* Takes no new connection or request: closes the listeners and what is idle. What is being read or
  * worked on is finished, and its connection closed then. */
 void http_server_drain(struct http_server *);
@@ -87,8 +94,9 @@ void http_reply_type(struct http_request *, int status, const char *type, const 
 void http_reply_error(struct http_request *, int status, const char *extra, const char *message);
 
 /* Gives up the connection instead of answering, for another protocol on it: the request is gone. Appends
- * to early what the client has sent behind it. Returns the socket, the caller's from now on; it counts
- * towards max_connections until http_gone. */
+ * to early what the client has sent behind it. Returns the socket, the caller's from now on, or -1: out of
+ * memory or descriptors; it counts towards max_connections until http_gone. TLS is taken off before: what goes
+ * over the socket is plain. */
 int http_give_up(struct http_request *, struct buf *early);
 void http_gone(struct http_shared *);
 

@@ -49,6 +49,8 @@ struct ingress {
 	struct buf path;      /* of a request without its credential */
 	struct hsw_str body;  /* of the request that is being translated */
 	char retry_after[48]; /* header line of a 503 */
+	size_t waiting;       /* requests that wait for the store */
+	bool is_retired;
 };
 
 /* A request as sources see it. */
@@ -111,15 +113,17 @@ static void
 complain(struct source *source, const struct http_request *r, int status, const char *why)
 {
 	int64_t now = clock_mono_ms();
+	char client[ADDRESS_TEXT_SIZE];
 
 	metric_add(source->refused, 1);
 	source->complaints++;
 	if (now < source->complain_at_ms)
 		return;
 	log_warn("ingress",
-		"request refused source=%s instance=%s status=%d bytes=%zu refused=%u: %s",
-		source->section->name, known_instance(source->ingress, r), status, r->body.len,
-		source->complaints, why);
+		"request refused source=%s client=%s instance=%s status=%d bytes=%zu refused=%u: "
+		"%s",
+		source->section->name, address_print(&r->client.address, client),
+		known_instance(source->ingress, r), status, r->body.len, source->complaints, why);
 	source->complaints = 0;
 	source->complain_at_ms = now + COMPLAIN_EVERY_MS;
 }
@@ -210,6 +214,7 @@ static void
 on_stored(void *arg, int rc, size_t duplicates)
 {
 	struct waiting *w = arg;
+	struct ingress *in = w->ingress;
 
 	if (rc == HSW_OK) {
 		size_t accepted = w->events - duplicates;
@@ -227,6 +232,9 @@ on_stored(void *arg, int rc, size_t duplicates)
 	instance_unref(w->instance);
 	buf_free(&w->ids);
 	free(w);
+	in->waiting--;
+	if (in->is_retired && in->waiting == 0)
+		ingress_close(in);
 }
 
 static void
@@ -295,8 +303,10 @@ store(struct ingress *in, struct source *source, struct instance *instance, stru
 		int rc = journal_append(
 			in->env.journal, in->env.port, emit->envelopes, emit->n, on_stored, w);
 		emit->n = 0; /* the references are the journal's */
-		if (rc == HSW_OK)
+		if (rc == HSW_OK) {
+			in->waiting++;
 			return;
+		}
 		refuse(source, r, 503, in->retry_after,
 			"Too many events wait to be stored, try again later");
 	}
@@ -355,6 +365,7 @@ static bool
 goes_backwards(const struct source *source, const struct hsw_emit *e, const struct hsw_event *event)
 {
 	return source->section->u.source.status_order == STATUS_MONOTONIC &&
+		source->ingress->env.statuses != NULL &&
 		strcmp(event->type, event_type_names[TYPE_MESSAGE_STATUS]) == 0 &&
 		event->pieces == 1 &&
 		status_order_is_backwards(
@@ -576,13 +587,20 @@ ingress_open(const struct ingress_env *env, struct hsw_error *err)
 		in->base_url_json.len };
 	in->emit.origin.hasher = in->hasher;
 	in->emit.on_ignored = on_ignored;
-	for (const struct config_section *s = env->config->sources; s != NULL && rc == HSW_OK;
-		s = s->next)
+	for (const struct config_section *s = env->sources; s != NULL && rc == HSW_OK; s = s->next)
 		rc = source_open(in, s, err);
 	if (rc == HSW_OK)
 		return in;
 	ingress_close(in);
 	return NULL;
+}
+
+void
+ingress_retire(struct ingress *in)
+{
+	in->is_retired = true;
+	if (in->waiting == 0)
+		ingress_close(in);
 }
 
 void

@@ -17,6 +17,8 @@ struct ingress;
 
 struct ingress_env {
 	const struct config *config;
+	const struct config_section
+		*sources; /* to open; of a newer configuration than config, perhaps */
 	const struct catalog_view *catalog; /* the worker's */
 	struct journal *journal;
 	unsigned port;                 /* of the journal */
@@ -28,6 +30,8 @@ struct ingress_env {
 /* Opens all sources. NULL: err says why. */
 struct ingress *ingress_open(const struct ingress_env *, struct hsw_error *err);
 void ingress_close(struct ingress *);
+/* Closes it once every request that it has taken is answered. */
+void ingress_retire(struct ingress *);
 /* Answers the request, whose path begins with "/in/". */
 void ingress_handle(struct ingress *, struct http_request *);
 

@@ -48,6 +48,10 @@ struct ini {
 void ini_read(struct ini *ini, const char *path, struct config_errors *errors);
 void ini_free(struct ini *);
 
+/* Calls fn for each difference of sections and keys, wherever they stand. */
+void ini_compare(const struct ini *before, const struct ini *after,
+	void (*fn)(void *arg, const struct config_change *), void *arg);
+
 /* Adds "file:line: text" to errors. */
 void config_error(struct config_errors *, const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

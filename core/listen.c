@@ -15,7 +15,6 @@
 
 #define BACKLOG 4096
 #define UNIX_PREFIX "unix:"
-#define UNIX_MODE 0666 /* as for a TCP port: who may connect is not the file's business */
 
 /* Whether somebody listens on the socket: then it must not be taken away from them. */
 static bool
@@ -103,7 +102,7 @@ split_address(const char *address, char *host, size_t size, const char **port)
 }
 
 int
-listen_open(const char *address, bool shared, struct hsw_error *err)
+listen_open(const char *address, bool shared, unsigned unix_mode, struct hsw_error *err)
 {
 	const struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM };
 	struct addrinfo *found = NULL;
@@ -111,7 +110,7 @@ listen_open(const char *address, bool shared, struct hsw_error *err)
 	const char *port;
 
 	if (strncmp(address, UNIX_PREFIX, sizeof(UNIX_PREFIX) - 1) == 0)
-		return listen_unix(address + sizeof(UNIX_PREFIX) - 1, UNIX_MODE, err);
+		return listen_unix(address + sizeof(UNIX_PREFIX) - 1, unix_mode, err);
 	if (!split_address(address, host, sizeof(host), &port)) {
 		err_set(err, HSW_EINVAL,
 			"listen = %s: expected ADDRESS:PORT, [IPV6]:PORT or unix:/path", address);

@@ -10,9 +10,9 @@
 /*
  * "127.0.0.1:8080", "[::1]:8080", "localhost:8080", "*:8080" or "unix:/path". Non-blocking, close on
  * exec. shared: other sockets of this process listen on the same address (SO_REUSEPORT); the kernel
- * spreads connections over them. -1: err says which address and why.
+ * spreads connections over them. unix_mode: of the file of a unix socket. -1: err says which address and why.
  */
-int listen_open(const char *address, bool shared, struct hsw_error *err);
+int listen_open(const char *address, bool shared, unsigned unix_mode, struct hsw_error *err);
 /* A unix socket with this file mode; an old one that nobody listens on is replaced. */
 int listen_unix(const char *path, unsigned mode, struct hsw_error *err);
 

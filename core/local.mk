@@ -9,8 +9,9 @@ CLEANFILES += $(nodist_core_libllhttp_a_SOURCES)
 
 noinst_LIBRARIES += core/libcore.a
 core_libcore_a_CPPFLAGS = $(AM_CPPFLAGS) -DHASH_NONFATAL_OOM=1 -include build-config.h -DPLUGIN_DIR='"$(plugindir)"' -DSYSCONF_DIR='"$(sysconfdir)"' -DLOCALSTATE_DIR='"$(localstatedir)"'
-core_libcore_a_CFLAGS = $(AM_CFLAGS) $(HSW_PROGRAM_CFLAGS) $(EVENT_CFLAGS) $(JSONC_CFLAGS) $(CRYPTO_CFLAGS) $(LLHTTP_CFLAGS)
+core_libcore_a_CFLAGS = $(AM_CFLAGS) $(HSW_PROGRAM_CFLAGS) $(EVENT_CFLAGS) $(JSONC_CFLAGS) $(TLS_CFLAGS) $(CRYPTO_CFLAGS) $(LLHTTP_CFLAGS)
 core_libcore_a_SOURCES = \
+	core/address.c core/address.h \
 	core/api.c core/api.h \
 	core/api_call.h \
 	core/api_config.c \
@@ -35,9 +36,11 @@ core_libcore_a_SOURCES = \
 	core/cmd_rekey.c \
 	core/cmd_run.c \
 	core/cmd_status.c \
+	core/cmd_tail.c \
 	core/cmd_translate.c \
 	core/cmd_webhook.c \
 	core/config.c core/config.h \
+	core/config_listen.c core/config_listen.h \
 	core/control.c core/control.h core/control_impl.h \
 	core/control_deliveries.c \
 	core/credential.c core/credential.h \
@@ -48,10 +51,13 @@ core_libcore_a_SOURCES = \
 	core/emit.c core/emit.h \
 	core/envelope.c core/envelope.h \
 	core/err.c core/err.h \
+	core/event_line.c core/event_line.h \
+	core/forwarded.c core/forwarded.h \
 	core/host.c core/host.h \
 	core/http.c core/http.h \
 	core/ingress.c core/ingress.h \
 	core/ini.c core/ini.h \
+	core/ini_compare.c \
 	core/identities.c core/identities.h \
 	core/journal.c core/journal.h \
 	core/lane.c core/lane.h \
@@ -68,8 +74,10 @@ core_libcore_a_SOURCES = \
 	core/pace.c core/pace.h \
 	core/policy.c core/policy.h \
 	core/plugin.c core/plugin.h \
+	core/pump.c core/pump.h \
 	core/ratelimit.c core/ratelimit.h \
 	core/record.c core/record.h \
+	core/reload.c core/reload.h \
 	core/retry.c core/retry.h \
 	core/raw.c core/raw.h \
 	core/router.c core/router.h \
@@ -78,10 +86,15 @@ core_libcore_a_SOURCES = \
 	core/settings.c core/settings.h \
 	core/settings_load.c \
 	core/seen.c core/seen.h \
+	core/sockets.c core/sockets.h \
 	core/status_order.c core/status_order.h \
 	core/store.c core/store.h \
+	core/tls.c core/tls.h \
+	core/transport.c core/transport.h \
 	core/webhook.c core/webhook.h \
-	core/worker.c core/worker.h
+	core/worker.c core/worker.h \
+	core/ws_client.c core/ws_client.h \
+	core/ws_stream.c core/ws_stream.h
 
 bin_PROGRAMS += hookswitch
 hookswitch_SOURCES = core/main.c
@@ -89,7 +102,7 @@ hookswitch_CPPFLAGS = $(core_libcore_a_CPPFLAGS)
 hookswitch_CFLAGS = $(core_libcore_a_CFLAGS)
 hookswitch_LDFLAGS = $(AM_LDFLAGS) $(HSW_PROGRAM_LDFLAGS)
 core_archives = core/libcore.a core/libllhttp.a
-core_system_libs = $(EVENT_LIBS) $(JSONC_LIBS) $(CRYPTO_LIBS) -lpthread
+core_system_libs = $(EVENT_LIBS) $(JSONC_LIBS) $(TLS_LIBS) $(CRYPTO_LIBS) -lpthread
 core_libs = $(core_archives) $(core_system_libs)
 # The allocator stands behind what calls malloc, or --as-needed would drop it.
 hookswitch_LDADD = $(core_archives) $(MALLOC_LIBS) $(core_system_libs)

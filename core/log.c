@@ -84,6 +84,13 @@ log_open(const struct log_settings *settings, struct hsw_error *err)
 }
 
 void
+log_adjust(enum hsw_log_level level, enum log_format format)
+{
+	atomic_store(&out.level, level);
+	atomic_store(&out.format, format);
+}
+
+void
 log_reopen(void)
 {
 	if (atomic_load(&out.target) != TARGET_FILE || out.path == NULL)

@@ -27,6 +27,8 @@ struct log_settings {
 int log_open(const struct log_settings *, struct hsw_error *err);
 /* Opens a log file again by its path (after logrotate). */
 void log_reopen(void);
+/* Changes how much is logged and in which form; the target stays. */
+void log_adjust(enum hsw_log_level, enum log_format);
 void log_close(void);
 
 /* Whether a line of this level would be written. */

@@ -85,7 +85,7 @@ ops_handle(struct worker *w, struct http_request *r)
 		{ "/metrics", metrics },
 	};
 
-	if (!r->is_local)
+	if (!r->client.is_local)
 		return false;
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
 		if (!str_is(r->path, routes[i].path))

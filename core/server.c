@@ -20,68 +20,14 @@
 #include "change.h"
 #include "clock.h"
 #include "err.h"
-#include "listen.h"
 #include "log.h"
+#include "reload.h"
+#include "sockets.h"
 #include "status_order.h"
 #include "worker.h"
 
-#define CONTROL_MODE 0600
 #define STOP_GRACE_MS 10000 /* for the store, past shutdown_timeout */
 #define STOP_CHECK_MS 20
-
-struct sockets {
-	int *fds; /* listen addresses x workers */
-	size_t n; /* addresses */
-	unsigned workers;
-	int control;
-};
-
-/* ---- sockets ---- */
-
-static void
-sockets_close(struct sockets *s)
-{
-	for (size_t i = 0; s->fds != NULL && i < s->n * s->workers; i++) {
-		if (s->fds[i] >= 0)
-			close(s->fds[i]);
-	}
-	free(s->fds);
-	if (s->control >= 0)
-		close(s->control);
-}
-
-static bool
-is_unix(const char *address)
-{
-	return strncmp(address, "unix:", 5) == 0;
-}
-
-/* Every worker has a socket of its own for each TCP address; a unix socket is the first one's. */
-static int
-sockets_open(
-	struct sockets *s, const struct server_conf *conf, unsigned workers, struct hsw_error *err)
-{
-	*s = (struct sockets){ .workers = workers, .control = -1 };
-	while (conf->listen[s->n] != NULL)
-		s->n++;
-	s->fds = malloc(s->n * workers * sizeof(s->fds[0]));
-	if (s->fds == NULL)
-		return err_set(err, HSW_ENOMEM, "out of memory");
-	for (size_t i = 0; i < s->n * workers; i++)
-		s->fds[i] = -1;
-	for (unsigned w = 0; w < workers; w++) {
-		for (size_t i = 0; i < s->n; i++) {
-			if (w > 0 && is_unix(conf->listen[i]))
-				continue;
-			int fd = listen_open(conf->listen[i], workers > 1, err);
-			if (fd < 0)
-				return HSW_EIO;
-			s->fds[w * s->n + i] = fd;
-		}
-	}
-	s->control = listen_unix(conf->control, CONTROL_MODE, err);
-	return s->control >= 0 ? HSW_OK : HSW_EIO;
-}
 
 /* ---- start ---- */
 
@@ -143,17 +89,8 @@ server_free(struct server *s)
 	catalog_free(s->catalog);
 	ratelimit_free(s->rate);
 	ratelimit_free(s->instance_rate);
+	tls_unref(s->tls);
 	free(s->workers);
-}
-
-static void
-remove_sockets(const struct server_conf *conf)
-{
-	unlink(conf->control);
-	for (const char **address = conf->listen; *address != NULL; address++) {
-		if (is_unix(*address))
-			unlink(*address + 5);
-	}
 }
 
 /* Runs a call of the store thread and waits for it. */
@@ -250,6 +187,11 @@ server_start(struct server *s, struct journal_port *ports, struct sockets *socke
 	int rc = sockets_open(sockets, &s->config->server, s->n_workers, err);
 	if (rc != HSW_OK)
 		return rc;
+	if (s->config->server.listen_tls != NULL) {
+		s->tls = tls_open(s->config->server.tls_cert, s->config->server.tls_key, err);
+		if (s->tls == NULL)
+			return HSW_EINVAL;
+	}
 	atomic_init(&s->n_serving, s->n_workers);
 	s->http.conf = &s->config->server;
 	s->http.max_body_bytes = s->config->ingest.max_body_bytes;
@@ -272,40 +214,31 @@ server_start(struct server *s, struct journal_port *ports, struct sockets *socke
 	rc = start_workers(s, ports, err);
 	if (rc != HSW_OK)
 		return rc;
-	for (unsigned i = 0; i < s->n_workers; i++) {
-		const int *fds = sockets->fds + i * sockets->n;
-		size_t n = 0;
-		int own[64];
-		for (size_t k = 0; k < sockets->n && n < 64; k++) {
-			if (fds[k] >= 0)
-				own[n++] = fds[k];
-		}
-		worker_go(&s->workers[i], own, n, i == 0 ? sockets->control : -1);
-	}
-	free(sockets->fds);
-	*sockets = (struct sockets){ .control = -1 };
+	for (unsigned i = 0; i < s->n_workers; i++)
+		worker_go(&s->workers[i], sockets);
 	return HSW_OK;
 }
 
 /* ---- signals and stop ---- */
 
 static void
-handle_hup(struct server *s)
+handle_hup(struct server *s, struct reload *reload)
 {
 	log_reopen();
 	for (unsigned i = 0; i < s->n_workers; i++)
 		worker_reopen(&s->workers[i]);
 	log_info("server", "opened log and files again");
+	reload_run(reload);
 }
 
 /* Until SIGTERM or SIGINT. */
 static void
-wait_for_stop(struct server *s, const sigset_t *signals)
+wait_for_stop(struct server *s, struct reload *reload, const sigset_t *signals)
 {
 	for (;;) {
 		int signal = sigwaitinfo(signals, NULL);
 		if (signal == SIGHUP)
-			handle_hup(s);
+			handle_hup(s, reload);
 		else if (signal == SIGTERM || signal == SIGINT)
 			return;
 	}
@@ -366,7 +299,8 @@ server_run(const struct config *config, const struct server_options *options)
 	struct server s = {
 		.config = config, .handle = api_handle, .settings = &settings, .changes = &changes
 	};
-	struct sockets sockets;
+	struct sockets sockets = { .n = 0 };
+	struct reload reload = { .server = &s };
 	struct hsw_error err = { "" };
 	sigset_t signals;
 
@@ -379,14 +313,16 @@ server_run(const struct config *config, const struct server_options *options)
 		server_free(&s);
 		return 1;
 	}
+	sockets_close(&sockets);
 	log_info("server", "hookswitch %s is ready listen=%s workers=%u sinks=%u", PACKAGE_VERSION,
 		config->server.listen[0], s.n_workers, count_sinks(config));
-	wait_for_stop(&s, &signals);
+	wait_for_stop(&s, &reload, &signals);
 	log_info("server", "stopping");
 	if (!stop_workers(&s, &signals))
 		_exit(1);
 	server_free(&s);
-	remove_sockets(&config->server);
+	reload_fini(&reload);
+	sockets_remove_files(&config->server);
 	metrics_free();
 	log_info("server", "stopped");
 	return 0;

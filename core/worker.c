@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "err.h"
 #include "log.h"
+#include "sockets.h"
 
 #define DRAIN_CHECK_MS 5
 
@@ -21,9 +22,10 @@ struct command {
 	struct mail mail; /* first */
 	struct worker *worker;
 	int64_t timeout_ms;
-	int control_fd;
+	struct tls *tls;
+	const struct config_section *sources;
 	size_t n;
-	int fds[];
+	struct socket sockets[];
 };
 
 void
@@ -137,9 +139,44 @@ run_go(struct mail *mail)
 	struct command *c = (struct command *)mail;
 
 	for (size_t i = 0; i < c->n; i++)
-		http_server_listen(c->worker->http, c->fds[i], false);
-	if (c->control_fd >= 0)
-		http_server_listen(c->worker->http, c->control_fd, true);
+		http_server_listen(c->worker->http, c->sockets[i].fd, c->sockets[i].kind);
+	free(c);
+}
+
+static struct ingress *
+open_ingress(struct worker *w, const struct config_section *sources, struct hsw_error *err)
+{
+	const struct ingress_env env = { w->server->config, sources, &w->catalog,
+		w->server->journal, w->index, w->server->identities, w->server->statuses,
+		{ w->base, &w->box } };
+
+	return ingress_open(&env, err);
+}
+
+static void
+run_set_sources(struct mail *mail)
+{
+	struct command *c = (struct command *)mail;
+	struct worker *w = c->worker;
+	struct hsw_error err = { "" };
+
+	struct ingress *fresh = open_ingress(w, c->sources, &err);
+	if (fresh != NULL) {
+		ingress_retire(w->ingress);
+		w->ingress = fresh;
+	} else {
+		log_error("server", "the sources stay as they were worker=%u: %s", w->index,
+			err.text);
+	}
+	free(c);
+}
+
+static void
+run_set_tls(struct mail *mail)
+{
+	struct command *c = (struct command *)mail;
+
+	http_server_set_tls(c->worker->http, c->tls);
 	free(c);
 }
 
@@ -219,8 +256,6 @@ static int
 open_all(struct worker *w, struct hsw_error *err)
 {
 	const struct http_handler handler = { on_request, w };
-	const struct ingress_env env = { w->server->config, &w->catalog, w->server->journal,
-		w->index, w->server->identities, w->server->statuses, { w->base, &w->box } };
 	const struct live_env live = { w->server->config, &w->catalog, { w->base, &w->box },
 		&w->readers, on_client_gone, w };
 
@@ -230,7 +265,9 @@ open_all(struct worker *w, struct hsw_error *err)
 	w->http = http_server_new(w->base, &w->server->http, &handler);
 	if (w->http == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
-	w->ingress = ingress_open(&env, err);
+	if (w->server->tls != NULL)
+		http_server_set_tls(w->http, tls_ref(w->server->tls));
+	w->ingress = open_ingress(w, w->server->config->sources, err);
 	if (w->ingress == NULL)
 		return HSW_EINVAL;
 	w->delivery.api_sink = &w->server->webhook_sink;
@@ -318,43 +355,76 @@ worker_start(struct worker *w, struct hsw_error *err)
 	return w->rc;
 }
 
-static void
-command(struct worker *w, void (*run)(struct mail *), int64_t timeout_ms, const int *fds, size_t n,
-	int control_fd)
+static struct command *
+command_new(struct worker *w, void (*run)(struct mail *), size_t n_sockets)
 {
-	struct command *c = calloc(1, sizeof(*c) + n * sizeof(c->fds[0]));
+	struct command *c = calloc(1, sizeof(*c) + n_sockets * sizeof(c->sockets[0]));
 
 	if (c == NULL) {
 		log_error("server", "out of memory: a command to worker %u is lost", w->index);
-		return;
+		return NULL;
 	}
 	c->mail.run = run;
 	c->worker = w;
-	c->timeout_ms = timeout_ms;
-	c->control_fd = control_fd;
-	c->n = n;
-	for (size_t i = 0; i < n; i++)
-		c->fds[i] = fds[i];
+	return c;
+}
+
+void
+worker_go(struct worker *w, struct sockets *s)
+{
+	struct command *c = command_new(w, run_go, s->n);
+
+	for (size_t i = 0; c != NULL && i < s->n; i++) {
+		if (s->list[i].worker != w->index || s->list[i].fd < 0)
+			continue;
+		c->sockets[c->n++] = s->list[i];
+		s->list[i].fd = -1;
+	}
+	if (c != NULL)
+		worker_post(w, &c->mail);
+	sem_post(&w->go);
+}
+
+void
+worker_set_sources(struct worker *w, const struct config_section *sources)
+{
+	struct command *c = command_new(w, run_set_sources, 0);
+
+	if (c == NULL)
+		return;
+	c->sources = sources;
 	worker_post(w, &c->mail);
 }
 
 void
-worker_go(struct worker *w, const int *fds, size_t n, int control_fd)
+worker_set_tls(struct worker *w, struct tls *tls)
 {
-	command(w, run_go, 0, fds, n, control_fd);
-	sem_post(&w->go);
+	struct command *c = command_new(w, run_set_tls, 0);
+
+	if (c == NULL)
+		return;
+	c->tls = tls_ref(tls);
+	worker_post(w, &c->mail);
 }
 
 void
 worker_reopen(struct worker *w)
 {
-	command(w, run_reopen, 0, NULL, 0, -1);
+	struct command *c = command_new(w, run_reopen, 0);
+
+	if (c != NULL)
+		worker_post(w, &c->mail);
 }
 
 void
 worker_drain(struct worker *w, int64_t timeout_ms)
 {
-	command(w, run_drain, timeout_ms, NULL, 0, -1);
+	struct command *c = command_new(w, run_drain, 0);
+
+	if (c == NULL)
+		return;
+	c->timeout_ms = timeout_ms;
+	worker_post(w, &c->mail);
 }
 
 void

@@ -21,6 +21,7 @@
 #include "settings.h"
 
 struct change_queue;
+struct sockets;
 
 /* What all workers share. Made by the main thread, then only read. */
 struct server {
@@ -34,6 +35,7 @@ struct server {
 	struct settings *settings;    /* the store thread's */
 	struct change_queue *changes; /* the store thread's */
 	struct http_shared http;
+	struct tls *tls; /* of the start; NULL: no TLS listeners */
 	struct worker *workers;
 	unsigned n_workers;
 	int64_t started_ms; /* since 1970 */
@@ -72,8 +74,13 @@ struct worker {
 int worker_init(struct worker *, struct server *, unsigned index);
 /* Starts its thread and waits until sources and destinations are open. HSW_OK, or err says why. */
 int worker_start(struct worker *, struct hsw_error *err);
-/* Lets it run: it listens on these sockets (owned by it from now on). */
-void worker_go(struct worker *, const int *fds, size_t n, int control_fd);
+/* Lets it run: it listens on its own of these sockets, which are its property from now on. */
+void worker_go(struct worker *, struct sockets *);
+/* Any thread: takes requests with these sources from now on; they stay valid. What cannot be opened is
+ * logged, and the sources stay as they were. */
+void worker_set_sources(struct worker *, const struct config_section *sources);
+/* Any thread: the certificate of new connections from now on. */
+void worker_set_tls(struct worker *, struct tls *);
 /* Any thread: open files again. */
 void worker_reopen(struct worker *);
 /* Any thread: finish what is in flight, at most so long, then end. */

@@ -25,7 +25,7 @@ struct hsw_conn {
 	struct hsw_str instance; /* borrowed */
 	struct hsw_str key;      /* Sec-WebSocket-Key as sent (RFC 6455 section 4.1); borrowed */
 	struct hsw_str early;    /* bytes that came after the request's head; borrowed */
-	void *tls;               /* SSL * of OpenSSL 3 that wraps fd, or NULL; goes with fd */
+	void *tls; /* NULL: bytes of fd are plain, also where the client speaks TLS */
 	/* Not NULL: to be called once, after fd was closed, on the handle's thread. */
 	void (*released)(void *token);
 	void *token;

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config_listen.c - see config_listen.h. */
+#include "config_listen.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+#include "tls.h"
+
+static bool
+is_none(const char **list)
+{
+	return list != NULL && list[0] != NULL && strcmp(list[0], CONFIG_LISTEN_NONE) == 0;
+}
+
+static int
+check_listen(struct server_conf *s, struct hsw_error *err)
+{
+	if (!is_none(s->listen))
+		return HSW_OK;
+	if (s->listen[1] != NULL)
+		return err_set(err, HSW_EINVAL, "found none beside an address");
+	if (s->listen_tls == NULL)
+		return err_set(err, HSW_EINVAL, "found none, but there is no listen_tls either");
+	return HSW_OK;
+}
+
+static int
+check_mode(struct server_conf *s, struct hsw_error *err)
+{
+	char *end = NULL;
+
+	if (s->listen_mode_text == NULL)
+		return HSW_OK;
+	unsigned long mode = strtoul(s->listen_mode_text, &end, 8);
+	s->listen_mode = (unsigned)mode & 0777;
+	if (end != s->listen_mode_text && *end == '\0' && *s->listen_mode_text != '-' &&
+		mode <= 0777)
+		return HSW_OK;
+	return err_set(err, HSW_EINVAL, "found `%.40s`, expected an octal file mode such as 0660",
+		s->listen_mode_text);
+}
+
+static int
+check_proxies(struct server_conf *s, struct hsw_error *err)
+{
+	size_t n = 0;
+
+	while (s->trusted_proxies != NULL && s->trusted_proxies[n] != NULL)
+		n++;
+	if (n == 0)
+		return HSW_OK;
+	s->proxies = calloc(n, sizeof(s->proxies[0]));
+	if (s->proxies == NULL)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	for (; s->n_proxies < n; s->n_proxies++) {
+		const char *text = s->trusted_proxies[s->n_proxies];
+		if (!network_parse(text, &s->proxies[s->n_proxies]))
+			return err_set(err, HSW_EINVAL,
+				"found `%.60s`, expected addresses, networks such as 10.0.0.0/8, "
+				"or "
+				"unix",
+				text);
+	}
+	return HSW_OK;
+}
+
+static int
+check_pair(struct server_conf *s, struct hsw_error *err)
+{
+	if (s->listen_tls == NULL)
+		return HSW_OK;
+	if (s->tls_cert == NULL || s->tls_key == NULL)
+		return err_set(err, HSW_EINVAL, "needs tls_cert and tls_key");
+	return HSW_OK;
+}
+
+static int
+check_files(struct server_conf *s, struct hsw_error *err)
+{
+	if (s->tls_cert == NULL || s->tls_key == NULL)
+		return HSW_OK;
+	struct tls *tls = tls_open(s->tls_cert, s->tls_key, err);
+	tls_unref(tls);
+	return tls != NULL ? HSW_OK : HSW_EINVAL;
+}
+
+void
+config_listen_check(struct server_conf *s, bool with_files,
+	void (*fail)(void *arg, const char *key, const char *why), void *arg)
+{
+	static const struct {
+		const char *key;
+		int (*check)(struct server_conf *, struct hsw_error *);
+		bool reads_files;
+	} checks[] = {
+		{ "listen", check_listen, false },
+		{ "listen_tls", check_pair, false },
+		{ "listen_mode", check_mode, false },
+		{ "trusted_proxies", check_proxies, false },
+		{ "tls_cert", check_files, true },
+	};
+
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		struct hsw_error err = { "" };
+		if ((with_files || !checks[i].reads_files) && checks[i].check(s, &err) != HSW_OK)
+			fail(arg, checks[i].key, err.text);
+	}
+}
+
+void
+config_listen_fini(struct server_conf *s)
+{
+	free(s->proxies);
+	s->proxies = NULL;
+	s->n_proxies = 0;
+}
+
+char *
+config_listen_url(const struct server_conf *s)
+{
+	bool is_tls = is_none(s->listen) && s->listen_tls != NULL;
+	const char *address = is_tls ? s->listen_tls[0] : s->listen[0];
+	char *url = NULL;
+
+	if (strncmp(address, "unix:", 5) == 0)
+		address = "localhost";
+	return asprintf(&url, "%s://%s", is_tls ? "https" : "http", address) >= 0 ? url : NULL;
+}

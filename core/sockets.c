@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sockets.c - see sockets.h. */
+#include "sockets.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "listen.h"
+
+#define CONTROL_MODE 0600
+
+static bool
+is_unix(const char *address)
+{
+	return strncmp(address, "unix:", 5) == 0;
+}
+
+static int
+add(struct sockets *s, int fd, unsigned worker, enum http_listener kind)
+{
+	if (fd < 0)
+		return HSW_EIO;
+	struct socket *list = realloc(s->list, (s->n + 1) * sizeof(s->list[0]));
+	if (list == NULL) {
+		close(fd);
+		return HSW_ENOMEM;
+	}
+	s->list = list;
+	s->list[s->n++] = (struct socket){ .fd = fd, .worker = worker, .kind = kind };
+	return HSW_OK;
+}
+
+/* Every worker has a socket of its own for each TCP address; a unix socket is the first one's. */
+static int
+open_address(struct sockets *s, const struct server_conf *conf, const char *address,
+	enum http_listener kind, unsigned workers, struct hsw_error *err)
+{
+	unsigned n = is_unix(address) ? 1 : workers;
+	int rc = HSW_OK;
+
+	for (unsigned w = 0; w < n && rc == HSW_OK; w++)
+		rc = add(s, listen_open(address, workers > 1, conf->listen_mode, err), w, kind);
+	return rc;
+}
+
+static int
+open_list(struct sockets *s, const struct server_conf *conf, const char **addresses,
+	enum http_listener kind, unsigned workers, struct hsw_error *err)
+{
+	int rc = HSW_OK;
+
+	if (addresses == NULL || strcmp(addresses[0], CONFIG_LISTEN_NONE) == 0)
+		return HSW_OK;
+	for (; *addresses != NULL && rc == HSW_OK; addresses++)
+		rc = open_address(s, conf, *addresses, kind, workers, err);
+	return rc;
+}
+
+int
+sockets_open(
+	struct sockets *s, const struct server_conf *conf, unsigned workers, struct hsw_error *err)
+{
+	*s = (struct sockets){ .n = 0 };
+	err_set(err, HSW_ENOMEM, "out of memory");
+	int rc = open_list(s, conf, conf->listen, HTTP_PLAIN, workers, err);
+	if (rc == HSW_OK)
+		rc = open_list(s, conf, conf->listen_tls, HTTP_TLS, workers, err);
+	if (rc == HSW_OK)
+		rc = add(s, listen_unix(conf->control, CONTROL_MODE, err), 0, HTTP_CONTROL);
+	return rc;
+}
+
+void
+sockets_close(struct sockets *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->list[i].fd >= 0)
+			close(s->list[i].fd);
+	}
+	free(s->list);
+	*s = (struct sockets){ .n = 0 };
+}
+
+static void
+remove_list(const char **addresses)
+{
+	for (; addresses != NULL && *addresses != NULL; addresses++) {
+		if (is_unix(*addresses))
+			unlink(*addresses + 5);
+	}
+}
+
+void
+sockets_remove_files(const struct server_conf *conf)
+{
+	unlink(conf->control);
+	remove_list(conf->listen);
+	remove_list(conf->listen_tls);
+}
