@@ -52,6 +52,7 @@ core_libcore_a_SOURCES = \
 	core/log.c core/log.h \
 	core/mailbox.c core/mailbox.h \
 	core/metrics.c core/metrics.h \
+	core/notify.c core/notify.h \
 	core/ops.c core/ops.h \
 	core/config_tables.c \
 	core/option.c core/option.h \
