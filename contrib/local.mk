@@ -2,8 +2,18 @@
 include contrib/bench/local.mk
 
 dist_man_MANS += contrib/man/hookswitch.1 contrib/man/hookswitch.ini.5 \
-	contrib/man/hookswitch-maps.5
-TESTS += tests/lint/help_and_man.sh
+	contrib/man/hookswitch-maps.5 \
+	contrib/man/hookswitch-api.7 contrib/man/hookswitch-plugins.7
+# What becomes of providers' events is told once, in the READMEs of the plugins.
+man_MANS = contrib/man/hookswitch-events.7
+source_readmes = $(sort $(wildcard $(top_srcdir)/plugins/source-*/README))
+contrib/man/hookswitch-events.7: contrib/man/hookswitch-events.7.in contrib/man/providers.awk $(source_readmes)
+	$(AM_V_GEN)$(MKDIR_P) contrib/man && \
+	$(AWK) -f $(srcdir)/contrib/man/providers.awk $(source_readmes) >$@.providers && \
+	sed -e '/^@PROVIDERS@$$/{r $@.providers' -e 'd;}' $(srcdir)/contrib/man/hookswitch-events.7.in >$@.new && \
+	rm -f $@.providers && mv $@.new $@
+CLEANFILES += contrib/man/hookswitch-events.7
+TESTS += tests/lint/help_and_man.sh tests/lint/manual.py
 EXTRA_DIST += \
 	contrib/demo contrib/demo-receiver.py \
 	contrib/build-deb \
@@ -19,7 +29,8 @@ EXTRA_DIST += \
 	contrib/install-deps contrib/packages.txt \
 	contrib/logrotate/hookswitch \
 	contrib/test contrib/test.py \
-	tests/lint/help_and_man.sh
+	contrib/man/hookswitch-events.7.in contrib/man/providers.awk \
+	tests/lint/help_and_man.sh tests/lint/manual.py
 
 # Debian packages, in ./build-deb.
 .PHONY: deb
