@@ -12,8 +12,13 @@ contrib/man/hookswitch-events.7: contrib/man/hookswitch-events.7.in contrib/man/
 	$(AWK) -f $(srcdir)/contrib/man/providers.awk $(source_readmes) >$@.providers && \
 	sed -e '/^@PROVIDERS@$$/{r $@.providers' -e 'd;}' $(srcdir)/contrib/man/hookswitch-events.7.in >$@.new && \
 	rm -f $@.providers && mv $@.new $@
+dist_schema_DATA += contrib/openapi.json
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = contrib/completion/bash/hookswitch
+zshcompletiondir = $(datadir)/zsh/site-functions
+dist_zshcompletion_DATA = contrib/completion/zsh/_hookswitch
 CLEANFILES += contrib/man/hookswitch-events.7
-TESTS += tests/lint/help_and_man.sh tests/lint/manual.py
+TESTS += tests/lint/completion.sh tests/lint/help_and_man.sh tests/lint/manual.py
 EXTRA_DIST += \
 	contrib/demo contrib/demo-receiver.py \
 	contrib/build-deb \
@@ -26,11 +31,12 @@ EXTRA_DIST += \
 	contrib/debian/source/format contrib/debian/tests/control contrib/debian/tests/main-job contrib/debian/try-in-chroot \
 	contrib/systemd/hookswitch.service contrib/systemd/hookswitch.socket \
 	contrib/systemd/hookswitch.sysusers contrib/systemd/hookswitch.tmpfiles \
+	contrib/asyncapi.json contrib/lint-api \
 	contrib/install-deps contrib/packages.txt \
 	contrib/logrotate/hookswitch \
 	contrib/test contrib/test.py \
 	contrib/man/hookswitch-events.7.in contrib/man/providers.awk \
-	tests/lint/help_and_man.sh tests/lint/manual.py
+	tests/lint/completion.sh tests/lint/help_and_man.sh tests/lint/manual.py
 
 # Debian packages, in ./build-deb.
 .PHONY: deb

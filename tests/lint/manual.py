@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 The pages of section 7 say what the code does (TAP): hookswitch-events(7) has every source plugin, every type,
-and every provider's event that the fixtures make an event of; hookswitch-api(7) has every route, and no other.
+and every provider's event that the fixtures make an event of; hookswitch-api(7) has every route, and no other, and so has openapi.json.
 """
 import json
 import os
@@ -85,6 +85,10 @@ def check_api():
     page = {re.sub(r"/[A-Z]+$", "", route) for route in re.findall(r"Li ([A-Z]+ /(?:api|webhook)\S*)", API)}
     assert len(routes) > 5
     tell("the routes of hookswitch-api(7) are those of the daemon", routes ^ page)
+    described = {f"{method.upper()} {re.sub('/{.*', '', path)}" for path, methods in
+                 json.loads((SOURCE / "contrib/openapi.json").read_text())["paths"].items()
+                 for method in methods if path.startswith(("/api", "/webhook"))}
+    tell("the routes of openapi.json are those of the daemon", routes ^ described)
 
 
 check_events()
