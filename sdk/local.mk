@@ -10,6 +10,13 @@ hookswitchinclude_HEADERS = \
 # What envelopes look like, for those who receive them.
 schemadir = $(datadir)/hookswitch
 dist_schema_DATA = sdk/hookswitch-envelope.schema.json
+# What `hookswitch plugins new` begins with.
+sinktemplatedir = $(datadir)/hookswitch/templates/sink
+dist_sinktemplate_DATA = sdk/examples/sink/NAME.c sdk/examples/sink/Makefile sdk/examples/sink/sample.ini \
+	sdk/examples/sink/test.sh
+sourcetemplatedir = $(datadir)/hookswitch/templates/source
+dist_sourcetemplate_DATA = sdk/examples/source/NAME.c sdk/examples/source/Makefile \
+	sdk/examples/source/sample.ini sdk/examples/source/test.sh
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = sdk/hookswitch.pc
 
