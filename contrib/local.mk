@@ -3,6 +3,7 @@ include contrib/bench/local.mk
 
 dist_man_MANS += contrib/man/hookswitch.1 contrib/man/hookswitch.ini.5 \
 	contrib/man/hookswitch-maps.5 \
+	contrib/man/hookswitch-plugin-test.1 \
 	contrib/man/hookswitch-api.7 contrib/man/hookswitch-plugins.7
 # What becomes of providers' events is told once, in the READMEs of the plugins.
 man_MANS = contrib/man/hookswitch-events.7

@@ -21,3 +21,13 @@ pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = sdk/hookswitch.pc
 
 include sdk/canon/local.mk
+
+# Holds plugins to the contract, by the same stand-in for the daemon that our own tests use.
+bin_PROGRAMS += hookswitch-plugin-test
+hookswitch_plugin_test_SOURCES = sdk/harness/plugin_test.c \
+	tests/plugins/fake_conf.c tests/plugins/fake_envelope.c tests/plugins/fake_host.c \
+	tests/plugins/fake_host.h tests/plugins/fake_loop.c tests/plugins/fake_private.h
+hookswitch_plugin_test_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/sdk -I$(top_srcdir)/tests/plugins
+hookswitch_plugin_test_CFLAGS = $(AM_CFLAGS) $(HSW_PROGRAM_CFLAGS) $(EVENT_CFLAGS)
+hookswitch_plugin_test_LDFLAGS = $(AM_LDFLAGS) $(HSW_PROGRAM_LDFLAGS)
+hookswitch_plugin_test_LDADD = $(EVENT_LIBS) -lpthread

@@ -82,3 +82,62 @@ def test_a_folder_that_is_there_and_a_bad_name_are_refused(sdk):
     assert again.returncode == 1 and "File exists" in again.stderr
     for name in ("sink-", "sink-Foo", "sink-a/b", "foo", "queue-foo", "sink-../x"):
         assert new(folder, name).returncode == 2, name
+
+
+BREACHES = {
+    "none": None,
+    "done twice": ("s->host->done(delivery, HSW_DELIVERED, NULL);",
+                   "s->host->done(delivery, HSW_DELIVERED, NULL); s->host->done(delivery, HSW_DELIVERED, NULL);"),
+    "it blocks": ("struct iovec json", "static int n; if (n++ < 40) usleep(15000); struct iovec json"),
+    "another thread": ("static int\nsink_deliver(void *self", """#include <pthread.h>
+static struct sink *at;
+static void *elsewhere(void *delivery) { at->host->done(delivery, HSW_DELIVERED, NULL); return NULL; }
+static int bad_deliver(void *self, struct hsw_delivery *delivery)
+{
+	pthread_t thread;
+	at = self;
+	return pthread_create(&thread, NULL, elsewhere, delivery) == 0 && pthread_join(thread, NULL) == 0 ? HSW_OK : HSW_EIO;
+}
+#define sink_deliver sink_deliver_not_used
+static int sink_deliver(void *, struct hsw_delivery *) __attribute__((unused));
+static int
+sink_deliver(void *self"""),
+    "a descriptor is watched on": ("*self = s;", "*self = s; s->host->watch_new(handle, s->fd, NULL, NULL);"),
+    "another name": ('HSW_PLUGIN(HSW_SINK, "foo"', 'HSW_PLUGIN(HSW_SINK, "bar"'),
+    "an option beyond the struct": ("offsetof(struct conf, path)", "sizeof(struct conf)"),
+    "an option without help": ('.help = "the', '.help = "" + 0 * sizeof "the'),
+}
+
+
+@pytest.mark.skipif(SANITIZED, reason="the harness would end with the sanitizer's status")
+@pytest.mark.parametrize("breach", BREACHES)
+def test_the_harness_finds_breaches(sdk, breach):
+    folder, environment = sdk
+    assert new(folder, "sink-foo").returncode == 0
+    code = folder / "sink-foo/foo.c"
+    change = BREACHES[breach]
+    if change:
+        text = code.read_text()
+        assert change[0] in text
+        text = text.replace(*change)
+        if "bad_deliver" in text:
+            text = text.replace(".deliver = sink_deliver", ".deliver = bad_deliver")
+        code.write_text(text)
+    make(folder, "sink-foo", environment)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(f"{folder}/events.sock")
+        done = subprocess.run(
+            [BUILD / "hookswitch-plugin-test", folder / "sink-foo/sink-foo.so", f"path={folder}/events.sock"],
+            capture_output=True, text=True, timeout=300)
+    if change:
+        assert done.returncode == 1 and "\nnot ok" in "\n" + done.stdout, done.stdout + done.stderr
+    else:
+        assert done.returncode == 0 and "1..9" in done.stdout, done.stdout + done.stderr
+
+
+def test_our_own_plugins_pass_the_harness(folder):
+    for plugin, options in {"sink-file": [f"path={folder}/x.ndjson"],
+                            "sink-webhook": ["url=http://127.0.0.1:9/"], "source-evolution": []}.items():
+        done = subprocess.run([BUILD / "hookswitch-plugin-test", PLUGINS / f"{plugin}.so", *options],
+                              capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
