@@ -88,7 +88,7 @@ BREACHES = {
     "none": None,
     "done twice": ("s->host->done(delivery, HSW_DELIVERED, NULL);",
                    "s->host->done(delivery, HSW_DELIVERED, NULL); s->host->done(delivery, HSW_DELIVERED, NULL);"),
-    "it blocks": ("struct iovec json", "static int n; if (n++ < 40) usleep(15000); struct iovec json"),
+    "it blocks": ("struct iovec json", "static int calls; if (calls++ < 40) usleep(15000); struct iovec json"),
     "another thread": ("static int\nsink_deliver(void *self", """#include <pthread.h>
 static struct sink *at;
 static void *elsewhere(void *delivery) { at->host->done(delivery, HSW_DELIVERED, NULL); return NULL; }
