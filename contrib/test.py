@@ -224,6 +224,11 @@ class Runner:
     def lint(self, log, argv, files):
         return Result.one(self.command(log, [*argv, *files], 120) if files else "no files")
 
+    def lint_api(self, log):
+        """By linters of npm; without npm, or when its registry does not answer, it is skipped."""
+        problem = self.command(log, [TOP / "contrib/lint-api", self.build / "npm"], 300)
+        return Result(skipped=1) if problem == "exit status 77" else Result.one(problem)
+
 
 def sources(pattern):
     """Files of the project, none of build trees."""
@@ -245,6 +250,7 @@ def run_lints(runner):
     pages = [page for section in "1578" for page in sources(f"*.{section}")]
     runner.step("lint: shellcheck", runner.lint, ["shellcheck"], scripts())
     runner.step("lint: mandoc", runner.lint, ["mandoc", "-T", "lint", "-W", "warning"], pages)
+    runner.step("lint: OpenAPI and AsyncAPI", runner.lint_api)
 
 
 def run_quick(runner):

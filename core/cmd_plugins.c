@@ -9,18 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd_plugins.h"
 #include "config.h"
 #include "option.h"
 
 static const char usage[] =
 	"Usage: hookswitch plugins [-c FILE | -d DIR] [--man] [NAME]\n"
+	"       hookswitch plugins new [-t DIR] KIND-NAME\n"
 	"\n"
 	"Lists the installed plugins. With NAME (sink-webhook, or just webhook): its options,\n"
-	"and those that the daemon has for every plugin of its kind.\n"
+	"and those that the daemon has for every plugin of its kind. `new` makes the folder\n"
+	"KIND-NAME (source-foo, sink-foo) with a plugin to begin with: code, Makefile, test.\n"
 	"\n"
 	"  -c, --config FILE     take plugin_dir from this configuration\n"
 	"  -d, --plugin-dir DIR  look for plugins there\n"
 	"      --man             the options as man page source (mdoc)\n"
+	"  -t, --templates DIR   the templates of `new`, if not the installed ones\n"
 	"  -h, --help            this text\n";
 
 static const enum hsw_kind kinds[] = { HSW_SOURCE, HSW_SINK, HSW_STORE };
@@ -161,18 +165,22 @@ cmd_plugins(int argc, char **argv)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "plugin-dir", required_argument, NULL, 'd' }, { "man", no_argument, NULL, 'm' },
-		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
-	const char *dir = PLUGIN_DIR, *path = NULL;
+		{ "templates", required_argument, NULL, 't' }, { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 } };
+	const char *dir = PLUGIN_DIR, *path = NULL, *templates = TEMPLATE_DIR;
 	bool as_man = false;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:d:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:d:t:h", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			path = optarg;
 			break;
 		case 'd':
 			dir = optarg;
+			break;
+		case 't':
+			templates = optarg;
 			break;
 		case 'm':
 			as_man = true;
@@ -185,6 +193,8 @@ cmd_plugins(int argc, char **argv)
 			return CMD_USAGE;
 		}
 	}
+	if (argc - optind == 2 && strcmp(argv[optind], "new") == 0)
+		return cmd_plugins_new(templates, argv[optind + 1]);
 	if (argc - optind > 1) {
 		fputs(usage, stderr);
 		return CMD_USAGE;

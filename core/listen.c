@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "notify.h"
 
 #define BACKLOG 4096
 #define UNIX_PREFIX "unix:"
@@ -40,6 +41,9 @@ listen_unix(const char *path, unsigned mode, struct hsw_error *err)
 		return -1;
 	}
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	int handed_over = notify_socket((const struct sockaddr *)&a);
+	if (handed_over >= 0)
+		return handed_over;
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
 		if (is_in_use(&a)) {
 			err_set(err, HSW_EIO, "%s: another process listens there", path);
@@ -64,8 +68,11 @@ static int
 listen_on(const struct addrinfo *ai, bool shared)
 {
 	const int on = 1;
-	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = notify_socket(ai->ai_addr);
 
+	if (fd >= 0)
+		return fd;
+	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -99,6 +106,19 @@ split_address(const char *address, char *host, size_t size, const char **port)
 	snprintf(host, size, "%.*s", (int)(end - begin), begin);
 	*port = colon + 1;
 	return true;
+}
+
+void
+listen_unlink(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	int handed_over = notify_socket((const struct sockaddr *)&a);
+	if (handed_over >= 0)
+		close(handed_over);
+	else
+		unlink(path);
 }
 
 int

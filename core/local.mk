@@ -8,7 +8,7 @@ core/llhttp/%.c: $(LLHTTP_DIR)/%.c
 CLEANFILES += $(nodist_core_libllhttp_a_SOURCES)
 
 noinst_LIBRARIES += core/libcore.a
-core_libcore_a_CPPFLAGS = $(AM_CPPFLAGS) -DHASH_NONFATAL_OOM=1 -include build-config.h -DPLUGIN_DIR='"$(plugindir)"' -DSYSCONF_DIR='"$(sysconfdir)"' -DLOCALSTATE_DIR='"$(localstatedir)"'
+core_libcore_a_CPPFLAGS = $(AM_CPPFLAGS) -DHASH_NONFATAL_OOM=1 -include build-config.h -DPLUGIN_DIR='"$(plugindir)"' -DSYSCONF_DIR='"$(sysconfdir)"' -DTEMPLATE_DIR='"$(datadir)/hookswitch/templates"' -DLOCALSTATE_DIR='"$(localstatedir)"'
 core_libcore_a_CFLAGS = $(AM_CFLAGS) $(HSW_PROGRAM_CFLAGS) $(EVENT_CFLAGS) $(JSONC_CFLAGS) $(TLS_CFLAGS) $(CRYPTO_CFLAGS) $(LLHTTP_CFLAGS)
 core_libcore_a_SOURCES = \
 	core/address.c core/address.h \
@@ -32,7 +32,8 @@ core_libcore_a_SOURCES = \
 	core/cmd_check.c \
 	core/cmd_dead.c core/cmd_deliveries.c core/cmd_replay.c \
 	core/cmd_instance.c \
-	core/cmd_plugins.c \
+	core/cmd_plugins.c core/cmd_plugins.h \
+	core/cmd_plugins_new.c \
 	core/cmd_rekey.c \
 	core/cmd_run.c \
 	core/cmd_status.c \
@@ -66,6 +67,7 @@ core_libcore_a_SOURCES = \
 	core/log.c core/log.h \
 	core/mailbox.c core/mailbox.h \
 	core/metrics.c core/metrics.h \
+	core/notify.c core/notify.h \
 	core/ops.c core/ops.h \
 	core/config_tables.c \
 	core/option.c core/option.h \

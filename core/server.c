@@ -21,6 +21,7 @@
 #include "clock.h"
 #include "err.h"
 #include "log.h"
+#include "notify.h"
 #include "reload.h"
 #include "sockets.h"
 #include "status_order.h"
@@ -231,12 +232,37 @@ handle_hup(struct server *s, struct reload *reload)
 	reload_run(reload);
 }
 
+/* The service manager kills a daemon of which it hears nothing: so it hears something as long as every
+ * worker's loop turns. */
+static void
+feed_watchdog(struct server *s, int64_t watchdog_ms)
+{
+	int64_t now = clock_mono_ms();
+
+	for (unsigned i = 0; i < s->n_workers; i++) {
+		int64_t silent = now - atomic_load(&s->workers[i].turned_ms);
+		if (silent < watchdog_ms / 2 + WORKER_TURN_MS)
+			continue;
+		log_error("server", "a worker hangs index=%u ms=%lld", i, (long long)silent);
+		notify_send("STATUS=Worker %u has been hanging for %lld s", i,
+			(long long)(silent / 1000));
+		return;
+	}
+	notify_send("WATCHDOG=1");
+}
+
 /* Until SIGTERM or SIGINT. */
 static void
 wait_for_stop(struct server *s, struct reload *reload, const sigset_t *signals)
 {
+	int64_t watchdog_ms = notify_watchdog_ms();
+	int64_t every_ms = watchdog_ms > 0 ? watchdog_ms / 2 : INT32_MAX;
+	const struct timespec pause = { every_ms / 1000, every_ms % 1000 * 1000000 };
+
 	for (;;) {
-		int signal = sigwaitinfo(signals, NULL);
+		int signal = sigtimedwait(signals, NULL, &pause);
+		if (signal < 0 && errno == EAGAIN && watchdog_ms > 0)
+			feed_watchdog(s, watchdog_ms);
 		if (signal == SIGHUP)
 			handle_hup(s, reload);
 		else if (signal == SIGTERM || signal == SIGINT)
@@ -309,6 +335,7 @@ server_run(const struct config *config, const struct server_options *options)
 	raise_limits(&config->server);
 	if (server_start(&s, ports, &sockets, &err) != HSW_OK) {
 		log_error("server", "cannot start: %s", err.text);
+		notify_send("STATUS=Cannot start: %s", err.text);
 		sockets_close(&sockets);
 		server_free(&s);
 		return 1;
@@ -316,8 +343,11 @@ server_run(const struct config *config, const struct server_options *options)
 	sockets_close(&sockets);
 	log_info("server", "hookswitch %s is ready listen=%s workers=%u sinks=%u", PACKAGE_VERSION,
 		config->server.listen[0], s.n_workers, count_sinks(config));
+	notify_send("READY=1\nSTATUS=Serving on %s with %u workers, %u sinks",
+		config->server.listen[0], s.n_workers, count_sinks(config));
 	wait_for_stop(&s, &reload, &signals);
 	log_info("server", "stopping");
+	notify_send("STOPPING=1\nSTATUS=Finishing what is under way");
 	if (!stop_workers(&s, &signals))
 		_exit(1);
 	server_free(&s);

@@ -88,14 +88,14 @@ remove_list(const char **addresses)
 {
 	for (; addresses != NULL && *addresses != NULL; addresses++) {
 		if (is_unix(*addresses))
-			unlink(*addresses + 5);
+			listen_unlink(*addresses + 5);
 	}
 }
 
 void
 sockets_remove_files(const struct server_conf *conf)
 {
-	unlink(conf->control);
+	listen_unlink(conf->control);
 	remove_list(conf->listen);
 	remove_list(conf->listen_tls);
 }

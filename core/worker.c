@@ -62,6 +62,7 @@ on_second(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	atomic_store(&w->turned_ms, clock_mono_ms());
 	destinations_measure(&w->delivery);
 }
 
@@ -185,7 +186,7 @@ run_set_tls(struct mail *mail)
 static int
 make_loop(struct worker *w)
 {
-	const struct timeval second = { 1, 0 };
+	const struct timeval second = { WORKER_TURN_MS / 1000, 0 };
 	struct event_config *config = event_config_new();
 
 	if (config == NULL)
@@ -334,6 +335,7 @@ worker_init(struct worker *w, struct server *server, unsigned index)
 {
 	w->server = server;
 	w->index = index;
+	atomic_init(&w->turned_ms, clock_mono_ms());
 	sem_init(&w->ready, 0, 0);
 	sem_init(&w->go, 0, 0);
 	return mailbox_init(&w->box);

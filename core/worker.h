@@ -23,6 +23,8 @@
 struct change_queue;
 struct sockets;
 
+#define WORKER_TURN_MS 1000
+
 /* What all workers share. Made by the main thread, then only read. */
 struct server {
 	const struct config *config;
@@ -68,6 +70,8 @@ struct worker {
 	bool has_cancelled;
 	bool has_served; /* no connection is left, and none comes */
 	_Atomic bool has_ended;
+	_Atomic int64_t
+		turned_ms; /* when its loop last ran, by clock_mono_ms; every WORKER_TURN_MS */
 };
 
 /* Prepares a worker: its mailbox exists from then on. HSW_OK or an error. */

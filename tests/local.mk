@@ -1,7 +1,8 @@
 TEST_LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/.build-aux/tap-driver.sh
-TEST_EXTENSIONS = .sh
+TEST_EXTENSIONS = .sh .py
 LOG_DRIVER = $(TEST_LOG_DRIVER)
 SH_LOG_DRIVER = $(TEST_LOG_DRIVER)
+PY_LOG_DRIVER = $(TEST_LOG_DRIVER)
 
 # Unit tests: one program for each group of modules, on core/libcore.a.
 if TESTS_ENABLED
@@ -193,13 +194,15 @@ tests_fuzz_fuzz_ini_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_ini_LDADD = $(core_libs)
 
 TESTS += \
+	tests/lint/abi.sh \
 	tests/lint/exports.sh \
 	tests/lint/headers.sh \
 	tests/lint/layers.sh \
-	tests/lint/options.sh
+	tests/lint/options.sh \
+	tests/lint/schema.py
 EXTRA_DIST += \
-	tests/lint/exports.sh tests/lint/headers.sh tests/lint/layers.sh tests/lint/options.sh \
-	tests/fixtures tests/integration
+	tests/lint/abi.c tests/lint/abi.sh tests/lint/exports.sh tests/lint/headers.sh tests/lint/layers.sh tests/lint/options.sh \
+	tests/lint/schema.py tests/fixtures tests/integration
 AM_TESTS_ENVIRONMENT = HOOKSWITCH_BUILD='$(abs_top_builddir)' HOOKSWITCH_SOURCE='$(abs_top_srcdir)' \
 	CC='$(CC)'; export HOOKSWITCH_BUILD HOOKSWITCH_SOURCE CC;
 

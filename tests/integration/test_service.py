@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Under a service manager: what the daemon tells it, and sockets that it hands over."""
+import os
+import socket
+import subprocess
+
+import pytest
+
+from rig import PROGRAM, SLOW, message, wait_for
+
+
+class Manager:
+    """The receiving end of sd_notify(3)'s protocol."""
+
+    def __init__(self, address):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(address)
+        self.socket.settimeout(10 * SLOW)
+
+    def hear(self):
+        return self.socket.recv(4096).decode().split("\n")
+
+    def wait(self, line):
+        while line not in (lines := self.hear()):
+            pass
+        return lines
+
+
+@pytest.fixture
+def run(make_daemon):
+    """Starts a daemon as a service manager does: sockets from descriptor 3 on."""
+    def start(sinks, env=None, sockets=(), pid="$$", server=""):
+        daemon = make_daemon(sinks, start=False, server=server)
+        return daemon, lambda: launch(daemon, env or {}, sockets, pid)
+
+    def launch(daemon, env, sockets, pid):
+        # Duplicates above what they are moved to.
+        high = [os.dup(os.dup(os.dup(s.fileno()))) for s in sockets]
+
+        def hand_over():
+            for i, fd in enumerate(high):
+                os.dup2(fd, 3 + i)
+
+        daemon.log = open(daemon.log_path, "ab")
+        listen = f"LISTEN_PID={pid} LISTEN_FDS={len(sockets)} " if sockets else ""
+        daemon.process = subprocess.Popen(
+            ["/bin/sh", "-c", f'{listen}exec "$0" run -c "$1"', PROGRAM, daemon.ini],
+            env={**os.environ, **env}, stdout=daemon.log, stderr=daemon.log, preexec_fn=hand_over,
+            close_fds=False)
+        return daemon
+    return start
+
+
+@pytest.mark.parametrize("name", ["{}/notify.sock", "@hookswitch-test-{}"])
+def test_readiness_status_watchdog_and_stop_are_told(run, folder, name):
+    address = name.format(folder)
+    manager = Manager(address.replace("@", "\0"))
+    daemon, start = run({}, {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "400000"})
+    start()
+    ready = manager.hear()
+    assert ready[0] == "READY=1"
+    assert ready[1].startswith(f"STATUS=Serving on 127.0.0.1:{daemon.port} with ")
+    assert daemon.is_ready()
+    assert [manager.hear() for _ in range(3)] == [["WATCHDOG=1"]] * 3
+    daemon.process.terminate()
+    assert manager.wait("STOPPING=1")[1].startswith("STATUS=")
+    assert daemon.process.wait(30) == 0
+    daemon.process = None
+
+
+def test_the_watchdog_of_another_process_is_left_alone(run, folder):
+    manager = Manager(f"{folder}/notify.sock")
+    _, start = run({}, {"NOTIFY_SOCKET": f"{folder}/notify.sock", "WATCHDOG_USEC": "100000",
+                        "WATCHDOG_PID": "1"})
+    start()
+    manager.wait("READY=1")
+    manager.socket.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        manager.hear()
+
+
+def test_a_start_that_fails_says_why(run, folder):
+    manager = Manager(f"{folder}/notify.sock")
+    daemon, start = run({}, {"NOTIFY_SOCKET": f"{folder}/notify.sock"})
+    with socket.create_server(("127.0.0.1", daemon.port)):
+        start()
+        assert manager.hear()[0].startswith("STATUS=Cannot start: ")
+        assert daemon.process.wait(30) == 1
+    daemon.process = None
+
+
+@pytest.mark.parametrize("any_address", [False, True])
+def test_a_socket_that_was_handed_over_outlives_the_daemon(run, folder, any_address):
+    daemon, start = run({"f": {"plugin": "file", "path": f"{folder}/out.ndjson"}},
+                        sockets=[listening := socket.socket()], server="workers = 3")
+    if any_address:
+        daemon.ini.write_text(daemon.ini.read_text().replace(
+            f"listen = 127.0.0.1:{daemon.port}", f"listen = [::]:{daemon.port}"))
+    listening.bind(("0.0.0.0" if any_address else "127.0.0.1", daemon.port))
+    listening.listen()
+    start()
+    wait_for(daemon.is_ready)
+    daemon.stop()
+    # Nobody runs, yet nobody is refused: the request waits for the next daemon.
+    waiting = socket.create_connection(("127.0.0.1", daemon.port))
+    waiting.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+    start()
+    waiting.settimeout(20 * SLOW)
+    assert waiting.recv(100).startswith(b"HTTP/1.")
+    waiting.close()
+    daemon.accept(message(1))
+    wait_for(lambda: os.path.exists(f"{folder}/out.ndjson"))
+
+
+def test_a_unix_socket_that_was_handed_over_is_not_removed(run, folder):
+    path = f"{folder}/in.sock"
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(path)
+    listening.listen()
+    daemon, start = run({}, sockets=[listening])
+    daemon.ini.write_text(daemon.ini.read_text().replace(
+        f"listen = 127.0.0.1:{daemon.port}", f"listen = 127.0.0.1:{daemon.port}, unix:{path}"))
+    start()
+    wait_for(daemon.is_ready)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(path)
+        client.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        client.settimeout(20 * SLOW)
+        assert client.recv(100).startswith(b"HTTP/1.")
+    daemon.stop()
+    assert os.path.exists(path)
+    assert not os.path.exists(f"{folder}/control.sock")
+
+
+def test_sockets_for_another_process_are_not_taken(run, folder):
+    listening = socket.create_server(("127.0.0.1", 0))
+    daemon, start = run({}, sockets=[listening], pid="1")
+    daemon.ini.write_text(daemon.ini.read_text().replace(
+        f"listen = 127.0.0.1:{daemon.port}", f"listen = 127.0.0.1:{listening.getsockname()[1]}"))
+    start()
+    assert daemon.process.wait(30) == 1
+    daemon.process = None
+    assert "Address already in use" in daemon.log_text()
