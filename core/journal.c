@@ -201,6 +201,25 @@ complete(void *arg)
 	return &j->seen_write;
 }
 
+/* Store thread. The events got their seq; those that had come before by another daemon, or in a transaction
+ * whose end was never told, got none and go behind the others. */
+static void
+number(struct append *a)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < a->write.admitted; i++) {
+		struct hsw_envelope *e = a->envelopes[i];
+		e->seq = a->write.writes[i].event->seq;
+		if (e->seq == 0)
+			continue;
+		memmove(&a->envelopes[kept + 1], &a->envelopes[kept],
+			(i - kept) * sizeof(a->envelopes[0]));
+		a->envelopes[kept++] = e;
+	}
+	a->write.admitted = kept;
+}
+
 /* Store thread: a transaction with these jobs is over. */
 static void
 committed(void *arg, struct store_write *const *jobs, size_t n, int rc)
@@ -218,8 +237,8 @@ committed(void *arg, struct store_write *const *jobs, size_t n, int rc)
 			continue;
 		}
 		struct append *a = (struct append *)jobs[i];
-		for (size_t k = 0; rc == HSW_OK && k < a->write.admitted; k++)
-			a->envelopes[k]->seq = a->write.writes[k].event->seq;
+		if (rc == HSW_OK)
+			number(a);
 		a->next = NULL;
 		*last = a;
 		last = &a->next;
@@ -260,6 +279,7 @@ append_new(const struct journal *j, struct hsw_envelope *const *envelopes, size_
 		sizeof(*a) + group + n * sizeof(envelopes[0]) + n * sizeof(struct append_item));
 	if (a == NULL)
 		return NULL;
+	int64_t dedupe_ms = j->config->ingest.dedupe_ms;
 	struct group *g = (struct group *)(a + 1);
 	struct hsw_envelope **kept = (struct hsw_envelope **)((char *)g + group);
 	struct hsw_write *writes = (struct hsw_write *)(kept + n);
@@ -270,7 +290,9 @@ append_new(const struct journal *j, struct hsw_envelope *const *envelopes, size_
 	for (size_t i = 0; i < n; i++) {
 		kept[i] = envelopes[i];
 		make_row(&rows[i], envelopes[i], layouts + i * ENVELOPE_LAYOUT_MAX);
-		writes[i] = (struct hsw_write){ .kind = HSW_WRITE_EVENT, .event = &rows[i] };
+		writes[i] = (struct hsw_write){ .kind = HSW_WRITE_EVENT,
+			.event = &rows[i],
+			.at_ms = dedupe_ms > 0 ? rows[i].received_ms - dedupe_ms : 0 };
 		a->bytes += envelopes[i]->body.len;
 	}
 	a->write.writes = writes;
