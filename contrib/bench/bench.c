@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 struct settings {
-	const char *program, *plugin_dir, *json, *only;
+	const char *program, *plugin_dir, *json, *only, *store;
 	int64_t events;
 	int producers, workers, body_bytes;
 	uint16_t port;
@@ -65,6 +65,7 @@ measure(const struct settings *s, const struct workload *w, struct result *out)
 		.rate = w->rate,
 		.body_bytes = s->body_bytes,
 		.token = "bench-token",
+		.store = s->store,
 		.events = w->rate > 0 ? 20 * w->rate : s->events * w->events_percent / 100 };
 	int listening = load_listen(l);
 	if (!daemon_start(&d, s->program, s->plugin_dir, l, w->file_sink, s->workers)) {
@@ -199,6 +200,8 @@ usage(FILE *out)
 	      "  --workers N         of the daemon (auto)\n"
 	      "  --body-size N       bytes of a request's body at least (1200)\n"
 	      "  --port N            of the daemon (18090)\n"
+	      "  --store TEXT        what [store] says, with ; between the lines (a new SQLite "
+	      "file)\n"
 	      "  --json FILE         write the figures there, too\n",
 		out);
 }
@@ -213,8 +216,9 @@ main(int argc, char **argv)
 		{ "producers", required_argument, NULL, 'c' },
 		{ "workers", required_argument, NULL, 'w' },
 		{ "body-size", required_argument, NULL, 'b' },
-		{ "port", required_argument, NULL, 'P' }, { "json", required_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+		{ "store", required_argument, NULL, 's' }, { "port", required_argument, NULL, 'P' },
+		{ "json", required_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 } };
 	char plugin_dir[4096];
 	struct settings s = { .program = "./hookswitch",
 		.plugin_dir = "plugins/.libs",
@@ -252,6 +256,9 @@ main(int argc, char **argv)
 			break;
 		case 'P':
 			s.port = (uint16_t)strtol(optarg, NULL, 10);
+			break;
+		case 's':
+			s.store = optarg;
 			break;
 		case 'j':
 			s.json = optarg;
