@@ -28,6 +28,7 @@ core_libcore_a_SOURCES = \
 	core/cmd_check.c \
 	core/cmd_dead.c \
 	core/cmd_instance.c \
+	core/cmd_migrate.c \
 	core/cmd_plugins.c \
 	core/cmd_rekey.c \
 	core/cmd_run.c \
@@ -52,6 +53,7 @@ core_libcore_a_SOURCES = \
 	core/log.c core/log.h \
 	core/mailbox.c core/mailbox.h \
 	core/metrics.c core/metrics.h \
+	core/migrate.c core/migrate.h \
 	core/ops.c core/ops.h \
 	core/config_tables.c \
 	core/option.c core/option.h \
@@ -62,6 +64,7 @@ core_libcore_a_SOURCES = \
 	core/retry.c core/retry.h \
 	core/router.c core/router.h \
 	core/seal.c core/seal.h \
+	core/seqmap.c core/seqmap.h \
 	core/server.c core/server.h \
 	core/settings.c core/settings.h \
 	core/settings_load.c \

@@ -20,6 +20,7 @@ static const struct command {
 	{ "instance", cmd_instance, "add, list or remove instances, or tell a token" },
 	{ "webhook", cmd_webhook, "set, list or remove webhooks of an instance" },
 	{ "rekey", cmd_rekey, "encrypt the stored secrets with another key" },
+	{ "migrate", cmd_migrate, "copy everything of one store into another one" },
 };
 
 static void

@@ -65,6 +65,7 @@ struct postgres_store {
 	PGconn *db;                      /* NULL: not connected */
 	int64_t connect_at;              /* monotonic ms: not before */
 	bool was_lost;                   /* since then no connection worked */
+	bool is_ended;                   /* the server said that it ends this session */
 	bool is_incomplete;              /* a statement could not be queued: out of memory */
 	int64_t deadline_ms;             /* monotonic: of the running query */
 	struct known_destination *known; /* what this daemon attached, sorted by name */

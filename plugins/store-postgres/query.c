@@ -175,6 +175,7 @@ gather(struct postgres_store *s, struct outcome *o, bool *is_late)
 		if (PQstatus(s->db) != CONNECTION_OK)
 			return false;
 	}
+	PQgetResult(s->db); /* NULL: libpq is idle from here on, and takes notices in */
 	return true;
 }
 

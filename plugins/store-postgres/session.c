@@ -32,11 +32,14 @@ session_drop(struct postgres_store *s)
 	s->db = NULL;
 }
 
+/* The last words of a session that the server ends come unasked, like any notice. */
 static void
-ignore_notice(void *arg, const PGresult *notice)
+see_notice(void *arg, const PGresult *notice)
 {
-	(void)arg;
-	(void)notice;
+	const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	if (severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+		((struct postgres_store *)arg)->is_ended = true;
 }
 
 /*
@@ -100,7 +103,7 @@ set_up(struct postgres_store *s, struct hsw_error *err)
 {
 	if (PQsetnonblocking(s->db, 1) != 0 || PQenterPipelineMode(s->db) == 0)
 		return pg_connection_error(s->db, "setting up", err);
-	PQsetNoticeReceiver(s->db, ignore_notice, NULL);
+	PQsetNoticeReceiver(s->db, see_notice, s);
 	int rc = set_limits(s, err);
 	if (rc == HSW_OK && s->is_exclusive)
 		rc = take_lock(s, err);
@@ -118,7 +121,7 @@ set_up(struct postgres_store *s, struct hsw_error *err)
 static int
 connect_once(struct postgres_store *s, struct hsw_error *err)
 {
-	s->is_incomplete = false;
+	s->is_incomplete = s->is_ended = false;
 	s->db = make_connection(s);
 	int rc = PQstatus(s->db) == CONNECTION_OK ? set_up(s, err)
 						  : pg_connection_error(s->db, "connecting", err);
@@ -138,8 +141,9 @@ is_alive(struct postgres_store *s)
 		if (PQconsumeInput(s->db) == 0 || PQstatus(s->db) != CONNECTION_OK ||
 			(p.revents & (POLLERR | POLLHUP)) != 0)
 			return false;
+		PQisBusy(s->db); /* makes libpq look at what came */
 	}
-	return PQstatus(s->db) == CONNECTION_OK;
+	return PQstatus(s->db) == CONNECTION_OK && !s->is_ended;
 }
 
 int

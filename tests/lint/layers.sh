@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # A file of core/ includes only headers of its own row or of one below it, and plugins include nothing of core/.
 rows='
-1 buf clock crypt envelope err log mailbox metrics seal
+1 buf clock crypt envelope err log mailbox metrics seal seqmap
 2 config config_tables host ini option option_doc plugin
-3 catalog delivery destination destination_api destination_impl emit journal record retry router seen settings settings_load store webhook
+3 catalog delivery destination destination_api destination_impl emit journal migrate record retry router seen settings settings_load store webhook
 4 api api_call api_events api_evolution api_instance api_json auth change control http ingress listen ops ratelimit server worker
 5 client cmd main
 '
