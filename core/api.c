@@ -3,7 +3,8 @@
  * api.c - see api.h.
  *
  * The order of checks: rate limit 429, path 404, method 405, token 401 and 403, instance 404; then the
- * route's own: Content-Type 415, body 413 and 400. Only who has a token learns which instances exist.
+ * route's own: Content-Type 415, body 413 and 400. Only who has a token learns which instances exist, but
+ * for /ws, where 404 stands before the token as clients know it.
  */
 #include "api.h"
 
@@ -21,7 +22,13 @@
 
 #define BODY_MAX (1u << 20)
 
-enum { ACCOUNT_ONLY = 1, HAS_INSTANCE = 2, MAKES_INSTANCE = 4, TAKES_APIKEY = 8 };
+enum {
+	ACCOUNT_ONLY = 1,
+	HAS_INSTANCE = 2,
+	MAKES_INSTANCE = 4,
+	TAKES_APIKEY = 8,
+	INSTANCE_FIRST = 16 /* who has no token, too, learns which instances exist */
+};
 
 static const struct route {
 	const char *method, *path;
@@ -39,6 +46,7 @@ static const struct route {
 	{ "POST", "/webhook/set/", HAS_INSTANCE | TAKES_APIKEY, api_evolution_set },
 	{ "POST", "/webhook/instance", TAKES_APIKEY, api_evolution_set_own },
 	{ "GET", "/webhook/find/", HAS_INSTANCE | TAKES_APIKEY, api_evolution_find },
+	{ "GET", "/ws/", HAS_INSTANCE | INSTANCE_FIRST, api_ws },
 };
 
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
@@ -190,7 +198,12 @@ identify(struct api_call *call, const struct route *route, struct asker *who)
 static bool
 admit(struct api_call *call, const struct route *route, const struct asker *who)
 {
-	if (!who->has_token)
+	bool is_there = !(route->flags & HAS_INSTANCE) ||
+		catalog_find_known(&call->worker->catalog, call->instance) != NULL;
+
+	if (!is_there && (route->flags & INSTANCE_FIRST))
+		api_error(call, 404, "Instance not found");
+	else if (!who->has_token)
 		api_error(call, 401, "%s", auth_message(AUTH_MISSING));
 	else if (!who->is_known)
 		api_error(call, 401, "%s", auth_message(AUTH_WRONG));
@@ -199,8 +212,7 @@ admit(struct api_call *call, const struct route *route, const struct asker *who)
 	else if (call->of_token != NULL && (route->flags & HAS_INSTANCE) &&
 		!str_equal(call->of_token->name, call->instance))
 		api_error(call, 403, "Instance token does not match requested instance");
-	else if ((route->flags & HAS_INSTANCE) &&
-		catalog_find_known(&call->worker->catalog, call->instance) == NULL)
+	else if (!is_there)
 		api_error(call, 404, "Instance not found");
 	else
 		return true;
@@ -208,6 +220,13 @@ admit(struct api_call *call, const struct route *route, const struct asker *who)
 }
 
 /* ---- routing ---- */
+
+static bool
+is_below(struct hsw_str path, const char *prefix)
+{
+	size_t n = strlen(prefix);
+	return path.len > n && memcmp(path.s, prefix, n) == 0;
+}
 
 /* A path without an instance is met whole; one with it by what stands before it. */
 static bool
@@ -218,7 +237,7 @@ is_path_of(const struct route *route, struct hsw_str path, struct hsw_str *insta
 	*instance = (struct hsw_str){ path.s, 0 };
 	if (!(route->flags & HAS_INSTANCE))
 		return str_is(path, route->path);
-	if (path.len <= n || memcmp(path.s, route->path, n) != 0)
+	if (!is_below(path, route->path))
 		return false;
 	*instance = (struct hsw_str){ path.s + n, path.len - n };
 	return memchr(instance->s, '/', instance->len) == NULL;
@@ -264,16 +283,13 @@ refuse_method(struct api_call *call)
 static bool
 route(struct worker *w, struct http_request *r)
 {
-	static const char prefix[] = "/api/";
 	static const struct route none = { .flags = 0 };
 	struct api_call call = { .worker = w, .http = r };
 	bool has_method;
 	const struct route *found = find_route(r, &call.instance, &has_method);
 	struct asker who;
 
-	if (found == NULL &&
-		(r->path.len < sizeof(prefix) - 1 ||
-			memcmp(r->path.s, prefix, sizeof(prefix) - 1) != 0))
+	if (found == NULL && !is_below(r->path, "/api/") && !is_below(r->path, "/ws/"))
 		return false;
 	if (!identify(&call, found != NULL && has_method ? found : &none, &who))
 		return true;
@@ -289,10 +305,7 @@ route(struct worker *w, struct http_request *r)
 void
 api_handle(struct worker *w, struct http_request *r)
 {
-	static const char ingest[] = "/in/";
-
-	if (r->path.len > sizeof(ingest) - 1 &&
-		memcmp(r->path.s, ingest, sizeof(ingest) - 1) == 0) {
+	if (is_below(r->path, "/in/")) {
 		ingress_handle(w->ingress, r);
 		return;
 	}

@@ -47,8 +47,8 @@ struct websocket_names {
 	const char *enabled, *events, *media_base64;
 };
 
-/* false: err says why. */
-bool api_read_websocket(struct json_object *, const struct websocket_names *, struct websocket *out,
+/* Reads a WebSocket into c->websocket. false: err says why. */
+bool api_read_websocket(struct change *c, struct json_object *, const struct websocket_names *,
 	struct hsw_error *err);
 /* The object that clients read back. */
 void api_print_websocket(const struct websocket *, struct buf *);
@@ -64,6 +64,7 @@ void api_webhook_get(struct api_call *);
 void api_webhook_delete(struct api_call *);
 void api_websocket_set(struct api_call *);
 void api_websocket_get(struct api_call *);
+void api_ws(struct api_call *);
 /* Evolution API's */
 void api_evolution_set(struct api_call *);
 void api_evolution_set_own(struct api_call *);

@@ -125,9 +125,10 @@ api_read_webhook(struct change *c, struct json_object *o, const struct webhook_n
 }
 
 bool
-api_read_websocket(struct json_object *o, const struct websocket_names *n, struct websocket *out,
+api_read_websocket(struct change *c, struct json_object *o, const struct websocket_names *n,
 	struct hsw_error *err)
 {
+	struct websocket *out = &c->websocket;
 	bool is_set;
 
 	*out = (struct websocket){ .is_set = true };
@@ -140,11 +141,18 @@ api_read_websocket(struct json_object *o, const struct websocket_names *n, struc
 	if (api_json_bool(o, n->media_base64, &out->media_base64, NULL, err) != HSW_OK ||
 		api_json_events(o, n->events, &out->events, err) != HSW_OK)
 		return false;
-	if (!out->enabled)
+	if (!out->enabled) {
 		*out = (struct websocket){ .is_set = true };
-	else if (out->events.n == 0)
+		return true;
+	}
+	if (out->events.n == 0)
 		event_list_all(&out->events);
-	return true;
+	if (c->server->config->websocket_plugin != NULL)
+		return true;
+	err_set(err, HSW_ENOENT,
+		"%s: WebSockets cannot be enabled: the plugin sink-websocket is not installed",
+		n->enabled);
+	return false;
 }
 
 /* ---- printing ---- */
@@ -428,7 +436,7 @@ api_websocket_set(struct api_call *call)
 	struct hsw_error err = { "" };
 
 	if (c != NULL) {
-		if (api_read_websocket(root, &names, &c->websocket, &err))
+		if (api_read_websocket(c, root, &names, &err))
 			post(c, false, apply_set_websocket);
 		else
 			refuse(call, c, &err);

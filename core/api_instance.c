@@ -234,7 +234,7 @@ read_new(struct change *c, struct json_object *root, struct hsw_error *err)
 	imply_enabled(root, "websocket", websocket.enabled);
 	c->has_websocket = has_any(root, "websocket");
 	return (!has_any(root, "webhook") || api_read_webhook(c, root, &webhook, err)) &&
-		(!c->has_websocket || api_read_websocket(root, &websocket, &c->websocket, err));
+		(!c->has_websocket || api_read_websocket(c, root, &websocket, err));
 }
 
 void
@@ -376,6 +376,7 @@ api_instance_delete(struct api_call *call)
 	if (c == NULL)
 		return;
 	c->apply = apply_delete;
+	c->is_deletion = true;
 	c->finish = finish_delete;
 	change_post(c);
 }

@@ -12,12 +12,18 @@
 #include <uthash.h>
 
 #include "crypt.h"
+#include "router.h"
+
+struct entry {
+	struct instance *instance;
+	struct websocket_setting websocket;
+};
 
 /* Sorted by name. */
 struct catalog_snapshot {
 	_Atomic unsigned refs;
 	size_t n;
-	struct instance *instances[];
+	struct entry entries[];
 };
 
 /* One that auto_create let in. */
@@ -121,33 +127,6 @@ instance_get_seen(struct instance *i, struct instance_seen *out)
 	pthread_mutex_unlock(&i->lock);
 }
 
-/* ---- the WebSocket's setting: packed, so that it changes as one ---- */
-
-#define WS_ENABLED 1u
-#define WS_MEDIA 2u
-#define WS_EVENTS_SHIFT 2
-
-bool
-catalog_websocket(const struct instance *i, struct websocket_setting *out)
-{
-	unsigned packed = atomic_load_explicit(&i->websocket, memory_order_acquire);
-
-	*out = (struct websocket_setting){
-		.enabled = (packed & WS_ENABLED) != 0,
-		.media_base64 = (packed & WS_MEDIA) != 0,
-		.events = packed >> WS_EVENTS_SHIFT,
-	};
-	return out->enabled;
-}
-
-void
-catalog_set_websocket(struct instance *i, const struct websocket_setting *s)
-{
-	unsigned packed = (s->enabled ? WS_ENABLED : 0) | (s->media_base64 ? WS_MEDIA : 0) |
-		s->events << WS_EVENTS_SHIFT;
-	atomic_store_explicit(&i->websocket, packed, memory_order_release);
-}
-
 /* ---- snapshots ---- */
 
 struct catalog_snapshot *
@@ -163,7 +142,7 @@ catalog_snapshot_unref(struct catalog_snapshot *s)
 	if (s == NULL || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	for (size_t i = 0; i < s->n; i++)
-		instance_unref(s->instances[i]);
+		instance_unref(s->entries[i].instance);
 	free(s);
 }
 
@@ -184,7 +163,7 @@ place_of(const struct catalog_snapshot *s, struct hsw_str name)
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
-		if (compare(s->instances[mid]->name, name) < 0)
+		if (compare(s->entries[mid].instance->name, name) < 0)
 			low = mid + 1;
 		else
 			high = mid;
@@ -195,15 +174,15 @@ place_of(const struct catalog_snapshot *s, struct hsw_str name)
 static bool
 is_at(const struct catalog_snapshot *s, size_t at, struct hsw_str name)
 {
-	return at < s->n && str_equal(s->instances[at]->name, name);
+	return at < s->n && str_equal(s->entries[at].instance->name, name);
 }
 
-/* A copy without `removed` elements at `at`, and with `added` there, where it is not NULL. */
+/* A copy without `removed` entries at `at`, and with `added` there, where it is not NULL. */
 static struct catalog_snapshot *
-splice(const struct catalog_snapshot *s, size_t at, size_t removed, struct instance *added)
+splice(const struct catalog_snapshot *s, size_t at, size_t removed, const struct entry *added)
 {
 	size_t n = s->n - removed + (added != NULL);
-	struct catalog_snapshot *copy = malloc(sizeof(*copy) + n * sizeof(copy->instances[0]));
+	struct catalog_snapshot *copy = malloc(sizeof(*copy) + n * sizeof(copy->entries[0]));
 	size_t k = 0;
 
 	if (copy == NULL)
@@ -211,11 +190,13 @@ splice(const struct catalog_snapshot *s, size_t at, size_t removed, struct insta
 	atomic_init(&copy->refs, 1);
 	copy->n = n;
 	for (size_t i = 0; i < at; i++)
-		copy->instances[k++] = instance_ref(s->instances[i]);
+		copy->entries[k++] = s->entries[i];
 	if (added != NULL)
-		copy->instances[k++] = instance_ref(added);
+		copy->entries[k++] = *added;
 	for (size_t i = at + removed; i < s->n; i++)
-		copy->instances[k++] = instance_ref(s->instances[i]);
+		copy->entries[k++] = s->entries[i];
+	for (size_t i = 0; i < n; i++)
+		instance_ref(copy->entries[i].instance);
 	return copy;
 }
 
@@ -230,12 +211,13 @@ replace_master(struct catalog *c, struct catalog_snapshot *s)
 }
 
 int
-catalog_put(struct catalog *c, struct instance *i)
+catalog_put(struct catalog *c, struct instance *i, const struct websocket_setting *websocket)
 {
 	const struct catalog_snapshot *s = c->master.now;
+	const struct entry entry = { i, *websocket };
 	size_t at = place_of(s, i->name);
 
-	return replace_master(c, splice(s, at, is_at(s, at, i->name), i));
+	return replace_master(c, splice(s, at, is_at(s, at, i->name), &entry));
 }
 
 int
@@ -252,13 +234,16 @@ catalog_remove(struct catalog *c, struct hsw_str name)
 static int
 put_section(struct catalog *c, const struct config_section *section)
 {
-	struct instance *i = instance_new(str_of(section->name), section->u.instance.token);
+	const struct instance_conf *conf = &section->u.instance;
+	const struct websocket_setting websocket = { conf->websocket, conf->websocket_media_base64,
+		router_types(conf->websocket_events) };
+	struct instance *i = instance_new(str_of(section->name), conf->token);
 
 	if (i == NULL)
 		return HSW_ENOMEM;
 	i->file = section->file;
 	i->line = section->line;
-	int rc = catalog_put(c, i);
+	int rc = catalog_put(c, i, &websocket);
 	instance_unref(i);
 	return rc;
 }
@@ -358,7 +343,19 @@ catalog_find_known(const struct catalog_view *v, struct hsw_str name)
 {
 	size_t at = place_of(v->now, name);
 
-	return is_at(v->now, at, name) ? v->now->instances[at] : NULL;
+	return is_at(v->now, at, name) ? v->now->entries[at].instance : NULL;
+}
+
+struct instance *
+catalog_find_websocket(
+	const struct catalog_view *v, struct hsw_str name, struct websocket_setting *out)
+{
+	size_t at = place_of(v->now, name);
+
+	if (!is_at(v->now, at, name))
+		return NULL;
+	*out = v->now->entries[at].websocket;
+	return v->now->entries[at].instance;
 }
 
 struct instance *
@@ -378,7 +375,7 @@ catalog_find_token(const struct catalog_view *v, struct hsw_str token)
 	struct instance *found = NULL;
 
 	for (size_t i = 0; i < v->now->n && token.len > 0; i++) {
-		struct instance *one = v->now->instances[i];
+		struct instance *one = v->now->entries[i].instance;
 		if (one->token.len > 0 && secret_equal(token, one->token))
 			found = one;
 	}
@@ -389,7 +386,7 @@ void
 catalog_each(const struct catalog_view *v, void (*fn)(void *, const struct instance *), void *arg)
 {
 	for (size_t i = 0; i < v->now->n; i++)
-		fn(arg, v->now->instances[i]);
+		fn(arg, v->now->entries[i].instance);
 	pthread_mutex_lock(&v->catalog->lock);
 	for (const struct made *m = v->catalog->made; m != NULL; m = m->hh.next) {
 		if (catalog_find_known(v, m->instance->name) == NULL)

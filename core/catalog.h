@@ -5,7 +5,8 @@
  * Instances come from the configuration file and from the API. They stand in immutable snapshots with
  * counted references; every thread looks into its own view, which holds one snapshot, so finding an
  * instance takes no lock. The store thread alone makes new snapshots (catalog_put, catalog_remove) and
- * sends them to the workers. Those that auto_create lets in are added under a lock.
+ * sends them to the workers. It also sends them what was committed, so a worker sees a change after the
+ * events that were committed before it. Those that auto_create lets in are added under a lock.
  */
 #ifndef CATALOG_H
 #define CATALOG_H
@@ -37,7 +38,6 @@ struct instance {
 	int line;
 	struct metric *events;         /* accepted */
 	_Atomic int64_t last_event_ms; /* since 1970; 0: none yet */
-	_Atomic unsigned websocket;    /* catalog_set_websocket's */
 	_Atomic bool is_deleted;       /* by the API: whoever still serves it shall stop */
 	pthread_mutex_t lock;          /* of seen */
 	struct instance_seen seen;
@@ -52,18 +52,12 @@ void instance_unref(struct instance *); /* NULL is allowed */
 void instance_saw(struct instance *, struct hsw_str state, struct hsw_str jid);
 void instance_get_seen(struct instance *, struct instance_seen *out);
 
-/* ---- the WebSocket of an instance ---- */
-
+/* The WebSocket of an instance. */
 struct websocket_setting {
 	bool enabled;
 	bool media_base64;
 	unsigned events; /* bits 1 << enum event_type */
 };
-
-/* Whether the instance has a WebSocket now; *out is filled in any case. Any thread; it may change
- * from one call to the next. */
-bool catalog_websocket(const struct instance *, struct websocket_setting *out);
-void catalog_set_websocket(struct instance *, const struct websocket_setting *);
 
 /* ---- the catalog ---- */
 
@@ -83,8 +77,9 @@ void catalog_free(struct catalog *);
 /* The store thread's view: always the newest snapshot. Before that thread makes any, also the main
  * thread's. */
 struct catalog_view *catalog_master(struct catalog *);
-/* Adds an instance, takes a reference, or replaces the one of its name. HSW_OK or HSW_ENOMEM. */
-int catalog_put(struct catalog *, struct instance *);
+/* Adds an instance with its WebSocket, takes a reference, or replaces the one of its name. HSW_OK or
+ * HSW_ENOMEM. */
+int catalog_put(struct catalog *, struct instance *, const struct websocket_setting *);
 /* HSW_OK, also when there is none of that name, or HSW_ENOMEM. */
 int catalog_remove(struct catalog *, struct hsw_str name);
 
@@ -100,6 +95,9 @@ void catalog_view_fini(struct catalog_view *);
 struct instance *catalog_find(const struct catalog_view *, struct hsw_str name);
 /* The same, but auto_create makes nothing. */
 struct instance *catalog_find_known(const struct catalog_view *, struct hsw_str name);
+/* The same, with its WebSocket. */
+struct instance *catalog_find_websocket(
+	const struct catalog_view *, struct hsw_str name, struct websocket_setting *out);
 /* The instance whose token it is; every token is compared, in constant time. NULL: nobody's. */
 struct instance *catalog_find_token(const struct catalog_view *, struct hsw_str token);
 /* Calls fn for each, in no order. */

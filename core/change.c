@@ -231,7 +231,13 @@ end(struct store_call *call, const struct store_port *store)
 static void
 on_worker(struct mail *mail)
 {
-	visit(of_mail(mail));
+	struct change *c = of_mail(mail);
+	struct worker *w = &c->server->workers[c->stop];
+
+	catalog_view_set(&w->catalog, c->server->catalog, c->snapshot);
+	if (c->is_deletion)
+		live_dismiss(w->live, str_of(c->instance));
+	visit(c);
 }
 
 static void
@@ -319,7 +325,6 @@ visit(struct change *c)
 {
 	struct worker *w = &c->server->workers[c->stop];
 
-	catalog_view_set(&w->catalog, c->server->catalog, c->snapshot);
 	while (c->step != NULL) {
 		struct change_step *s = c->step;
 		c->step = s->next;

@@ -44,6 +44,7 @@ struct change {
 	struct webhook_section *section; /* that the webhook becomes; NULL: it is disabled */
 	struct websocket websocket;
 	bool has_websocket, has_label;
+	bool is_deletion;          /* of the instance: its WebSocket clients are closed */
 	struct instance *of_token; /* whose token it came with; NULL: the account's. Reference */
 
 	/* what came of it */

@@ -107,8 +107,10 @@ print_options(const struct plugin *p, enum hsw_kind kind, bool as_man)
 	if (p->info->options == NULL || p->info->options->key == NULL)
 		printf("  none\n");
 	print(p->info->options, stdout);
-	printf("\nOptions of every %s:\n", plugin_kind_name(kind));
-	print(config_table(plugin_kind_name(kind)), stdout);
+	bool is_live = kind == HSW_SINK && (p->ops.sink.flags & HSW_SINK_LIVE);
+	const char *table = is_live ? "websocket" : plugin_kind_name(kind);
+	printf(is_live ? "\nOptions of [%s]:\n" : "\nOptions of every %s:\n", table);
+	print(config_table(table), stdout);
 }
 
 /* A name with its kind, or alone: then the first kind that has it. */

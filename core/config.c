@@ -20,7 +20,7 @@ const char *const config_default_path = SYSCONF_DIR "/hookswitch/hookswitch.ini"
 
 struct config_private {
 	struct ini ini;
-	void *store_conf;
+	void *store_conf, *websocket_conf;
 	char *derived_base_url;
 };
 
@@ -307,19 +307,25 @@ has_instance(const struct config *c, const char *name)
 }
 
 static void
-check_filters(struct loader *l, const struct sink_conf *conf)
+check_events(struct loader *l, const char *key, const char **names)
 {
-	for (const char **name = conf->events; name != NULL && *name != NULL; name++) {
+	for (const char **name = names; name != NULL && *name != NULL; name++) {
 		const char *nearest = nearest_word(
 			(const char *const[]){ event_type_names[0], event_type_names[1],
 				event_type_names[2], event_type_names[3], event_type_names[4],
-				event_type_names[5], NULL },
+				event_type_names[5], "raw", NULL },
 			*name);
-		if (event_type_of(str_of(*name)) < 0)
-			fail_key(l, "events", "`%.60s` is no event type%s%s%s", *name,
+		if (event_type_of(str_of(*name)) < 0 && strcmp(*name, "raw") != 0)
+			fail_key(l, key, "`%.60s` is no event type%s%s%s", *name,
 				nearest != NULL ? ", did you mean `" : "",
 				nearest != NULL ? nearest : "", nearest != NULL ? "`?" : "");
 	}
+}
+
+static void
+check_filters(struct loader *l, const struct sink_conf *conf)
+{
+	check_events(l, "events", conf->events);
 	for (const char **name = conf->instances; name != NULL && *name != NULL; name++) {
 		if (!has_instance(l->config, *name))
 			fail_key(l, "instances", "there is no [instance %.100s]", *name);
@@ -331,6 +337,10 @@ check_sink(struct loader *l, struct config_section *s)
 {
 	static const char *const meaningless[] = { "ordering", "concurrency" };
 
+	if (s->plugin->ops.sink.flags & HSW_SINK_LIVE)
+		fail_key(l, "plugin",
+			"sink-%s serves clients that connect: its section is [websocket]",
+			s->plugin->info->name);
 	check_retry(l, &s->u.sink);
 	check_filters(l, &s->u.sink);
 	for (size_t i = 0; i < 2 && (s->plugin->ops.sink.flags & HSW_SINK_SERIAL); i++) {
@@ -364,8 +374,54 @@ load_instance(struct loader *l)
 {
 	struct config_section *s = new_section(l, &l->config->instances);
 
-	if (s != NULL)
-		load_keys(l, &s->u.instance, NULL);
+	if (s == NULL)
+		return;
+	load_keys(l, &s->u.instance, NULL);
+	check_events(l, "websocket_events", s->u.instance.websocket_events);
+}
+
+static bool
+wants_websocket(const struct config *c)
+{
+	const struct config_section *s = c->instances;
+
+	while (s != NULL && !s->u.instance.websocket)
+		s = s->next;
+	return s != NULL;
+}
+
+/* Where the file does not ask for it, it is no error that it is not installed. */
+static const struct plugin *
+find_websocket_plugin(struct loader *l)
+{
+	bool is_wanted = *l->section->kind != '\0' || wants_websocket(l->config);
+	struct hsw_error ignored = { "" };
+	const struct plugin *plugin = is_wanted
+		? load_plugin(l, HSW_SINK, "websocket")
+		: plugin_load(l->config->server.plugin_dir, HSW_SINK, "websocket", &ignored);
+
+	if (plugin == NULL || (plugin->ops.sink.flags & HSW_SINK_LIVE))
+		return plugin;
+	if (is_wanted)
+		fail_key(l, "plugin", "sink-%s does not serve clients: its section is [sink NAME]",
+			plugin->info->name);
+	return NULL;
+}
+
+/* Without a section it has its defaults: the API can enable it at any time. After the instances. */
+static void
+load_websocket(struct config *c, struct config_errors *errors)
+{
+	struct loader l = { c, errors, find_section(c, "websocket"), config_table("websocket"),
+		NULL };
+
+	const struct plugin *plugin = find_websocket_plugin(&l);
+	if (plugin == NULL)
+		return;
+	c->websocket_plugin = plugin;
+	c->private->websocket_conf = new_plugin_conf(&l, plugin);
+	c->websocket_plugin_conf = c->private->websocket_conf;
+	load_keys(&l, &c->websocket, c->private->websocket_conf);
 }
 
 static void
@@ -470,6 +526,7 @@ load_all(struct config *c, enum config_scope scope, struct config_errors *errors
 	check_api(c, &api);
 	load_store(c, errors);
 	load_named(c, "instance", load_instance, errors);
+	load_websocket(c, errors);
 	load_named(c, "source", load_source, errors);
 	load_named(c, "sink", load_sink, errors);
 	check_whole(c, errors);
@@ -525,6 +582,9 @@ config_free(struct config *c)
 		if (c->private->store_conf != NULL)
 			option_free(c->store_plugin->info->options, c->private->store_conf);
 		free(c->private->store_conf);
+		if (c->private->websocket_conf != NULL)
+			option_free(c->websocket_plugin->info->options, c->private->websocket_conf);
+		free(c->private->websocket_conf);
 		ini_free(&c->private->ini);
 		free(c->private);
 	}
@@ -532,6 +592,7 @@ config_free(struct config *c)
 	option_free(config_table("store"), &c->store);
 	option_free(config_table("ingest"), &c->ingest);
 	option_free(config_table("log"), &c->log);
+	option_free(config_table("websocket"), &c->websocket);
 	option_free(config_table("api"), &c->api);
 	free(c->path);
 	free(c);

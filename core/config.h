@@ -42,11 +42,14 @@ struct store_conf {
 	int64_t retention_ms; /* how long settled events are kept for replay */
 };
 
+enum ingest_identity { IDENTITY_LEARN, IDENTITY_OFF };
+
 struct ingest_conf {
 	int64_t max_body_bytes;
 	int64_t queue_bytes;    /* of events that wait for the store; over it: 503 */
 	int64_t retry_after_ms; /* what a 503 asks for */
 	int64_t dedupe_ms;      /* what comes again within it is not stored again; 0: it is */
+	int identity;           /* enum ingest_identity */
 	bool auto_create;       /* accept instances that no section names */
 };
 
@@ -58,12 +61,27 @@ struct log_conf {
 
 struct instance_conf {
 	const char *token;
+	bool websocket;
+	const char **websocket_events; /* names of types; NULL: all six */
+	bool websocket_media_base64;
 };
+
+/* Options of [websocket], beside its plugin's own. */
+struct websocket_conf {
+	const char *plugin;
+	const char **origins; /* whose pages may connect, beside our own host's; NULL: nobody's */
+};
+
+enum source_unmapped { UNMAPPED_IGNORE, UNMAPPED_RAW };
+enum source_status_order { STATUS_AS_IS, STATUS_MONOTONIC };
 
 /* Options of every source, beside its plugin's own. */
 struct source_conf {
-	const char *plugin; /* default: the section's name */
-	const char *token;  /* ingest credential; NULL: none is asked for */
+	const char *plugin;  /* default: the section's name */
+	const char *token;   /* ingest credential; NULL: none is asked for */
+	bool instance_token; /* the instance's own token is one, too, for it alone */
+	int unmapped;        /* enum source_unmapped */
+	int status_order;    /* enum source_status_order */
 };
 
 enum sink_ordering { ORDERING_CHAT, ORDERING_NONE };
@@ -112,6 +130,9 @@ struct config {
 	struct store_conf store;
 	const struct plugin *store_plugin;
 	const void *store_plugin_conf;
+	struct websocket_conf websocket;
+	const struct plugin *websocket_plugin; /* NULL: it is not installed, and not asked for */
+	const void *websocket_plugin_conf;
 	struct ingest_conf ingest;
 	struct log_conf log;
 	struct api_conf api;
@@ -120,8 +141,8 @@ struct config {
 };
 
 /* The option tables of the daemon itself, for documentation. Those of sources, sinks and the store are
- * beside their plugins' own. kind: "server", "store", "ingest", "api", "log", "instance", "source", "sink";
- * NULL: there is none. */
+ * beside their plugins' own. kind: "server", "store", "ingest", "api", "log", "instance", "source", "sink",
+ * "websocket"; NULL: there is none. */
 const struct hsw_option *config_table(const char *kind);
 /* The kinds, in the order of the documentation; ends with NULL. */
 extern const char *const config_kinds[];

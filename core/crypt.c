@@ -59,3 +59,18 @@ secret_equal(struct hsw_str given, struct hsw_str expected)
 			(expected.len > 0 ? expected.s[i % expected.len] : '\0'));
 	return different == 0;
 }
+
+bool
+sha1_base64(struct hsw_str a, struct hsw_str b, char out[SHA1_BASE64_SIZE])
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned int n = 0;
+
+	bool is_good = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha1(), NULL) == 1 &&
+		EVP_DigestUpdate(ctx, a.s, a.len) == 1 && EVP_DigestUpdate(ctx, b.s, b.len) == 1 &&
+		EVP_DigestFinal_ex(ctx, digest, &n) == 1;
+	EVP_MD_CTX_free(ctx);
+	return is_good &&
+		EVP_EncodeBlock((unsigned char *)out, digest, (int)n) == SHA1_BASE64_SIZE - 1;
+}

@@ -18,6 +18,11 @@ void hasher_free(struct hasher *);
 bool hasher_sha256(
 	struct hasher *, const struct hsw_str *parts, size_t n, unsigned char digest[SHA256_BYTES]);
 
+/* The SHA-1 of both strings in a row as base64, which has this many characters and a NUL. No security
+ * rests on it: RFC 6455 wants it. false: OpenSSL failed. */
+#define SHA1_BASE64_SIZE 29
+bool sha1_base64(struct hsw_str, struct hsw_str, char out[SHA1_BASE64_SIZE]);
+
 /* Whether two secrets are the same, in a time that tells at most the length of `given`. */
 bool secret_equal(struct hsw_str given, struct hsw_str expected);
 

@@ -449,7 +449,7 @@ destination_adopt(struct destination *d, const struct config_section *s)
 {
 	d->section = s;
 	d->conf = &s->u.sink;
-	d->types = router_types(d->conf);
+	d->types = router_types(d->conf->events);
 	d->parts = choose_parts(d);
 	d->concurrency = (size_t)(d->conf->concurrency > 0 ? d->conf->concurrency
 							   : d->ops->concurrency);

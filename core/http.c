@@ -127,19 +127,44 @@ free_request(struct http_conn *c)
 		free(r);
 }
 
-static void
-conn_close(struct http_conn *c)
+void
+http_gone(struct http_shared *shared)
 {
-	struct http_server *s = c->server;
+	atomic_fetch_sub_explicit(&shared->connections, 1, memory_order_relaxed);
+}
 
-	TAILQ_REMOVE(&s->conns[c->state], c, link);
+/* Frees all but the socket. */
+static void
+conn_free(struct http_conn *c)
+{
+	TAILQ_REMOVE(&c->server->conns[c->state], c, link);
 	event_del(&c->read_event);
 	event_del(&c->write_event);
-	close(c->fd);
 	free_request(c);
 	buf_free(&c->out);
 	free(c);
-	atomic_fetch_sub_explicit(&s->shared->connections, 1, memory_order_relaxed);
+}
+
+static void
+conn_close(struct http_conn *c)
+{
+	struct http_shared *shared = c->server->shared;
+	int fd = c->fd;
+
+	conn_free(c);
+	close(fd);
+	http_gone(shared);
+}
+
+int
+http_give_up(struct http_request *r, struct buf *early)
+{
+	struct http_conn *c = r->conn;
+	int fd = c->fd;
+
+	buf_append(early, c->in + c->parsed, c->in_len - c->parsed);
+	conn_free(c);
+	return fd;
 }
 
 static void
@@ -175,6 +200,8 @@ reason_of(int status)
 		{ 409, "Conflict" },
 		{ 413, "Content Too Large" },
 		{ 415, "Unsupported Media Type" },
+		{ 426, "Upgrade Required" },
+		{ 429, "Too Many Requests" },
 		{ 431, "Request Header Fields Too Large" },
 		{ 500, "Internal Server Error" },
 		{ 501, "Not Implemented" },
@@ -555,6 +582,7 @@ dispatch(struct http_conn *c)
 	r->conn = c;
 	r->is_local = c->is_local;
 	r->is_control = c->is_control;
+	r->is_http_1_0 = c->parser.http_minor == 0;
 	r->method = str_of(method);
 	r->body = text_of(c, r->body_at);
 	if (split_target(r, text_of(c, r->target)))
@@ -748,7 +776,7 @@ conn_open(struct listener *l, int fd, const struct sockaddr_storage *from)
 	bool has_room = before < s->shared->conf->max_connections;
 	struct http_conn *c = has_room || l->is_control ? calloc(1, sizeof(*c)) : NULL;
 	if (c == NULL) {
-		atomic_fetch_sub_explicit(&s->shared->connections, 1, memory_order_relaxed);
+		http_gone(s->shared);
 		metric_add(s->refused, 1);
 		refuse_connection(fd);
 		return;

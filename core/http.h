@@ -28,6 +28,7 @@ struct http_request {
 	void *arg;       /* the handler's own */
 	bool is_local;   /* came over loopback or a unix socket */
 	bool is_control; /* came over the control socket */
+	bool is_http_1_0;
 	/* Valid until http_reply. */
 	struct hsw_str method;
 	struct hsw_str path;  /* decoded; begins with "/" */
@@ -84,5 +85,11 @@ void http_reply_type(struct http_request *, int status, const char *type, const 
 	struct hsw_str body);
 /* {"success":false,"error":{"message":"..."}} */
 void http_reply_error(struct http_request *, int status, const char *extra, const char *message);
+
+/* Gives up the connection instead of answering, for another protocol on it: the request is gone. Appends
+ * to early what the client has sent behind it. Returns the socket, the caller's from now on; it counts
+ * towards max_connections until http_gone. */
+int http_give_up(struct http_request *, struct buf *early);
+void http_gone(struct http_shared *);
 
 #endif

@@ -6,7 +6,7 @@
  * maintain, read_page on the store thread; group_run, note_run, page_run on a worker again.
  *
  * After each transaction the store thread makes one `group` of all appends in it and posts it to the
- * workers that appended something or serve destinations: one wake-up a worker and transaction. The
+ * workers that appended something or have readers: one wake-up a worker and transaction. The
  * last worker that is through with a group frees it with its appends and envelopes.
  */
 #include "journal.h"
@@ -23,6 +23,8 @@
 #define PRUNE_EVERY_MS 10000 /* looking for events to delete, when there was nothing left to */
 #define PRUNE_AGAIN_MS 50    /* after a full batch */
 #define PRUNE_EVENTS 100     /* a batch: bodies may be megabytes */
+
+const char *const journal_memo_kinds[] = { SEEN_KIND, "identity", NULL };
 
 struct append;
 
@@ -52,8 +54,18 @@ struct append {
 	size_t bytes;
 };
 
+/* A kind of memos. */
+struct memory {
+	const char *kind;
+	int64_t ms; /* how long they are kept */
+};
+
+#define MEMORIES_MAX 4
+
 struct journal {
 	struct store *store;
+	struct memory memories[MEMORIES_MAX];
+	size_t n_memories;
 	struct catalog *catalog;
 	const struct config *config;
 	const struct journal_port *ports;
@@ -95,6 +107,13 @@ group_unref(struct group *g)
 	atomic_fetch_sub_explicit(&j->waiting_bytes, bytes, memory_order_relaxed);
 }
 
+/* Sequentially consistent: who has become a reader before an append sees what comes of it. */
+static bool
+is_fed(const struct journal *j, unsigned port)
+{
+	return atomic_load(&j->is_fed[port]) || atomic_load(j->ports[port].readers) > 0;
+}
+
 static void
 group_run(struct mail *mail)
 {
@@ -106,7 +125,7 @@ group_run(struct mail *mail)
 		if (a->port == m->port)
 			a->done(a->arg, g->rc, a->n - a->write.admitted);
 	}
-	if (g->rc == HSW_OK && atomic_load(&g->journal->is_fed[m->port])) {
+	if (g->rc == HSW_OK && is_fed(g->journal, m->port)) {
 		for (struct append *a = g->appends; a != NULL; a = a->next) {
 			if (a->write.admitted > 0)
 				port->feed(port->arg, a->envelopes, a->write.admitted);
@@ -126,7 +145,7 @@ post_group(struct journal *j, struct append *appends, int rc)
 	for (const struct append *a = appends; a != NULL; a = a->next)
 		wanted[a->port] = true;
 	for (unsigned i = 0; i < j->n_ports; i++) {
-		wanted[i] |= rc == HSW_OK && atomic_load(&j->is_fed[i]);
+		wanted[i] |= rc == HSW_OK && is_fed(j, i);
 		refs += wanted[i];
 	}
 	g->journal = j;
@@ -335,6 +354,90 @@ journal_write(struct journal *j, unsigned port, struct journal_note *note)
 	store_post_write(j->store, &note->job);
 }
 
+/* ---- memos ---- */
+
+struct memo {
+	struct journal_note note; /* first */
+	struct hsw_store_record record;
+	char text[];
+};
+
+static void
+memo_done(struct journal_note *note, int rc)
+{
+	(void)rc; /* the store has complained */
+	free(note);
+}
+
+void
+journal_memo(struct journal *j, unsigned port, const char *kind, struct hsw_str text)
+{
+	struct memo *m = calloc(1, sizeof(*m) + text.len);
+
+	if (m == NULL)
+		return;
+	memcpy(m->text, text.s, text.len);
+	m->record.kind = str_of(kind);
+	m->record.text = (struct hsw_str){ m->text, text.len };
+	m->note.write = (struct hsw_write){
+		.kind = HSW_WRITE_MEMO, .at_ms = clock_wall_ms(), .record = &m->record
+	};
+	m->note.done = memo_done;
+	journal_write(j, port, &m->note);
+}
+
+struct recalling {
+	const struct memory *memory;
+	hsw_memo_fn *fn;
+	void *arg;
+	struct hsw_error *err;
+	int rc;
+};
+
+static void
+recall_memos(void *arg, const struct store_port *store)
+{
+	struct recalling *r = arg;
+
+	r->rc = store->ops->memos(store->self, str_of(r->memory->kind),
+		clock_wall_ms() - r->memory->ms, r->fn, r->arg, r->err);
+}
+
+static bool
+is_memo_kind(const char *kind)
+{
+	for (const char *const *k = journal_memo_kinds; *k != NULL; k++) {
+		if (strcmp(*k, kind) == 0)
+			return true;
+	}
+	return false;
+}
+
+int
+journal_recall(struct journal *j, const char *kind, int64_t ms, hsw_memo_fn *fn, void *arg,
+	struct hsw_error *err)
+{
+	if (!is_memo_kind(kind))
+		return err_set(err, HSW_EINVAL, "journal_memo_kinds lacks %s", kind);
+	struct memory *m = &j->memories[j->n_memories++];
+	struct recalling r = { .memory = m, .fn = fn, .arg = arg, .err = err };
+
+	*m = (struct memory){ kind, ms };
+	store_run(j->store, recall_memos, &r);
+	return r.rc;
+}
+
+static int
+forget_memos(struct journal *j, const struct store_port *store, struct hsw_error *err)
+{
+	int rc = HSW_OK;
+
+	for (size_t i = 0; i < j->n_memories && rc == HSW_OK; i++)
+		rc = store->ops->forget_memos(store->self, str_of(j->memories[i].kind),
+			clock_wall_ms() - j->memories[i].ms, err);
+	return rc;
+}
+
 /* ---- reading ---- */
 
 static int
@@ -439,9 +542,8 @@ maintain(void *arg, const struct store_port *store)
 	if (rc == HSW_OK)
 		rc = store->ops->prune(store->self, floor.seq,
 			clock_wall_ms() - j->config->store.retention_ms, PRUNE_EVENTS, &n, &err);
-	if (rc == HSW_OK && j->seen != NULL)
-		rc = store->ops->forget_memos(store->self, str_of(SEEN_KIND),
-			seen_horizon(j->seen, clock_wall_ms()), &err);
+	if (rc == HSW_OK)
+		rc = forget_memos(j, store, &err);
 	if (rc != HSW_OK)
 		log_warn("store", "deleting old events failed: %s", err.text);
 	return n == PRUNE_EVENTS ? PRUNE_AGAIN_MS : PRUNE_EVERY_MS;
@@ -474,40 +576,23 @@ ask_last_seq(void *arg, const struct store_port *store)
 }
 
 static int
-recall(void *arg, int64_t at_ms, struct hsw_str text)
+recall_seen(void *arg, int64_t at_ms, struct hsw_str text)
 {
 	seen_recall(arg, at_ms, text);
 	return HSW_OK;
 }
 
-struct recalling {
-	struct journal *journal;
-	struct hsw_error *err;
-	int rc;
-};
-
-static void
-recall_seen(void *arg, const struct store_port *store)
-{
-	struct recalling *r = arg;
-	struct seen *seen = r->journal->seen;
-
-	r->rc = store->ops->memos(store->self, str_of(SEEN_KIND),
-		seen_horizon(seen, clock_wall_ms()), recall, seen, r->err);
-}
-
 static int
 open_seen(struct journal *j, struct hsw_error *err)
 {
-	struct recalling r = { .journal = j, .err = err };
+	int64_t window = j->config->ingest.dedupe_ms;
 
-	if (j->config->ingest.dedupe_ms == 0)
+	if (window == 0)
 		return HSW_OK;
-	j->seen = seen_new(j->config->ingest.dedupe_ms);
+	j->seen = seen_new(window);
 	if (j->seen == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
-	store_run(j->store, recall_seen, &r);
-	return r.rc;
+	return journal_recall(j, SEEN_KIND, window, recall_seen, j->seen, err);
 }
 
 int

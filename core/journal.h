@@ -2,7 +2,7 @@
 /*
  * journal.h - the durable log of envelopes, as the workers see it.
  *
- * A worker appends envelopes and is told when they are on disk; every worker that serves destinations is
+ * A worker appends envelopes and is told when they are on disk; every worker that has readers is
  * then fed all committed envelopes, in seq order, so that destinations which keep up never read from
  * the store. Those that are behind read pages.
  *
@@ -11,6 +11,8 @@
  */
 #ifndef JOURNAL_H
 #define JOURNAL_H
+
+#include <stdatomic.h>
 
 #include "catalog.h"
 #include "envelope.h"
@@ -23,6 +25,9 @@ struct journal_port {
 	void (*feed)(void *arg, struct hsw_envelope *const *envelopes, size_t n);
 	void *arg;
 	bool is_idle; /* the worker serves no destination yet: it is fed from journal_feed on */
+	/* While it is not 0 the worker is fed, idle or not. The worker changes it, the store thread
+	 * reads it. */
+	_Atomic unsigned *readers;
 };
 
 #define JOURNAL_PORTS_MAX 64
@@ -76,6 +81,19 @@ struct journal_note {
 
 /* write, done must be set; text is pointed to by write.text where it is used. */
 void journal_write(struct journal *, unsigned port, struct journal_note *);
+
+/* ---- memos ---- */
+
+/* Every kind of memos that there is, for who copies a store; ends with NULL. A kind that is not among them cannot
+ * be recalled. */
+extern const char *const journal_memo_kinds[];
+
+/* Has the store remember a text of this kind (a literal). Not waited for: a crash may lose it. */
+void journal_memo(struct journal *, unsigned port, const char *kind, struct hsw_str text);
+/* For the start: what was remembered within the last ms, in order; what is older is forgotten by and by.
+ * Blocks; before the workers run. HSW_OK or the store's error. */
+int journal_recall(struct journal *, const char *kind, int64_t ms, hsw_memo_fn *fn, void *arg,
+	struct hsw_error *err);
 
 /* ---- reading ---- */
 

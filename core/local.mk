@@ -17,6 +17,7 @@ core_libcore_a_SOURCES = \
 	core/api_evolution.c \
 	core/api_instance.c \
 	core/api_json.c core/api_json.h \
+	core/api_ws.c \
 	core/auth.c core/auth.h \
 	core/buf.c core/buf.h \
 	core/catalog.c core/catalog.h \
@@ -37,6 +38,7 @@ core_libcore_a_SOURCES = \
 	core/cmd_webhook.c \
 	core/config.c core/config.h \
 	core/control.c core/control.h \
+	core/credential.c core/credential.h \
 	core/crypt.c core/crypt.h \
 	core/delivery.c \
 	core/destination.c core/destination.h core/destination_impl.h \
@@ -48,8 +50,10 @@ core_libcore_a_SOURCES = \
 	core/http.c core/http.h \
 	core/ingress.c core/ingress.h \
 	core/ini.c core/ini.h \
+	core/identities.c core/identities.h \
 	core/journal.c core/journal.h \
 	core/listen.c core/listen.h \
+	core/live.c core/live.h \
 	core/log.c core/log.h \
 	core/mailbox.c core/mailbox.h \
 	core/metrics.c core/metrics.h \
@@ -62,6 +66,7 @@ core_libcore_a_SOURCES = \
 	core/ratelimit.c core/ratelimit.h \
 	core/record.c core/record.h \
 	core/retry.c core/retry.h \
+	core/raw.c core/raw.h \
 	core/router.c core/router.h \
 	core/seal.c core/seal.h \
 	core/seqmap.c core/seqmap.h \
@@ -69,6 +74,7 @@ core_libcore_a_SOURCES = \
 	core/settings.c core/settings.h \
 	core/settings_load.c \
 	core/seen.c core/seen.h \
+	core/status_order.c core/status_order.h \
 	core/store.c core/store.h \
 	core/webhook.c core/webhook.h \
 	core/worker.c core/worker.h

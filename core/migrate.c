@@ -14,11 +14,11 @@
 
 #include "buf.h"
 #include "err.h"
+#include "journal.h"
 #include "seqmap.h"
 
 #define STATE_KIND "migration"
 #define STATE_NAME "state"
-#define MEMO_KIND "seen"
 #define PAGE_ROWS 256
 #define PAGE_BODY_BYTES (4u << 20)
 #define ALL_ROWS 1024
@@ -53,8 +53,9 @@ struct batch {
 	struct job *job;
 	struct row *first, **last;
 	size_t n;
-	enum hsw_write_kind kind;      /* of exceptions */
-	struct hsw_str destination;    /* of exceptions */
+	enum hsw_write_kind kind;   /* of exceptions */
+	struct hsw_str destination; /* of exceptions */
+	const char *memo_kind;
 	int64_t after, skip, *counter; /* of the list that is read */
 	int rc;
 };
@@ -462,7 +463,7 @@ add_memo(void *arg, int64_t at_ms, struct hsw_str text)
 	if (row == NULL)
 		return HSW_ENOMEM;
 	char *at = row->bytes;
-	row->record = (struct hsw_store_record){ .kind = str_of(MEMO_KIND),
+	row->record = (struct hsw_store_record){ .kind = str_of(b->memo_kind),
 		.text = keep(&at, text) };
 	row->write = (struct hsw_write){
 		.kind = HSW_WRITE_MEMO, .at_ms = at_ms, .record = &row->record
@@ -484,10 +485,14 @@ copy_memos(struct job *j)
 	batch_init(&b, j);
 	b.skip = j->memos_copied;
 	b.counter = &j->source.memos;
-	int rc = j->from.ops->memos(
-		j->from.self, str_of(MEMO_KIND), INT64_MIN, add_memo, &b, j->err);
-	if (rc == HSW_OK)
-		rc = b.rc;
+	int rc = HSW_OK;
+	for (const char *const *kind = journal_memo_kinds; *kind != NULL && rc == HSW_OK; kind++) {
+		b.memo_kind = *kind;
+		rc = j->from.ops->memos(
+			j->from.self, str_of(*kind), INT64_MIN, add_memo, &b, j->err);
+		if (rc == HSW_OK)
+			rc = b.rc;
+	}
 	j->memos_copied += (int64_t)b.n;
 	if (rc == HSW_OK)
 		rc = batch_commit(&b, true);
@@ -557,9 +562,9 @@ count_target(struct job *j, const struct batch *destinations, struct migrate_cou
 		rc = j->to.ops->records(j->to.self, count_record, &c->records, j->err);
 	if (rc == HSW_OK)
 		rc = j->to.ops->dead(j->to.self, &all, count_exception, &c->dead, j->err);
-	if (rc == HSW_OK)
+	for (const char *const *kind = journal_memo_kinds; *kind != NULL && rc == HSW_OK; kind++)
 		rc = j->to.ops->memos(
-			j->to.self, str_of(MEMO_KIND), INT64_MIN, count_memo, &c->memos, j->err);
+			j->to.self, str_of(*kind), INT64_MIN, count_memo, &c->memos, j->err);
 	for (const struct row *r = destinations->first; r != NULL && rc == HSW_OK; r = r->next) {
 		c->destinations++;
 		rc = j->to.ops->retries(j->to.self, r->write.destination, 0, SIZE_MAX,

@@ -32,9 +32,7 @@ static const struct kind {
 			offsetof(struct hsw_source_ops, close), 0 } },
 	[HSW_SINK] = { "sink", sizeof(struct hsw_sink_ops),
 		(const size_t[]){ offsetof(struct hsw_sink_ops, open),
-			offsetof(struct hsw_sink_ops, deliver),
-			offsetof(struct hsw_sink_ops, cancel), offsetof(struct hsw_sink_ops, close),
-			0 } },
+			offsetof(struct hsw_sink_ops, close), 0 } },
 	[HSW_STORE] = { "store", sizeof(struct hsw_store_ops),
 		(const size_t[]){ offsetof(struct hsw_store_ops, open),
 			offsetof(struct hsw_store_ops, commit),
@@ -62,6 +60,14 @@ plugin_kind_name(enum hsw_kind kind)
 	return kinds[kind].name;
 }
 
+/* How envelopes come to a sink is its choice. */
+static bool
+has_way_in(const struct hsw_sink_ops *ops)
+{
+	return ops->flags & HSW_SINK_LIVE ? ops->adopt != NULL && ops->broadcast != NULL
+					  : ops->deliver != NULL && ops->cancel != NULL;
+}
+
 /* ops begin with their size: an older plugin's are shorter, a newer one's longer. */
 static int
 copy_ops(struct plugin *p, const struct kind *kind, struct hsw_error *err)
@@ -80,6 +86,10 @@ copy_ops(struct plugin *p, const struct kind *kind, struct hsw_error *err)
 				"%s: a required operation is missing (number %zu)", p->path,
 				(size_t)(offset - kind->required) + 1);
 	}
+	if (kind == &kinds[HSW_SINK] && !has_way_in(&p->ops.sink))
+		return err_set(err, HSW_EINVAL, "%s: a required operation is missing: %s", p->path,
+			p->ops.sink.flags & HSW_SINK_LIVE ? "adopt or broadcast"
+							  : "deliver or cancel");
 	if (kind == &kinds[HSW_SINK] &&
 		(p->ops.sink.concurrency < 1 || p->ops.sink.concurrency > 65536))
 		return err_set(err, HSW_EINVAL, "%s: concurrency is %u, expected 1 to 65536",

@@ -5,14 +5,14 @@
 #include "buf.h"
 
 unsigned
-router_types(const struct sink_conf *conf)
+router_types(const char **names)
 {
 	unsigned types = 0;
 
-	if (conf->events == NULL)
+	if (names == NULL)
 		return (1u << TYPE_COUNT) - 1;
-	for (const char **name = conf->events; *name != NULL; name++) {
-		int type = event_type_of(str_of(*name));
+	for (const char **name = names; *name != NULL; name++) {
+		int type = strcmp(*name, "raw") == 0 ? TYPE_RAW : event_type_of(str_of(*name));
 		if (type >= 0)
 			types |= 1u << type;
 	}

@@ -46,13 +46,14 @@ link_webhook(struct instance_settings *i, struct webhook *w)
 	*at = w;
 }
 
-/* The instance's own flags, which every thread reads. */
-static void
-publish_websocket(struct instance_settings *i)
+int
+settings_publish(struct settings *s, const struct instance_settings *i)
 {
-	const struct websocket_setting s = { i->websocket.enabled, i->websocket.media_base64,
-		event_list_bits(&i->websocket.events) };
-	catalog_set_websocket(i->instance, &s);
+	const struct websocket *w = &i->websocket;
+	const struct websocket_setting setting = { w->enabled, w->media_base64,
+		event_list_bits(&w->events) };
+
+	return catalog_put(s->catalog, i->instance, &setting);
 }
 
 static bool
@@ -212,10 +213,9 @@ settings_add(struct settings *s, const struct store_port *store, struct hsw_str 
 		i->websocket = *websocket;
 		put_websocket(&b, i, websocket);
 	}
-	publish_websocket(i);
 	int rc = commit(s, store, &b, i, err);
 	if (rc == HSW_OK)
-		rc = catalog_put(s->catalog, i->instance);
+		rc = settings_publish(s, i);
 	if (rc == HSW_OK)
 		rc = insert(s, i);
 	if (rc != HSW_OK)
@@ -242,7 +242,6 @@ settings_remove(struct settings *s, const struct store_port *store, struct insta
 	if (catalog_remove(s->catalog, name) != HSW_OK)
 		return err_set(err, HSW_ENOMEM, "out of memory");
 	atomic_store(&i->instance->is_deleted, true);
-	catalog_set_websocket(i->instance, &(struct websocket_setting){ 0 });
 	HASH_DEL(s->instances, i);
 	entry_free(i);
 	return HSW_OK;
@@ -299,11 +298,26 @@ settings_put_websocket(struct settings *s, const struct store_port *store,
 		return rc;
 	i->websocket = *w;
 	i->websocket.is_set = true;
-	publish_websocket(i);
-	return HSW_OK;
+	return settings_publish(s, i) == HSW_OK ? HSW_OK
+						: err_set(err, HSW_ENOMEM, "out of memory");
 }
 
 /* ---- all ---- */
+
+/* As clients read it back. */
+static void
+read_conf(struct websocket *w, const struct instance_conf *conf)
+{
+	if (!conf->websocket)
+		return;
+	*w = (struct websocket){
+		.is_set = true, .enabled = true, .media_base64 = conf->websocket_media_base64
+	};
+	if (conf->websocket_events == NULL)
+		event_list_all(&w->events);
+	else
+		event_list_of(&w->events, conf->websocket_events);
+}
 
 static int
 add_of_file(struct settings *s, const struct config_section *section)
@@ -317,6 +331,7 @@ add_of_file(struct settings *s, const struct config_section *section)
 		return HSW_ENOMEM;
 	}
 	i->instance = instance_ref(instance);
+	read_conf(&i->websocket, &section->u.instance);
 	if (insert(s, i) == HSW_OK)
 		return HSW_OK;
 	entry_free(i);

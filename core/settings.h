@@ -2,7 +2,7 @@
 /*
  * settings.h - what was configured at run time: instances, their webhooks and WebSockets, and the
  * records in the store that keep it. Instances of the configuration file are here, too, since they can
- * have webhooks; they have no record of their own.
+ * have webhooks and another WebSocket than the file says; they have no record of their own.
  *
  * Everything belongs to the store thread. Each change is one transaction first and is seen here only
  * when that is on disk, so memory and store are never different.
@@ -67,6 +67,8 @@ struct instance_settings *settings_find(struct settings *, struct hsw_str name);
 /* NULL: there is none with that label. */
 struct webhook *settings_find_webhook(const struct instance_settings *, const char *label);
 size_t settings_count_enabled(const struct instance_settings *);
+/* Puts the instance and its WebSocket into the catalog. HSW_OK or HSW_ENOMEM. */
+int settings_publish(struct settings *, const struct instance_settings *);
 /* By name; calls fn for each. */
 void settings_each(struct settings *, void (*fn)(void *arg, struct instance_settings *), void *arg);
 

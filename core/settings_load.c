@@ -230,7 +230,7 @@ add_instance(struct settings *s, const struct hsw_store_record *r)
 		return HSW_OK;
 	}
 	HASH_ADD_KEYPTR(hh, s->instances, i->instance->name.s, i->instance->name.len, i);
-	return i->hh.tbl != NULL ? catalog_put(s->catalog, i->instance) : HSW_ENOMEM;
+	return i->hh.tbl != NULL ? settings_publish(s, i) : HSW_ENOMEM;
 }
 
 static int
@@ -268,10 +268,7 @@ add_websocket(struct settings *s, const struct hsw_store_record *r)
 		complain(r, i == NULL ? "there is no such instance" : "it is damaged");
 		return HSW_OK;
 	}
-	const struct websocket_setting setting = { i->websocket.enabled, i->websocket.media_base64,
-		event_list_bits(&i->websocket.events) };
-	catalog_set_websocket(i->instance, &setting);
-	return HSW_OK;
+	return settings_publish(s, i);
 }
 
 /* Instances first: "instance" is the first kind in the store's order, too. */

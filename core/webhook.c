@@ -47,6 +47,21 @@ event_list_all(struct event_list *l)
 		l->types[l->n] = (unsigned char)l->n;
 }
 
+void
+event_list_of(struct event_list *l, const char **names)
+{
+	unsigned seen = 0;
+
+	l->n = 0;
+	for (; *names != NULL; names++) {
+		int type = event_type_of(str_of(*names));
+		if (type < 0 || (seen & 1u << type) != 0)
+			continue;
+		seen |= 1u << type;
+		l->types[l->n++] = (unsigned char)type;
+	}
+}
+
 unsigned
 event_list_bits(const struct event_list *l)
 {

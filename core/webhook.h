@@ -40,6 +40,8 @@ struct webhook *webhook_new(struct hsw_str label); /* NULL: out of memory */
 void webhook_free(struct webhook *);               /* NULL is allowed */
 
 void event_list_all(struct event_list *);
+/* Of names, which are checked already; each once. */
+void event_list_of(struct event_list *, const char **names);
 /* Bits 1 << enum event_type. */
 unsigned event_list_bits(const struct event_list *);
 /* A JSON array of names. */

@@ -101,7 +101,8 @@ on_drain(evutil_socket_t fd, short what, void *arg)
 		destinations_cancel(&w->delivery);
 	}
 	bool requests_done = requests_are_done(w) || is_late;
-	if (requests_done && destinations_are_idle(&w->delivery))
+	bool clients_done = live_is_idle(w->live) || is_late;
+	if (requests_done && clients_done && destinations_are_idle(&w->delivery))
 		event_base_loopexit(w->base, NULL);
 	else
 		event_add(w->drain, &again);
@@ -117,6 +118,7 @@ run_drain(struct mail *mail)
 	free(c);
 	http_server_drain(w->http);
 	destinations_drain(&w->delivery);
+	live_drain(w->live);
 	on_drain(-1, 0, w);
 }
 
@@ -181,6 +183,13 @@ open_destinations(struct worker *w, struct hsw_error *err)
 	return rc;
 }
 
+static void
+on_client_gone(void *arg)
+{
+	struct worker *w = arg;
+	http_gone(&w->server->http);
+}
+
 /* One that cannot be opened must not keep the others from their events. */
 static void
 open_webhook(struct worker *w, struct hsw_str instance, const struct webhook *webhook)
@@ -211,7 +220,9 @@ open_all(struct worker *w, struct hsw_error *err)
 {
 	const struct http_handler handler = { on_request, w };
 	const struct ingress_env env = { w->server->config, &w->catalog, w->server->journal,
-		w->index, { w->base, &w->box } };
+		w->index, w->server->identities, w->server->statuses, { w->base, &w->box } };
+	const struct live_env live = { w->server->config, &w->catalog, { w->base, &w->box },
+		&w->readers, on_client_gone, w };
 
 	if (delivery_thread_init(&w->delivery, w->base, &w->box, w->server->journal, w->index) !=
 		HSW_OK)
@@ -223,7 +234,9 @@ open_all(struct worker *w, struct hsw_error *err)
 	if (w->ingress == NULL)
 		return HSW_EINVAL;
 	w->delivery.api_sink = &w->server->webhook_sink;
-	int rc = open_destinations(w, err);
+	int rc = live_open(&live, &w->live, err);
+	if (rc == HSW_OK)
+		rc = open_destinations(w, err);
 	if (rc == HSW_OK)
 		settings_each(w->server->settings, open_webhooks, w);
 	return rc;
@@ -233,6 +246,8 @@ static void
 close_all(struct worker *w)
 {
 	http_server_free(w->http);
+	live_close(w->live);
+	w->live = NULL; /* committed events may still be in the mailbox */
 	destinations_close(&w->delivery);
 	ingress_close(w->ingress);
 	delivery_thread_fini(&w->delivery);

@@ -16,6 +16,7 @@
 #include "http.h"
 #include "ingress.h"
 #include "journal.h"
+#include "live.h"
 #include "ratelimit.h"
 #include "settings.h"
 
@@ -26,6 +27,8 @@ struct server {
 	const struct config *config;
 	struct catalog *catalog;
 	struct journal *journal;
+	struct identities *identities;          /* NULL: [ingest] identity = off */
+	struct status_order *statuses;          /* NULL: no source asks for it */
 	struct ratelimit *rate, *instance_rate; /* of the API */
 	struct webhook_sink webhook_sink;
 	struct settings *settings;    /* the store thread's */
@@ -52,8 +55,10 @@ struct worker {
 	struct http_server *http;
 	struct ingress *ingress;
 	struct delivery_thread delivery;
-	sem_t ready; /* of the start: posted once rc is set */
-	sem_t go;    /* of the start: the main thread lets it run */
+	struct live *live;        /* NULL: no plugin serves WebSockets */
+	_Atomic unsigned readers; /* WebSocket clients */
+	sem_t ready;              /* of the start: posted once rc is set */
+	sem_t go;                 /* of the start: the main thread lets it run */
 	int rc;
 	struct hsw_error error;
 	bool must_stop;         /* a start that failed elsewhere */

@@ -101,7 +101,7 @@ tests_unit_test_option_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_option_LDADD = $(unit_ldadd)
 
 # Fuzzers, see `fuzzers` in Makefile.am.
-FUZZERS += tests/fuzz/fuzz_source_evolution tests/fuzz/fuzz_ini
+FUZZERS += tests/fuzz/fuzz_source_evolution tests/fuzz/fuzz_ini tests/fuzz/fuzz_websocket
 FUZZERS += tests/fuzz/fuzz_source_eazewa tests/fuzz/fuzz_source_whatsappweb
 FUZZERS += tests/fuzz/fuzz_source_cloudapi tests/fuzz/fuzz_source_ryzeapi
 FUZZERS += tests/fuzz/fuzz_source_gowa tests/fuzz/fuzz_source_waha tests/fuzz/fuzz_source_wuzapi
@@ -111,6 +111,11 @@ tests_fuzz_fuzz_source_evolution_CPPFLAGS = $(unit_cppflags)
 tests_fuzz_fuzz_source_evolution_CFLAGS = $(core_libcore_a_CFLAGS)
 tests_fuzz_fuzz_source_evolution_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_source_evolution_LDADD = $(plugins_source_evolution_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS)
+tests_fuzz_fuzz_websocket_SOURCES = tests/fuzz/fuzz_websocket.c
+tests_fuzz_fuzz_websocket_CPPFLAGS = $(plugin_cppflags) -I$(top_srcdir)/plugins/sink-websocket
+tests_fuzz_fuzz_websocket_CFLAGS = $(AM_CFLAGS)
+tests_fuzz_fuzz_websocket_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_websocket_LDADD = $(plugins_sink_websocket_la_OBJECTS) $(WSLAY_LIBS)
 tests_fuzz_fuzz_source_eazewa_SOURCES = tests/fuzz/fuzz_source.c
 tests_fuzz_fuzz_source_eazewa_CPPFLAGS = $(unit_cppflags)
 tests_fuzz_fuzz_source_eazewa_CFLAGS = $(core_libcore_a_CFLAGS)

@@ -12,6 +12,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#define WS_MORE_BYTES 134 /* of text, so that a message has 1 KB */
+
 struct settings {
 	const char *program, *plugin_dir, *json, *only, *store;
 	int64_t events;
@@ -25,6 +27,9 @@ struct result {
 	double seconds, cpu_user, cpu_system;
 	long peak_kb;
 	double answer_p50, answer_p99, p50, p99, max;
+	int ws_clients;
+	long ws_idle_bytes;    /* of memory for each of them */
+	long ws_message_bytes; /* with its frame's head */
 };
 
 struct workload {
@@ -33,13 +38,16 @@ struct workload {
 	bool file_sink;
 	int64_t rate;       /* 0: as fast as possible */
 	int events_percent; /* of --events; at a rate: 20 s */
+	int ws_clients;     /* then with one worker, unless --workers says more */
 };
 
 static const struct workload workloads[] = {
-	{ "W1", "64 producers, one webhook", 1, false, 0, 100 },
-	{ "W1r", "1,000 events/s, one webhook", 1, false, 1000, 0 },
-	{ "fan-out", "one event to 10 webhooks", 10, false, 0, 20 },
-	{ "file", "64 producers, one file", 0, true, 0, 100 },
+	{ "W1", "64 producers, one webhook", 1, false, 0, 100, 0 },
+	{ "W1r", "1,000 events/s, one webhook", 1, false, 1000, 0, 0 },
+	{ "fan-out", "one event to 10 webhooks", 10, false, 0, 20, 0 },
+	{ "file", "64 producers, one file", 0, true, 0, 100, 0 },
+	{ "ws", "64 producers, 1,000 WebSocket clients", 0, false, 0, 10, 1000 },
+	{ "ws-r", "348 events/s, 1,000 WebSocket clients", 0, false, 348, 0, 1000 },
 };
 
 #define N_WORKLOADS (sizeof(workloads) / sizeof(workloads[0]))
@@ -62,24 +70,31 @@ measure(const struct settings *s, const struct workload *w, struct result *out)
 	*l = (struct load){ .daemon_port = s->port,
 		.producers = s->producers,
 		.sinks = w->sinks,
+		.ws_clients = w->ws_clients,
 		.rate = w->rate,
-		.body_bytes = s->body_bytes,
+		.body_bytes = s->body_bytes + (w->ws_clients > 0 ? WS_MORE_BYTES : 0),
 		.token = "bench-token",
 		.store = s->store,
 		.events = w->rate > 0 ? 20 * w->rate : s->events * w->events_percent / 100 };
 	int listening = load_listen(l);
-	if (!daemon_start(&d, s->program, s->plugin_dir, l, w->file_sink, s->workers)) {
+	int workers = s->workers == 0 && w->ws_clients > 0 ? 1 : s->workers;
+	if (!daemon_start(&d, s->program, s->plugin_dir, l, w->file_sink, workers)) {
 		daemon_stop(&d);
 		return false;
 	}
+	long bare_kb = daemon_usage(&d).now_kb;
+	struct ws_clients *ws = w->ws_clients > 0 ? ws_connect(l) : NULL;
 	struct usage before = daemon_usage(&d);
-	load_run(l, listening);
+	load_run(l, listening, ws);
+	if (ws != NULL)
+		l->arrived = l->ws_bytes * l->ws_one_events / (l->ws_one_bytes + !l->ws_one_bytes);
 	if (w->file_sink)
 		wait_for_file(&d, l);
 	struct usage after = daemon_usage(&d);
+	ws_free(ws);
 	daemon_stop(&d);
 	close(listening);
-	int64_t wanted = l->events * (w->file_sink ? 1 : l->sinks);
+	int64_t wanted = l->events * (w->file_sink ? 1 : l->sinks + l->ws_clients);
 	*out = (struct result){
 		.name = w->name,
 		.events = l->events,
@@ -96,7 +111,12 @@ measure(const struct settings *s, const struct workload *w, struct result *out)
 		.p50 = histogram_ms(&l->arrival, 0.5),
 		.p99 = histogram_ms(&l->arrival, 0.99),
 		.max = (double)l->arrival.max / 1e6,
+		.ws_clients = w->ws_clients,
 	};
+	if (w->ws_clients > 0 && l->ws_one_events > 0) {
+		out->ws_idle_bytes = (before.now_kb - bare_kb) * 1024 / w->ws_clients;
+		out->ws_message_bytes = (long)(l->ws_one_bytes / l->ws_one_events);
+	}
 	load_free(l);
 	free(l);
 	return true;
@@ -118,6 +138,11 @@ print_result(const struct result *r)
 		per_100k(r, r->cpu_user), per_100k(r, r->cpu_system), (double)r->peak_kb / 1024,
 		r->answer_p50, r->answer_p99, r->p50, r->p99, r->max, (long long)r->lost,
 		(long long)r->duplicates);
+	if (r->ws_clients > 0)
+		printf("         %d clients: %.3f CPU s/100k messages of %ld bytes, %ld bytes per "
+		       "idle client\n",
+			r->ws_clients, per_100k(r, r->cpu_user + r->cpu_system) / r->ws_clients,
+			r->ws_message_bytes, r->ws_idle_bytes);
 	fflush(stdout);
 }
 
@@ -144,13 +169,13 @@ write_json(const char *path, const struct result *results, size_t n)
 			"\"answer_p50_ms\":%.3f,\"answer_p99_ms\":%.3f,\"arrival_p50_ms\":%.3f,"
 			"\"arrival_p99_ms\":%.3f,\"arrival_max_ms\":%.3f,\"lost\":%lld,"
 			"\"duplicates\":%lld,"
-			"\"refused\":%lld}",
+			"\"refused\":%lld,\"ws_clients\":%d,\"ws_idle_bytes\":%ld}",
 			i > 0 ? "," : "", r->name, (long long)r->events,
 			(double)r->events / r->seconds, (double)r->deliveries / r->seconds,
 			per_100k(r, r->cpu_user + r->cpu_system), per_100k(r, r->cpu_user),
 			(double)r->peak_kb / 1024, r->answer_p50, r->answer_p99, r->p50, r->p99,
-			r->max, (long long)r->lost, (long long)r->duplicates,
-			(long long)r->refused);
+			r->max, (long long)r->lost, (long long)r->duplicates, (long long)r->refused,
+			r->ws_clients, r->ws_idle_bytes);
 	}
 	fprintf(f, "]}\n");
 	fclose(f);

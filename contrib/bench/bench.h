@@ -35,6 +35,7 @@ struct load {
 	int64_t events;
 	int64_t rate;   /* events/s; 0: as fast as they are answered */
 	int sinks;      /* webhook sinks that each get every event; 0: nothing is received */
+	int ws_clients; /* WebSocket clients that each get every event */
 	int body_bytes; /* of a request, at least; the text is filled up */
 	const char *token;
 	const char
@@ -43,14 +44,32 @@ struct load {
 	int64_t first_ns, last_sent_ns, last_arrival_ns;
 	int64_t answered, refused, arrived, duplicates;
 	struct histogram answer, arrival;
-	unsigned char *seen; /* a bit for each event and sink */
+	unsigned char *seen;                 /* a bit for each event and sink */
+	int64_t ws_bytes;                    /* that all WebSocket clients got */
+	int64_t ws_one_bytes, ws_one_events; /* what the first of them got */
 };
 
 /* Listens for the deliveries; before the daemon starts. The socket, or -1. */
 int load_listen(struct load *);
-/* Sends everything and waits until it has arrived; gives up after 60 s without progress. */
-void load_run(struct load *, int listening);
+struct ws_clients;
+/* Sends everything and waits until it has arrived; gives up after 60 s without progress. ws: NULL without
+ * WebSocket clients. */
+void load_run(struct load *, int listening, struct ws_clients *ws);
 void load_free(struct load *);
+
+/* ---- ws.c ---- */
+
+struct ws_clients; /* connections to /ws/bench */
+
+/* Connects them; ends the program if that fails. */
+struct ws_clients *ws_connect(struct load *);
+/* Their descriptors; the first one's bytes are looked at, the others' only counted. */
+int ws_fd(const struct ws_clients *, int number);
+/* Takes what has come to one of them. false: the daemon closed it. */
+bool ws_read(struct ws_clients *, int number);
+/* Whether all have got everything. */
+bool ws_is_done(const struct load *);
+void ws_free(struct ws_clients *);
 
 /* ---- daemon.c ---- */
 
@@ -61,7 +80,7 @@ struct daemon {
 
 struct usage {
 	double user_s, system_s;
-	long peak_kb;
+	long peak_kb, now_kb;
 };
 
 /* Writes a configuration into a new folder and starts the daemon. false: told on stderr. */

@@ -41,9 +41,12 @@ write_config(const struct daemon *d, const char *plugin_dir, const struct load *
 	fprintf(f,
 		"[server]\nlisten = 127.0.0.1:%d\nplugin_dir = %s\ncontrol = %s/control.sock\n"
 		"workers = %s\n"
-		"[log]\nlevel = warn\n[instance bench]\n"
-		"[source evolution]\ntoken = %s\n",
-		l->daemon_port, plugin_dir, d->folder, workers > 0 ? count : "auto", l->token);
+		"[log]\nlevel = warn\n[source evolution]\ntoken = %s\n"
+		"[instance bench]\ntoken = %s\n",
+		l->daemon_port, plugin_dir, d->folder, workers > 0 ? count : "auto", l->token,
+		l->token);
+	if (l->ws_clients > 0)
+		fprintf(f, "websocket = yes\n[websocket]\nheartbeat = 30m\npong_timeout = 1h\n");
 	write_store(f, d->folder, l->store);
 	for (int i = 0; i < l->sinks; i++)
 		fprintf(f, "[sink s%d]\nplugin = webhook\nurl = http://127.0.0.1:%d/s%d\n", i,
@@ -99,7 +102,7 @@ daemon_start(struct daemon *d, const char *program, const char *plugin_dir, cons
 struct usage
 daemon_usage(const struct daemon *d)
 {
-	struct usage u = { 0, 0, 0 };
+	struct usage u = { 0, 0, 0, 0 };
 	unsigned long user, system;
 	char path[64], line[1024];
 
@@ -116,8 +119,10 @@ daemon_usage(const struct daemon *d)
 		fclose(f);
 	snprintf(path, sizeof(path), "/proc/%d/status", d->pid);
 	f = fopen(path, "r");
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
 		sscanf(line, "VmHWM: %ld", &u.peak_kb);
+		sscanf(line, "VmRSS: %ld", &u.now_kb);
+	}
 	if (f != NULL)
 		fclose(f);
 	return u;

@@ -47,11 +47,12 @@ static const char template[] =
 	"\"server_url\":\"https://evolution.example.com\",\"apikey\":"
 	"\"00000000-0000-0000-0000-000000000000\"}";
 
-enum kind { LISTENER, PRODUCER, RECEIVER };
+enum kind { LISTENER, PRODUCER, RECEIVER, WS_CLIENT };
 
 struct conn {
 	enum kind kind;
 	int fd;
+	int number;      /* WebSocket client */
 	bool is_waiting; /* producer: for its answer */
 	int64_t sent_ns;
 	char *request; /* producer */
@@ -64,6 +65,8 @@ struct run {
 	struct load *load;
 	int epoll;
 	struct conn *producers;
+	struct ws_clients *ws;
+	struct conn *ws_conns; /* all their `in` stays untouched */
 	int64_t sent, begin_ns, progress_ns;
 	int next;
 };
@@ -293,6 +296,12 @@ on_readable(struct run *r, struct conn *c)
 		on_listener(r, c);
 		return;
 	}
+	if (c->kind == WS_CLIENT) {
+		r->progress_ns = now_ns();
+		if (!ws_read(r->ws, c->number))
+			die("the daemon closed a WebSocket");
+		return;
+	}
 	ssize_t n = read(c->fd, c->in + c->len, sizeof(c->in) - c->len);
 	if (n <= 0) {
 		if (n < 0 && errno == EAGAIN)
@@ -335,16 +344,31 @@ connect_producers(struct run *r)
 	}
 }
 
+static void
+watch_ws(struct run *r, struct ws_clients *ws)
+{
+	r->ws = ws;
+	r->ws_conns = calloc((size_t)r->load->ws_clients, sizeof(r->ws_conns[0]));
+	for (int i = 0; i < r->load->ws_clients; i++) {
+		struct conn *c = &r->ws_conns[i];
+		c->kind = WS_CLIENT;
+		c->fd = ws_fd(ws, i);
+		c->number = i;
+		watch(r, c);
+	}
+}
+
 static bool
 is_done(const struct run *r)
 {
 	const struct load *l = r->load;
 
-	return l->answered + l->refused == l->events && l->arrived >= l->events * l->sinks;
+	return l->answered + l->refused == l->events && l->arrived >= l->events * l->sinks &&
+		ws_is_done(l);
 }
 
 void
-load_run(struct load *l, int listening)
+load_run(struct load *l, int listening, struct ws_clients *ws)
 {
 	struct run r = { .load = l, .epoll = epoll_create1(EPOLL_CLOEXEC) };
 	struct conn *listener = calloc(1, sizeof(*listener));
@@ -354,6 +378,7 @@ load_run(struct load *l, int listening)
 	listener->kind = LISTENER;
 	listener->fd = listening;
 	watch(&r, listener);
+	watch_ws(&r, ws);
 	connect_producers(&r);
 	r.begin_ns = r.progress_ns = now_ns();
 	for (int i = 0; i < l->producers && l->rate == 0 && r.sent < l->events; i++)
@@ -370,6 +395,7 @@ load_run(struct load *l, int listening)
 		free(r.producers[i].request);
 	}
 	free(r.producers);
+	free(r.ws_conns);
 	free(listener);
 	close(r.epoll);
 }

@@ -4,7 +4,8 @@ contrib_bench_hookswitch_bench_SOURCES = \
 	contrib/bench/bench.c contrib/bench/bench.h \
 	contrib/bench/daemon.c \
 	contrib/bench/histogram.c \
-	contrib/bench/load.c
+	contrib/bench/load.c \
+	contrib/bench/ws.c
 contrib_bench_hookswitch_bench_CPPFLAGS = -D_GNU_SOURCE
 contrib_bench_hookswitch_bench_CFLAGS = $(AM_CFLAGS) $(HSW_PROGRAM_CFLAGS)
 contrib_bench_hookswitch_bench_LDFLAGS = $(AM_LDFLAGS) $(HSW_PROGRAM_LDFLAGS)

@@ -26,6 +26,9 @@ struct hsw_conn {
 	struct hsw_str key;      /* Sec-WebSocket-Key as sent (RFC 6455 section 4.1); borrowed */
 	struct hsw_str early;    /* bytes that came after the request's head; borrowed */
 	void *tls;               /* SSL * of OpenSSL 3 that wraps fd, or NULL; goes with fd */
+	/* Not NULL: to be called once, after fd was closed, on the handle's thread. */
+	void (*released)(void *token);
+	void *token;
 };
 
 struct hsw_sink_ops {
@@ -69,11 +72,22 @@ struct hsw_sink_ops {
 	 * Optional (NULL).
 	 */
 	int (*adopt)(void *self, const struct hsw_conn *conn);
+	/*
+	 * Of HSW_SINK_LIVE: a committed envelope, in the journal's order, for the adopted connections
+	 * of its instance; ref it to keep it. parts: what they get (set of enum hsw_part).
+	 */
+	void (*broadcast)(void *self, const struct hsw_envelope *, unsigned parts);
+	/* Of HSW_SINK_LIVE: the instance is no more; ends its connections. Optional (NULL). */
+	void (*dismiss)(void *self, struct hsw_str instance);
 };
 
 /* The sink writes in the order it is called and ends deliveries in that order: `ordering` and
  * `concurrency` have no meaning for it and are refused in its section. */
 #define HSW_SINK_SERIAL 1u
+/* The sink serves connections that clients open, and only those: it has a handle on every worker, gets
+ * envelopes by broadcast and never by deliver (which is NULL, like cancel), and is set up by [websocket]
+ * instead of [sink NAME]. Needs adopt and broadcast. */
+#define HSW_SINK_LIVE 2u
 
 #ifdef __cplusplus
 }

@@ -42,15 +42,17 @@ def wait_for(condition, seconds=20, what="the condition"):
 class Daemon:
     """One daemon with its folder. sinks: {name: {key: value}}."""
 
-    def __init__(self, folder, sinks, server="", ingest="", store="", instances=("sales",), source=""):
+    def __init__(self, folder, sinks, **options):
         self.folder = pathlib.Path(folder)
         self.port = free_port()
         self.ini = self.folder / "hookswitch.ini"
         self.log_path = self.folder / "log.txt"
         self.process = None
-        self.configure(sinks, server, ingest, store, instances, source)
+        self.configure(sinks, **options)
 
-    def configure(self, sinks, server="", ingest="", store="", instances=("sales",), source=""):
+    def configure(self, sinks, server="", ingest="", store="", instances=("sales",), source="", instance="",
+                  websocket=None, api=None):
+        """Lines of sections; those of `instance` go into each of them, or are a dict by name."""
         lines = [
             "[server]", f"listen = 127.0.0.1:{self.port}", f"plugin_dir = {PLUGINS}",
             f"control = {self.folder}/control.sock", "base_url = https://hooks.example.com", server,
@@ -59,7 +61,12 @@ class Daemon:
             lines.append(f"path = {self.folder}/hookswitch.db")
         lines += [store, "[log]", "level = debug", "[source evolution]", f"token = {TOKEN}", source]
         for name in instances:
-            lines += [f"[instance {name}]", f"token = {name}-SECRET-instance"]
+            own = instance.get(name, "") if isinstance(instance, dict) else instance
+            lines += [f"[instance {name}]", f"token = {name}-SECRET-instance", own]
+        if websocket is not None:
+            lines += ["[websocket]", websocket]
+        if api is not None:
+            lines += ["[api]", api]
         for name, options in sinks.items():
             lines += [f"[sink {name}]"] + [f"{key} = {value}" for key, value in options.items()]
         self.ini.write_text("\n".join(lines) + "\n")

@@ -13,50 +13,11 @@ import time
 
 import pytest
 
-from rig import PROGRAM, Daemon, Receiver, message, number_of, wait_for, whole_lines
+from api_rig import ACCOUNT, ApiDaemon
+from rig import PROGRAM, Receiver, message, number_of, wait_for, whole_lines
 
-ACCOUNT = "account-SECRET-token"
 EVENTS = ["message.exchange", "message.status", "call.update", "group.flow", "instance.state", "label.update"]
 MISSING = "Missing token in header, Authorization header, or query parameter"
-
-
-class ApiDaemon(Daemon):
-    def __init__(self, folder, sinks=None, api="", server="", **kwargs):
-        self.api_text = f"[api]\naccount_token = {ACCOUNT}\n{api}\n"
-        super().__init__(folder, sinks or {}, server=server, **kwargs)
-
-    def configure(self, *args, **kwargs):
-        super().configure(*args, **kwargs)
-        self.ini.write_text(self.ini.read_text() + self.api_text)
-
-    def call(self, method, path, body=None, token=ACCOUNT, headers=None):
-        headers = dict(headers or {})
-        if token is not None:
-            headers["token"] = token
-        if body is not None and not isinstance(body, (str, bytes)):
-            body = json.dumps(body)
-            headers.setdefault("Content-Type", "application/json")
-        status, self.headers, answer = self.request(method, path, body, headers)
-        return status, json.loads(answer) if answer else None
-
-    def ok(self, method, path, body=None, token=ACCOUNT, status=200):
-        got, answer = self.call(method, path, body, token)
-        assert got == status and answer["success"] is True, answer
-        return answer
-
-    def fails(self, status, method, path, body=None, token=ACCOUNT, headers=None):
-        """The answer is that error and nothing else; its message."""
-        got, answer = self.call(method, path, body, token, headers)
-        assert got == status, (got, answer)
-        assert set(answer) == {"success", "error"} and answer["success"] is False
-        assert set(answer["error"]) == {"message"}
-        return answer["error"]["message"]
-
-    def webhook(self, instance, url, **more):
-        return self.ok("POST", f"/api/events/webhook/{instance}", {"enabled": True, "url": url, **more})["webhook"]
-
-    def webhooks(self, instance):
-        return self.ok("GET", f"/api/events/getWebhook/{instance}")["webhooks"]
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import re
 import signal
 import sqlite3
 import subprocess
+import time
 
 from rig import PLUGINS, PROGRAM, message, wait_for
 from test_postgres import pytestmark, server  # noqa: F401
@@ -38,6 +39,9 @@ def test_everything_comes_along_and_back(webhook, make_daemon, folder, server, r
     fill(daemon, receiver, broken)
     daemon.stop()
     schema = "migrate_all"
+    with sqlite3.connect(f"{folder}/hookswitch.db") as db:
+        db.execute("INSERT INTO memos VALUES ('identity', (SELECT max(n) + 1 FROM memos), ?, X'7B7D')",
+                   (int(time.time() * 1000),))
     moved = counts(migrate(f"sqlite:{folder}/hookswitch.db", f"postgres:{server.dsn}",
                            "--to-set", f"schema={schema}").stdout)
     assert moved["events"] == 15 and moved["destinations"] == 1 and moved["retries"] == 5, moved
@@ -45,6 +49,7 @@ def test_everything_comes_along_and_back(webhook, make_daemon, folder, server, r
     back = counts(migrate(f"postgres:{server.dsn}", f"sqlite:{folder}/back.db",
                           "--from-set", f"schema={schema}").stdout)
     assert back == moved
+    assert server.sql(f"SELECT count(*) FROM {schema}.memos WHERE kind = 'identity'") == "1"
     tables = ("destinations", "records", "memos", "retries", "dead")
     with sqlite3.connect(f"{folder}/hookswitch.db") as one, sqlite3.connect(f"{folder}/back.db") as two:
         for query in ["SELECT * FROM events ORDER BY seq"] + [f"SELECT * FROM {t} ORDER BY 1, 2" for t in tables]:

@@ -307,6 +307,24 @@ fake_open(const char *plugin, const char *const *options, struct hsw_error *err)
 	return h;
 }
 
+int
+fake_adopt(struct hsw_handle *h, const struct hsw_conn *conn)
+{
+	return h->sink.adopt(h->self, conn);
+}
+
+void
+fake_broadcast(struct hsw_handle *h, const struct hsw_envelope *env, unsigned parts)
+{
+	h->sink.broadcast(h->self, env, parts);
+}
+
+void
+fake_dismiss(struct hsw_handle *h, const char *instance)
+{
+	h->sink.dismiss(h->self, (struct hsw_str){ instance, strlen(instance) });
+}
+
 void
 fake_drain(struct hsw_handle *h)
 {

@@ -76,6 +76,11 @@ void fake_wait_all(struct hsw_handle *);
 /* Runs the loop for this long. */
 void fake_run(struct hsw_handle *, int64_t ms);
 
+/* Of a live sink. */
+int fake_adopt(struct hsw_handle *, const struct hsw_conn *);
+void fake_broadcast(struct hsw_handle *, const struct hsw_envelope *, unsigned parts);
+void fake_dismiss(struct hsw_handle *, const char *instance);
+
 void fake_drain(struct hsw_handle *);
 void fake_reopen(struct hsw_handle *);
 

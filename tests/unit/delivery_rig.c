@@ -25,6 +25,7 @@ static struct {
 	struct catalog *catalog;
 	struct journal *journal;
 	struct journal_port port;
+	_Atomic unsigned readers;
 	struct delivery_thread thread;
 	struct config config;
 	struct config_section section;
@@ -299,6 +300,7 @@ void
 rig_reset(void)
 {
 	memset(&rig, 0, sizeof(rig));
+	atomic_init(&rig.readers, 1);
 	memory_store_clear();
 	rig_sink = (struct rig_sink){ .outcome = HSW_DELIVERED };
 	rig_sink_conf = (struct sink_conf){
@@ -331,7 +333,7 @@ rig_open(void)
 		.store.retention_ms = 1000,
 		.ingest.queue_bytes = 1 << 30 };
 	rig.catalog = catalog_new(&rig.config);
-	rig.port = (struct journal_port){ &rig.box, feed, NULL, false };
+	rig.port = (struct journal_port){ .box = &rig.box, .feed = feed, .readers = &rig.readers };
 	rig.journal = journal_open(&rig.config, rig.catalog, &rig.port, 1, &err);
 	ck_assert_msg(rig.journal != NULL, "%s", err.text);
 	delivery_register();

@@ -283,11 +283,12 @@ START_TEST(a_view_keeps_what_it_shows)
 	const struct config config = { .ingest.auto_create = false };
 	struct catalog *c = catalog_new(&config);
 	struct catalog_view view = { 0 };
+	const struct websocket_setting none = { 0 };
 	const char *const names[] = { "m", "a", "z", "mm", "b" };
 
 	for (size_t i = 0; i < 5; i++) {
 		struct instance *one = instance_new(str_of(names[i]), names[i]);
-		ck_assert_int_eq(catalog_put(c, one), HSW_OK);
+		ck_assert_int_eq(catalog_put(c, one, &none), HSW_OK);
 		instance_unref(one);
 	}
 	catalog_view_set(&view, c, catalog_master(c)->now);
@@ -307,18 +308,28 @@ START_TEST(a_view_keeps_what_it_shows)
 }
 END_TEST
 
-START_TEST(a_websocket_setting_is_read_as_one)
+START_TEST(a_view_keeps_the_websocket_that_it_shows)
 {
+	const struct config config = { .ingest.auto_create = false };
+	const struct websocket_setting none = { 0 };
 	const struct websocket_setting set = { true, true, 1u << TYPE_LABEL_UPDATE | 1u };
+	struct catalog *c = catalog_new(&config);
+	struct catalog_view view = { 0 };
 	struct instance *i = instance_new(str_of("a"), NULL);
 	struct websocket_setting got;
 
-	ck_assert(!catalog_websocket(i, &got));
+	ck_assert_int_eq(catalog_put(c, i, &none), HSW_OK);
+	catalog_view_set(&view, c, catalog_master(c)->now);
+	ck_assert_int_eq(catalog_put(c, i, &set), HSW_OK);
+	ck_assert_ptr_eq(catalog_find_websocket(&view, str_of("a"), &got), i);
 	ck_assert(!got.enabled && !got.media_base64 && got.events == 0);
-	catalog_set_websocket(i, &set);
-	ck_assert(catalog_websocket(i, &got));
+	ck_assert_ptr_null(catalog_find_websocket(&view, str_of("b"), &got));
+	catalog_view_set(&view, c, catalog_master(c)->now);
+	ck_assert_ptr_eq(catalog_find_websocket(&view, str_of("a"), &got), i);
 	ck_assert(got.enabled && got.media_base64);
 	ck_assert_uint_eq(got.events, set.events);
+	catalog_view_fini(&view);
+	catalog_free(c);
 	instance_unref(i);
 	metrics_free();
 }
@@ -330,4 +341,4 @@ UNIT_MAIN("api", requests_over_the_limit_wait_for_the_next_window, each_key_has_
 	hex_and_base64_are_the_same_key_and_a_phrase_is_another, every_damage_is_noticed,
 	bad_json_is_told_with_its_place, null_is_as_if_it_were_not_there,
 	errors_begin_with_the_field, events_keep_their_order_and_come_once,
-	a_view_keeps_what_it_shows, a_websocket_setting_is_read_as_one)
+	a_view_keeps_what_it_shows, a_view_keeps_the_websocket_that_it_shows)

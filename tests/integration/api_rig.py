@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A client of the configuration API."""
+import json
+
+from rig import Daemon
+
+ACCOUNT = "account-SECRET-token"
+
+
+class ApiDaemon(Daemon):
+    """A daemon whose configuration API is open to the account. api: more lines of its section."""
+
+    def __init__(self, folder, sinks=None, api="", **kwargs):
+        self.api = f"account_token = {ACCOUNT}\n{api}"
+        super().__init__(folder, sinks or {}, **kwargs)
+
+    def configure(self, *args, **kwargs):
+        super().configure(*args, api=self.api, **kwargs)
+
+    def call(self, method, path, body=None, token=ACCOUNT, headers=None):
+        headers = dict(headers or {})
+        if token is not None:
+            headers["token"] = token
+        if body is not None and not isinstance(body, (str, bytes)):
+            body = json.dumps(body)
+            headers.setdefault("Content-Type", "application/json")
+        status, self.headers, answer = self.request(method, path, body, headers)
+        return status, json.loads(answer) if answer else None
+
+    def ok(self, method, path, body=None, token=ACCOUNT, status=200):
+        got, answer = self.call(method, path, body, token)
+        assert got == status and answer["success"] is True, answer
+        return answer
+
+    def fails(self, status, method, path, body=None, token=ACCOUNT, headers=None):
+        """The answer is that error and nothing else; its message."""
+        got, answer = self.call(method, path, body, token, headers)
+        assert got == status, (got, answer)
+        assert set(answer) == {"success", "error"} and answer["success"] is False
+        assert set(answer["error"]) == {"message"}
+        return answer["error"]["message"]
+
+    def webhook(self, instance, url, **more):
+        return self.ok("POST", f"/api/events/webhook/{instance}", {"enabled": True, "url": url, **more})["webhook"]
+
+    def webhooks(self, instance):
+        return self.ok("GET", f"/api/events/getWebhook/{instance}")["webhooks"]
+
+    def websocket(self, instance, enabled=True, **more):
+        return self.ok("POST", f"/api/events/websocket/{instance}", {"enabled": enabled, **more})["websocket"]
