@@ -24,5 +24,6 @@ int cmd_instance(int argc, char **argv);
 int cmd_webhook(int argc, char **argv);
 int cmd_rekey(int argc, char **argv);
 int cmd_tail(int argc, char **argv);
+int cmd_migrate(int argc, char **argv);
 
 #endif

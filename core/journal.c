@@ -24,6 +24,8 @@
 #define PRUNE_AGAIN_MS 50    /* after a full batch */
 #define PRUNE_EVENTS 100     /* a batch: bodies may be megabytes */
 
+const char *const journal_memo_kinds[] = { SEEN_KIND, "identity", NULL };
+
 struct append;
 
 struct group_mail {
@@ -218,6 +220,25 @@ complete(void *arg)
 	return &j->seen_write;
 }
 
+/* Store thread. The events got their seq; those that had come before by another daemon, or in a transaction
+ * whose end was never told, got none and go behind the others. */
+static void
+number(struct append *a)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < a->write.admitted; i++) {
+		struct hsw_envelope *e = a->envelopes[i];
+		e->seq = a->write.writes[i].event->seq;
+		if (e->seq == 0)
+			continue;
+		memmove(&a->envelopes[kept + 1], &a->envelopes[kept],
+			(i - kept) * sizeof(a->envelopes[0]));
+		a->envelopes[kept++] = e;
+	}
+	a->write.admitted = kept;
+}
+
 /* Store thread: a transaction with these jobs is over. */
 static void
 committed(void *arg, struct store_write *const *jobs, size_t n, int rc)
@@ -235,8 +256,8 @@ committed(void *arg, struct store_write *const *jobs, size_t n, int rc)
 			continue;
 		}
 		struct append *a = (struct append *)jobs[i];
-		for (size_t k = 0; rc == HSW_OK && k < a->write.admitted; k++)
-			a->envelopes[k]->seq = a->write.writes[k].event->seq;
+		if (rc == HSW_OK)
+			number(a);
 		a->next = NULL;
 		*last = a;
 		last = &a->next;
@@ -277,6 +298,7 @@ append_new(const struct journal *j, struct hsw_envelope *const *envelopes, size_
 		sizeof(*a) + group + n * sizeof(envelopes[0]) + n * sizeof(struct append_item));
 	if (a == NULL)
 		return NULL;
+	int64_t dedupe_ms = j->config->ingest.dedupe_ms;
 	struct group *g = (struct group *)(a + 1);
 	struct hsw_envelope **kept = (struct hsw_envelope **)((char *)g + group);
 	struct hsw_write *writes = (struct hsw_write *)(kept + n);
@@ -287,7 +309,9 @@ append_new(const struct journal *j, struct hsw_envelope *const *envelopes, size_
 	for (size_t i = 0; i < n; i++) {
 		kept[i] = envelopes[i];
 		make_row(&rows[i], envelopes[i], layouts + i * ENVELOPE_LAYOUT_MAX);
-		writes[i] = (struct hsw_write){ .kind = HSW_WRITE_EVENT, .event = &rows[i] };
+		writes[i] = (struct hsw_write){ .kind = HSW_WRITE_EVENT,
+			.event = &rows[i],
+			.at_ms = dedupe_ms > 0 ? rows[i].received_ms - dedupe_ms : 0 };
 		a->bytes += envelopes[i]->body.len;
 	}
 	a->write.writes = writes;
@@ -379,10 +403,22 @@ recall_memos(void *arg, const struct store_port *store)
 		clock_wall_ms() - r->memory->ms, r->fn, r->arg, r->err);
 }
 
+static bool
+is_memo_kind(const char *kind)
+{
+	for (const char *const *k = journal_memo_kinds; *k != NULL; k++) {
+		if (strcmp(*k, kind) == 0)
+			return true;
+	}
+	return false;
+}
+
 int
 journal_recall(struct journal *j, const char *kind, int64_t ms, hsw_memo_fn *fn, void *arg,
 	struct hsw_error *err)
 {
+	if (!is_memo_kind(kind))
+		return err_set(err, HSW_EINVAL, "journal_memo_kinds lacks %s", kind);
 	struct memory *m = &j->memories[j->n_memories++];
 	struct recalling r = { .memory = m, .fn = fn, .arg = arg, .err = err };
 

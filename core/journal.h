@@ -84,6 +84,10 @@ void journal_write(struct journal *, unsigned port, struct journal_note *);
 
 /* ---- memos ---- */
 
+/* Every kind of memos that there is, for who copies a store; ends with NULL. A kind that is not among them cannot
+ * be recalled. */
+extern const char *const journal_memo_kinds[];
+
 /* Has the store remember a text of this kind (a literal). Not waited for: a crash may lose it. */
 void journal_memo(struct journal *, unsigned port, const char *kind, struct hsw_str text);
 /* For the start: what was remembered within the last ms, in order; what is older is forgotten by and by.

@@ -34,6 +34,7 @@ core_libcore_a_SOURCES = \
 	core/cmd_instance.c \
 	core/cmd_plugins.c core/cmd_plugins.h \
 	core/cmd_plugins_new.c \
+	core/cmd_migrate.c \
 	core/cmd_rekey.c \
 	core/cmd_run.c \
 	core/cmd_status.c \
@@ -68,6 +69,7 @@ core_libcore_a_SOURCES = \
 	core/mailbox.c core/mailbox.h \
 	core/metrics.c core/metrics.h \
 	core/notify.c core/notify.h \
+	core/migrate.c core/migrate.h \
 	core/ops.c core/ops.h \
 	core/config_tables.c \
 	core/option.c core/option.h \
@@ -84,6 +86,7 @@ core_libcore_a_SOURCES = \
 	core/raw.c core/raw.h \
 	core/router.c core/router.h \
 	core/seal.c core/seal.h \
+	core/seqmap.c core/seqmap.h \
 	core/server.c core/server.h \
 	core/settings.c core/settings.h \
 	core/settings_load.c \

@@ -23,6 +23,7 @@ static const struct command {
 	{ "webhook", cmd_webhook, "set, list or remove webhooks of an instance" },
 	{ "tail", cmd_tail, "show the events of an instance as they come in" },
 	{ "rekey", cmd_rekey, "encrypt the stored secrets with another key" },
+	{ "migrate", cmd_migrate, "copy everything of one store into another one" },
 };
 
 static void

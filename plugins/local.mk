@@ -10,6 +10,7 @@ plugin_frame = \
 	plugins/common/words.c plugins/common/words.h
 
 include plugins/store-sqlite/local.mk
+include plugins/store-postgres/local.mk
 include plugins/source-evolution/local.mk
 include plugins/source-eazewa/local.mk
 include plugins/source-whatsappweb/local.mk

@@ -21,7 +21,8 @@ unit_tests = \
 	tests/unit/test_option \
 	tests/unit/test_router \
 	tests/unit/test_pace \
-	tests/unit/test_seen
+	tests/unit/test_seen \
+	tests/unit/test_seqmap
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 endif
@@ -34,6 +35,12 @@ tests_unit_test_api_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_api_CFLAGS = $(unit_cflags)
 tests_unit_test_api_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_api_LDADD = $(unit_ldadd)
+
+tests_unit_test_seqmap_SOURCES = tests/unit/test_seqmap.c tests/unit/unit.h
+tests_unit_test_seqmap_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_seqmap_CFLAGS = $(unit_cflags)
+tests_unit_test_seqmap_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_seqmap_LDADD = $(unit_ldadd)
 
 tests_unit_test_base_SOURCES = tests/unit/test_base.c tests/unit/unit.h
 tests_unit_test_base_CPPFLAGS = $(unit_cppflags)

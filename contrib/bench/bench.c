@@ -15,7 +15,7 @@
 #define WS_MORE_BYTES 134 /* of text, so that a message has 1 KB */
 
 struct settings {
-	const char *program, *plugin_dir, *json, *only;
+	const char *program, *plugin_dir, *json, *only, *store;
 	int64_t events;
 	int producers, workers, body_bytes;
 	uint16_t port;
@@ -74,6 +74,7 @@ measure(const struct settings *s, const struct workload *w, struct result *out)
 		.rate = w->rate,
 		.body_bytes = s->body_bytes + (w->ws_clients > 0 ? WS_MORE_BYTES : 0),
 		.token = "bench-token",
+		.store = s->store,
 		.events = w->rate > 0 ? 20 * w->rate : s->events * w->events_percent / 100 };
 	int listening = load_listen(l);
 	int workers = s->workers == 0 && w->ws_clients > 0 ? 1 : s->workers;
@@ -224,6 +225,8 @@ usage(FILE *out)
 	      "  --workers N         of the daemon (auto)\n"
 	      "  --body-size N       bytes of a request's body at least (1200)\n"
 	      "  --port N            of the daemon (18090)\n"
+	      "  --store TEXT        what [store] says, with ; between the lines (a new SQLite "
+	      "file)\n"
 	      "  --json FILE         write the figures there, too\n",
 		out);
 }
@@ -238,8 +241,9 @@ main(int argc, char **argv)
 		{ "producers", required_argument, NULL, 'c' },
 		{ "workers", required_argument, NULL, 'w' },
 		{ "body-size", required_argument, NULL, 'b' },
-		{ "port", required_argument, NULL, 'P' }, { "json", required_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+		{ "store", required_argument, NULL, 's' }, { "port", required_argument, NULL, 'P' },
+		{ "json", required_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 } };
 	char plugin_dir[4096];
 	struct settings s = { .program = "./hookswitch",
 		.plugin_dir = "plugins/.libs",
@@ -277,6 +281,9 @@ main(int argc, char **argv)
 			break;
 		case 'P':
 			s.port = (uint16_t)strtol(optarg, NULL, 10);
+			break;
+		case 's':
+			s.store = optarg;
 			break;
 		case 'j':
 			s.json = optarg;

@@ -38,6 +38,8 @@ struct load {
 	int ws_clients; /* WebSocket clients that each get every event */
 	int body_bytes; /* of a request, at least; the text is filled up */
 	const char *token;
+	const char
+		*store; /* what [store] says, with ; between the lines; NULL: a new SQLite file */
 	/* what was seen */
 	int64_t first_ns, last_sent_ns, last_arrival_ns;
 	int64_t answered, refused, arrived, duplicates;

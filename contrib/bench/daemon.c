@@ -16,6 +16,17 @@
 
 #define START_MS 10000
 
+static void
+write_store(FILE *f, const char *folder, const char *store)
+{
+	fputs("[store]\n", f);
+	if (store == NULL)
+		fprintf(f, "path = %s/hookswitch.db", folder);
+	for (; store != NULL && *store != '\0'; store++)
+		fputc(*store == ';' ? '\n' : *store, f);
+	fputs("\n", f);
+}
+
 static bool
 write_config(const struct daemon *d, const char *plugin_dir, const struct load *l, bool file_sink,
 	int workers)
@@ -30,13 +41,13 @@ write_config(const struct daemon *d, const char *plugin_dir, const struct load *
 	fprintf(f,
 		"[server]\nlisten = 127.0.0.1:%d\nplugin_dir = %s\ncontrol = %s/control.sock\n"
 		"workers = %s\n"
-		"[store]\npath = %s/hookswitch.db\n[log]\nlevel = warn\n[source evolution]\ntoken "
-		"= "
-		"%s\n[instance bench]\ntoken = %s\n",
-		l->daemon_port, plugin_dir, d->folder, workers > 0 ? count : "auto", d->folder,
-		l->token, l->token);
+		"[log]\nlevel = warn\n[source evolution]\ntoken = %s\n"
+		"[instance bench]\ntoken = %s\n",
+		l->daemon_port, plugin_dir, d->folder, workers > 0 ? count : "auto", l->token,
+		l->token);
 	if (l->ws_clients > 0)
 		fprintf(f, "websocket = yes\n[websocket]\nheartbeat = 30m\npong_timeout = 1h\n");
+	write_store(f, d->folder, l->store);
 	for (int i = 0; i < l->sinks; i++)
 		fprintf(f, "[sink s%d]\nplugin = webhook\nurl = http://127.0.0.1:%d/s%d\n", i,
 			l->receiver_port, i);

@@ -22,7 +22,7 @@ extern "C" {
 
 /* One event as it is stored. The strings are borrowed until the call (or the callback) returns. */
 struct hsw_store_event {
-	int64_t seq; /* > 0; set by commit, given by reads */
+	int64_t seq; /* > 0; set by commit (0: it had come before), given by reads */
 	int64_t received_ms;
 	unsigned char id[HSW_EVENT_ID_BYTES];
 	struct hsw_str instance, type, provider, key;
@@ -31,7 +31,13 @@ struct hsw_store_event {
 };
 
 enum hsw_write_kind {
-	HSW_WRITE_EVENT,  /* append `event`; its seq is set */
+	/*
+	 * Append `event`; its seq is set. at_ms, where it is not 0: an event with the same id that was
+	 * received since then may be in the journal, by another daemon or by a commit that failed but
+	 * was done after all. A store that can tell does not append it again, and sets seq to 0. One
+	 * that a single daemon writes need not look: that daemon remembers.
+	 */
+	HSW_WRITE_EVENT,
 	HSW_WRITE_CURSOR, /* destination's cursor = seq, unless it is already further */
 	HSW_WRITE_RETRY, /* insert or replace the retry (destination, seq): attempts, due_ms, status, text */
 	HSW_WRITE_SETTLED, /* delete the retry (destination, seq) */
@@ -54,9 +60,9 @@ struct hsw_write {
 	struct hsw_store_event *event;
 	struct hsw_str destination;
 	int64_t seq;
-	int attempts;        /* made so far */
-	int64_t due_ms;      /* when to try again: milliseconds since 1970 */
-	int64_t at_ms;       /* when it died, when it was noted: milliseconds since 1970 */
+	int attempts;   /* made so far */
+	int64_t due_ms; /* when to try again: milliseconds since 1970 */
+	int64_t at_ms; /* when it died, was noted, or might have come before: milliseconds since 1970 */
 	int status;          /* of the last attempt; 0: none */
 	struct hsw_str text; /* of the last error; may be empty */
 	const struct hsw_store_record *record;

@@ -57,7 +57,7 @@ class Daemon:
             "[server]", f"listen = 127.0.0.1:{self.port}", f"plugin_dir = {PLUGINS}",
             f"control = {self.folder}/control.sock", "base_url = https://hooks.example.com", server,
             "[ingest]", ingest, "[store]"]
-        if "path" not in store:
+        if "path" not in store and "plugin" not in store:
             lines.append(f"path = {self.folder}/hookswitch.db")
         lines += [store, "[log]", "level = debug", "[source evolution]", f"token = {TOKEN}", source]
         for name in instances:

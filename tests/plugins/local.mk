@@ -24,6 +24,16 @@ tests_plugins_test_store_sqlite_LDADD = $(CHECK_LIBS) $(SQLITE_LIBS)
 
 TESTS += tests/plugins/test_store tests/plugins/test_store_exceptions tests/plugins/test_store_sqlite
 
+if PQ_FOUND
+check_PROGRAMS += tests/plugins/test_store_postgres
+tests_plugins_test_store_postgres_SOURCES = tests/plugins/test_store_postgres.c $(store_rig) $(postgres_sources)
+tests_plugins_test_store_postgres_CPPFLAGS = $(store_test_cppflags)
+tests_plugins_test_store_postgres_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(PQ_CFLAGS)
+tests_plugins_test_store_postgres_LDADD = $(CHECK_LIBS) $(PQ_LIBS) -lpthread
+TESTS += tests/plugins/store_postgres.sh
+endif
+EXTRA_DIST += tests/plugins/store_postgres.sh tests/plugins/with_postgres.sh
+
 # A fake host tests a plugin alone, as the .so that is installed.
 fake_host_sources = \
 	tests/plugins/fake_conf.c tests/plugins/fake_envelope.c tests/plugins/fake_host.c \

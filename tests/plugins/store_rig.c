@@ -106,8 +106,14 @@ set_option(const struct hsw_option *option, const char *value)
 	case HSW_OPT_BOOL:
 		*member = strcmp(value, "yes") == 0;
 		return;
+	case HSW_OPT_MSEC: {
+		char *unit;
+		int64_t ms = strtoll(value, &unit, 10) * 1000;
+		ck_assert_msg(strcmp(unit, "s") == 0, "the rig cannot read the time %s", value);
+		memcpy(member, &ms, sizeof(ms));
+		return;
+	}
 	case HSW_OPT_LIST:
-	case HSW_OPT_MSEC:
 	case HSW_OPT_ENUM:
 		break;
 	}
@@ -156,7 +162,7 @@ make_conf(void)
 	conf_text = expand(text != NULL ? text : "path=%d/journal.db");
 	for (char *pair = strtok_r(conf_text, ";", &save); pair != NULL;
 		pair = strtok_r(NULL, ";", &save)) {
-		char *value = strchr(pair, '=');
+		char *value = strchr(pair, '='); /* the first one: values may have more */
 		ck_assert_msg(value != NULL, "STORE_CONF: no = in %s", pair);
 		*value++ = '\0';
 		set_option(find_option(pair), value);

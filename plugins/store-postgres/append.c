@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * append.c - the events of a batch as one statement's parameters: an array for each column, in PostgreSQL's
+ * binary form.
+ *
+ *	array: dimensions (1) | has NULLs (0) | type of the elements | how many | first index (1) | elements
+ *	element: length | bytes
+ */
+#include "postgres.h"
+
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OID_BYTEA 17
+#define OID_BIGINT 20
+#define HEAD_BYTES 20
+
+enum column {
+	COL_RECEIVED,
+	COL_ID,
+	COL_INSTANCE,
+	COL_TYPE,
+	COL_PROVIDER,
+	COL_KEY,
+	COL_LAYOUT,
+	COL_BODY,
+	COL_WORD,
+	COLUMNS
+};
+
+struct append {
+	int64_t since_ms;
+	size_t sizes[COLUMNS], at[COLUMNS]; /* of each array in bytes */
+	char bytes[];
+};
+
+static bool
+is_number(enum column c)
+{
+	return c == COL_RECEIVED || c == COL_WORD;
+}
+
+/* The bytes of one element; numbers are put into wire. */
+static struct hsw_str
+element(const struct hsw_store_event *e, enum column c, uint64_t *wire)
+{
+	switch (c) {
+	case COL_RECEIVED:
+		*wire = htobe64((uint64_t)e->received_ms);
+		break;
+	case COL_WORD:
+		memcpy(wire, e->id, sizeof(*wire));
+		break;
+	case COL_ID:
+		return (struct hsw_str){ (const char *)e->id, sizeof(e->id) };
+	case COL_INSTANCE:
+		return e->instance;
+	case COL_TYPE:
+		return e->type;
+	case COL_PROVIDER:
+		return e->provider;
+	case COL_KEY:
+		return e->key;
+	case COL_LAYOUT:
+		return e->layout;
+	case COL_BODY:
+		return e->body;
+	case COLUMNS:
+		break;
+	}
+	return (struct hsw_str){ (const char *)wire, sizeof(*wire) };
+}
+
+static char *
+put_number(char *to, uint32_t value)
+{
+	uint32_t wire = htobe32(value);
+
+	memcpy(to, &wire, sizeof(wire));
+	return to + sizeof(wire);
+}
+
+static char *
+put_column(char *to, struct hsw_write *const *writes, size_t n_writes, size_t n, enum column c)
+{
+	to = put_number(to, 1);
+	to = put_number(to, 0);
+	to = put_number(to, is_number(c) ? OID_BIGINT : OID_BYTEA);
+	to = put_number(to, (uint32_t)n);
+	to = put_number(to, 1);
+	for (size_t i = 0; i < n_writes; i++) {
+		uint64_t wire;
+		if (writes[i]->kind != HSW_WRITE_EVENT)
+			continue;
+		struct hsw_str value = element(writes[i]->event, c, &wire);
+		to = put_number(to, (uint32_t)value.len);
+		if (value.len > 0)
+			memcpy(to, value.s, value.len);
+		to += value.len;
+	}
+	return to;
+}
+
+static size_t
+column_size(struct hsw_write *const *writes, size_t n_writes, enum column c)
+{
+	size_t size = HEAD_BYTES;
+
+	for (size_t i = 0; i < n_writes; i++) {
+		uint64_t wire;
+		if (writes[i]->kind == HSW_WRITE_EVENT)
+			size += sizeof(uint32_t) + element(writes[i]->event, c, &wire).len;
+	}
+	return size;
+}
+
+/* The earliest at_ms of the events that are to be looked for; 0: none is. */
+static int64_t
+since(struct hsw_write *const *writes, size_t n)
+{
+	int64_t first = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int64_t at = writes[i]->kind == HSW_WRITE_EVENT ? writes[i]->at_ms : 0;
+		if (at != 0 && (first == 0 || at < first))
+			first = at;
+	}
+	return first;
+}
+
+struct append *
+append_new(struct hsw_write *const *writes, size_t n_writes, size_t n)
+{
+	size_t sizes[COLUMNS], total = 0;
+
+	for (int c = 0; c < COLUMNS; c++)
+		total += sizes[c] = column_size(writes, n_writes, (enum column)c);
+	struct append *a = malloc(sizeof(*a) + total);
+	if (a == NULL)
+		return NULL;
+	a->since_ms = since(writes, n_writes);
+	char *to = a->bytes;
+	for (int c = 0; c < COLUMNS; c++) {
+		a->sizes[c] = sizes[c];
+		a->at[c] = (size_t)(to - a->bytes);
+		to = put_column(to, writes, n_writes, n, (enum column)c);
+	}
+	return a;
+}
+
+void
+append_free(struct append *a)
+{
+	free(a);
+}
+
+void
+append_add(struct postgres_store *s, const struct append *a)
+{
+	struct params p = { 0 };
+
+	for (int c = 0; c < COLUMNS; c++)
+		params_bytes(&p, (struct hsw_str){ a->bytes + a->at[c], a->sizes[c] });
+	params_bigint(&p, a->since_ms);
+	if (a->since_ms != 0)
+		s->ids_since_ms = a->since_ms;
+	query_add(s, ST_APPEND, &p);
+}
+
+/* The rows are those of the events that were appended, in the order of the batch. */
+void
+append_number(struct hsw_write *const *writes, size_t n_writes, const PGresult *r)
+{
+	int row = 0;
+
+	for (size_t i = 0; i < n_writes; i++) {
+		if (writes[i]->kind != HSW_WRITE_EVENT)
+			continue;
+		struct hsw_store_event *e = writes[i]->event;
+		bool is_it = row < PQntuples(r) && PQgetlength(r, row, 1) == sizeof(e->id) &&
+			memcmp(PQgetvalue(r, row, 1), e->id, sizeof(e->id)) == 0;
+		e->seq = is_it ? result_bigint(r, row, 0) : 0;
+		row += is_it;
+	}
+}

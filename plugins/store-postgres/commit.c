@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* commit.c - a batch of writes in one transaction and one round trip. */
+#include "postgres.h"
+
+#define CONFLICT_TRIES 3
+#define APPEND_NUMBER 2 /* of ST_APPEND among the statements */
+
+static void
+add_exception(struct postgres_store *s, enum statement which, const struct hsw_write *w,
+	int64_t destination, int64_t time_ms)
+{
+	struct params p = { 0 };
+
+	params_int(&p, (int)destination);
+	params_bigint(&p, w->seq);
+	params_int(&p, w->attempts);
+	params_bigint(&p, time_ms);
+	params_int(&p, w->status);
+	params_bytes(&p, w->text);
+	query_add(s, which, &p);
+}
+
+static void
+add_short(struct postgres_store *s, enum statement which, const struct hsw_write *w,
+	int64_t destination)
+{
+	struct params p = { 0 };
+
+	params_int(&p, (int)destination);
+	params_bigint(&p, w->seq);
+	query_add(s, which, &p);
+}
+
+static void
+add_write(struct postgres_store *s, const struct hsw_write *w)
+{
+	int64_t id = destinations_id(s, w->destination);
+
+	switch (w->kind) {
+	case HSW_WRITE_EVENT:
+		return; /* all in one statement */
+	case HSW_WRITE_CURSOR:
+		add_short(s, ST_CURSOR, w, id);
+		return;
+	case HSW_WRITE_RETRY:
+		add_exception(s, ST_RETRY, w, id, w->due_ms);
+		return;
+	case HSW_WRITE_SETTLED:
+		prune_look_again(s, w->seq);
+		add_short(s, ST_SETTLED, w, id);
+		return;
+	case HSW_WRITE_DEAD:
+		add_exception(s, ST_DEAD, w, id, w->at_ms);
+		return;
+	case HSW_WRITE_RECORD:
+	case HSW_WRITE_FORGET:
+		record_add(s, w);
+		return;
+	case HSW_WRITE_MEMO:
+		memo_add(s, w);
+		return;
+	}
+}
+
+/* Whether the write can be done; it is not begun otherwise. */
+static int
+check(const struct postgres_store *s, const struct hsw_write *w, struct hsw_error *err)
+{
+	switch (w->kind) {
+	case HSW_WRITE_EVENT:
+	case HSW_WRITE_RECORD:
+	case HSW_WRITE_FORGET:
+	case HSW_WRITE_MEMO:
+		return HSW_OK;
+	case HSW_WRITE_CURSOR:
+	case HSW_WRITE_RETRY:
+	case HSW_WRITE_SETTLED:
+	case HSW_WRITE_DEAD:
+		if (destinations_id(s, w->destination) != 0)
+			return HSW_OK;
+		return pg_error(err, HSW_EINVAL, "destination %.*s was never attached",
+			(int)(w->destination.len < 100 ? w->destination.len : 100),
+			w->destination.s);
+	}
+	return pg_error(err, HSW_EINVAL, "unknown kind of write %d", (int)w->kind);
+}
+
+static int
+transact(struct postgres_store *s, struct hsw_write *const *writes, size_t n,
+	const struct append *events, bool *is_conflict, struct hsw_error *err)
+{
+	PGresult *r = NULL;
+
+	query_add(s, ST_BEGIN, NULL);
+	if (events != NULL) {
+		query_add(s, ST_LOCK_LOG, NULL);
+		append_add(s, events);
+	}
+	for (size_t i = 0; i < n; i++)
+		add_write(s, writes[i]);
+	query_add(s, ST_COMMIT, NULL);
+	int rc = query_run(
+		s, "committing", events != NULL ? APPEND_NUMBER : -1, &r, is_conflict, err);
+	if (rc == HSW_OK && events != NULL)
+		append_number(writes, n, r);
+	PQclear(r);
+	return rc;
+}
+
+/* A connection that breaks in the middle leaves it open whether the transaction was done: the daemon is told
+ * that it was not, and what comes again is recognised by its id. */
+int
+store_commit(void *self, struct hsw_write *const *writes, size_t n, struct hsw_error *err)
+{
+	struct postgres_store *s = self;
+	struct append *events = NULL;
+	size_t n_events = 0;
+	bool is_conflict = true;
+	int rc = session_need(s, err);
+
+	for (size_t i = 0; i < n && rc == HSW_OK; i++) {
+		rc = check(s, writes[i], err);
+		n_events += writes[i]->kind == HSW_WRITE_EVENT;
+	}
+	if (rc != HSW_OK)
+		return rc;
+	if (n_events > 0 && (events = append_new(writes, n, n_events)) == NULL)
+		return pg_error(err, HSW_ENOMEM, "out of memory");
+	for (int i = 0; i < CONFLICT_TRIES && is_conflict && s->db != NULL; i++)
+		rc = transact(s, writes, n, events, &is_conflict, err);
+	append_free(events);
+	return rc;
+}

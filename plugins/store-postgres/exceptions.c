@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exceptions.c - retries and dead letters: listing, counting, replaying, purging. Lists are read in chunks,
+ * so that a long one does not stand in memory as a whole.
+ */
+#include "postgres.h"
+
+#include <stdlib.h>
+
+/* An exception's own columns; the event's are before them. */
+enum { COL_DESTINATION = 9, COL_ATTEMPTS, COL_TIME, COL_STATUS, COL_ERROR, COL_ID };
+
+#define CHUNK 512
+#define CHUNK_WITH_BODY 16 /* bodies may be megabytes */
+
+static bool
+hand_on(const PGresult *r, int row, hsw_exception_fn *fn, void *arg)
+{
+	const struct hsw_store_event e = result_event(r, row);
+	const struct hsw_store_exception x = {
+		.seq = e.seq,
+		.destination = result_bytes(r, row, COL_DESTINATION),
+		.attempts = result_int(r, row, COL_ATTEMPTS),
+		.due_ms = result_bigint(r, row, COL_TIME),
+		.at_ms = result_bigint(r, row, COL_TIME),
+		.status = result_int(r, row, COL_STATUS),
+		.text = result_bytes(r, row, COL_ERROR),
+		.event = &e,
+	};
+
+	return fn(arg, &x) == HSW_OK;
+}
+
+/* false: no more are wanted. */
+static bool
+hand_on_all(const PGresult *r, hsw_exception_fn *fn, void *arg)
+{
+	for (int i = 0; i < PQntuples(r); i++) {
+		if (!hand_on(r, i, fn, arg))
+			return false;
+	}
+	return true;
+}
+
+int
+store_retries(void *self, struct hsw_str destination, int64_t after, size_t limit,
+	hsw_exception_fn *fn, void *arg, struct hsw_error *err)
+{
+	struct postgres_store *s = self;
+	int64_t id = destinations_id(s, destination);
+	bool goes_on = true;
+	int rc = HSW_OK;
+
+	while (rc == HSW_OK && goes_on && limit > 0) {
+		size_t some = limit < CHUNK ? limit : CHUNK;
+		struct params p = { 0 };
+		PGresult *r = NULL;
+		params_int(&p, (int)id);
+		params_bigint(&p, after);
+		params_bigint(&p, (int64_t)some);
+		rc = query_one(s, ST_RETRIES, &p, "reading retries", &r, err);
+		size_t n = (size_t)PQntuples(r);
+		goes_on = hand_on_all(r, fn, arg) && n == some;
+		if (n > 0)
+			after = result_bigint(r, (int)n - 1, 0);
+		limit -= n;
+		PQclear(r);
+	}
+	return rc;
+}
+
+/* ---- dead letters ---- */
+
+/* Where a list is: after this destination and seq. */
+struct place {
+	int destination;
+	int64_t seq;
+};
+
+/* Parameters 1 to 6 of all statements with DEAD_MATCH. */
+static struct params
+query_params(const struct postgres_store *s, const struct hsw_dead_query *q, struct place from,
+	int64_t limit)
+{
+	struct params p = { 0 };
+	bool is_one = q->destination.len > 0;
+
+	params_int(&p, from.destination);
+	params_int(&p, is_one ? (int)destinations_id(s, q->destination) : INT32_MAX);
+	params_bigint(&p, q->after);
+	params_bigint(&p, limit);
+	params_bytes(&p, q->id);
+	params_bigint(&p, from.seq);
+	return p;
+}
+
+static struct place
+begin_of(const struct postgres_store *s, const struct hsw_dead_query *q)
+{
+	bool is_one = q->destination.len > 0;
+
+	return (struct place){ is_one ? (int)destinations_id(s, q->destination) : 0, q->after };
+}
+
+int
+store_dead(void *self, const struct hsw_dead_query *q, hsw_exception_fn *fn, void *arg,
+	struct hsw_error *err)
+{
+	struct postgres_store *s = self;
+	size_t chunk = q->with_body ? CHUNK_WITH_BODY : CHUNK;
+	size_t left = q->limit > 0 ? q->limit : SIZE_MAX;
+	struct place from = begin_of(s, q);
+	bool goes_on = true;
+	int rc = HSW_OK;
+
+	while (rc == HSW_OK && goes_on && left > 0) {
+		size_t some = left < chunk ? left : chunk;
+		struct params p = query_params(s, q, from, (int64_t)some);
+		PGresult *r = NULL;
+		params_int(&p, q->with_body != 0);
+		rc = query_one(s, ST_DEAD_LIST, &p, "reading dead letters", &r, err);
+		size_t n = (size_t)PQntuples(r);
+		goes_on = hand_on_all(r, fn, arg) && n == some;
+		if (n > 0)
+			from = (struct place){ result_int(r, (int)n - 1, COL_ID),
+				result_bigint(r, (int)n - 1, 0) };
+		left -= n;
+		PQclear(r);
+	}
+	return rc;
+}
+
+int
+store_dead_counts(void *self, hsw_count_fn *fn, void *arg, struct hsw_error *err)
+{
+	PGresult *r = NULL;
+	int rc = query_one(self, ST_DEAD_COUNTS, NULL, "counting dead letters", &r, err);
+
+	for (int i = 0; i < PQntuples(r); i++) {
+		if (fn(arg, result_bytes(r, i, 0), result_bigint(r, i, 1)) != HSW_OK)
+			break;
+	}
+	PQclear(r);
+	return rc;
+}
+
+static int
+change(struct postgres_store *s, enum statement which, const struct params *p, const char *doing,
+	size_t *n, struct hsw_error *err)
+{
+	PGresult *r = NULL;
+	int rc = query_one(s, which, p, doing, &r, err);
+
+	*n = rc == HSW_OK ? strtoul(PQcmdTuples(r), NULL, 10) : 0;
+	PQclear(r);
+	return rc;
+}
+
+int
+store_dead_replay(
+	void *self, const struct hsw_dead_query *q, int64_t due, size_t *n, struct hsw_error *err)
+{
+	struct postgres_store *s = self;
+	struct params p = query_params(
+		s, q, begin_of(s, q), q->limit > 0 ? (int64_t)q->limit : INT64_MAX);
+
+	params_bigint(&p, due);
+	return change(s, ST_DEAD_REPLAY, &p, "replaying dead letters", n, err);
+}
+
+int
+store_dead_purge(void *self, const struct hsw_dead_query *q, size_t *n, struct hsw_error *err)
+{
+	struct postgres_store *s = self;
+	const struct params p = query_params(
+		s, q, begin_of(s, q), q->limit > 0 ? (int64_t)q->limit : INT64_MAX);
+	int rc = change(s, ST_DEAD_PURGE, &p, "deleting dead letters", n, err);
+
+	if (rc == HSW_OK && *n > 0)
+		prune_look_again(s, 0);
+	return rc;
+}

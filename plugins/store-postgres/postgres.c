@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* postgres.c - store-postgres: the journal in a schema of a PostgreSQL database. */
+#include "postgres.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_MAX_BYTES 63 /* of PostgreSQL's names */
+
+static const struct hsw_option options[] = {
+	{ "dsn", HSW_OPT_SECRET, HSW_OPT_REQUIRED, offsetof(struct postgres_conf, dsn), NULL, 0, 0,
+		NULL,
+		"Where the database is, in libpq's words: key=value pairs or a URI; several hosts, "
+		"service "
+		"files and PGPASSWORD work." },
+	{ "schema", HSW_OPT_STRING, 0, offsetof(struct postgres_conf, schema), "hookswitch", 0, 0,
+		NULL,
+		"The schema that holds the tables. Made at the first start; each daemon needs its "
+		"own." },
+	{ "timeout", HSW_OPT_MSEC, 0, offsetof(struct postgres_conf, timeout_ms), "10s", 1000,
+		600000, NULL,
+		"How long the server may take for one transaction. Then the connection is given "
+		"up." },
+	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
+};
+
+/* libpq's text about a dsn may quote it, so it is not shown. */
+static int
+check_conf(const struct postgres_conf *conf, struct hsw_error *err)
+{
+	size_t len = strlen(conf->schema);
+	PQconninfoOption *parsed = NULL;
+
+	if (len == 0 || len > NAME_MAX_BYTES || strncmp(conf->schema, "pg_", 3) == 0)
+		return pg_error(err, HSW_EINVAL,
+			"schema: expected a name of 1 to %d bytes that does not begin with pg_",
+			NAME_MAX_BYTES);
+	bool is_long = strchr(conf->dsn, '=') != NULL || strstr(conf->dsn, "://") != NULL;
+	if (is_long && (parsed = PQconninfoParse(conf->dsn, NULL)) == NULL)
+		return pg_error(err, HSW_EINVAL,
+			"dsn: expected libpq's key=value pairs or a postgresql:// URI");
+	PQconninfoFree(parsed);
+	return HSW_OK;
+}
+
+int
+postgres_open(const struct hsw_host *host, struct hsw_handle *handle,
+	const struct postgres_conf *conf, bool is_exclusive, struct postgres_store **out,
+	struct hsw_error *err)
+{
+	int rc = check_conf(conf, err);
+	struct postgres_store *s = rc == HSW_OK ? calloc(1, sizeof(*s)) : NULL;
+
+	if (rc != HSW_OK)
+		return rc;
+	if (s == NULL)
+		return pg_error(err, HSW_ENOMEM, "out of memory");
+	s->host = host;
+	s->handle = handle;
+	s->conf = conf;
+	s->is_exclusive = is_exclusive;
+	rc = session_open(s, err);
+	if (rc == HSW_OK)
+		*out = s;
+	else
+		postgres_close(s);
+	return rc;
+}
+
+void
+postgres_close(struct postgres_store *s)
+{
+	session_drop(s);
+	destinations_free(s);
+	free(s);
+}
+
+static int
+store_open(const struct hsw_host *host, struct hsw_handle *handle, const void *conf, void **self,
+	struct hsw_error *err)
+{
+	struct postgres_store *s = NULL;
+	int rc = postgres_open(host, handle, conf, true, &s, err);
+
+	*self = s;
+	return rc;
+}
+
+static void
+store_close(void *self)
+{
+	postgres_close(self);
+}
+
+static const struct hsw_store_ops ops = {
+	.size = sizeof(struct hsw_store_ops),
+	.open = store_open,
+	.commit = store_commit,
+	.read = store_read,
+	.read_seqs = store_read_seqs,
+	.attach = store_attach,
+	.cursors = store_cursors,
+	.retries = store_retries,
+	.dead = store_dead,
+	.dead_counts = store_dead_counts,
+	.dead_replay = store_dead_replay,
+	.dead_purge = store_dead_purge,
+	.prune = store_prune,
+	.stats = store_stats,
+	.close = store_close,
+	.records = store_records,
+	.detach = store_detach,
+	.memos = store_memos,
+	.forget_memos = store_forget_memos,
+};
+
+HSW_PLUGIN(HSW_STORE, "postgres", "1.0", "a PostgreSQL database", sizeof(struct postgres_conf),
+	options, &ops);

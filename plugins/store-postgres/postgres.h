@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * postgres.h - what the files of store-postgres share. One connection, one thread.
+ *
+ * Every call of the store is one or more round trips: statements are queued with query_add and done with
+ * query_run, in pipeline mode. A connection that failed is given up, and the next call makes another.
+ */
+#ifndef STORE_POSTGRES_H
+#define STORE_POSTGRES_H
+
+#include <stdbool.h>
+
+#include <libpq-fe.h>
+
+#include <hookswitch/store.h>
+
+/* The statements, prepared once for each connection. Their texts and parameters: statements.c. */
+enum statement {
+	ST_BEGIN,
+	ST_COMMIT,
+	ST_ROLLBACK,
+	ST_LOCK_LOG,
+	ST_APPEND,
+	ST_CURSOR,
+	ST_RETRY,
+	ST_SETTLED,
+	ST_DEAD,
+	ST_ATTACH,
+	ST_DESTINATION,
+	ST_CURSORS,
+	ST_READ,
+	ST_READ_SEQS,
+	ST_STATS,
+	ST_RETRIES,
+	ST_DEAD_LIST,
+	ST_DEAD_COUNTS,
+	ST_DEAD_REPLAY,
+	ST_DEAD_PURGE,
+	ST_NEXT,
+	ST_DELETE,
+	ST_TOO_NEW,
+	ST_FORGET_IDS,
+	ST_RECORD,
+	ST_FORGET,
+	ST_RECORDS,
+	ST_MEMO,
+	ST_MEMOS,
+	ST_FORGET_MEMOS,
+	ST_DETACH,
+	ST_COUNT
+};
+
+struct postgres_conf {
+	const char *dsn, *schema;
+	int64_t timeout_ms;
+};
+
+struct known_destination;
+
+struct postgres_store {
+	const struct hsw_host *host;
+	struct hsw_handle *handle;
+	const struct postgres_conf *conf;
+	bool is_exclusive;               /* the session holds the lock of the one daemon */
+	PGconn *db;                      /* NULL: not connected */
+	int64_t connect_at;              /* monotonic ms: not before */
+	bool was_lost;                   /* since then no connection worked */
+	bool is_ended;                   /* the server said that it ends this session */
+	bool is_incomplete;              /* a statement could not be queued: out of memory */
+	int64_t deadline_ms;             /* monotonic: of the running query */
+	struct known_destination *known; /* what this daemon attached, sorted by name */
+	size_t n_known;
+	int64_t pruned_upto;  /* what is left up to here is named by an exception: prune.c */
+	int64_t ids_since_ms; /* older ids are of no use any more */
+};
+
+/* ---- error.c ---- */
+
+/* Writes the text, returns the code. */
+int pg_error(struct hsw_error *, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The code of struct hsw_store_ops for a result that failed, with the server's words in err. */
+int pg_result_error(const PGresult *, const char *doing, struct hsw_error *err);
+/* HSW_EAGAIN with libpq's words about the connection. */
+int pg_connection_error(const PGconn *, const char *doing, struct hsw_error *err);
+/* The transaction was in the way of another one, and nothing was done: do it again. */
+bool pg_is_conflict(const PGresult *);
+
+/* ---- session.c ---- */
+
+int64_t session_now_ms(void);
+/* The first connection; tries for some seconds. */
+int session_open(struct postgres_store *, struct hsw_error *err);
+/* Makes sure that there is a connection, as far as can be told without asking the server. */
+int session_need(struct postgres_store *, struct hsw_error *err);
+/* Gives the connection up; the next session_need makes another. */
+void session_drop(struct postgres_store *);
+
+/* ---- query.c ---- */
+
+#define PARAMS_MAX 12
+
+/* Parameters in binary; bytes are borrowed until the statement was added. */
+struct params {
+	int n;
+	const char *values[PARAMS_MAX]; /* NULL: a number */
+	int lengths[PARAMS_MAX];
+	char numbers[PARAMS_MAX][8];
+};
+
+void params_bigint(struct params *, int64_t);
+void params_int(struct params *, int);
+void params_bytes(struct params *, struct hsw_str);
+
+/* Queues a statement; failures show in query_run. params may be NULL. */
+void query_add(struct postgres_store *, enum statement, const struct params *);
+/* Queues a text of one statement. */
+void query_add_text(struct postgres_store *, const char *sql, const struct params *);
+/*
+ * Does what is queued. *result gets the result of the statement with that number (the first is 0), to be
+ * cleared by the caller; NULL: nobody wants it. On error nothing was done, or the connection is gone; an
+ * open transaction is rolled back. *is_conflict (may be NULL): it can be done again at once.
+ */
+int query_run(struct postgres_store *, const char *doing, int number, PGresult **result,
+	bool *is_conflict, struct hsw_error *err);
+/* session_need, one statement, query_run. */
+int query_one(struct postgres_store *, enum statement, const struct params *, const char *doing,
+	PGresult **result, struct hsw_error *err);
+
+int64_t result_bigint(const PGresult *, int row, int column);
+int result_int(const PGresult *, int row, int column);
+struct hsw_str result_bytes(const PGresult *, int row, int column);
+/* The event in columns 0 to 8 of a row; its strings are valid until the result is cleared. */
+struct hsw_store_event result_event(const PGresult *, int row);
+
+/* ---- schema.c ---- */
+
+/* Makes the schema or brings it up to date; refuses one of a newer version. */
+int schema_migrate(struct postgres_store *, struct hsw_error *err);
+/* The session's search path. */
+int schema_use(struct postgres_store *, struct hsw_error *err);
+
+/* ---- statements.c ---- */
+
+/* Queues the preparation of all statements. */
+void statements_prepare(struct postgres_store *);
+const char *statement_name(enum statement);
+
+/* ---- destinations.c ---- */
+
+void destinations_free(struct postgres_store *);
+/* The id of a destination; 0: it was never attached, and no row has that id. */
+int64_t destinations_id(const struct postgres_store *, struct hsw_str name);
+int store_attach(void *self, struct hsw_str destination, int64_t *cursor, struct hsw_error *err);
+int store_cursors(void *self, hsw_cursor_fn *, void *arg, struct hsw_error *err);
+int store_detach(void *self, struct hsw_str destination, struct hsw_error *err);
+/* Knows all that are in the table. */
+int destinations_load(struct postgres_store *, struct hsw_error *err);
+
+/* ---- append.c ---- */
+
+/* The events of a batch: arrays of one statement. */
+struct append;
+
+/* NULL: out of memory. n: how many of the writes are events. */
+struct append *append_new(struct hsw_write *const *writes, size_t n_writes, size_t n);
+void append_free(struct append *);
+void append_add(struct postgres_store *, const struct append *);
+/* Gives the events their seq, from ST_APPEND's result; those that had come before get 0. */
+void append_number(struct hsw_write *const *writes, size_t n_writes, const PGresult *);
+
+/* ---- commit.c ---- */
+
+int store_commit(void *self, struct hsw_write *const *writes, size_t n, struct hsw_error *err);
+
+/* ---- read.c ---- */
+
+int store_read(void *self, int64_t after, size_t max_events, size_t max_bytes, hsw_event_fn *,
+	void *arg, struct hsw_error *err);
+int store_read_seqs(void *self, const int64_t *seqs, size_t n, hsw_event_fn *, void *arg,
+	struct hsw_error *err);
+int store_stats(void *self, struct hsw_store_stats *, struct hsw_error *err);
+
+/* ---- exceptions.c ---- */
+
+int store_retries(void *self, struct hsw_str destination, int64_t after, size_t limit,
+	hsw_exception_fn *, void *arg, struct hsw_error *err);
+int store_dead(void *self, const struct hsw_dead_query *, hsw_exception_fn *, void *arg,
+	struct hsw_error *err);
+int store_dead_counts(void *self, hsw_count_fn *, void *arg, struct hsw_error *err);
+int store_dead_replay(
+	void *self, const struct hsw_dead_query *, int64_t due, size_t *n, struct hsw_error *err);
+int store_dead_purge(void *self, const struct hsw_dead_query *, size_t *n, struct hsw_error *err);
+
+/* ---- records.c ---- */
+
+void record_add(struct postgres_store *, const struct hsw_write *);
+void memo_add(struct postgres_store *, const struct hsw_write *);
+int store_records(void *self, hsw_record_fn *, void *arg, struct hsw_error *err);
+int store_memos(void *self, struct hsw_str kind, int64_t since_ms, hsw_memo_fn *, void *arg,
+	struct hsw_error *err);
+int store_forget_memos(void *self, struct hsw_str kind, int64_t before_ms, struct hsw_error *err);
+
+/* ---- prune.c ---- */
+
+int store_prune(
+	void *self, int64_t upto, int64_t before_ms, size_t max, size_t *n, struct hsw_error *err);
+/* The event with this seq lost its last exception, or may have: it can be deleted now. */
+void prune_look_again(struct postgres_store *, int64_t seq);
+
+/* ---- postgres.c ---- */
+
+/* is_exclusive: refuse to share the schema with another daemon. */
+int postgres_open(const struct hsw_host *, struct hsw_handle *, const struct postgres_conf *,
+	bool is_exclusive, struct postgres_store **, struct hsw_error *err);
+void postgres_close(struct postgres_store *);
+
+#endif

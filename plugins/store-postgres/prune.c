@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * prune.c - deletes old events in batches, and ids that are too old to count.
+ *
+ *	seq:  1 ........ pruned_upto ..... d ..... x ..... d ..... end ........ last_seq
+ *	      only what exceptions name    |  deleted   named      |  too new
+ *
+ * Up to pruned_upto nothing is left to delete, so kept events are not looked at again and again;
+ * it goes back when an exception below it ends. It is not stored: the first call looks at all.
+ *
+ * There is no index on received_at. Times grow with seq, but for a clock that was set: so the end
+ * is looked for by bisection, which passes over events of the future once enough old ones are
+ * behind them.
+ */
+#include "postgres.h"
+
+#include <stdlib.h>
+
+#define IDS_BATCH 5000  /* ids that one statement deletes */
+#define IDS_TIME_MS 300 /* that deleting them may take in one call */
+
+struct pass {
+	struct postgres_store *store;
+	int64_t before_ms;
+	int64_t looked; /* up to here nothing is left to delete */
+	int64_t end;    /* the last seq to look at */
+	struct hsw_error *err;
+};
+
+void
+prune_look_again(struct postgres_store *s, int64_t seq)
+{
+	if (seq <= s->pruned_upto)
+		s->pruned_upto = seq > 0 ? seq - 1 : 0;
+}
+
+/* The first event at or after from; *seq is INT64_MAX when there is none. */
+static int
+next_event(struct pass *p, int64_t from, int64_t *seq, int64_t *received_ms)
+{
+	struct params params = { 0 };
+	PGresult *r = NULL;
+
+	params_bigint(&params, from);
+	int rc = query_one(p->store, ST_NEXT, &params, "looking for old events", &r, p->err);
+	bool is_there = PQntuples(r) > 0;
+	*seq = is_there ? result_bigint(r, 0, 0) : INT64_MAX;
+	*received_ms = is_there ? result_bigint(r, 0, 1) : INT64_MAX;
+	PQclear(r);
+	return rc;
+}
+
+static int
+last_of_log(struct pass *p, int64_t *last)
+{
+	struct hsw_store_stats stats;
+	int rc = store_stats(p->store, &stats, p->err);
+
+	*last = stats.last_seq;
+	return rc;
+}
+
+/* Sets end to an old event after which, as far as can be told, none is old. */
+static int
+find_end(struct pass *p, int64_t upto)
+{
+	int64_t low = 0, high = 0, received_ms;
+	int rc = last_of_log(p, &high);
+
+	if (rc == HSW_OK)
+		rc = next_event(p, p->looked + 1, &low, &received_ms);
+	if (upto < high)
+		high = upto;
+	p->end = p->looked;
+	while (rc == HSW_OK && low <= high) {
+		int64_t mid = low + (high - low) / 2, seq;
+		rc = next_event(p, mid, &seq, &received_ms);
+		if (rc == HSW_OK && seq <= high && received_ms < p->before_ms) {
+			p->end = seq;
+			low = seq + 1;
+		} else {
+			high = mid - 1;
+		}
+	}
+	return rc;
+}
+
+/* *upto: the last seq that was looked at. */
+static int
+delete_batch(struct pass *p, size_t max, size_t *n, int64_t *upto)
+{
+	struct params params = { 0 };
+	PGresult *r = NULL;
+
+	params_bigint(&params, p->looked);
+	params_bigint(&params, p->end);
+	params_bigint(&params, p->before_ms);
+	params_bigint(&params, max < INT64_MAX ? (int64_t)max : INT64_MAX);
+	int rc = query_one(p->store, ST_DELETE, &params, "deleting old events", &r, p->err);
+	*n = (size_t)PQntuples(r);
+	*upto = *n < max ? p->end : p->looked;
+	for (int i = 0; i < PQntuples(r) && *n == max; i++) {
+		int64_t seq = result_bigint(r, i, 0);
+		if (seq > *upto)
+			*upto = seq;
+	}
+	PQclear(r);
+	return rc;
+}
+
+/* The next call begins before the first event that was too new. */
+static int
+note_progress(struct pass *p, int64_t upto)
+{
+	struct params params = { 0 };
+	PGresult *r = NULL;
+
+	params_bigint(&params, p->looked);
+	params_bigint(&params, upto);
+	params_bigint(&params, p->before_ms);
+	int rc = query_one(p->store, ST_TOO_NEW, &params, "looking for old events", &r, p->err);
+	if (rc == HSW_OK)
+		p->store->pruned_upto = PQntuples(r) > 0 ? result_bigint(r, 0, 0) - 1 : upto;
+	PQclear(r);
+	return rc;
+}
+
+/* As many as come in between two calls, unless there are too many for the time. */
+static int
+forget_ids(struct postgres_store *s, struct hsw_error *err)
+{
+	int64_t end = session_now_ms() + IDS_TIME_MS;
+	struct params p = { 0 };
+	unsigned long n = s->ids_since_ms != 0 ? IDS_BATCH : 0;
+	int rc = HSW_OK;
+
+	params_bigint(&p, s->ids_since_ms);
+	params_bigint(&p, IDS_BATCH);
+	while (rc == HSW_OK && n == IDS_BATCH && session_now_ms() < end) {
+		PGresult *r = NULL;
+		rc = query_one(s, ST_FORGET_IDS, &p, "forgetting ids", &r, err);
+		n = rc == HSW_OK ? strtoul(PQcmdTuples(r), NULL, 10) : 0;
+		PQclear(r);
+	}
+	return rc;
+}
+
+int
+store_prune(
+	void *self, int64_t upto, int64_t before_ms, size_t max, size_t *n, struct hsw_error *err)
+{
+	struct postgres_store *s = self;
+	struct pass p = {
+		.store = s, .before_ms = before_ms, .looked = s->pruned_upto, .err = err
+	};
+	int64_t looked;
+	int rc = forget_ids(s, err);
+
+	*n = 0;
+	if (rc == HSW_OK)
+		rc = find_end(&p, upto);
+	if (rc != HSW_OK || p.end <= p.looked || max == 0)
+		return rc;
+	rc = delete_batch(&p, max, n, &looked);
+	return rc == HSW_OK ? note_progress(&p, looked) : rc;
+}

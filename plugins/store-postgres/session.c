@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * session.c - the connection: made when it is needed, given up when it failed, made again no sooner than
+ * RECONNECT_MS after the last time. What the daemon must not lose with it, its lock on the schema, comes
+ * back before anything else is done.
+ */
+#include "postgres.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define RECONNECT_MS 500
+#define LOCK_TRIES \
+	50 /* at the start: the session of a daemon that was killed may still be ending */
+#define LOCK_PAUSE_MS 100
+
+int64_t
+session_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void
+session_drop(struct postgres_store *s)
+{
+	PQfinish(s->db);
+	s->db = NULL;
+}
+
+/* The last words of a session that the server ends come unasked, like any notice. */
+static void
+see_notice(void *arg, const PGresult *notice)
+{
+	const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	if (severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+		((struct postgres_store *)arg)->is_ended = true;
+}
+
+/*
+ * What the dsn says wins over all that stands before it here. A peer that is gone shows within 9 s by
+ * keepalives when nothing is under way, else by tcp_user_timeout.
+ */
+static PGconn *
+make_connection(const struct postgres_store *s)
+{
+	static const char *const keys[] = { "fallback_application_name", "connect_timeout",
+		"target_session_attrs", "keepalives_idle", "keepalives_interval",
+		"keepalives_count", "tcp_user_timeout", "client_encoding", "dbname", NULL };
+	const char *const values[] = { "hookswitch", "3", "read-write", "3", "2", "3", "5000",
+		"UTF8", s->conf->dsn, NULL };
+
+	return PQconnectdbParams(keys, values, 1);
+}
+
+/* A lock of the session, which ends with it. */
+static int
+take_lock(struct postgres_store *s, struct hsw_error *err)
+{
+	struct params p = { 0 };
+	PGresult *r = NULL;
+
+	params_bytes(&p, (struct hsw_str){ s->conf->schema, strlen(s->conf->schema) });
+	query_add_text(s,
+		"SELECT pg_try_advisory_lock(hashtextextended('hookswitch daemon ' || $1, 0))", &p);
+	int rc = query_run(s, "locking the schema", 0, &r, NULL, err);
+	if (rc != HSW_OK)
+		return rc;
+	bool is_ours = PQgetvalue(r, 0, 0)[0] != 0;
+	PQclear(r);
+	if (is_ours)
+		return HSW_OK;
+	return pg_error(err, HSW_EAGAIN,
+		"PostgreSQL: the schema %s is in use by another hookswitch: stop that one, or name "
+		"another schema",
+		s->conf->schema);
+}
+
+/* A transaction that the daemon left in the middle must not hold the lock of the log for long. */
+static int
+set_limits(struct postgres_store *s, struct hsw_error *err)
+{
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "SET statement_timeout = %lld", (long long)s->conf->timeout_ms);
+	query_add_text(s, sql, NULL);
+	snprintf(sql, sizeof(sql), "SET idle_in_transaction_session_timeout = %lld",
+		(long long)s->conf->timeout_ms);
+	query_add_text(s, sql, NULL);
+	/* A plan for each set of values would cost more than the statements themselves. */
+	query_add_text(s, "SET plan_cache_mode = force_generic_plan", NULL);
+	query_add_text(s, "SET jit = off", NULL);
+	return query_run(s, "setting up", 0, NULL, NULL, err);
+}
+
+static int
+set_up(struct postgres_store *s, struct hsw_error *err)
+{
+	if (PQsetnonblocking(s->db, 1) != 0 || PQenterPipelineMode(s->db) == 0)
+		return pg_connection_error(s->db, "setting up", err);
+	PQsetNoticeReceiver(s->db, see_notice, s);
+	int rc = set_limits(s, err);
+	if (rc == HSW_OK && s->is_exclusive)
+		rc = take_lock(s, err);
+	if (rc == HSW_OK)
+		rc = schema_migrate(s, err);
+	if (rc == HSW_OK)
+		rc = schema_use(s, err);
+	if (rc == HSW_OK) {
+		statements_prepare(s);
+		rc = query_run(s, "preparing", 0, NULL, NULL, err);
+	}
+	return rc == HSW_OK ? destinations_load(s, err) : rc;
+}
+
+static int
+connect_once(struct postgres_store *s, struct hsw_error *err)
+{
+	s->is_incomplete = s->is_ended = false;
+	s->db = make_connection(s);
+	int rc = PQstatus(s->db) == CONNECTION_OK ? set_up(s, err)
+						  : pg_connection_error(s->db, "connecting", err);
+	if (rc != HSW_OK)
+		session_drop(s);
+	s->connect_at = session_now_ms() + RECONNECT_MS;
+	return rc;
+}
+
+/* The server closed an idle connection, or sent something: a notice, or its last words. */
+static bool
+is_alive(struct postgres_store *s)
+{
+	struct pollfd p = { .fd = PQsocket(s->db), .events = POLLIN };
+
+	while (poll(&p, 1, 0) > 0) {
+		if (PQconsumeInput(s->db) == 0 || PQstatus(s->db) != CONNECTION_OK ||
+			(p.revents & (POLLERR | POLLHUP)) != 0)
+			return false;
+		PQisBusy(s->db); /* makes libpq look at what came */
+	}
+	return PQstatus(s->db) == CONNECTION_OK && !s->is_ended;
+}
+
+int
+session_need(struct postgres_store *s, struct hsw_error *err)
+{
+	if (s->db != NULL && is_alive(s))
+		return HSW_OK;
+	if (s->db != NULL)
+		session_drop(s);
+	if (session_now_ms() < s->connect_at)
+		return pg_error(err, HSW_EAGAIN, "PostgreSQL: not connected");
+	int rc = connect_once(s, err);
+	if (rc == HSW_OK && s->was_lost)
+		s->host->log(s->handle, HSW_LOG_INFO, "connected to PostgreSQL again");
+	s->was_lost = rc != HSW_OK;
+	return rc;
+}
+
+int
+session_open(struct postgres_store *s, struct hsw_error *err)
+{
+	static const struct timespec pause = { 0, LOCK_PAUSE_MS * 1000000L };
+	int rc = connect_once(s, err);
+
+	for (int i = 0; i < LOCK_TRIES && rc == HSW_EAGAIN; i++) {
+		nanosleep(&pause, NULL);
+		rc = connect_once(s, err);
+	}
+	return rc;
+}

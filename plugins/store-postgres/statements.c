@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* statements.c - the statements and their parameters. Bigint, int and bytea alone, all in binary. */
+#include "postgres.h"
+
+#define EVENT_COLUMNS "e.seq, e.received_at, e.id, e.instance, e.type, e.provider, e.key, e.layout"
+#define EXCEPTION_COLUMNS(time) "d.name, x.attempts, " time ", x.status, x.error, x.destination"
+#define NOTHING "''::bytea"
+
+/*
+ * Rows until their bodies reach $3 bytes. length() of a body that lies outside its row does not read it,
+ * and the window ends with the first row that is too much.
+ */
+#define PAGE(match)                                                                            \
+	"SELECT " EVENT_COLUMNS ", e.body FROM (SELECT *, sum(length(body)) OVER (ORDER BY "   \
+	"seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) - length(body) AS bytes_before" \
+	" FROM events WHERE seq > $1" match " ORDER BY seq LIMIT $2) e"                        \
+	" WHERE e.bytes_before < $3 ORDER BY e.seq"
+
+/*
+ * The dead letters that a query matches. $1, $2: ids of the first and the last destination; $3: only seq
+ * above it; $4: limit; $5: an event's id or empty; $6: of the first destination, only seq above it.
+ */
+#define DEAD_MATCH                                                                           \
+	" FROM dead x JOIN events e ON e.seq = x.seq"                                        \
+	" WHERE (x.destination, x.seq) > ($1::int, $6::bigint) AND x.destination <= $2::int" \
+	" AND x.seq > $3::bigint AND (length($5::bytea) = 0 OR e.id = $5)"                   \
+	" ORDER BY x.destination, x.seq LIMIT $4::bigint"
+
+#define EXCEPTION_VALUES "($1::int, $2::bigint, $3::int, $4::bigint, $5::int, $6::bytea)"
+
+static const char *const statements[ST_COUNT] = {
+	/* The administrator's default may be another level. */
+	[ST_BEGIN] = "BEGIN ISOLATION LEVEL READ COMMITTED",
+	[ST_COMMIT] = "COMMIT",
+	[ST_ROLLBACK] = "ROLLBACK",
+	/* Held until the transaction is visible to everybody: so commits come in the order of seq. */
+	[ST_LOCK_LOG] = "SELECT pg_advisory_xact_lock('log'::regclass::bigint)",
+	/*
+	 * $1 to $8: the events' columns; $9: their ids' words; $10: a word of the table that is older counts
+	 * for nothing, 0: nothing is looked for. Gives the first seq and, in its order, the numbers of
+	 * those that were appended. The statement's snapshot is younger than the lock.
+	 */
+	[ST_APPEND] =
+		"WITH fresh AS (INSERT INTO ids AS i SELECT DISTINCT ON (word) word, at"
+		" FROM unnest($9::bigint[], $1::bigint[]) g (word, at) WHERE $10::bigint <> 0"
+		" ON CONFLICT (word) DO UPDATE SET at = EXCLUDED.at WHERE i.at < $10 RETURNING "
+		"word),"
+		" kept AS (SELECT min(n) AS n FROM unnest($9) WITH ORDINALITY w (word, n)"
+		" WHERE $10 = 0 OR word IN (SELECT word FROM fresh)"
+		" GROUP BY CASE WHEN $10 = 0 THEN n ELSE word END),"
+		" counted AS (UPDATE log SET last_seq = last_seq + (SELECT count(*) FROM kept)"
+		" RETURNING last_seq - (SELECT count(*) FROM kept) AS base)"
+		" INSERT INTO events SELECT (SELECT base FROM counted) + row_number() OVER (ORDER "
+		"BY g.n),"
+		" g.received_at, g.id, g.instance, g.type, g.provider, g.key, g.layout, g.body"
+		" FROM ROWS FROM (unnest($1::bigint[]), unnest($2::bytea[]), unnest($3::bytea[]),"
+		" unnest($4::bytea[]), unnest($5::bytea[]), unnest($6::bytea[]), "
+		"unnest($7::bytea[]),"
+		" unnest($8::bytea[])) WITH ORDINALITY"
+		" g (received_at, id, instance, type, provider, key, layout, body, n)"
+		" WHERE $10 = 0 OR g.n IN (SELECT n FROM kept)"
+		" RETURNING seq, id",
+	[ST_CURSOR] = "UPDATE destinations SET cursor = $2 WHERE id = $1 AND cursor < $2",
+	[ST_RETRY] = "INSERT INTO retries VALUES " EXCEPTION_VALUES
+		     " ON CONFLICT (destination, seq) DO UPDATE SET attempts = EXCLUDED.attempts,"
+		     " due_at = EXCLUDED.due_at, status = EXCLUDED.status, error = EXCLUDED.error",
+	[ST_SETTLED] = "DELETE FROM retries WHERE destination = $1 AND seq = $2",
+	[ST_DEAD] = "WITH gone AS (DELETE FROM retries WHERE destination = $1 AND seq = $2)"
+		    " INSERT INTO dead VALUES " EXCEPTION_VALUES
+		    " ON CONFLICT (destination, seq) DO UPDATE SET attempts = EXCLUDED.attempts,"
+		    " died_at = EXCLUDED.died_at, status = EXCLUDED.status, error = EXCLUDED.error",
+	[ST_ATTACH] = "INSERT INTO destinations (name, cursor) SELECT $1::bytea, last_seq FROM log"
+		      " ON CONFLICT (name) DO NOTHING",
+	[ST_DESTINATION] = "SELECT id, cursor FROM destinations WHERE name = $1",
+	[ST_CURSORS] = "SELECT id, name, cursor FROM destinations",
+	[ST_READ] = PAGE(""),
+	[ST_READ_SEQS] = PAGE(" AND seq = ANY ($4::bigint[])"),
+	[ST_STATS] = "SELECT (SELECT seq FROM events ORDER BY seq LIMIT 1), last_seq,"
+		     " (SELECT sum(pg_total_relation_size(t::regclass))::bigint FROM"
+		     " unnest(ARRAY['events', 'ids', 'memos', 'retries', 'dead']) t) FROM log",
+	[ST_RETRIES] = "SELECT " EVENT_COLUMNS ", " NOTHING ", " EXCEPTION_COLUMNS(
+		"x.due_at") " FROM retries x JOIN events e ON e.seq = x.seq"
+			    " JOIN destinations d ON d.id = x.destination"
+			    " WHERE x.destination = $1 AND x.seq > $2 ORDER BY x.seq LIMIT $3",
+	[ST_DEAD_LIST] = "SELECT " EVENT_COLUMNS
+			 ", CASE WHEN $7::int <> 0 THEN e.body ELSE " NOTHING
+			 " END, " EXCEPTION_COLUMNS(
+				 "x.died_at") " FROM (SELECT x.*" DEAD_MATCH
+					      ") x JOIN events e ON e.seq = x.seq"
+					      " JOIN destinations d ON d.id = x.destination ORDER "
+					      "BY x.destination, x.seq",
+	[ST_DEAD_COUNTS] = "SELECT d.name, count(*) FROM dead x"
+			   " JOIN destinations d ON d.id = x.destination GROUP BY d.name",
+	[ST_DEAD_REPLAY] = "WITH found AS (SELECT x.*" DEAD_MATCH "),"
+			   " gone AS (DELETE FROM dead x USING found f WHERE x.destination ="
+			   " f.destination AND x.seq = f.seq) INSERT INTO retries"
+			   " SELECT destination, seq, 0, $7::bigint, status, error FROM found"
+			   " ON CONFLICT (destination, seq) DO UPDATE SET attempts = 0,"
+			   " due_at = EXCLUDED.due_at",
+	[ST_DEAD_PURGE] = "WITH found AS (SELECT x.*" DEAD_MATCH ") DELETE FROM dead x USING"
+			  " found f WHERE x.destination = f.destination AND x.seq = f.seq",
+	[ST_NEXT] = "SELECT seq, received_at FROM events WHERE seq >= $1 ORDER BY seq LIMIT 1",
+	/* $1, $2: after and up to which seq; $3: received before; $4: at most. */
+	[ST_DELETE] =
+		"DELETE FROM events WHERE seq = ANY (ARRAY(SELECT seq FROM events e WHERE seq > $1"
+		" AND seq <= $2 AND received_at < $3"
+		" AND NOT EXISTS (SELECT 1 FROM retries x WHERE x.seq = e.seq)"
+		" AND NOT EXISTS (SELECT 1 FROM dead x WHERE x.seq = e.seq)"
+		" ORDER BY seq LIMIT $4)) RETURNING seq",
+	[ST_TOO_NEW] = "SELECT seq FROM events WHERE seq > $1 AND seq <= $2 AND received_at >= $3"
+		       " ORDER BY seq LIMIT 1",
+	[ST_FORGET_IDS] = "DELETE FROM ids WHERE word = ANY (ARRAY("
+			  "SELECT word FROM ids WHERE at < $1 ORDER BY at LIMIT $2))",
+	[ST_RECORD] = "INSERT INTO records VALUES ($1, $2, $3)"
+		      " ON CONFLICT (kind, name) DO UPDATE SET text = EXCLUDED.text",
+	[ST_FORGET] = "DELETE FROM records WHERE kind = $1 AND name = $2",
+	[ST_RECORDS] = "SELECT kind, name, text FROM records ORDER BY kind, name",
+	[ST_MEMO] = "INSERT INTO memos (kind, at, text) VALUES ($1, $2, $3)",
+	[ST_MEMOS] = "SELECT n, at, text FROM memos WHERE kind = $1 AND at >= $2 AND n > $3"
+		     " ORDER BY n LIMIT $4",
+	[ST_FORGET_MEMOS] = "DELETE FROM memos WHERE kind = $1 AND n = ANY (ARRAY(SELECT n FROM"
+			    " (SELECT n, at FROM memos WHERE kind = $1 ORDER BY n LIMIT 1000) f"
+			    " WHERE f.at < $2))",
+	[ST_DETACH] = "WITH r AS (DELETE FROM retries WHERE destination = $1),"
+		      " x AS (DELETE FROM dead WHERE destination = $1)"
+		      " DELETE FROM destinations WHERE id = $1",
+};
+
+static const char *const names[ST_COUNT] = {
+	[ST_BEGIN] = "begin",
+	[ST_COMMIT] = "commit",
+	[ST_ROLLBACK] = "rollback",
+	[ST_LOCK_LOG] = "lock_log",
+	[ST_APPEND] = "append",
+	[ST_CURSOR] = "cursor",
+	[ST_RETRY] = "retry",
+	[ST_SETTLED] = "settled",
+	[ST_DEAD] = "dead",
+	[ST_ATTACH] = "attach",
+	[ST_DESTINATION] = "destination",
+	[ST_CURSORS] = "cursors",
+	[ST_READ] = "read",
+	[ST_READ_SEQS] = "read_seqs",
+	[ST_STATS] = "stats",
+	[ST_RETRIES] = "retries",
+	[ST_DEAD_LIST] = "dead_list",
+	[ST_DEAD_COUNTS] = "dead_counts",
+	[ST_DEAD_REPLAY] = "dead_replay",
+	[ST_DEAD_PURGE] = "dead_purge",
+	[ST_NEXT] = "next",
+	[ST_DELETE] = "delete",
+	[ST_TOO_NEW] = "too_new",
+	[ST_FORGET_IDS] = "forget_ids",
+	[ST_RECORD] = "record",
+	[ST_FORGET] = "forget",
+	[ST_RECORDS] = "records",
+	[ST_MEMO] = "memo",
+	[ST_MEMOS] = "memos",
+	[ST_FORGET_MEMOS] = "forget_memos",
+	[ST_DETACH] = "detach",
+};
+
+const char *
+statement_name(enum statement which)
+{
+	return names[which];
+}
+
+void
+statements_prepare(struct postgres_store *s)
+{
+	for (int i = 0; i < ST_COUNT; i++) {
+		if (PQsendPrepare(s->db, names[i], statements[i], 0, NULL) == 0)
+			s->is_incomplete = true;
+	}
+}

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon on store-postgres: the main job, the daemon killed, the server restarted and away."""
+import contextlib
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+from rig import PLUGINS, message, wait_for
+from test_crash import Producers
+
+BIN = next(iter(sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
+pytestmark = pytest.mark.skipif(
+    BIN is None or not (PLUGINS / "store-postgres.so").exists(), reason="without PostgreSQL")
+
+
+class Server:
+    """A PostgreSQL server of its own, on a unix socket."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        # The server refuses to run as root.
+        self.user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] if os.getuid() == 0 else []
+        if self.user:
+            shutil.chown(folder, "nobody", "nogroup")
+        self.run("initdb", "-D", f"{folder}/data", "-U", "hookswitch", "-A", "trust", "-E", "UTF8", "--locale=C")
+        with open(f"{folder}/data/postgresql.conf", "a") as conf:
+            conf.write(f"listen_addresses = ''\nunix_socket_directories = '{folder}'\nshared_buffers = 32MB\n")
+        self.start()
+
+    @property
+    def dsn(self):
+        return f"host={self.folder} user=hookswitch dbname=postgres"
+
+    def run(self, program, *args):
+        subprocess.run([*self.user, BIN / program, *args], check=True, cwd=self.folder,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+
+    def start(self):
+        self.run("pg_ctl", "-D", f"{self.folder}/data", "-l", f"{self.folder}/log", "-w", "start")
+
+    def stop(self, mode="immediate"):
+        self.run("pg_ctl", "-D", f"{self.folder}/data", "-m", mode, "-w", "stop")
+
+    def sql(self, text):
+        return subprocess.run(["psql", "-Atqc", text, self.dsn], check=True, capture_output=True,
+                              text=True).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def server():
+    with tempfile.TemporaryDirectory(prefix="hookswitch-pg-", dir="/var/tmp") as folder:
+        made = Server(folder)
+        yield made
+        with contextlib.suppress(subprocess.CalledProcessError):
+            made.stop()
+
+
+@pytest.fixture
+def store(server, request):
+    """The lines of [store]; each test has a schema of its own."""
+    return f"plugin = postgres\ndsn = {server.dsn}\nschema = {request.node.name[:60]}"
+
+
+def journal_numbers(server, name):
+    return [int(n) for n in server.sql(
+        f"SELECT substring(encode(body, 'escape') from 'TEST([0-9]{{8}})')::int FROM {name[:60]}.events"
+        " ORDER BY seq").split()]
+
+
+def test_events_are_delivered_and_what_comes_twice_only_once(webhook, store, server):
+    daemon, receiver = webhook(store=store)
+    for number in range(1, 51):
+        daemon.accept(message(number, chat=number % 5))
+    assert daemon.accept(message(7, chat=2))["duplicates"] == 1
+    receiver.wait(50)
+    daemon.stop()
+    daemon.start()
+    assert daemon.accept(message(8, chat=3))["duplicates"] == 1
+    daemon.accept(message(51))
+    wait_for(lambda: 51 in receiver.numbers())
+    assert sorted(receiver.numbers()) == list(range(1, 52))
+
+
+def test_what_another_writer_stored_is_a_duplicate(webhook, store, server, request):
+    daemon, receiver = webhook(store=store)
+    schema = request.node.name[:60]
+    ident = daemon.accept(message(1))["ids"][0]
+    receiver.wait(1)
+    daemon.stop()
+    # As if another daemon had taken the event: this one's own memory does not know it.
+    server.sql(f"DELETE FROM {schema}.memos")
+    daemon.start()
+    again = daemon.accept(message(1))
+    assert again["duplicates"] == 1 and again["ids"][0] == ident
+    daemon.accept(message(2))
+    wait_for(lambda: 2 in receiver.numbers())
+    assert receiver.numbers() == [1, 2]
+    assert journal_numbers(server, request.node.name) == [1, 2]
+
+
+def test_retries_and_dead_letters_survive_and_are_replayed(webhook, store):
+    broken = [True]
+    daemon, receiver = webhook(lambda a, c: 400 if broken[0] else 200, store=store, options={"retry": "50ms"})
+    daemon.accept(message(1))
+    wait_for(lambda: "evt_" in daemon.command("dead", "list").stdout, what="a dead letter")
+    daemon.kill()
+    daemon.start()
+    assert daemon.command("dead", "list").stdout.count("evt_") == 1
+    broken[0] = False
+    seen = len(receiver.arrivals)
+    daemon.command("dead", "replay", "--sink", "out", "--all")
+    receiver.wait(seen + 1)
+    wait_for(lambda: "evt_" not in daemon.command("dead", "list").stdout)
+
+
+def test_kill_9_under_load_loses_nothing_that_was_accepted(webhook, store, server, request):
+    daemon, receiver = webhook(store=store)
+    producers = Producers(daemon.port)
+    for _ in range(5):
+        time.sleep(0.4)
+        daemon.kill()
+        daemon.start()
+    time.sleep(0.3)
+    producers.stop()
+    assert len(producers.accepted) > 100
+    wait_for(lambda: not set(producers.accepted) - set(receiver.numbers()), 60, "every accepted event arrives")
+    stored = journal_numbers(server, request.node.name)
+    assert len(stored) == len(set(stored))
+
+
+def test_a_server_that_restarts_is_waited_for_and_nothing_is_lost(webhook, store, server, request):
+    daemon, receiver = webhook(store=store)
+    producers = Producers(daemon.port)
+    for mode in ("immediate", "fast", "immediate"):
+        time.sleep(0.4)
+        server.stop(mode)
+        wait_for(lambda: daemon.post(message(9000000))[0] == 503, what="503 while the server is down")
+        status, headers, _ = daemon.request(
+            "POST", "/in/evolution/sales", b'{"event":"messages.upsert","instance":"demo","data":{"key":{'
+            b'"remoteJid":"551199@s.whatsapp.net","id":"TEST09000001"},"message":{"conversation":"x"}}}',
+            {"token": "ingest-SECRET-token"})
+        assert status == 503 and int(headers["retry-after"]) >= 1
+        server.start()
+        began, before = time.monotonic(), len(producers.accepted)
+        wait_for(lambda: len(producers.accepted) > before + 20, 10, "it goes on by itself")
+        assert time.monotonic() - began < 5
+    producers.stop()
+    wait_for(lambda: not set(producers.accepted) - set(receiver.numbers()), 60, "every accepted event arrives")
+    stored = journal_numbers(server, request.node.name)
+    assert len(stored) == len(set(stored))
+    daemon.stop()
+
+
+def test_a_second_daemon_on_the_schema_is_refused(webhook, make_daemon, store, folder):
+    webhook(store=store)
+    other = pathlib.Path(folder) / "other"
+    other.mkdir()
+    second = make_daemon({}, store=store, start=False)
+    second.ini = other / "hookswitch.ini"
+    second.ini.write_text((pathlib.Path(folder) / "hookswitch.ini").read_text().replace("control.sock", "c2.sock"))
+    result = subprocess.run([PLUGINS.parent.parent / "hookswitch", "run", "-c", second.ini], capture_output=True,
+                            text=True, timeout=60)
+    assert result.returncode != 0
+    assert "in use by another hookswitch" in result.stdout + result.stderr

@@ -1,0 +1,20 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Every test of stores on store-postgres, with a server of their own (TAP). Run in the build folder.
+set -u
+here=$(dirname "$0")
+if [ -z "${PGTEST_DSN:-}" ]; then
+	"$here/with_postgres.sh" "$0"
+	rc=$?
+	[ "$rc" -ne 77 ] || { echo "1..0 # SKIP there is no PostgreSQL server"; rc=0; }
+	exit "$rc"
+fi
+export STORE_PLUGIN=plugins/.libs/store-postgres.so
+for test in test_store test_store_exceptions test_store_postgres; do
+	STORE_CONF="dsn=$PGTEST_DSN;schema=%n" "tests/plugins/$test"
+	echo "exit $? $test"
+done | awk '
+	/^(not )?ok / { sub(/ok [0-9]+/, "ok " ++n); failed += /^not/; print; fflush() }
+	/^exit / { if ($2 != 0 && failed == before) print "not ok " ++n " - " $3 " ended with status " $2
+		before = failed }
+	END { print "1.." n }'

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_store_postgres.c - what store-postgres does when the server is in the way, and with several writers.
+ * Run by store_postgres.sh, which starts a server of its own: PGTEST_DSN, and PGTEST_CTL for
+ * restarting it.
+ */
+#include "store_rig.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../../plugins/store-postgres/postgres.h"
+#include "unit.h"
+
+#define assert_ok(call) ck_assert_msg((call) == HSW_OK, "%s: %s", #call, error.text)
+
+static PGconn *admin;
+static char schema[64], conf_text[400];
+
+/* ---- the server ---- */
+
+/* The first value of the statement's answer, or "". */
+static const char *
+sql(const char *text)
+{
+	static char value[100];
+	PGresult *r = PQexec(admin, text);
+	ExecStatusType status = PQresultStatus(r);
+
+	ck_assert_msg(status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK, "%s: %s", text,
+		PQerrorMessage(admin));
+	snprintf(value, sizeof(value), "%s", PQntuples(r) > 0 ? PQgetvalue(r, 0, 0) : "");
+	PQclear(r);
+	return value;
+}
+
+static void
+start(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	snprintf(schema, sizeof(schema), "p%d \"%ld", (int)getpid(), now.tv_nsec);
+	snprintf(conf_text, sizeof(conf_text), "dsn=%s;schema=%s;timeout=1s", getenv("PGTEST_DSN"),
+		schema);
+	setenv("STORE_CONF", conf_text, 1);
+	admin = PQconnectdb(getenv("PGTEST_DSN"));
+	ck_assert_int_eq(PQstatus(admin), CONNECTION_OK);
+	rig_start();
+	char *name = PQescapeIdentifier(admin, schema, strlen(schema));
+	char text[200];
+	snprintf(text, sizeof(text), "SET search_path = %s", name);
+	PQfreemem(name);
+	sql(text);
+}
+
+static void
+end(void)
+{
+	rig_end();
+	PQfinish(admin);
+}
+
+static int
+server(const char *command)
+{
+	char line[100];
+
+	snprintf(line, sizeof(line), "$PGTEST_CTL %s > /dev/null 2>&1", command);
+	return system(line);
+}
+
+/* ---- writing ---- */
+
+static int
+append_event(const char *id, int64_t received_ms, int64_t since_ms, int64_t *seq)
+{
+	struct hsw_store_event e = { .received_ms = received_ms, .body = str("x") };
+	struct hsw_write w = { .kind = HSW_WRITE_EVENT, .event = &e, .at_ms = since_ms };
+
+	memcpy(e.id, id, strlen(id));
+	int rc = commit_one(w);
+	*seq = e.seq;
+	return rc;
+}
+
+/* Until a commit works again, at most 10 s. */
+static void
+wait_until_it_works(void)
+{
+	static const struct timespec pause = { 0, 20000000 };
+	int64_t end_ms = session_now_ms() + 10000, seq;
+
+	while (append_event("works", 1, 0, &seq) != HSW_OK) {
+		ck_assert_msg(session_now_ms() < end_ms, "never again: %s", error.text);
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* ---- what came before ---- */
+
+START_TEST(an_id_that_came_before_is_not_appended_again)
+{
+	int64_t first, again, other, late;
+
+	assert_ok(append_event("one", 1000, 500, &first));
+	assert_ok(append_event("one", 1400, 900, &again));
+	assert_ok(append_event("two", 1400, 900, &other));
+	ck_assert_int_eq(first, 1);
+	ck_assert_int_eq(again, 0);
+	ck_assert_int_eq(other, 2);
+	/* Outside of the window it is another event. */
+	assert_ok(append_event("one", 3000, 2500, &late));
+	ck_assert_int_eq(late, 3);
+	ck_assert_str_eq(log_seqs(), "1 2 3");
+}
+END_TEST
+
+START_TEST(of_a_batch_the_first_of_an_id_is_appended)
+{
+	struct hsw_store_event e[4] = { { 0 } };
+	struct hsw_write w[4], *batch[4];
+
+	for (int i = 0; i < 4; i++) {
+		e[i] = (struct hsw_store_event){
+			.received_ms = 100, .id = { 1 }, .body = str("x")
+		};
+		e[i].id[0] = (unsigned char)(i < 3 ? 1 + i % 2 : 9);
+		w[i] = (struct hsw_write){ .kind = HSW_WRITE_EVENT, .event = &e[i], .at_ms = 50 };
+		batch[i] = &w[i];
+	}
+	assert_ok(ops->commit(store, batch, 4, &error));
+	ck_assert_int_eq(e[0].seq, 1);
+	ck_assert_int_eq(e[1].seq, 2);
+	ck_assert_int_eq(e[2].seq, 0);
+	ck_assert_int_eq(e[3].seq, 3);
+}
+END_TEST
+
+START_TEST(without_a_window_the_same_id_is_appended_twice)
+{
+	int64_t first, again;
+
+	assert_ok(append_event("one", 1000, 0, &first));
+	assert_ok(append_event("one", 1000, 0, &again));
+	ck_assert_int_eq(first, 1);
+	ck_assert_int_eq(again, 2);
+}
+END_TEST
+
+START_TEST(ids_that_are_too_old_are_deleted)
+{
+	int64_t seq;
+
+	assert_ok(append_event("one", 1000, 500, &seq));
+	assert_ok(append_event("two", 3000, 2500, &seq));
+	prune(0, 0, 10);
+	ck_assert_str_eq(sql("SELECT count(*) FROM ids"), "1");
+}
+END_TEST
+
+/* ---- one daemon ---- */
+
+START_TEST(a_second_daemon_is_refused_and_takes_over_when_the_first_ends)
+{
+	void *first = store;
+	int64_t seq;
+
+	ck_assert_int_eq(rig_open(), HSW_EAGAIN);
+	ck_assert_ptr_nonnull(strstr(error.text, "in use by another hookswitch"));
+	ops->close(first);
+	assert_ok(rig_open());
+	assert_ok(append_event("one", 1, 0, &seq));
+}
+END_TEST
+
+START_TEST(a_newer_schema_and_one_of_somebody_else_are_refused)
+{
+	rig_close();
+	sql("UPDATE log SET version = 1000");
+	ck_assert_int_eq(rig_open(), HSW_EINVAL);
+	ck_assert_ptr_nonnull(strstr(error.text, "has version 1000, newer than"));
+	sql("DROP TABLE log");
+	sql("CREATE TABLE log (line text)");
+	ck_assert_int_eq(rig_open(), HSW_EINVAL);
+	ck_assert_ptr_nonnull(strstr(error.text, "not hookswitch's"));
+	sql("DROP TABLE log");
+	/* Its table events is in the way. */
+	ck_assert_int_ne(rig_open(), HSW_OK);
+}
+END_TEST
+
+/* ---- failures ---- */
+
+static const char backend_of_store[] =
+	"SELECT pid FROM pg_stat_activity WHERE application_name = 'hookswitch' AND pid <> "
+	"pg_backend_pid() ORDER BY backend_start DESC LIMIT 1";
+
+static void
+terminate_session(void)
+{
+	static const struct timespec pause = { 0, 5000000 };
+	char text[100];
+	int pid = atoi(sql(backend_of_store));
+
+	snprintf(text, sizeof(text), "SELECT pg_terminate_backend(%d)", pid);
+	sql(text);
+	snprintf(text, sizeof(text), "SELECT count(*) FROM pg_stat_activity WHERE pid = %d", pid);
+	while (strcmp(sql(text), "0") != 0)
+		nanosleep(&pause, NULL);
+}
+
+START_TEST(a_session_that_ended_between_two_calls_is_replaced)
+{
+	static const struct timespec pause = { 0, 600000000 };
+	int64_t seq;
+
+	attach("crm");
+	nanosleep(&pause, NULL); /* sooner than that no second connection is made */
+	terminate_session();
+	assert_ok(append_event("one", 1, 0, &seq));
+	set_cursor("crm", seq);
+	ck_assert_int_eq(attach("crm"), seq);
+}
+END_TEST
+
+START_TEST(a_server_that_starts_anew_is_found_again)
+{
+	int64_t seq;
+
+	assert_ok(append_event("before", 1, 0, &seq));
+	ck_assert_int_eq(server("stop"), 0);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(append_event("down", 1, 0, &seq), HSW_EAGAIN);
+	ck_assert_int_eq(server("start"), 0);
+	wait_until_it_works();
+	ck_assert_str_eq(log_seqs(), "1 2");
+	PQreset(admin);
+}
+END_TEST
+
+START_TEST(a_server_that_does_not_answer_is_given_up_in_time)
+{
+	int64_t seq, began;
+	pid_t pid = atoi(sql(backend_of_store));
+
+	kill(pid, SIGSTOP);
+	began = session_now_ms();
+	int rc = append_event("stopped", 1, 0, &seq);
+	int64_t took = session_now_ms() - began;
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(rc, HSW_EAGAIN);
+	ck_assert_int_ge(took, 900);
+	ck_assert_int_lt(took, 3000);
+	wait_until_it_works();
+	PQreset(admin);
+}
+END_TEST
+
+/* What a trigger on `events` raises is what the server would say. */
+static void
+raise_on_append(const char *condition, const char *state)
+{
+	char text[400];
+
+	snprintf(text, sizeof(text),
+		"CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+		"IF %s THEN RAISE 'as if' USING ERRCODE = '%s'; END IF; RETURN NEW; END $$",
+		condition, state);
+	sql(text);
+	sql("CREATE OR REPLACE TRIGGER fail BEFORE INSERT ON events"
+	    " FOR EACH ROW EXECUTE FUNCTION fail()");
+}
+
+START_TEST(failures_are_told_as_what_they_are)
+{
+	static const struct {
+		const char *state;
+		int rc;
+	} cases[] = { { "53100", HSW_ELIMIT }, { "53200", HSW_EAGAIN }, { "25006", HSW_EAGAIN },
+		{ "40001", HSW_EAGAIN }, { "40P01", HSW_EAGAIN }, { "55P03", HSW_EAGAIN },
+		{ "57P01", HSW_EAGAIN }, { "57014", HSW_EAGAIN }, { "58030", HSW_EIO },
+		{ "XX001", HSW_EIO }, { "42501", HSW_EIO } };
+	int64_t seq;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		raise_on_append("true", cases[i].state);
+		int rc = append_event("one", 1, 0, &seq);
+		ck_assert_msg(rc == cases[i].rc, "%s: %d: %s", cases[i].state, rc, error.text);
+		sql("DROP TRIGGER fail ON events");
+		wait_until_it_works();
+	}
+	ck_assert_str_eq(sql("SELECT max(seq) = count(*) FROM events"), "t");
+}
+END_TEST
+
+START_TEST(a_transaction_that_was_in_the_way_of_another_is_done_again)
+{
+	int64_t seq;
+
+	sql("CREATE SEQUENCE tries");
+	raise_on_append("nextval('tries') < 3", "40001");
+	assert_ok(append_event("one", 1, 0, &seq));
+	ck_assert_int_eq(seq, 1);
+	ck_assert_str_eq(log_seqs(), "1");
+}
+END_TEST
+
+START_TEST(a_server_that_became_read_only_is_left_and_found_again)
+{
+	int64_t seq;
+
+	sql("ALTER ROLE hookswitch SET default_transaction_read_only = on");
+	terminate_session();
+	ck_assert_int_eq(append_event("one", 1, 0, &seq), HSW_EAGAIN);
+	sql("SET default_transaction_read_only = off");
+	sql("ALTER ROLE hookswitch RESET default_transaction_read_only");
+	wait_until_it_works();
+}
+END_TEST
+
+/* ---- several writers ---- */
+
+#define WRITERS 4
+#define ROUNDS 60
+#define ROUND_EVENTS 7
+
+static struct postgres_conf shared_conf;
+
+static struct postgres_store *
+open_shared(void)
+{
+	static const struct hsw_host host = { .size = sizeof(host) };
+	struct postgres_store *s = NULL;
+	struct hsw_error err = { "" };
+	int rc = postgres_open(&host, NULL, &shared_conf, false, &s, &err);
+
+	ck_assert_msg(rc == HSW_OK, "%s", err.text);
+	return s;
+}
+
+static void *
+write_rounds(void *arg)
+{
+	struct postgres_store *s = open_shared();
+	struct hsw_error err = { "" };
+
+	(void)arg;
+	for (int round = 0; round < ROUNDS; round++) {
+		struct hsw_store_event e[ROUND_EVENTS];
+		struct hsw_write w[ROUND_EVENTS], *batch[ROUND_EVENTS];
+		for (int i = 0; i < ROUND_EVENTS; i++) {
+			e[i] = (struct hsw_store_event){ .received_ms = 1, .body = str("x") };
+			w[i] = (struct hsw_write){ .kind = HSW_WRITE_EVENT, .event = &e[i] };
+			batch[i] = &w[i];
+		}
+		int rc = store_commit(s, batch, ROUND_EVENTS, &err);
+		ck_assert_msg(rc == HSW_OK, "%s", err.text);
+	}
+	postgres_close(s);
+	return NULL;
+}
+
+static int
+follow(void *arg, const struct hsw_store_event *e)
+{
+	int64_t *last = arg;
+
+	/* A number that was passed over could only come later. */
+	ck_assert_int_eq(e->seq, *last + 1);
+	*last = e->seq;
+	return HSW_OK;
+}
+
+START_TEST(a_reader_never_passes_an_event_of_four_writers_over)
+{
+	pthread_t threads[WRITERS];
+	struct hsw_error err = { "" };
+	int64_t last = 0;
+
+	shared_conf = (struct postgres_conf){ getenv("PGTEST_DSN"), schema, 10000 };
+	struct postgres_store *reader = open_shared();
+	for (int i = 0; i < WRITERS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, write_rounds, NULL), 0);
+	while (last < WRITERS * ROUNDS * ROUND_EVENTS)
+		ck_assert_int_eq(
+			store_read(reader, last, 50, SIZE_MAX, follow, &last, &err), HSW_OK);
+	for (int i = 0; i < WRITERS; i++)
+		pthread_join(threads[i], NULL);
+	ck_assert_int_eq(store_read(reader, last, 50, SIZE_MAX, follow, &last, &err), HSW_OK);
+	ck_assert_int_eq(last, WRITERS * ROUNDS * ROUND_EVENTS);
+	postgres_close(reader);
+}
+END_TEST
+
+UNIT_MAIN_WITH("store-postgres", start, end, an_id_that_came_before_is_not_appended_again,
+	of_a_batch_the_first_of_an_id_is_appended, without_a_window_the_same_id_is_appended_twice,
+	ids_that_are_too_old_are_deleted,
+	a_second_daemon_is_refused_and_takes_over_when_the_first_ends,
+	a_newer_schema_and_one_of_somebody_else_are_refused,
+	a_session_that_ended_between_two_calls_is_replaced,
+	a_server_that_starts_anew_is_found_again, a_server_that_does_not_answer_is_given_up_in_time,
+	failures_are_told_as_what_they_are,
+	a_transaction_that_was_in_the_way_of_another_is_done_again,
+	a_server_that_became_read_only_is_left_and_found_again,
+	a_reader_never_passes_an_event_of_four_writers_over)
