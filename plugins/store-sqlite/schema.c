@@ -115,8 +115,8 @@ static const char *const statements[ST_COUNT] = {
 	[ST_RECORDS] = "SELECT kind, name, text FROM records ORDER BY kind, name",
 	[ST_MEMO] = "INSERT INTO memos VALUES (?1, ?2, ?3, ?4)",
 	[ST_MEMOS] = "SELECT at, text FROM memos WHERE kind = ?1 AND at >= ?2 ORDER BY n",
-	[ST_FORGET_MEMOS] = "DELETE FROM memos WHERE kind = ?1 AND at < ?2 AND n <= (SELECT max(n)"
-			    " FROM (SELECT n FROM memos WHERE kind = ?1 ORDER BY n LIMIT 1000))",
+	[ST_FORGET_MEMOS] = ("DELETE FROM memos WHERE kind = ?1 AND at < ?2 AND n <= (SELECT max(n)"
+			     " FROM (SELECT n FROM memos WHERE kind = ?1 ORDER BY n LIMIT 1000))"),
 	[ST_DETACH] = "DELETE FROM destinations WHERE id = ?1",
 	[ST_DETACH_RETRIES] = "DELETE FROM retries WHERE destination = ?1",
 	[ST_DETACH_DEAD] = "DELETE FROM dead WHERE destination = ?1",
