@@ -42,11 +42,14 @@ struct store_conf {
 	int64_t retention_ms; /* how long settled events are kept for replay */
 };
 
+enum ingest_identity { IDENTITY_LEARN, IDENTITY_OFF };
+
 struct ingest_conf {
 	int64_t max_body_bytes;
 	int64_t queue_bytes;    /* of events that wait for the store; over it: 503 */
 	int64_t retry_after_ms; /* what a 503 asks for */
 	int64_t dedupe_ms;      /* what comes again within it is not stored again; 0: it is */
+	int identity;           /* enum ingest_identity */
 	bool auto_create;       /* accept instances that no section names */
 };
 
@@ -69,10 +72,16 @@ struct websocket_conf {
 	const char **origins; /* whose pages may connect, beside our own host's; NULL: nobody's */
 };
 
+enum source_unmapped { UNMAPPED_IGNORE, UNMAPPED_RAW };
+enum source_status_order { STATUS_AS_IS, STATUS_MONOTONIC };
+
 /* Options of every source, beside its plugin's own. */
 struct source_conf {
-	const char *plugin; /* default: the section's name */
-	const char *token;  /* ingest credential; NULL: none is asked for */
+	const char *plugin;  /* default: the section's name */
+	const char *token;   /* ingest credential; NULL: none is asked for */
+	bool instance_token; /* the instance's own token is one, too, for it alone */
+	int unmapped;        /* enum source_unmapped */
+	int status_order;    /* enum source_status_order */
 };
 
 enum sink_ordering { ORDERING_CHAT, ORDERING_NONE };

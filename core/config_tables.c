@@ -70,6 +70,7 @@ static const struct hsw_option store_options[] = {
 #undef S
 
 #define S(member) offsetof(struct ingest_conf, member)
+static const char *const identities[] = { "learn", "off", NULL };
 static const struct hsw_option ingest_options[] = {
 	{ "max_body", HSW_OPT_SIZE, 0, S(max_body_bytes), "16m", 1024, 1 << 30, NULL,
 		"Size of a provider's request body at most; larger ones are answered 413." },
@@ -84,6 +85,10 @@ static const struct hsw_option ingest_options[] = {
 		"by two webhooks, is answered like the first, counted, and delivered once. 0s "
 		"turns it "
 		"off. The newest four million events are remembered, also over restarts." },
+	{ "identity", HSW_OPT_ENUM, 0, S(identity), "learn", 0, 0, identities,
+		"learn: what an event tells of the phone number and the LID of one person is "
+		"remembered, for each instance, and a later event that has the LID alone gets the "
+		"number. Never a guess." },
 	{ "auto_create", HSW_OPT_BOOL, 0, S(auto_create), "no", 0, 0, NULL,
 		"Accept events of instances that no [instance NAME] section names." },
 	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
@@ -119,12 +124,29 @@ static const struct hsw_option instance_options[] = {
 #undef S
 
 #define S(member) offsetof(struct source_conf, member)
+static const char *const unmapped[] = { "ignore", "raw", NULL };
+static const char *const status_orders[] = { "as-is", "monotonic", NULL };
 static const struct hsw_option source_options[] = {
 	{ "plugin", HSW_OPT_STRING, 0, S(plugin), NULL, 0, 0, NULL,
 		"The source plugin; without it, the section's name." },
 	{ "token", HSW_OPT_SECRET, 0, S(token), NULL, 0, 0, NULL,
-		"What providers must bring: in the header `token`, in Authorization, or as ?token= "
-		"in the URL. Without it everyone who reaches the port can post." },
+		"What providers must bring: in the header `token`, in Authorization, as ?token= in "
+		"the "
+		"URL, or as a part of its path behind the instance. Without it everyone who "
+		"reaches the "
+		"port can post." },
+	{ "instance_token", HSW_OPT_BOOL, 0, S(instance_token), "no", 0, 0, NULL,
+		"An instance's own token is taken, too, for events of that instance: "
+		"/in/eazewa/sales/TOKEN." },
+	{ "unmapped", HSW_OPT_ENUM, 0, S(unmapped), "ignore", 0, 0, unmapped,
+		"What becomes of events that have no canonical home. ignore: they are answered 202 "
+		"and "
+		"counted by their names. raw: they are kept as raw.<name>, with the provider's "
+		"body but "
+		"for its credentials as data, for sinks whose `events` name raw." },
+	{ "status_order", HSW_OPT_ENUM, 0, S(status_order), "as-is", 0, 0, status_orders,
+		"as-is: receipts are passed on as they come. monotonic: one that goes backwards "
+		"(delivered after read) is counted as ignored." },
 	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
 };
 #undef S
@@ -137,7 +159,9 @@ static const struct hsw_option sink_options[] = {
 		"The sink plugin." },
 	{ "events", HSW_OPT_LIST, 0, S(events), NULL, 0, 0, NULL,
 		"The types that are wanted, of message.exchange, message.status, call.update, "
-		"group.flow, instance.state, label.update. Without it: all." },
+		"group.flow, instance.state, label.update, and raw (see unmapped of sources). "
+		"Without "
+		"it: the six types." },
 	{ "instances", HSW_OPT_LIST, 0, S(instances), NULL, 0, 0, NULL,
 		"The instances whose events are wanted. Without it: all." },
 	{ "media_base64", HSW_OPT_BOOL, 0, S(media_base64), "no", 0, 0, NULL,

@@ -36,6 +36,15 @@ event_type_of(struct hsw_str name)
 	return -1;
 }
 
+int
+event_type_or_raw(struct hsw_str name)
+{
+	static const char raw[] = "raw.";
+	bool is_raw = name.len >= sizeof(raw) && memcmp(name.s, raw, sizeof(raw) - 1) == 0;
+
+	return is_raw ? TYPE_RAW : event_type_of(name);
+}
+
 /* id = the first 128 bits of SHA-256 over instance, type and natural key, with NUL between: neither
  * of the first two can hold one. */
 static int
@@ -121,7 +130,7 @@ check_event(const struct hsw_event *ev, int *type, size_t *data_bytes)
 {
 	size_t sum = 0;
 
-	*type = event_type_of(str_of(ev->type));
+	*type = event_type_or_raw(str_of(ev->type));
 	if (*type < 0 || ev->pieces == 0 || ev->pieces > HSW_PIECES_MAX)
 		return HSW_EINVAL;
 	for (size_t i = 0; i < ev->pieces; i++) {
@@ -300,7 +309,7 @@ read_layout(struct hsw_envelope *e, struct hsw_str layout)
 struct hsw_envelope *
 envelope_from_row(const struct hsw_store_event *row, struct hsw_str token)
 {
-	int type = event_type_of(row->type);
+	int type = event_type_or_raw(row->type);
 	struct hsw_envelope *e = type >= 0
 		? allocate(row, token, row->body.len, (enum event_type)type)
 		: NULL;

@@ -31,13 +31,16 @@ enum event_type {
 	TYPE_GROUP_FLOW,
 	TYPE_INSTANCE_STATE,
 	TYPE_LABEL_UPDATE,
-	TYPE_COUNT
+	TYPE_COUNT,
+	TYPE_RAW = TYPE_COUNT /* "raw.<name>": a provider's event that has no canonical home */
 };
 
 /* "message.exchange", ... */
 extern const char *const event_type_names[TYPE_COUNT];
-/* The type of a name, or -1. */
+/* The type of a name, one of the six, or -1. */
 int event_type_of(struct hsw_str name);
+/* The same, or TYPE_RAW. */
+int event_type_or_raw(struct hsw_str name);
 
 #define ENVELOPE_RANGES_MAX (HSW_PIECES_MAX + 4)
 #define ENVELOPE_ID_TEXT 36 /* "evt_" and 32 hex digits */

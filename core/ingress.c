@@ -17,9 +17,12 @@
 
 #include "auth.h"
 #include "clock.h"
+#include "credential.h"
 #include "emit.h"
 #include "err.h"
 #include "log.h"
+#include "raw.h"
+#include "status_order.h"
 
 #define PREFIX "/in/"
 #define COMPLAIN_EVERY_MS 5000 /* one log line of refused requests a source */
@@ -27,6 +30,7 @@
 
 struct source {
 	struct source *next;
+	struct ingress *ingress;
 	const struct config_section *section;
 	const struct hsw_source_ops *ops;
 	struct hsw_handle *handle;
@@ -42,6 +46,8 @@ struct ingress {
 	struct hsw_emit emit;
 	struct hasher *hasher;
 	struct buf base_url_json;
+	struct buf path;      /* of a request without its credential */
+	struct hsw_str body;  /* of the request that is being translated */
 	char retry_after[48]; /* header line of a 503 */
 };
 
@@ -49,6 +55,7 @@ struct ingress {
 struct view {
 	struct hsw_request request; /* first */
 	const struct http_request *http;
+	const struct ingress_env *env;
 };
 
 /* A request that waits for the journal. */
@@ -61,7 +68,44 @@ struct waiting {
 	struct buf ids; /* "...","..." */
 };
 
+/* ---- paths ---- */
+
+/* The next segment of a path; what follows it, from its "/" on, stays in *path. */
+static struct hsw_str
+take_segment(struct hsw_str *path)
+{
+	const char *slash = memchr(path->s, '/', path->len);
+	size_t len = slash != NULL ? (size_t)(slash - path->s) : path->len;
+	struct hsw_str segment = { path->s, len };
+
+	path->s += len;
+	path->len -= len;
+	return segment;
+}
+
+static void
+skip_slash(struct hsw_str *path)
+{
+	if (path->len > 0) {
+		path->s++;
+		path->len--;
+	}
+}
+
 /* ---- refusing ---- */
+
+/* The instance of the path, for the log: what is no instance, and what follows it, may be a token. */
+static const char *
+known_instance(const struct ingress *in, const struct http_request *r)
+{
+	struct hsw_str path = { r->path.s + sizeof(PREFIX) - 1,
+		r->path.len - (sizeof(PREFIX) - 1) };
+
+	take_segment(&path);
+	skip_slash(&path);
+	const struct instance *instance = catalog_find_known(in->env.catalog, take_segment(&path));
+	return instance != NULL ? instance->name.s : "?";
+}
 
 static void
 complain(struct source *source, const struct http_request *r, int status, const char *why)
@@ -73,8 +117,8 @@ complain(struct source *source, const struct http_request *r, int status, const 
 	if (now < source->complain_at_ms)
 		return;
 	log_warn("ingress",
-		"request refused source=%s path=%.*s status=%d bytes=%zu refused=%u: %s",
-		source->section->name, (int)r->path.len, r->path.s, status, r->body.len,
+		"request refused source=%s instance=%s status=%d bytes=%zu refused=%u: %s",
+		source->section->name, known_instance(source->ingress, r), status, r->body.len,
 		source->complaints, why);
 	source->complaints = 0;
 	source->complain_at_ms = now + COMPLAIN_EVERY_MS;
@@ -274,9 +318,86 @@ get_header(const struct hsw_request *request, const char *name)
 	return http_header(view->http, lower);
 }
 
-static struct view
-view_of(const struct http_request *r, const struct instance *instance, struct hsw_str rest)
+/* ---- events on their way from the source ---- */
+
+/* Keeps an event without a canonical home as the provider sent it. Data is an object: another body is
+ * put into one. */
+static int
+emit_raw(struct source *source, struct hsw_emit *e, const struct hsw_event *event)
 {
+	struct buf type = BUF_INIT, data = BUF_INIT;
+	int rc = HSW_ENOMEM;
+
+	raw_type(&type, event->provider_event);
+	buf_append(&type, "", 1);
+	buf_str(&data, "{\"body\":");
+	size_t before = data.len;
+	raw_json(&data, source->ingress->body);
+	size_t start = !data.failed && data.data[before] == '{' ? before : 0;
+	if (start == 0)
+		buf_str(&data, "}");
+	if (!type.failed && !data.failed) {
+		const struct hsw_piece piece = { { data.data + start, data.len - start }, 0 };
+		struct hsw_event raw = *event;
+		raw.type = type.data;
+		raw.identity = source->ingress->body;
+		raw.key = (struct hsw_str){ "", 0 };
+		raw.data = &piece;
+		raw.pieces = 1;
+		rc = emit_event(e, &raw);
+	}
+	buf_free(&type);
+	buf_free(&data);
+	return rc;
+}
+
+static bool
+goes_backwards(const struct source *source, const struct hsw_emit *e, const struct hsw_event *event)
+{
+	return source->section->u.source.status_order == STATUS_MONOTONIC &&
+		strcmp(event->type, event_type_names[TYPE_MESSAGE_STATUS]) == 0 &&
+		event->pieces == 1 &&
+		status_order_is_backwards(
+			source->ingress->env.statuses, e->origin.instance, event->data[0].bytes);
+}
+
+/* The function that translate is given. */
+static int
+take_event(struct hsw_emit *e, const struct hsw_event *event)
+{
+	struct source *source = e->arg;
+
+	if (event->type == NULL && source->section->u.source.unmapped == UNMAPPED_RAW)
+		return emit_raw(source, e, event);
+	if (event->type == NULL || !goes_backwards(source, e, event))
+		return emit_event(e, event);
+	e->ignored++;
+	e->on_ignored(source, str_of("message.status-backwards"));
+	return HSW_OK;
+}
+
+static size_t
+phone_of(const struct hsw_request *request, struct hsw_str lid, char *out, size_t size)
+{
+	const struct view *view = (const struct view *)request;
+
+	return identities_phone(view->env->identities, request->instance, lid, out, size);
+}
+
+static void
+learn(const struct hsw_request *request, struct hsw_str lid, struct hsw_str phone)
+{
+	const struct view *view = (const struct view *)request;
+
+	identities_learn(view->env->identities, view->env->port, request->instance, lid, phone);
+}
+
+static struct view
+view_of(const struct ingress_env *env, const struct http_request *r,
+	const struct instance *instance, struct hsw_str rest)
+{
+	bool remembers = env->identities != NULL;
+
 	return (struct view){
 		.request = { .size = sizeof(struct hsw_request),
 			.method = r->method,
@@ -285,8 +406,11 @@ view_of(const struct http_request *r, const struct instance *instance, struct hs
 			.instance = instance->name,
 			.body = r->body,
 			.received_ms = clock_wall_ms(),
-			.header = get_header },
+			.header = get_header,
+			.phone_of = remembers ? phone_of : NULL,
+			.learn = remembers ? learn : NULL },
 		.http = r,
+		.env = env,
 	};
 }
 
@@ -294,7 +418,7 @@ static void
 challenge(struct ingress *in, struct source *source, struct instance *instance,
 	struct http_request *r, struct hsw_str rest)
 {
-	const struct view view = view_of(r, instance, rest);
+	const struct view view = view_of(&in->env, r, instance, rest);
 	struct hsw_reply reply = {
 		.size = sizeof(reply), .status = 200, .content_type = "text/plain"
 	};
@@ -314,7 +438,7 @@ static void
 translate(struct ingress *in, struct source *source, struct instance *instance,
 	struct http_request *r, struct hsw_str rest)
 {
-	const struct view view = view_of(r, instance, rest);
+	const struct view view = view_of(&in->env, r, instance, rest);
 	struct hsw_error err = { "the source could not read it" };
 	int rc = HSW_OK;
 
@@ -323,11 +447,12 @@ translate(struct ingress *in, struct source *source, struct instance *instance,
 	in->emit.origin.provider = str_of(source->section->plugin->info->name);
 	in->emit.origin.received_ms = view.request.received_ms;
 	in->emit.arg = source;
+	in->body = r->body;
 	if (source->ops->verify != NULL)
 		rc = source->ops->verify(source->self, &view.request, &err);
 	if (rc == HSW_OK)
 		rc = source->ops->translate(
-			source->self, &view.request, emit_event, &in->emit, &err);
+			source->self, &view.request, take_event, &in->emit, &err);
 	if (rc == HSW_OK) {
 		emit_finish(&in->emit);
 		store(in, source, instance, r);
@@ -338,19 +463,6 @@ translate(struct ingress *in, struct source *source, struct instance *instance,
 }
 
 /* ---- routing ---- */
-
-/* The next segment of a path; what follows it, from its "/" on, stays in *path. */
-static struct hsw_str
-take_segment(struct hsw_str *path)
-{
-	const char *slash = memchr(path->s, '/', path->len);
-	size_t len = slash != NULL ? (size_t)(slash - path->s) : path->len;
-	struct hsw_str segment = { path->s, len };
-
-	path->s += len;
-	path->len -= len;
-	return segment;
-}
 
 static struct source *
 find_source(struct ingress *in, struct hsw_str name)
@@ -378,17 +490,17 @@ ingress_handle(struct ingress *in, struct http_request *r)
 		refuse(source, r, 405, "Allow: POST\r\n", "Only POST is taken here");
 		return;
 	}
-	const char *token = source->section->u.source.token;
-	enum auth auth = token != NULL && !is_challenge ? auth_check(r, str_of(token)) : AUTH_OK;
+	skip_slash(&rest);
+	struct hsw_str name = take_segment(&rest);
+	enum auth auth = is_challenge
+		? AUTH_OK
+		: credential_check(r, &source->section->u.source,
+			  catalog_find_known(in->env.catalog, name), &rest, &in->path);
 	if (auth != AUTH_OK) {
 		refuse(source, r, 401, "", auth_message(auth));
 		return;
 	}
-	if (rest.len > 0) {
-		rest.s++;
-		rest.len--;
-	}
-	struct instance *instance = catalog_find(in->env.catalog, take_segment(&rest));
+	struct instance *instance = catalog_find(in->env.catalog, name);
 	if (instance == NULL)
 		refuse(source, r, 404, "", "Unknown instance");
 	else if (is_challenge)
@@ -425,6 +537,7 @@ source_open(struct ingress *in, const struct config_section *section, struct hsw
 	if (s == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
 	snprintf(who, sizeof(who), "source %s", section->name);
+	s->ingress = in;
 	s->section = section;
 	s->ops = &section->plugin->ops.source;
 	s->accepted = metric_get("hookswitch_accepted_events_total", &label, 1);
@@ -487,5 +600,6 @@ ingress_close(struct ingress *in)
 	emit_free(&in->emit);
 	hasher_free(in->hasher);
 	buf_free(&in->base_url_json);
+	buf_free(&in->path);
 	free(in);
 }

@@ -10,6 +10,7 @@
 #include "catalog.h"
 #include "host.h"
 #include "http.h"
+#include "identities.h"
 #include "journal.h"
 
 struct ingress;
@@ -18,7 +19,9 @@ struct ingress_env {
 	const struct config *config;
 	const struct catalog_view *catalog; /* the worker's */
 	struct journal *journal;
-	unsigned port; /* of the journal */
+	unsigned port;                 /* of the journal */
+	struct identities *identities; /* NULL: nothing is remembered */
+	struct status_order *statuses; /* NULL: no source asks for it */
 	struct host_thread thread;
 };
 

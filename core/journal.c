@@ -52,8 +52,18 @@ struct append {
 	size_t bytes;
 };
 
+/* A kind of memos. */
+struct memory {
+	const char *kind;
+	int64_t ms; /* how long they are kept */
+};
+
+#define MEMORIES_MAX 4
+
 struct journal {
 	struct store *store;
+	struct memory memories[MEMORIES_MAX]; /* of the store thread */
+	size_t n_memories;
 	struct catalog *catalog;
 	const struct config *config;
 	const struct journal_port *ports;
@@ -320,6 +330,80 @@ journal_write(struct journal *j, unsigned port, struct journal_note *note)
 	store_post_write(j->store, &note->job);
 }
 
+/* ---- memos ---- */
+
+struct memo {
+	struct journal_note note; /* first */
+	struct hsw_store_record record;
+	char text[];
+};
+
+static void
+memo_done(struct journal_note *note, int rc)
+{
+	(void)rc; /* the store has complained */
+	free(note);
+}
+
+void
+journal_memo(struct journal *j, unsigned port, const char *kind, struct hsw_str text)
+{
+	struct memo *m = calloc(1, sizeof(*m) + text.len);
+
+	if (m == NULL)
+		return;
+	memcpy(m->text, text.s, text.len);
+	m->record.kind = str_of(kind);
+	m->record.text = (struct hsw_str){ m->text, text.len };
+	m->note.write = (struct hsw_write){
+		.kind = HSW_WRITE_MEMO, .at_ms = clock_wall_ms(), .record = &m->record
+	};
+	m->note.done = memo_done;
+	journal_write(j, port, &m->note);
+}
+
+struct recalling {
+	struct journal *journal;
+	struct memory memory;
+	hsw_memo_fn *fn;
+	void *arg;
+	struct hsw_error *err;
+	int rc;
+};
+
+static void
+recall_memos(void *arg, const struct store_port *store)
+{
+	struct recalling *r = arg;
+
+	r->journal->memories[r->journal->n_memories++] = r->memory;
+	r->rc = store->ops->memos(store->self, str_of(r->memory.kind),
+		clock_wall_ms() - r->memory.ms, r->fn, r->arg, r->err);
+}
+
+int
+journal_recall(struct journal *j, const char *kind, int64_t ms, hsw_memo_fn *fn, void *arg,
+	struct hsw_error *err)
+{
+	struct recalling r = {
+		.journal = j, .memory = { kind, ms }, .fn = fn, .arg = arg, .err = err
+	};
+
+	store_run(j->store, recall_memos, &r);
+	return r.rc;
+}
+
+static int
+forget_memos(struct journal *j, const struct store_port *store, struct hsw_error *err)
+{
+	int rc = HSW_OK;
+
+	for (size_t i = 0; i < j->n_memories && rc == HSW_OK; i++)
+		rc = store->ops->forget_memos(store->self, str_of(j->memories[i].kind),
+			clock_wall_ms() - j->memories[i].ms, err);
+	return rc;
+}
+
 /* ---- reading ---- */
 
 static int
@@ -424,9 +508,8 @@ maintain(void *arg, const struct store_port *store)
 	if (rc == HSW_OK)
 		rc = store->ops->prune(store->self, floor.seq,
 			clock_wall_ms() - j->config->store.retention_ms, PRUNE_EVENTS, &n, &err);
-	if (rc == HSW_OK && j->seen != NULL)
-		rc = store->ops->forget_memos(store->self, str_of(SEEN_KIND),
-			seen_horizon(j->seen, clock_wall_ms()), &err);
+	if (rc == HSW_OK)
+		rc = forget_memos(j, store, &err);
 	if (rc != HSW_OK)
 		log_warn("store", "deleting old events failed: %s", err.text);
 	return n == PRUNE_EVENTS ? PRUNE_AGAIN_MS : PRUNE_EVERY_MS;
@@ -459,40 +542,23 @@ ask_last_seq(void *arg, const struct store_port *store)
 }
 
 static int
-recall(void *arg, int64_t at_ms, struct hsw_str text)
+recall_seen(void *arg, int64_t at_ms, struct hsw_str text)
 {
 	seen_recall(arg, at_ms, text);
 	return HSW_OK;
 }
 
-struct recalling {
-	struct journal *journal;
-	struct hsw_error *err;
-	int rc;
-};
-
-static void
-recall_seen(void *arg, const struct store_port *store)
-{
-	struct recalling *r = arg;
-	struct seen *seen = r->journal->seen;
-
-	r->rc = store->ops->memos(store->self, str_of(SEEN_KIND),
-		seen_horizon(seen, clock_wall_ms()), recall, seen, r->err);
-}
-
 static int
 open_seen(struct journal *j, struct hsw_error *err)
 {
-	struct recalling r = { .journal = j, .err = err };
+	int64_t window = j->config->ingest.dedupe_ms;
 
-	if (j->config->ingest.dedupe_ms == 0)
+	if (window == 0)
 		return HSW_OK;
-	j->seen = seen_new(j->config->ingest.dedupe_ms);
+	j->seen = seen_new(window);
 	if (j->seen == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
-	store_run(j->store, recall_seen, &r);
-	return r.rc;
+	return journal_recall(j, SEEN_KIND, window, recall_seen, j->seen, err);
 }
 
 int

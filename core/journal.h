@@ -82,6 +82,15 @@ struct journal_note {
 /* write, done must be set; text is pointed to by write.text where it is used. */
 void journal_write(struct journal *, unsigned port, struct journal_note *);
 
+/* ---- memos ---- */
+
+/* Has the store remember a text of this kind (a literal). Not waited for: a crash may lose it. */
+void journal_memo(struct journal *, unsigned port, const char *kind, struct hsw_str text);
+/* For the start: what was remembered within the last ms, in order; what is older is forgotten by and by.
+ * Blocks; before the workers run. HSW_OK or the store's error. */
+int journal_recall(struct journal *, const char *kind, int64_t ms, hsw_memo_fn *fn, void *arg,
+	struct hsw_error *err);
+
 /* ---- reading ---- */
 
 #define PAGE_EVENTS_MAX 1024

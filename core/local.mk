@@ -37,6 +37,7 @@ core_libcore_a_SOURCES = \
 	core/cmd_webhook.c \
 	core/config.c core/config.h \
 	core/control.c core/control.h \
+	core/credential.c core/credential.h \
 	core/crypt.c core/crypt.h \
 	core/delivery.c \
 	core/destination.c core/destination.h core/destination_impl.h \
@@ -48,6 +49,7 @@ core_libcore_a_SOURCES = \
 	core/http.c core/http.h \
 	core/ingress.c core/ingress.h \
 	core/ini.c core/ini.h \
+	core/identities.c core/identities.h \
 	core/journal.c core/journal.h \
 	core/listen.c core/listen.h \
 	core/live.c core/live.h \
@@ -62,12 +64,14 @@ core_libcore_a_SOURCES = \
 	core/ratelimit.c core/ratelimit.h \
 	core/record.c core/record.h \
 	core/retry.c core/retry.h \
+	core/raw.c core/raw.h \
 	core/router.c core/router.h \
 	core/seal.c core/seal.h \
 	core/server.c core/server.h \
 	core/settings.c core/settings.h \
 	core/settings_load.c \
 	core/seen.c core/seen.h \
+	core/status_order.c core/status_order.h \
 	core/store.c core/store.h \
 	core/webhook.c core/webhook.h \
 	core/worker.c core/worker.h

@@ -12,7 +12,7 @@ router_types(const char **names)
 	if (names == NULL)
 		return (1u << TYPE_COUNT) - 1;
 	for (const char **name = names; *name != NULL; name++) {
-		int type = event_type_of(str_of(*name));
+		int type = strcmp(*name, "raw") == 0 ? TYPE_RAW : event_type_of(str_of(*name));
 		if (type >= 0)
 			types |= 1u << type;
 	}

@@ -19,7 +19,7 @@ struct set {
 };
 
 struct seen {
-	int64_t span_ms, window_ms;
+	int64_t span_ms;
 	int64_t began_ms;        /* of the newest span */
 	struct set spans[SPANS]; /* the newest first */
 	struct set added;
@@ -35,7 +35,6 @@ seen_new(int64_t window_ms)
 
 	if (s == NULL)
 		return NULL;
-	s->window_ms = window_ms;
 	s->span_ms = window_ms / (SPANS - 1) + 1;
 	return s;
 }
@@ -150,12 +149,6 @@ bound(struct seen *s)
 			SEEN_MAX);
 	s->has_complained = true;
 	next_span(s, s->began_ms);
-}
-
-int64_t
-seen_horizon(const struct seen *s, int64_t now_ms)
-{
-	return now_ms - s->window_ms;
 }
 
 /* ---- ids ---- */

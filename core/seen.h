@@ -33,7 +33,5 @@ void seen_commit(struct seen *, int64_t now_ms);
 void seen_rollback(struct seen *);
 /* What the store remembers of a transaction at that time; ascending by time, before the first seen_add. */
 void seen_recall(struct seen *, int64_t at_ms, struct hsw_str added);
-/* What was remembered before this need not be any longer. */
-int64_t seen_horizon(const struct seen *, int64_t now_ms);
 
 #endif

@@ -22,6 +22,7 @@
 #include "err.h"
 #include "listen.h"
 #include "log.h"
+#include "status_order.h"
 #include "worker.h"
 
 #define CONTROL_MODE 0600
@@ -132,6 +133,8 @@ server_free(struct server *s)
 {
 	for (unsigned i = 0; s->workers != NULL && i < s->n_workers; i++)
 		worker_join(&s->workers[i]);
+	identities_close(s->identities);
+	status_order_free(s->statuses);
 	journal_close(s->journal);
 	for (unsigned i = 0; s->workers != NULL && i < s->n_workers; i++)
 		worker_fini(&s->workers[i]);
@@ -194,6 +197,16 @@ load_settings(struct server *s, struct hsw_error *err)
 	return l.rc;
 }
 
+static bool
+wants_status_order(const struct config *config)
+{
+	for (const struct config_section *s = config->sources; s != NULL; s = s->next) {
+		if (s->u.source.status_order == STATUS_MONOTONIC)
+			return true;
+	}
+	return false;
+}
+
 static int
 start_workers(struct server *s, struct journal_port *ports, struct hsw_error *err)
 {
@@ -215,6 +228,15 @@ start_workers(struct server *s, struct journal_port *ports, struct hsw_error *er
 	if (s->journal == NULL)
 		return HSW_EIO;
 	rc = load_settings(s, err);
+	if (rc == HSW_OK && s->config->ingest.identity == IDENTITY_LEARN) {
+		s->identities = identities_open(s->journal, err);
+		rc = s->identities != NULL ? HSW_OK : HSW_EIO;
+	}
+	if (rc == HSW_OK && wants_status_order(s->config)) {
+		s->statuses = status_order_new();
+		if (s->statuses == NULL)
+			rc = err_set(err, HSW_ENOMEM, "out of memory");
+	}
 	for (unsigned i = 0; i < s->n_workers && rc == HSW_OK; i++)
 		rc = worker_start(&s->workers[i], err);
 	return rc;

@@ -220,7 +220,7 @@ open_all(struct worker *w, struct hsw_error *err)
 {
 	const struct http_handler handler = { on_request, w };
 	const struct ingress_env env = { w->server->config, &w->catalog, w->server->journal,
-		w->index, { w->base, &w->box } };
+		w->index, w->server->identities, w->server->statuses, { w->base, &w->box } };
 	const struct live_env live = { w->server->config, &w->catalog, { w->base, &w->box },
 		&w->readers, on_client_gone, w };
 

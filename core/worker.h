@@ -27,6 +27,8 @@ struct server {
 	const struct config *config;
 	struct catalog *catalog;
 	struct journal *journal;
+	struct identities *identities;          /* NULL: [ingest] identity = off */
+	struct status_order *statuses;          /* NULL: no source asks for it */
 	struct ratelimit *rate, *instance_rate; /* of the API */
 	struct webhook_sink webhook_sink;
 	struct settings *settings;    /* the store thread's */

@@ -222,7 +222,7 @@ source_translate(void *self, const struct hsw_request *request,
 
 	if (body == NULL)
 		return HSW_EINVAL;
-	canon_start(&s->canon, request->received_ms, (struct hsw_str){ NULL, 0 });
+	canon_start(&s->canon, request, (struct hsw_str){ NULL, 0 });
 	err->text[0] = '\0';
 	int rc = translate_body(&t, body, err);
 	if (rc != HSW_OK && err->text[0] == '\0')

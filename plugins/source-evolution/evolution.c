@@ -75,6 +75,15 @@ static const struct route {
 	{ "messages.delete", evolution_deleted },
 	{ "messages.set", evolution_history },
 	{ "group.participants.update", evolution_participants },
+	{ "groups.upsert", evolution_group },
+	{ "groups.update", evolution_group_update },
+	{ "group.update", evolution_group_update },
+	{ "labels.edit", evolution_label },
+	{ "labels.association", evolution_label_association },
+	{ "application.startup", evolution_startup },
+	{ "status.instance", evolution_status },
+	{ "logout.instance", evolution_logout },
+	{ "remove.instance", evolution_logout },
 	{ "connection.update", evolution_connection },
 	{ "qrcode.updated", evolution_qrcode },
 	{ "call", evolution_call },
@@ -224,7 +233,7 @@ source_translate(void *self, const struct hsw_request *request,
 		e->body = cj_parse(e->tokener, request->body, err);
 	if (e->body == NULL)
 		return HSW_EINVAL;
-	canon_start(&e->canon, request->received_ms, cj_string(e->body, "date_time"));
+	canon_start(&e->canon, request, cj_string(e->body, "date_time"));
 	evolution_party(&t.own, cj_get(e->body, "sender"));
 	int rc = find_event(&t, e->body, err);
 	if (rc == HSW_OK) {

@@ -64,7 +64,14 @@ int evolution_update(struct translation *, struct json_object *data);  /* messag
 int evolution_connection(struct translation *, struct json_object *data); /* connection.update */
 int evolution_qrcode(struct translation *, struct json_object *data);     /* qrcode.updated */
 int evolution_call(struct translation *, struct json_object *data);       /* call */
+int evolution_startup(struct translation *, struct json_object *data);    /* application.startup */
+int evolution_status(struct translation *, struct json_object *data);     /* status.instance */
+int evolution_logout(struct translation *, struct json_object *data); /* logout, remove.instance */
 /* group-participants.update */
 int evolution_participants(struct translation *, struct json_object *data);
+int evolution_group(struct translation *, struct json_object *data);        /* groups.upsert */
+int evolution_group_update(struct translation *, struct json_object *data); /* groups.update */
+int evolution_label(struct translation *, struct json_object *data);        /* labels.edit */
+int evolution_label_association(struct translation *, struct json_object *data);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* group.c - group.flow: who comes, goes, and leads. */
+/* group.c - group.flow: who comes, goes, and leads, and what a group is. */
 #include "evolution.h"
 
 #include <string.h>
@@ -64,4 +64,123 @@ evolution_participants(struct translation *t, struct json_object *data)
 		g.author = (struct hsw_party){ .type = HSW_JID_NONE };
 	canon_group(t->canon, &g);
 	return evolution_emit(t);
+}
+
+/* ---- the group itself ---- */
+
+static const struct property {
+	const char *name, *type;
+	enum { TEXT, FLAG, DURATION } kind;
+} properties[] = {
+	{ "subject", "name", TEXT },
+	{ "desc", "topic", TEXT },
+	{ "inviteCode", "link", TEXT },
+	{ "announce", "announce", FLAG },
+	{ "restrict", "locked", FLAG },
+	{ "joinApprovalMode", "membership_approval", FLAG },
+	{ "ephemeralDuration", "ephemeral", DURATION },
+};
+
+#define PROPERTIES (sizeof(properties) / sizeof(properties[0]))
+
+/* false: data does not tell it. */
+static bool
+read_property(struct json_object *data, const struct property *p, struct hsw_group *g)
+{
+	int64_t seconds;
+
+	g->type = p->type;
+	g->value = (struct hsw_str){ NULL, 0 };
+	g->value_flag = HSW_UNKNOWN;
+	if (p->kind == TEXT)
+		g->value = cj_string(data, p->name);
+	else if (p->kind == FLAG)
+		g->value_flag = cj_tri(data, p->name);
+	else if (cj_number(data, p->name, &seconds))
+		g->value_flag = seconds > 0 ? HSW_YES : HSW_NO;
+	return g->value.s != NULL || g->value_flag != HSW_UNKNOWN;
+}
+
+static void
+write_all_members(struct hsw_canon *c, const void *data)
+{
+	struct json_object *members = cj_array((struct json_object *)data, "participants");
+
+	for (size_t i = 0; i < cj_length(members); i++) {
+		struct hsw_party p = { .type = HSW_JID_NONE };
+		evolution_party(&p, cj_at(members, i));
+		canon_participant(c, &p);
+	}
+}
+
+static void
+write_snapshot(struct hsw_canon *c, const void *data)
+{
+	for (size_t i = 0; i < PROPERTIES; i++) {
+		struct hsw_group g = { .type = NULL };
+		if (!read_property((struct json_object *)data, &properties[i], &g))
+			continue;
+		canon_string(c, g.type, g.value);
+		canon_tri(c, g.type, g.value_flag);
+	}
+}
+
+static bool
+begin_group(struct json_object *data, struct hsw_group *g)
+{
+	*g = (struct hsw_group){ .type = NULL };
+	evolution_party(&g->group, cj_get(data, "id"));
+	evolution_party(&g->author, cj_get(data, "authorPn"));
+	evolution_party(&g->author, cj_get(data, "author"));
+	return g->group.type == HSW_JID_GROUP;
+}
+
+/* A group that was not known before: made, or we were added to it. */
+int
+evolution_group(struct translation *t, struct json_object *data)
+{
+	struct hsw_group g;
+
+	if (!begin_group(data, &g))
+		return evolution_ignore(t);
+	g.type = "created";
+	g.group.name = cj_string(data, "subject");
+	g.time_ms = cj_time(data, "creation");
+	struct hsw_party owner = { .type = HSW_JID_NONE };
+	evolution_party(&owner, cj_get(data, "ownerPn"));
+	evolution_party(&owner, cj_get(data, "ownerJid"));
+	evolution_party(&owner, cj_get(data, "owner"));
+	if (canon_party_id(&g.author)[0] == '\0' || strcmp(g.author.lid, owner.lid) == 0)
+		g.author = owner;
+	if (cj_length(cj_array(data, "participants")) > 0)
+		g.participants = (struct hsw_fill){ write_all_members, data };
+	canon_group(t->canon, &g);
+	return evolution_emit(t);
+}
+
+/* What changed comes alone; with the members it is the whole group. */
+int
+evolution_group_update(struct translation *t, struct json_object *data)
+{
+	struct hsw_group g;
+	int rc = HSW_OK, n = 0;
+
+	if (!begin_group(data, &g))
+		return evolution_ignore(t);
+	if (cj_length(cj_array(data, "participants")) > 0) {
+		g.type = "info";
+		g.group.name = cj_string(data, "subject");
+		g.participants = (struct hsw_fill){ write_all_members, data };
+		g.value_members = (struct hsw_fill){ write_snapshot, data };
+		canon_group(t->canon, &g);
+		return evolution_emit(t);
+	}
+	for (size_t i = 0; i < PROPERTIES && rc == HSW_OK; i++) {
+		if (!read_property(data, &properties[i], &g))
+			continue;
+		canon_group(t->canon, &g);
+		rc = evolution_emit(t);
+		n++;
+	}
+	return n > 0 ? rc : evolution_ignore(t);
 }

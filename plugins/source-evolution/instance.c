@@ -4,9 +4,25 @@
 
 #include <string.h>
 
+#define MINUTE 16 /* bytes of "2026-01-15T09:30" */
+
+/*
+ * status.instance, connection.update and logout.instance come one after the other and tell of one logging
+ * out: within a minute it is the same.
+ */
+static void
+join_logouts(struct translation *t, const struct hsw_state *s)
+{
+	struct hsw_str *occasion = &t->canon->occasion;
+
+	if (strcmp(s->state, "logged_out") == 0 && occasion->len > MINUTE)
+		occasion->len = MINUTE;
+}
+
 static int
 emit_state(struct translation *t, struct hsw_state *s)
 {
+	join_logouts(t, s);
 	s->instance = t->request->instance;
 	if (canon_party_id(&s->own)[0] == '\0')
 		s->own = t->own;
@@ -80,4 +96,42 @@ evolution_qrcode(struct translation *t, struct json_object *data)
 	s.reason = cj_string(data, "message");
 	s.status = cj_count(data, "statusCode");
 	return s.status != 0 || s.reason.len > 0 ? emit_state(t, &s) : evolution_ignore(t);
+}
+
+int
+evolution_startup(struct translation *t, struct json_object *data)
+{
+	struct hsw_state s = { .state = "connecting",
+		.reason = { "application_startup", strlen("application_startup") } };
+
+	(void)data;
+	return emit_state(t, &s);
+}
+
+int
+evolution_status(struct translation *t, struct json_object *data)
+{
+	static const struct word words[] = { { "open", "connected" }, { "closed", "" },
+		{ "close", "" }, { "removed", "logged_out" }, { "connecting", "connecting" },
+		{ NULL, NULL } };
+	struct hsw_str status = cj_string(data, "status");
+	struct hsw_state s = { .state = word_find(words, status),
+		.status = cj_count(data, "disconnectionReasonCode") };
+
+	if (status.s == NULL)
+		return evolution_ignore(t);
+	if (s.state == NULL)
+		s.state = "unknown";
+	else if (s.state[0] == '\0')
+		s.state = closed_state(s.status);
+	return emit_state(t, &s);
+}
+
+int
+evolution_logout(struct translation *t, struct json_object *data)
+{
+	struct hsw_state s = { .state = "logged_out", .reason = t->event };
+
+	(void)data;
+	return emit_state(t, &s);
 }

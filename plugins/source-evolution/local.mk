@@ -4,6 +4,7 @@ plugins_source_evolution_la_SOURCES = \
 	plugins/source-evolution/evolution.c plugins/source-evolution/evolution.h \
 	plugins/source-evolution/group.c \
 	plugins/source-evolution/instance.c \
+	plugins/source-evolution/label.c \
 	plugins/source-evolution/message.c \
 	plugins/source-evolution/update.c \
 	plugins/source-evolution/who.c \

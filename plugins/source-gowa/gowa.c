@@ -230,7 +230,7 @@ dispatch(struct translation *t, struct hsw_error *err)
 
 	if (rc != HSW_OK)
 		return rc;
-	canon_start(t->canon, t->request->received_ms, (struct hsw_str){ NULL, 0 });
+	canon_start(t->canon, t->request, (struct hsw_str){ NULL, 0 });
 	t->time_ms = cj_time(t->body, "timestamp");
 	frame_party(&t->own, cj_string(t->body, "device_id"));
 	return frame_route(t, routes, cj_object(t->body, "payload"));

@@ -11,18 +11,6 @@
 
 /* ---- what all use ---- */
 
-int
-canonical_keep_key(struct hsw_canon *c)
-{
-	char *copy = canon_scratch(c, c->key.len + 1);
-
-	if (copy == NULL)
-		return HSW_ENOMEM;
-	memcpy(copy, c->key.s, c->key.len);
-	c->key.s = copy;
-	return HSW_OK;
-}
-
 void
 canonical_party(struct hsw_party *p, struct json_object *o, const char *key)
 {
@@ -96,7 +84,7 @@ write_status(struct hsw_canon *c, struct json_object *data, struct hsw_error *er
 	canonical_party(&s.message_sender, data, "messageSender");
 	if (s.n_ids > 0) {
 		canon_status(c, &s);
-		return canonical_keep_key(c);
+		return HSW_OK;
 	}
 	snprintf(err->text, sizeof(err->text), "data.messageIds is empty");
 	return HSW_EINVAL;
@@ -117,7 +105,7 @@ write_call(struct hsw_canon *c, struct json_object *data)
 	canonical_party(&call.to, data, "to");
 	canonical_party(&call.group, data, "groupJid");
 	canon_call(c, &call);
-	return canonical_keep_key(c);
+	return HSW_OK;
 }
 
 /* Identifiers, or objects with some. */
@@ -165,7 +153,7 @@ write_group(struct hsw_canon *c, struct json_object *data)
 	g.group.name = cj_literal(data, "groupName");
 	canonical_person(&g.author, cj_object(data, "author"));
 	canon_group(c, &g);
-	return canonical_keep_key(c);
+	return HSW_OK;
 }
 
 static int
@@ -184,7 +172,7 @@ write_state(struct hsw_canon *c, struct json_object *data, struct hsw_str instan
 		s.instance = instance;
 	canonical_party(&s.own, data, "jid");
 	canon_state(c, &s);
-	return canonical_keep_key(c);
+	return HSW_OK;
 }
 
 static int
@@ -202,7 +190,7 @@ write_label(struct hsw_canon *c, struct json_object *data)
 
 	canonical_party(&l.chat, data, "chatJid");
 	canon_label(c, &l);
-	return canonical_keep_key(c);
+	return HSW_OK;
 }
 
 int

@@ -14,9 +14,6 @@ int canonical_write(struct hsw_canon *, const char *type, struct json_object *ro
 
 int canonical_message(struct hsw_canon *, struct json_object *data, struct hsw_error *err);
 
-/* Copies the key of what was written to scratch memory, for it lies in a struct that does not live until the
- * event is emitted. HSW_OK or HSW_ENOMEM. */
-int canonical_keep_key(struct hsw_canon *) __attribute__((warn_unused_result));
 /* A member that is an identifier. */
 void canonical_party(struct hsw_party *, struct json_object *o, const char *key);
 /* {jid, lid, name} */

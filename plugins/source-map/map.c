@@ -439,7 +439,7 @@ source_translate(void *self, const struct hsw_request *request,
 	int rc = value_of_request(request, m->tokener, &body, err);
 	if (rc != HSW_OK)
 		return rc;
-	canon_start(&m->canon, request->received_ms, (struct hsw_str){ NULL, 0 });
+	canon_start(&m->canon, request, (struct hsw_str){ NULL, 0 });
 	snprintf(err->text, sizeof(err->text), "too many or too large events, or no memory");
 	rc = program_run(m->program, body, m->conf->budget, &taker, err);
 	if (rc == HSW_OK)

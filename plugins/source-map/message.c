@@ -265,5 +265,5 @@ canonical_message(struct hsw_canon *c, struct json_object *data, struct hsw_erro
 	if (rc != HSW_OK)
 		return rc;
 	canon_message(c, &m);
-	return canonical_keep_key(c);
+	return HSW_OK;
 }

@@ -117,7 +117,7 @@ source_translate(void *self, const struct hsw_request *request,
 
 	if (body == NULL)
 		return HSW_EINVAL;
-	canon_start(&s->canon, request->received_ms, (struct hsw_str){ NULL, 0 });
+	canon_start(&s->canon, request, (struct hsw_str){ NULL, 0 });
 	int rc = find_event(&t, body, err);
 	if (rc == HSW_OK) {
 		rc = translate_data(&t, cj_get(body, "data"));

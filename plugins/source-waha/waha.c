@@ -242,7 +242,7 @@ dispatch(struct translation *t, struct hsw_error *err)
 
 	if (rc != HSW_OK)
 		return rc;
-	canon_start(t->canon, t->request->received_ms, cj_string(t->body, "id"));
+	canon_start(t->canon, t->request, cj_string(t->body, "id"));
 	t->time_ms = cj_time(t->body, "timestamp");
 	waha_party(&t->own, cj_get(me, "id"));
 	waha_party(&t->own, cj_get(me, "jid"));

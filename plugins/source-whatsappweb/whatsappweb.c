@@ -205,7 +205,7 @@ emit_message(struct translation *t, const char *event, struct hsw_message *m)
 	canon_message(t->canon, m);
 	canon_identity(t->canon, note.number);
 	if (note.number.s != NULL)
-		t->canon->key = note.number;
+		canon_key_is(t->canon, note.number);
 	return canon_emit(t->canon, text_of(event), t->emit, t->out);
 }
 
@@ -284,7 +284,7 @@ source_translate(void *self, const struct hsw_request *request,
 
 	if (t.body == NULL)
 		return HSW_EINVAL;
-	canon_start(&w->canon, request->received_ms, (struct hsw_str){ NULL, 0 });
+	canon_start(&w->canon, request, (struct hsw_str){ NULL, 0 });
 	int rc = translate_body(&t);
 	if (rc != HSW_OK)
 		snprintf(err->text, sizeof(err->text), "body: too large an event, or no memory");

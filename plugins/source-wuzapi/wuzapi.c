@@ -88,7 +88,7 @@ dispatch(struct translation *t, struct hsw_error *err)
 	struct json_object *body = t->body, *parsed = NULL;
 	struct json_object *inner = cj_get(body, "jsonData");
 
-	canon_start(t->canon, t->request->received_ms, (struct hsw_str){ NULL, 0 });
+	canon_start(t->canon, t->request, (struct hsw_str){ NULL, 0 });
 	if (json_object_is_type(inner, json_type_string))
 		inner = parsed = cj_parse(t->tokener, cj_text(inner), err);
 	if (err->text[0] != '\0')

@@ -76,17 +76,28 @@ forget(struct hsw_canon *c)
 	c->has_member = false;
 	c->part = 0;
 	c->type = NULL;
-	c->key = (struct hsw_str){ NULL, 0 };
+	c->key.len = 0;
 }
 
 void
-canon_start(struct hsw_canon *c, int64_t received_ms, struct hsw_str occasion)
+canon_start(struct hsw_canon *c, const struct hsw_request *request, struct hsw_str occasion)
 {
 	forget(c);
 	free_scratch(c);
 	c->failed = false;
-	c->received_ms = received_ms;
+	c->request = request;
+	c->received_ms = request->received_ms;
 	c->occasion = occasion;
+}
+
+void
+canon_key_is(struct hsw_canon *c, struct hsw_str key)
+{
+	c->key.len = 0;
+	if (key.len > 0 && reserve(c, &c->key, key.len)) {
+		memcpy(c->key.data, key.s, key.len);
+		c->key.len = key.len;
+	}
 }
 
 void
@@ -94,7 +105,7 @@ canon_begin(struct hsw_canon *c, const char *type, struct hsw_str key)
 {
 	forget(c);
 	c->type = type;
-	c->key = key;
+	canon_key_is(c, key);
 }
 
 void
@@ -103,6 +114,7 @@ canon_free(struct hsw_canon *c)
 	free_scratch(c);
 	free(c->text.data);
 	free(c->identity.data);
+	free(c->key.data);
 	*c = (struct hsw_canon){ .type = NULL };
 }
 
@@ -465,7 +477,7 @@ canon_emit(struct hsw_canon *c, struct hsw_str provider_event,
 			.type = c->type,
 			.provider_event = provider_event,
 			.identity = { c->identity.data, c->identity.len },
-			.key = c->key,
+			.key = { c->key.data != NULL ? c->key.data : "", c->key.len },
 			.data = c->pieces,
 			.pieces = c->n_cuts,
 		};

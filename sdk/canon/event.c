@@ -17,15 +17,23 @@ text_of(const char *s)
 static void
 begin(struct hsw_canon *c, const char *type, const struct hsw_party *conversation)
 {
-	canon_begin(c, type, text_of(conversation != NULL ? canon_party_key(conversation) : ""));
+	char phone[HSW_JID_MAX];
+	const char *key = conversation != NULL ? canon_party_shown(c, conversation, phone) : "";
+
+	if (key[0] == '\0' && conversation != NULL)
+		key = conversation->user_id;
+	canon_begin(c, type, text_of(key));
 	canon_open_object(c, NULL);
 }
 
 static void
 jid_member(struct hsw_canon *c, const char *key, const struct hsw_party *p)
 {
-	if (canon_party_id(p)[0] != '\0')
-		canon_text(c, key, canon_party_id(p));
+	char phone[HSW_JID_MAX];
+	const char *shown = canon_party_shown(c, p, phone);
+
+	if (shown[0] != '\0')
+		canon_text(c, key, shown);
 }
 
 /* ---- message.status ---- */

@@ -3,6 +3,7 @@
 #include <hookswitch/canon.h>
 
 #include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 
 /* ---- jids ---- */
@@ -169,14 +170,44 @@ canon_party_add_user_id(struct hsw_party *p, struct hsw_str s)
 	return true;
 }
 
+static struct hsw_str
+text_of(const char *s)
+{
+	return (struct hsw_str){ s, strlen(s) };
+}
+
+/* A daemon of before had no such members. */
+static bool
+has_memory(const struct hsw_request *r)
+{
+	return r != NULL && r->size >= offsetof(struct hsw_request, learn) + sizeof(r->learn) &&
+		r->phone_of != NULL && r->learn != NULL;
+}
+
+const char *
+canon_party_shown(struct hsw_canon *c, const struct hsw_party *p, char phone[HSW_JID_MAX])
+{
+	const struct hsw_request *r = c->request;
+
+	if (p->lid[0] == '\0' || !has_memory(r))
+		return canon_party_id(p);
+	if (p->jid[0] != '\0') {
+		if (p->type == HSW_JID_PHONE)
+			r->learn(r, text_of(p->lid), text_of(p->jid));
+		return p->jid;
+	}
+	return r->phone_of(r, text_of(p->lid), phone, HSW_JID_MAX) > 0 ? phone : p->lid;
+}
+
 void
 canon_party_members(struct hsw_canon *c, const struct hsw_party *p)
 {
-	const char *id = canon_party_id(p);
+	char phone[HSW_JID_MAX];
+	const char *shown = canon_party_shown(c, p, phone);
 
-	if (id[0] != '\0')
-		canon_text(c, "jid", id);
-	if (p->jid[0] != '\0' && p->lid[0] != '\0')
+	if (shown[0] != '\0')
+		canon_text(c, "jid", shown);
+	if (p->lid[0] != '\0' && shown != p->lid)
 		canon_text(c, "lid", p->lid);
 	if (p->user_id[0] != '\0')
 		canon_text(c, "userId", p->user_id);

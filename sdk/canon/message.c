@@ -79,8 +79,10 @@ reply(struct hsw_canon *c, const struct hsw_message *m)
 	canon_open_object(c, "reply");
 	canon_string(c, "message_id", m->reply_id);
 	canon_some(c, "text", m->reply_text);
-	if (canon_party_id(&m->reply_sender)[0] != '\0')
-		canon_text(c, "sender", canon_party_id(&m->reply_sender));
+	char phone[HSW_JID_MAX];
+	const char *sender = canon_party_shown(c, &m->reply_sender, phone);
+	if (sender[0] != '\0')
+		canon_text(c, "sender", sender);
 	canon_close_object(c);
 }
 
@@ -224,8 +226,11 @@ natural_key(struct hsw_canon *c, const struct hsw_message *m)
 void
 canon_message(struct hsw_canon *c, const struct hsw_message *m)
 {
-	const char *chat = canon_party_key(&m->chat);
+	char phone[HSW_JID_MAX];
+	const char *chat = canon_party_shown(c, &m->chat, phone);
 
+	if (chat[0] == '\0')
+		chat = m->chat.user_id;
 	canon_begin(c, "message.exchange", (struct hsw_str){ chat, strlen(chat) });
 	canon_open_object(c, NULL);
 	canon_string(c, "id", m->id);

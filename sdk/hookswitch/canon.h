@@ -51,19 +51,22 @@ struct hsw_canon {
 	struct hsw_piece pieces[HSW_PIECES_MAX];
 	void *scratch; /* list of canon_scratch */
 	/* Of the request, see canon_start. */
+	const struct hsw_request *request;
 	int64_t received_ms;
 	struct hsw_str occasion;
 	/* Of the event. */
 	const char *type;
-	struct hsw_str key; /* borrowed from the struct that was written */
+	struct hsw_bytes key;
 };
 
 /* Begins a request; 0 bytes of everything are a good start, too. occasion: what the provider sends again
  * unchanged when it repeats an event that has no time of its own, s = NULL: nothing; the time of
  * receipt in buckets of 2 s stands in. */
-void canon_start(struct hsw_canon *, int64_t received_ms, struct hsw_str occasion);
-/* Begins an event of another kind than the structs below. */
+void canon_start(struct hsw_canon *, const struct hsw_request *, struct hsw_str occasion);
+/* Begins an event of another kind than the structs below. The key is copied. */
 void canon_begin(struct hsw_canon *, const char *type, struct hsw_str key);
+/* Sets another key for the event that was begun: its conversation. It is copied. */
+void canon_key_is(struct hsw_canon *, struct hsw_str key);
 void canon_free(struct hsw_canon *);
 /* Memory until the event was emitted, or the next request; NULL: none (canon_emit will tell). */
 char *canon_scratch(struct hsw_canon *, size_t);
@@ -150,6 +153,13 @@ const char *canon_party_key(const struct hsw_party *);
 /* Sets user_id if that is Meta's form of one: a country's two letters, a dot, and up to 128 letters, digits and
  * dots. The first counts. false: it is none. */
 bool canon_party_add_user_id(struct hsw_party *, struct hsw_str);
+/*
+ * The identifier to show: the phone's, its own or the one that earlier events of the instance told to belong
+ * to its LID (written into phone), else the LID, else "". A party that has both is remembered. Not for
+ * natural keys: the same event must have the same key, whatever is known by then.
+ */
+const char *canon_party_shown(
+	struct hsw_canon *, const struct hsw_party *, char phone[HSW_JID_MAX]);
 /* `"jid":..., "lid":..., "userId":..., "name":...` into the open object. */
 void canon_party_members(struct hsw_canon *, const struct hsw_party *);
 /* The same as an object member; nothing where nothing is known. */

@@ -29,6 +29,13 @@ struct hsw_request {
 	int64_t received_ms;     /* milliseconds since 1970, UTC */
 	/* The value of a header (its name in any case), s = NULL where there is none. */
 	struct hsw_str (*header)(const struct hsw_request *, const char *name);
+	/*
+	 * What earlier events of this instance told of people's two identities. phone_of writes the phone
+	 * jid of a LID ("...@lid") into out, with a NUL, and returns its length, 0: it is not known. learn is
+	 * told of a pair by an event that has both. NULL: nothing is remembered.
+	 */
+	size_t (*phone_of)(const struct hsw_request *, struct hsw_str lid, char *out, size_t size);
+	void (*learn)(const struct hsw_request *, struct hsw_str lid, struct hsw_str phone);
 };
 
 /*

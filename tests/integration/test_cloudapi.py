@@ -30,7 +30,7 @@ def test_challenge_comes_back_to_who_knows_the_token(webhook):
 
 
 def test_signed_events_arrive_in_order(webhook):
-    daemon, receiver = webhook(options={"ordering": "none", "concurrency": 1}, source=SOURCE, ingest="dedupe = 0s")
+    daemon, receiver = webhook(options={"ordering": "none", "concurrency": 1}, source=SOURCE, ingest="dedupe = 0s\nidentity = off")
     body = PAYLOAD.read_bytes()
     status, _, answer = daemon.request("POST", "/in/meta/sales", body, {"x-hub-signature-256": signature(body)})
     assert status == 202 and json.loads(answer)["accepted"] == 3

@@ -24,7 +24,7 @@ def expected(source):
 
 @pytest.mark.parametrize("source", ["eazewa", "whatsappweb"])
 def test_every_payload_arrives_translated(webhook, source):
-    daemon, receiver = webhook(source=SOURCES, ingest="dedupe = 0s", options={
+    daemon, receiver = webhook(source=SOURCES, ingest="dedupe = 0s\nidentity = off", options={
         "media_base64": "yes", "secrets": "yes", "ordering": "none", "concurrency": 1})
     wanted = []
     for payload, events in expected(source):

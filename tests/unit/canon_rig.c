@@ -7,12 +7,13 @@
 #include <check.h>
 
 struct hsw_canon canon;
+struct hsw_request canon_request = { .size = sizeof(canon_request), .received_ms = RECEIVED };
 struct hsw_emit out;
 
 void
 canon_setup(void)
 {
-	canon_start(&canon, RECEIVED, (struct hsw_str){ NULL, 0 });
+	canon_start(&canon, &canon_request, (struct hsw_str){ NULL, 0 });
 }
 
 void

@@ -17,6 +17,7 @@ struct hsw_emit {
 };
 
 extern struct hsw_canon canon;
+extern struct hsw_request canon_request; /* that it was started with */
 extern struct hsw_emit out;
 
 void canon_setup(void);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of the events that the library of sources writes: their members' order, and natural keys. */
 #include "canon_rig.h"
+
+#include <stddef.h>
+#include <stdio.h>
 #include "unit.h"
 
 #include <string.h>
@@ -271,7 +274,8 @@ state_at(int64_t received_ms, const char *occasion, int64_t time_ms)
 {
 	struct hsw_state s = { .state = "connected", .time_ms = time_ms };
 
-	canon_start(&canon, received_ms,
+	canon_request.received_ms = received_ms;
+	canon_start(&canon, &canon_request,
 		occasion != NULL ? str(occasion) : (struct hsw_str){ NULL, 0 });
 	canon_state(&canon, &s);
 	canon_finish();
@@ -318,6 +322,87 @@ START_TEST(parts_of_a_natural_key_do_not_run_into_each_other)
 }
 END_TEST
 
+/* ---- what earlier events told ---- */
+
+static char learned[512];
+
+static void
+learn(const struct hsw_request *r, struct hsw_str lid, struct hsw_str phone)
+{
+	size_t n = strlen(learned);
+
+	(void)r;
+	snprintf(learned + n, sizeof(learned) - n, "%.*s=%.*s ", (int)lid.len, lid.s,
+		(int)phone.len, phone.s);
+}
+
+static size_t
+phone_of(const struct hsw_request *r, struct hsw_str lid, char *out_phone, size_t size)
+{
+	(void)r;
+	if (lid.len != 7 || memcmp(lid.s, "222@lid", 7) != 0)
+		return 0;
+	return (size_t)snprintf(out_phone, size, "5511222222222@s.whatsapp.net");
+}
+
+static void
+write_message(const char *chat, const char *sender, const char *sender_lid)
+{
+	struct hsw_message m = { .id = str("A"), .type = "text", .time_ms = RECEIVED };
+
+	canon_start(&canon, &canon_request, (struct hsw_str){ NULL, 0 });
+	canon_party_add(&m.chat, str(chat));
+	canon_party_add(&m.sender, str(sender));
+	canon_party_add(&m.sender, str(sender_lid));
+	canon_message(&canon, &m);
+	canon_finish();
+}
+
+START_TEST(a_lid_is_shown_with_the_phone_that_is_known)
+{
+	learned[0] = '\0';
+	write_message("222@lid", "333@lid", "");
+	struct hsw_emit before = out;
+	canon_request.phone_of = phone_of;
+	canon_request.learn = learn;
+	write_message("222@lid", "333@lid", "");
+	ck_assert_msg(strstr(out.text,
+			      "\"chat\":{\"jid\":\"5511222222222@s.whatsapp.net\","
+			      "\"lid\":\"222@lid\",\"type\":\"private\"},"
+			      "\"sender\":{\"jid\":\"333@lid\"},") != NULL,
+		"%s", out.text);
+	ck_assert_str_eq(out.key, "5511222222222@s.whatsapp.net");
+	ck_assert_str_eq(before.key, "222@lid");
+	/* The same event, whatever was known when it came. */
+	ck_assert(is_same(before, out));
+	ck_assert_str_eq(learned, "");
+}
+END_TEST
+
+START_TEST(pairs_are_learned_of_people_alone)
+{
+	learned[0] = '\0';
+	canon_request.phone_of = phone_of;
+	canon_request.learn = learn;
+	write_message("1@g.us", "5511333333333", "333@lid");
+	ck_assert_str_eq(learned, "333@lid=5511333333333@s.whatsapp.net ");
+	learned[0] = '\0';
+	write_message("1@g.us", "2@g.us", "333@lid");
+	ck_assert_str_eq(learned, "");
+}
+END_TEST
+
+START_TEST(a_daemon_of_before_remembers_nothing)
+{
+	canon_request.phone_of = phone_of;
+	canon_request.learn = learn;
+	canon_request.size = offsetof(struct hsw_request, phone_of);
+	write_message("222@lid", "5511333333333", "333@lid");
+	canon_request.size = sizeof(canon_request);
+	ck_assert_str_eq(out.key, "222@lid");
+}
+END_TEST
+
 START_TEST(what_is_ignored_leaves_nothing_behind)
 {
 	canon_begin(&canon, "message.status", str("k"));
@@ -347,5 +432,6 @@ UNIT_MAIN_WITH("canon events", canon_setup, canon_teardown, message_has_its_memb
 	message_with_nothing_known_has_its_nulls, other_events_have_their_members_in_order,
 	who_has_no_number_has_a_user_id_alone, codes_that_follow_each_other_stay_in_order,
 	edit_without_a_target_goes_by_its_id, chat_of_a_status_that_is_not_known_has_no_type,
-	time_of_a_natural_key, parts_of_a_natural_key_do_not_run_into_each_other,
-	what_is_ignored_leaves_nothing_behind)
+	a_lid_is_shown_with_the_phone_that_is_known, pairs_are_learned_of_people_alone,
+	a_daemon_of_before_remembers_nothing, time_of_a_natural_key,
+	parts_of_a_natural_key_do_not_run_into_each_other, what_is_ignored_leaves_nothing_behind)

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* raw.c - see raw.h. */
+#include "raw.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include <json.h>
+#include <openssl/evp.h>
+
+#define DEPTH_MAX 64
+#define NAME_MAX_BYTES 64
+
+static bool
+is_credential(const char *name)
+{
+	static const char *const names[] = { "apikey", "api_key", "token", "access_token",
+		"instanceToken", "jwt", "authorization", "mediaKey", "password", "secret" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcasecmp(name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void write_value(struct buf *, struct json_object *);
+
+static void
+write_object(struct buf *b, struct json_object *o)
+{
+	bool is_first = true;
+
+	buf_str(b, "{");
+	json_object_object_foreach(o, name, value)
+	{
+		if (!is_first)
+			buf_str(b, ",");
+		is_first = false;
+		buf_json_cstr(b, name);
+		buf_str(b, ":");
+		if (value != NULL && is_credential(name))
+			buf_str(b, "\"[redacted]\"");
+		else
+			write_value(b, value);
+	}
+	buf_str(b, "}");
+}
+
+static void
+write_array(struct buf *b, struct json_object *o)
+{
+	size_t n = json_object_array_length(o);
+
+	buf_str(b, "[");
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			buf_str(b, ",");
+		write_value(b, json_object_array_get_idx(o, i));
+	}
+	buf_str(b, "]");
+}
+
+static void
+write_value(struct buf *b, struct json_object *o)
+{
+	if (json_object_is_type(o, json_type_object))
+		write_object(b, o);
+	else if (json_object_is_type(o, json_type_array))
+		write_array(b, o);
+	else if (json_object_is_type(o, json_type_string))
+		buf_json(b,
+			(struct hsw_str){
+				json_object_get_string(o), (size_t)json_object_get_string_len(o) });
+	else
+		buf_str(b, json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+}
+
+static void
+write_base64(struct buf *b, struct hsw_str body)
+{
+	buf_str(b, "\"");
+	if (body.len < INT_MAX / 2 && buf_reserve(b, 4 * (body.len / 3 + 1) + 2))
+		b->len += (size_t)EVP_EncodeBlock((unsigned char *)b->data + b->len,
+			(const unsigned char *)body.s, (int)body.len);
+	buf_str(b, "\"");
+}
+
+/* NULL: it is no JSON. json-c takes NaN and Infinity, which are none (RFC 8259 section 6). */
+static struct json_object *
+parse(struct hsw_str body)
+{
+	struct json_tokener *t = body.len < INT_MAX ? json_tokener_new_ex(DEPTH_MAX) : NULL;
+
+	if (t == NULL)
+		return NULL;
+	json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	struct json_object *o = json_tokener_parse_ex(t, body.s, (int)body.len);
+	bool is_whole = json_tokener_get_error(t) == json_tokener_success &&
+		json_tokener_get_parse_end(t) == body.len;
+	json_tokener_free(t);
+	if (is_whole && memmem(body.s, body.len, "NaN", 3) == NULL &&
+		memmem(body.s, body.len, "Infinity", 8) == NULL)
+		return o;
+	json_object_put(o);
+	return NULL;
+}
+
+void
+raw_json(struct buf *b, struct hsw_str body)
+{
+	while (body.len > 0 && strchr(" \t\r\n", body.s[body.len - 1]) != NULL)
+		body.len--;
+	struct json_object *o = parse(body);
+	if (o != NULL)
+		write_value(b, o);
+	else
+		write_base64(b, body);
+	json_object_put(o);
+}
+
+void
+raw_type(struct buf *b, struct hsw_str name)
+{
+	buf_str(b, "raw.");
+	for (size_t i = 0; i < name.len && i < NAME_MAX_BYTES; i++) {
+		char c = name.s[i];
+		bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			(c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+		buf_append(b, is_plain ? &c : "_", 1);
+	}
+}

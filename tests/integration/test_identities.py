@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A LID that an event told together with its phone number is known from then on, for its instance."""
+import json
+import time
+
+import pytest
+
+from rig import TOKEN, wait_for
+
+PHONE, LID = "5511988887777@s.whatsapp.net", "123456789012345@lid"
+
+
+def body(number, chat, **key):
+    return {"event": "messages.upsert", "data": {
+        "key": {"id": f"A{number}", "remoteJid": chat, "fromMe": False, **key},
+        "message": {"conversation": f"n={number}"}, "messageTimestamp": 1795239228}}
+
+
+def post(daemon, content, instance="sales"):
+    status, _, answer = daemon.request("POST", f"/in/evolution/{instance}", json.dumps(content), {"token": TOKEN})
+    assert status == 202, answer
+    return json.loads(answer)
+
+
+def chats(receiver, n):
+    receiver.wait(n)
+    return [e["data"]["chat"] for e in receiver.envelopes()]
+
+
+def test_a_later_event_with_the_lid_alone_gets_the_number(webhook):
+    daemon, receiver = webhook(options={"ordering": "none", "concurrency": 1}, instances=("sales", "other"))
+    post(daemon, body(1, LID))
+    first = post(daemon, body(2, LID, senderPn=PHONE))
+    post(daemon, body(3, LID))
+    post(daemon, body(4, LID), "other")
+    assert chats(receiver, 4) == [
+        {"jid": LID, "type": "private"}, {"jid": PHONE, "lid": LID, "type": "private"},
+        {"jid": PHONE, "lid": LID, "type": "private"}, {"jid": LID, "type": "private"}]
+    # Whatever is known: the same event has the same id.
+    again = post(daemon, body(1, LID))
+    assert again["duplicates"] == 1
+    assert first["accepted"] == 1
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_it_is_known_after_a_restart(webhook, how):
+    daemon, receiver = webhook(options={"ordering": "none", "concurrency": 1})
+    post(daemon, body(1, LID, senderPn=PHONE))
+    post(daemon, body(2, "5511900000000@s.whatsapp.net"))
+    time.sleep(0.3)
+    getattr(daemon, how)()
+    daemon.start()
+    post(daemon, body(3, LID))
+    wait_for(lambda: any(e["data"]["id"] == "A3" for e in receiver.envelopes()))
+    last = [e for e in receiver.envelopes() if e["data"]["id"] == "A3"][0]
+    assert last["data"]["chat"] == {"jid": PHONE, "lid": LID, "type": "private"}
+
+
+def test_it_can_be_turned_off(webhook):
+    daemon, receiver = webhook(options={"ordering": "none", "concurrency": 1}, ingest="identity = off")
+    post(daemon, body(1, LID, senderPn=PHONE))
+    post(daemon, body(2, LID))
+    assert chats(receiver, 2)[1] == {"jid": LID, "type": "private"}
