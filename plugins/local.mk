@@ -21,4 +21,5 @@ include plugins/source-wuzapi/local.mk
 include plugins/source-map/local.mk
 include plugins/sink-webhook/local.mk
 include plugins/sink-file/local.mk
+include plugins/sink-syslog/local.mk
 include plugins/sink-websocket/local.mk

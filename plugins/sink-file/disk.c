@@ -131,10 +131,17 @@ mend_end(int fd, off_t size, struct disk_mended *mended)
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
+static bool
+is_owned(const struct disk_owner *o)
+{
+	return o->uid != (uid_t)-1 || o->gid != (gid_t)-1;
+}
+
 /* Makes the folders of path behind its first fixed_len bytes. */
 static int
-make_folders(const char *path, size_t fixed_len, mode_t mode)
+make_folders(const char *path, size_t fixed_len, const struct disk_owner *owner)
 {
+	mode_t mode = owner->mode;
 	char folder[PATH_MAX];
 	const char *slash = path + fixed_len;
 
@@ -145,10 +152,27 @@ make_folders(const char *path, size_t fixed_len, mode_t mode)
 			return ENAMETOOLONG;
 		memcpy(folder, path, len);
 		folder[len] = '\0';
-		if (mkdir(folder, mode) != 0 && errno != EEXIST)
+		if (mkdir(folder, mode) != 0) {
+			if (errno != EEXIST)
+				return errno;
+		} else if (is_owned(owner) && chown(folder, owner->uid, owner->gid) != 0) {
 			return errno;
+		}
 	}
 	return 0;
+}
+
+/* A file that is there keeps its owner; an empty one may be of a start that ended before this. */
+static int
+give_away(const struct disk_file *f, const struct disk_owner *owner)
+{
+	struct stat st;
+
+	if (!f->regular || !is_owned(owner))
+		return 0;
+	if (fstat(f->fd, &st) != 0)
+		return errno;
+	return st.st_size > 0 || fchown(f->fd, owner->uid, owner->gid) == 0 ? 0 : errno;
 }
 
 /* Not a pipe: one opened for reading too would never tell that nobody reads it. */
@@ -183,20 +207,22 @@ check_opened(struct disk_file *f, struct disk_mended *mended)
 }
 
 int
-disk_open(struct disk_file *f, const char *path, size_t fixed_len, mode_t mode,
+disk_open(struct disk_file *f, const char *path, size_t fixed_len, const struct disk_owner *owner,
 	struct disk_mended *mended)
 {
-	*f = (struct disk_file){ .fd = open(path, open_flags(path), mode) };
+	*f = (struct disk_file){ .fd = open(path, open_flags(path), owner->mode) };
 	*mended = (struct disk_mended){ 0 };
 	if (f->fd < 0 && errno == ENOENT) {
-		int rc = make_folders(path, fixed_len, mode);
+		int rc = make_folders(path, fixed_len, owner);
 		if (rc != 0)
 			return rc;
-		f->fd = open(path, open_flags(path), mode);
+		f->fd = open(path, open_flags(path), owner->mode);
 	}
 	if (f->fd < 0)
 		return errno;
 	int rc = check_opened(f, mended);
+	if (rc == 0)
+		rc = give_away(f, owner);
 	if (rc != 0)
 		disk_close(f);
 	return rc;

@@ -20,6 +20,13 @@ struct disk_file {
 	size_t torn; /* bytes of half a line at the end that could not be cut yet */
 };
 
+/* Of files and folders that are made. */
+struct disk_owner {
+	mode_t mode;
+	uid_t uid; /* (uid_t)-1: whoever we are */
+	gid_t gid; /* (gid_t)-1: our group */
+};
+
 /* What was found at the end of a file that did not end with a newline. */
 struct disk_mended {
 	off_t cut_bytes; /* of an unfinished line: they are gone */
@@ -31,8 +38,8 @@ struct disk_mended {
  * against other writers (EWOULDBLOCK) and mends the end. Not regular files (pipes, terminals) are
  * written as they are, without ever blocking.
  */
-int disk_open(
-	struct disk_file *, const char *path, size_t fixed_len, mode_t mode, struct disk_mended *);
+int disk_open(struct disk_file *, const char *path, size_t fixed_len, const struct disk_owner *,
+	struct disk_mended *);
 void disk_close(struct disk_file *);
 
 /* Whether the path is another file by now, or none. */

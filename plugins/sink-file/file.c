@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "owner.h"
 #include "pattern.h"
 #include "queue.h"
 
@@ -21,6 +22,11 @@ struct file_conf {
 	int fsync;
 	int64_t fsync_interval_ms;
 	const char *mode;
+	const char *user, *group;
+	int rotate;
+	int64_t max_size_bytes;
+	bool compress;
+	int64_t keep, keep_age_ms;
 };
 
 struct file_sink {
@@ -31,6 +37,10 @@ struct file_sink {
 
 static const char *const fsync_words[] = {
 	[FSYNC_ALWAYS] = "always", [FSYNC_INTERVAL] = "interval", [FSYNC_NEVER] = "never", NULL
+};
+
+static const char *const rotate_words[] = {
+	[ROTATE_OFF] = "off", [ROTATE_HOURLY] = "hourly", [ROTATE_DAILY] = "daily", NULL
 };
 
 #define MEMBER(name) offsetof(struct file_conf, name)
@@ -71,6 +81,45 @@ static const struct hsw_option options[] = {
 		.help = "Permissions of files that are made, in octal; the umask is taken off. "
 			"Folders "
 			"get the same, and may be entered by who may read." },
+	{ .key = "user",
+		.type = HSW_OPT_STRING,
+		.offset = MEMBER(user),
+		.help = "Owner of files and folders that are made. Another one than the daemon's "
+			"needs root." },
+	{ .key = "group",
+		.type = HSW_OPT_STRING,
+		.offset = MEMBER(group),
+		.help = "Their group. One that the daemon is not in needs root." },
+	{ .key = "rotate",
+		.type = HSW_OPT_ENUM,
+		.offset = MEMBER(rotate),
+		.def = "off",
+		.choices = rotate_words,
+		.help = "When a file is renamed to <path>.<time>Z and a new one begun: hourly or "
+			"daily, with the first event of a new hour or day; utc says whose." },
+	{ .key = "max_size",
+		.type = HSW_OPT_SIZE,
+		.offset = MEMBER(max_size_bytes),
+		.def = "0",
+		.max = (int64_t)1 << 50,
+		.help = "Size at which a file is rotated, too. 0: none." },
+	{ .key = "compress",
+		.type = HSW_OPT_BOOL,
+		.offset = MEMBER(compress),
+		.def = "no",
+		.help = "Whether rotated files are compressed (gzip)." },
+	{ .key = "keep",
+		.type = HSW_OPT_INT,
+		.offset = MEMBER(keep),
+		.def = "0",
+		.max = 1000000,
+		.help = "How many rotated files of a path are kept. 0: all." },
+	{ .key = "keep_age",
+		.type = HSW_OPT_MSEC,
+		.offset = MEMBER(keep_age_ms),
+		.def = "0s",
+		.max = (int64_t)100 * 366 * 24 * 3600 * 1000,
+		.help = "How long rotated files are kept. 0s: for ever." },
 	{ .key = NULL },
 };
 
@@ -113,6 +162,18 @@ check_folder(const struct file_conf *conf, size_t len, struct hsw_error *err)
 	return HSW_EINVAL;
 }
 
+/* What would never do anything is a mistake. */
+static int
+check_rotation(const struct file_conf *conf, struct hsw_error *err)
+{
+	if (conf->rotate != ROTATE_OFF || conf->max_size_bytes > 0 ||
+		(!conf->compress && conf->keep == 0 && conf->keep_age_ms == 0))
+		return HSW_OK;
+	snprintf(err->text, sizeof(err->text),
+		"compress, keep and keep_age are for files that rotate or max_size rotates");
+	return HSW_EINVAL;
+}
+
 static void
 file_close(void *self)
 {
@@ -129,7 +190,13 @@ setup(struct file_sink *s, struct hsw_handle *handle, const struct file_conf *co
 	struct hsw_error *err)
 {
 	struct queue_settings set = { .fsync = (enum fsync_mode)conf->fsync,
-		.fsync_interval_ms = conf->fsync_interval_ms };
+		.fsync_interval_ms = conf->fsync_interval_ms,
+		.rotate = (enum rotate_mode)conf->rotate,
+		.max_bytes = conf->max_size_bytes,
+		.utc = conf->utc,
+		.keep = { .compress = conf->compress,
+			.keep = conf->keep,
+			.keep_age_ms = conf->keep_age_ms } };
 
 	s->pattern = pattern_new(conf->path, conf->utc, err);
 	if (s->pattern == NULL)
@@ -137,7 +204,11 @@ setup(struct file_sink *s, struct hsw_handle *handle, const struct file_conf *co
 	set.fixed_len = pattern_fixed_len(s->pattern);
 	int rc = check_folder(conf, set.fixed_len, err);
 	if (rc == HSW_OK)
-		rc = parse_mode(conf->mode, &set.mode, err);
+		rc = parse_mode(conf->mode, &set.owner.mode, err);
+	if (rc == HSW_OK)
+		rc = owner_find(conf->user, conf->group, &set.owner, err);
+	if (rc == HSW_OK)
+		rc = check_rotation(conf, err);
 	if (rc != HSW_OK)
 		return rc;
 	s->queue = queue_new(s->host, handle, &set);

@@ -206,13 +206,14 @@ file_open(struct file *f)
 
 	if (f->disk.fd >= 0)
 		return 0;
-	int rc = disk_open(&f->disk, f->path, q->set.fixed_len, q->set.mode, &mended);
+	int rc = disk_open(&f->disk, f->path, q->set.fixed_len, &q->set.owner, &mended);
 	if (rc != 0)
 		return rc;
 	q->open_count++;
 	f->checked_ms = q->host->now_ms(q->handle);
 	idle_later(q);
 	log_mended(f, &mended);
+	rotation_begin(f);
 	return 0;
 }
 

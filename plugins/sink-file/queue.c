@@ -303,6 +303,8 @@ gather(struct file *f)
 	TAILQ_FOREACH (e, &f->waiting, waiting) {
 		if (n + HSW_IOV_MAX + 1 > GROUP_PIECES || bytes >= GROUP_BYTES)
 			break;
+		if (n > 0 && q->set.max_bytes > 0 && f->size + (off_t)bytes >= q->set.max_bytes)
+			break;
 		e->len = add_line(q, e, &n);
 		bytes += e->len;
 	}
@@ -424,6 +426,10 @@ file_flush(struct file *f, int64_t now)
 		return;
 	}
 	int rc = file_open(f);
+	if (rc == 0 && rotation_is_due(f, now)) {
+		f = rotation_do(f, now);
+		rc = file_open(f);
+	}
 	if (rc == 0)
 		file_write(f);
 	else
@@ -467,6 +473,14 @@ queue_hurry(struct queue *q)
 	}
 }
 
+static bool
+needs_keeper(const struct queue_settings *set)
+{
+	bool rotates = set->rotate != ROTATE_OFF || set->max_bytes > 0;
+
+	return rotates && (set->keep.compress || set->keep.keep > 0 || set->keep.keep_age_ms > 0);
+}
+
 struct queue *
 queue_new(const struct hsw_host *host, struct hsw_handle *handle, const struct queue_settings *set)
 {
@@ -485,7 +499,10 @@ queue_new(const struct hsw_host *host, struct hsw_handle *handle, const struct q
 	q->idle_timer = host->timer_new(handle, files_close_idle, q);
 	if (set->fsync != FSYNC_NEVER)
 		q->syncer = syncer_new(host, handle, sync_ready, q);
+	if (needs_keeper(set))
+		q->keeper = keeper_new(host, handle, &set->keep);
 	if (q->flush_timer != NULL && q->sync_timer != NULL && q->idle_timer != NULL &&
+		(q->keeper != NULL || !needs_keeper(set)) &&
 		(q->syncer != NULL || set->fsync == FSYNC_NEVER))
 		return q;
 	queue_free(q);
@@ -528,6 +545,7 @@ queue_free(struct queue *q)
 			entry_end(e, "close", ECANCELED);
 		entry_free(q, e);
 	}
+	keeper_free(q->keeper);
 	hand_over(q);
 	while (!TAILQ_EMPTY(&q->files))
 		file_free(TAILQ_FIRST(&q->files));

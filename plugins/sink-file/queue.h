@@ -8,17 +8,23 @@
 #ifndef QUEUE_H
 #define QUEUE_H
 
-#include <sys/types.h>
-
 #include <hookswitch/sink.h>
 
+#include "disk.h"
+#include "keeper.h"
+
+enum rotate_mode { ROTATE_OFF, ROTATE_HOURLY, ROTATE_DAILY };
 enum fsync_mode { FSYNC_ALWAYS, FSYNC_INTERVAL, FSYNC_NEVER };
 
 struct queue_settings {
 	enum fsync_mode fsync;
 	int64_t fsync_interval_ms;
-	mode_t mode;
+	struct disk_owner owner;
 	size_t fixed_len; /* folders up to here are not made */
+	enum rotate_mode rotate;
+	int64_t max_bytes; /* of a file; 0: no bound */
+	bool utc;          /* days and hours are UTC's */
+	struct keeper_settings keep;
 };
 
 struct queue;

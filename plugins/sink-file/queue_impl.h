@@ -54,6 +54,9 @@ struct file {
 	bool current, is_ready;
 	struct disk_file disk;
 	int64_t used_ms, checked_ms;
+	int64_t period;          /* the hour or day it is of */
+	int64_t rotate_after_ms; /* a rotation failed: not before */
+	off_t size;              /* at the last look */
 	struct entry_list waiting;
 	size_t entries; /* that name it */
 	bool dirty, syncing;
@@ -75,6 +78,7 @@ struct queue {
 	size_t open_count;
 	struct file *last;     /* that was put to, if current */
 	struct syncer *syncer; /* NULL: fsync=never */
+	struct keeper *keeper; /* NULL: rotated files stay as they are */
 	unsigned round;        /* of the next sync */
 	struct hsw_timer *flush_timer, *sync_timer, *idle_timer;
 	bool flush_set, sync_set, idle_set;
@@ -105,6 +109,15 @@ void file_postpone(struct file *);
 void file_not_ready(struct file *);
 /* Closes files that were not used for long; a timer's fn. */
 void files_close_idle(void *queue);
+
+/* ---- rotate.c ---- */
+
+/* A file was opened. */
+void rotation_begin(struct file *);
+/* Whether an open file is full, or of an hour or day that is over. */
+bool rotation_is_due(struct file *, int64_t now);
+/* Renames the file, and gives the path to a new one; that, or the same if it cannot be. */
+struct file *rotation_do(struct file *, int64_t now);
 
 /* ---- queue.c ---- */
 

@@ -35,6 +35,9 @@ fake_ldadd = $(EVENT_LIBS) $(CHECK_LIBS) -lpthread
 sink_tests = \
 	tests/plugins/test_sink_file \
 	tests/plugins/test_sink_file_disk \
+	tests/plugins/test_sink_file_rotate \
+	tests/plugins/test_sink_syslog \
+	tests/plugins/test_sink_syslog_net \
 	tests/plugins/test_sink_webhook \
 	tests/plugins/test_sink_webhook_net \
 	tests/plugins/test_sink_websocket
@@ -54,6 +57,24 @@ tests_plugins_test_sink_file_disk_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_file_disk_CFLAGS = $(fake_cflags)
 tests_plugins_test_sink_file_disk_LDFLAGS = -rdynamic
 tests_plugins_test_sink_file_disk_LDADD = $(fake_ldadd)
+
+tests_plugins_test_sink_file_rotate_SOURCES = tests/plugins/test_sink_file_rotate.c $(file_rig)
+tests_plugins_test_sink_file_rotate_CPPFLAGS = $(fake_cppflags)
+tests_plugins_test_sink_file_rotate_CFLAGS = $(fake_cflags) $(ZLIB_CFLAGS)
+tests_plugins_test_sink_file_rotate_LDFLAGS = -rdynamic
+tests_plugins_test_sink_file_rotate_LDADD = $(fake_ldadd) $(ZLIB_LIBS)
+
+syslog_rig = tests/plugins/syslog_rig.c tests/plugins/syslog_rig.h $(fake_host_sources)
+tests_plugins_test_sink_syslog_SOURCES = tests/plugins/test_sink_syslog.c $(syslog_rig)
+tests_plugins_test_sink_syslog_CPPFLAGS = $(fake_cppflags)
+tests_plugins_test_sink_syslog_CFLAGS = $(fake_cflags)
+tests_plugins_test_sink_syslog_LDADD = $(fake_ldadd)
+
+tests_plugins_test_sink_syslog_net_SOURCES = tests/plugins/test_sink_syslog_net.c \
+	tests/plugins/certs.c tests/plugins/certs.h $(syslog_rig)
+tests_plugins_test_sink_syslog_net_CPPFLAGS = $(fake_cppflags)
+tests_plugins_test_sink_syslog_net_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
+tests_plugins_test_sink_syslog_net_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
 
 webhook_rig = tests/plugins/webhook_rig.c tests/plugins/webhook_rig.h \
 	tests/plugins/http_server.c tests/plugins/http_server.h $(fake_host_sources)

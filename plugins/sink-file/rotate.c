@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rotate.c - files of a queue that are full or of an hour or day that is over. */
+#include "queue_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NAMES_MAX 1000       /* milliseconds that are tried for a name that is free */
+#define AGAIN_MS (60 * 1000) /* when it did not work */
+
+static int64_t
+wall_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A number for the hour or day; 0: there are none. */
+static int64_t
+period_of(const struct queue_settings *set, time_t seconds)
+{
+	struct tm tm;
+
+	if (set->rotate == ROTATE_OFF)
+		return 0;
+	if (set->utc)
+		gmtime_r(&seconds, &tm);
+	else
+		localtime_r(&seconds, &tm);
+	int64_t day = (int64_t)tm.tm_year * 1000 + tm.tm_yday + 1;
+	/* An hour that comes twice, when clocks are set back, is one. */
+	return set->rotate == ROTATE_HOURLY ? day * 100 + tm.tm_hour : day;
+}
+
+void
+rotation_begin(struct file *f)
+{
+	const struct queue_settings *set = &f->q->set;
+	struct stat st;
+
+	if (!f->disk.regular || fstat(f->disk.fd, &st) != 0)
+		return;
+	f->period = period_of(set, st.st_size > 0 ? st.st_mtime : (time_t)(wall_ms() / 1000));
+	if (f->q->keeper != NULL)
+		keeper_look(f->q->keeper, f->path);
+}
+
+bool
+rotation_is_due(struct file *f, int64_t now)
+{
+	const struct queue_settings *set = &f->q->set;
+	struct stat st;
+
+	if (!f->disk.regular || (set->max_bytes == 0 && set->rotate == ROTATE_OFF) ||
+		now < f->rotate_after_ms || fstat(f->disk.fd, &st) != 0)
+		return false;
+	f->size = st.st_size;
+	int64_t period = period_of(set, (time_t)(wall_ms() / 1000));
+	if (st.st_size == 0) {
+		f->period = period;
+		return false;
+	}
+	return period != f->period || (set->max_bytes > 0 && st.st_size >= set->max_bytes);
+}
+
+/* Not every file system can rename without replacing. */
+static int
+rename_new(const char *from, const char *to)
+{
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return errno;
+	return link(from, to) == 0 && unlink(from) == 0 ? 0 : errno;
+}
+
+/* Gives the file a name that no file has. */
+static int
+rename_aside(const char *path, char *to, size_t size)
+{
+	int64_t time_ms = wall_ms();
+
+	for (int i = 0; i < NAMES_MAX; i++) {
+		if (!keeper_name(path, time_ms + i, to, size))
+			return ENAMETOOLONG;
+		int rc = rename_new(path, to);
+		if (rc != EEXIST)
+			return rc;
+	}
+	return EEXIST;
+}
+
+static struct file *
+rotation_failed(struct file *f, int error, int64_t now)
+{
+	char buffer[128];
+
+	f->rotate_after_ms = now + AGAIN_MS;
+	f->q->host->log(f->q->handle, HSW_LOG_ERROR, "cannot rotate path=%s error=\"%s\"", f->path,
+		strerror_r(error, buffer, sizeof(buffer)));
+	return f;
+}
+
+struct file *
+rotation_do(struct file *f, int64_t now)
+{
+	struct queue *q = f->q;
+	char to[PATH_MAX];
+	int rc = disk_mend(&f->disk);
+
+	if (rc == 0)
+		rc = rename_aside(f->path, to, sizeof(to));
+	if (rc != 0)
+		return rotation_failed(f, rc, now);
+	/* Nothing will be written to it: the keeper may have it. */
+	flock(f->disk.fd, LOCK_UN);
+	struct file *fresh = file_replace(f);
+	if (fresh == NULL)
+		return rotation_failed(f, ENOMEM, now); /* found to be moved at the next look */
+	q->host->count(q->handle, "rotations", NULL, 1);
+	return fresh;
+}

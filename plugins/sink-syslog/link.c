@@ -1,0 +1,611 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * link.c - see link.h.
+ *
+ *   DOWN --a message--> LOOKING_UP --addresses--> CONNECTING --tls--> SHAKING --TLS 1.3--> SETTLING
+ *     ^                                                |                  |                    |
+ *     \--------- failed, timed out, closed ------------+------------------+-------- UP <-------+
+ *
+ * Messages are on `waiting`, in the order of link_put; on a stream they go over to `sent` when all
+ * bytes are out, until these are acknowledged. Only the first of `waiting` can be out by half.
+ */
+#include "link.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "channel.h"
+#include "resolver.h"
+
+#define CONNECT_MS 10000 /* from the look-up to the end of the handshake */
+#define SETTLE_MS 300    /* the other side gets to refuse our certificate */
+#define ACK_POLL_MS 10
+#define NAME_TTL_MS 60000 /* a datagram socket's look-up is as old as that at most */
+#define TRIES_MAX 2       /* connections that may break under one message */
+#define PREFIX_MAX 12     /* the octet count and a space */
+
+enum link_state { DOWN, LOOKING_UP, CONNECTING, SHAKING, SETTLING, UP };
+
+struct message {
+	TAILQ_ENTRY(message) entry;
+	struct hsw_delivery *delivery; /* NULL: cancelled */
+	uint64_t serial;
+	bool is_sent;    /* on `sent` */
+	uint64_t end_at; /* while is_sent: the connection's position behind it */
+	unsigned breaks;
+	size_t sent;       /* of the bytes that this kind of socket gets */
+	size_t prefix_len; /* RFC 6587 section 3.4.1: the octet count */
+	size_t len;        /* prefix, message, newline */
+	char bytes[];
+};
+
+TAILQ_HEAD(message_list, message);
+
+struct link {
+	const struct hsw_host *host;
+	struct hsw_handle *handle;
+	const struct address *address;
+	SSL_CTX *ctx;
+	enum link_state state;
+	struct channel channel;
+	bool is_fresh; /* nothing was sent on it yet */
+	int64_t opened_ms;
+	struct hsw_watch *watch;
+	struct lookup *lookup; /* may outlive LOOKING_UP when that timed out */
+	struct addrinfo *found, *next;
+	struct message_list waiting, sent;
+	uint64_t serial;
+	struct hsw_timer *flush_timer, *deadline, *ack_timer;
+};
+
+static void link_next_address(struct link *);
+static void link_start(struct link *);
+
+/* ---- messages ------------------------------------------------------------------------------- */
+
+static void
+message_free(struct link *l, struct message *m)
+{
+	TAILQ_REMOVE(m->is_sent ? &l->sent : &l->waiting, m, entry);
+	free(m);
+}
+
+static void
+message_end(struct link *l, struct message *m, enum hsw_outcome outcome, const char *text)
+{
+	struct hsw_delivery *delivery = m->delivery;
+	const struct hsw_detail detail = { .text = text };
+
+	message_free(l, m);
+	if (delivery != NULL)
+		l->host->done(delivery, outcome, &detail);
+}
+
+/* The part of a message's bytes that this kind of socket gets. */
+static const char *
+message_bytes(const struct link *l, const struct message *m, size_t *len)
+{
+	bool is_local = l->address->transport == TRANSPORT_UNIX;
+	bool is_counted = l->channel.is_stream && !is_local;
+	size_t from = is_counted ? 0 : m->prefix_len;
+
+	*len = m->len - from - !(l->channel.is_stream && is_local);
+	return m->bytes + from;
+}
+
+/* done() may put new messages: those are not ended here. */
+static void
+fail_waiting(struct link *l, const char *text)
+{
+	uint64_t end = l->serial;
+	struct message *m;
+
+	while ((m = TAILQ_FIRST(&l->waiting)) != NULL && m->serial < end)
+		message_end(l, m, HSW_RETRY, text);
+}
+
+static void
+flush_soon(struct link *l)
+{
+	l->host->timer_set(l->flush_timer, 0);
+}
+
+/* ---- the end of a connection ---------------------------------------------------------------- */
+
+static void
+link_close(struct link *l)
+{
+	l->host->watch_free(l->watch);
+	l->watch = NULL;
+	channel_close(&l->channel);
+	l->host->timer_set(l->deadline, -1);
+	l->host->timer_set(l->ack_timer, -1);
+	l->state = DOWN;
+}
+
+static void
+describe(const struct link *l, const char *verb, char *text, size_t size)
+{
+	const struct address *a = l->address;
+
+	snprintf(text, size, "%s %s%s%s: %s", verb, a->host, a->port[0] != '\0' ? ":" : "", a->port,
+		l->channel.why);
+}
+
+/* No way to the collector: what waits is for the daemon to try again. */
+static void
+link_failed(struct link *l, const char *verb)
+{
+	char text[512];
+
+	describe(l, verb, text, sizeof(text));
+	link_close(l);
+	fail_waiting(l, text);
+}
+
+/* What is not acknowledged goes out again, in the order it had. */
+static void
+take_back(struct link *l)
+{
+	struct message *m, *next;
+
+	TAILQ_FOREACH (m, &l->sent, entry)
+		m->is_sent = false;
+	TAILQ_CONCAT(&l->sent, &l->waiting, entry);
+	TAILQ_CONCAT(&l->waiting, &l->sent, entry);
+	for (m = TAILQ_FIRST(&l->waiting); m != NULL; m = next) {
+		next = TAILQ_NEXT(m, entry);
+		m->sent = 0;
+		if (m->delivery == NULL)
+			message_free(l, m);
+		else
+			m->breaks++;
+	}
+}
+
+static void
+fail_often_broken(struct link *l, const char *text)
+{
+	uint64_t end = l->serial;
+	struct message *m;
+
+	while ((m = TAILQ_FIRST(&l->waiting)) != NULL && m->serial < end && m->breaks >= TRIES_MAX)
+		message_end(l, m, HSW_RETRY, text);
+}
+
+static void
+settle(struct link *l, uint64_t acknowledged)
+{
+	struct message *m;
+
+	while ((m = TAILQ_FIRST(&l->sent)) != NULL && m->end_at <= acknowledged)
+		message_end(l, m, HSW_DELIVERED, NULL);
+}
+
+/* A connection that was up is gone. */
+static void
+link_broke(struct link *l)
+{
+	char text[512];
+
+	describe(l, "send to", text, sizeof(text));
+	l->host->log(l->handle, HSW_LOG_INFO, "connection ended reason=\"%s\"", l->channel.why);
+	/* A local socket forgets what was not read when it is closed. */
+	if (l->address->transport != TRANSPORT_UNIX)
+		settle(l, channel_acknowledged(&l->channel));
+	link_close(l);
+	take_back(l);
+	fail_often_broken(l, text);
+	if (!TAILQ_EMPTY(&l->waiting))
+		flush_soon(l);
+}
+
+static void
+settle_acknowledged(struct link *l)
+{
+	uint64_t acknowledged = channel_acknowledged(&l->channel);
+
+	/* In that order: see link_broke. */
+	if (channel_check(&l->channel) == STEP_FAILED) {
+		link_broke(l);
+		return;
+	}
+	settle(l, acknowledged);
+	if (!TAILQ_EMPTY(&l->sent))
+		l->host->timer_set(l->ack_timer, ACK_POLL_MS);
+}
+
+/* ---- sending -------------------------------------------------------------------------------- */
+
+static void
+wait_for(struct link *l, enum step step)
+{
+	unsigned what = l->channel.is_stream ? HSW_READ : 0;
+
+	l->host->watch_set(l->watch, what | (step == STEP_WRITE ? HSW_WRITE : 0));
+}
+
+static void
+message_is_out(struct link *l, struct message *m)
+{
+	l->is_fresh = false;
+	if (!l->channel.is_stream || m->delivery == NULL) {
+		message_end(l, m, HSW_DELIVERED, NULL);
+		return;
+	}
+	TAILQ_REMOVE(&l->waiting, m, entry);
+	m->is_sent = true;
+	m->end_at = channel_position(&l->channel);
+	TAILQ_INSERT_TAIL(&l->sent, m, entry);
+}
+
+/* A local collector that was started anew has another socket at the same path. */
+static bool
+is_stale_socket(const struct link *l)
+{
+	int error = l->channel.error;
+
+	return l->address->transport == TRANSPORT_UNIX && !l->is_fresh &&
+		(error == ECONNREFUSED || error == ENOTCONN || error == ECONNRESET ||
+			error == EPIPE || error == ENOENT);
+}
+
+static void
+datagram_failed(struct link *l, struct message *m)
+{
+	char text[512];
+
+	if (l->channel.error == EMSGSIZE) {
+		describe(l, "send to", text, sizeof(text));
+		message_end(l, m, HSW_REJECT, text);
+		flush_soon(l);
+	} else if (is_stale_socket(l)) {
+		link_close(l);
+		flush_soon(l);
+	} else {
+		link_failed(l, "send to");
+	}
+}
+
+static void
+send_waiting(struct link *l)
+{
+	uint64_t end = l->serial;
+	enum step step = STEP_DONE;
+	struct message *m;
+
+	while (step == STEP_DONE && (m = TAILQ_FIRST(&l->waiting)) != NULL && m->serial < end) {
+		size_t len, sent;
+		const char *bytes = message_bytes(l, m, &len);
+		step = channel_send(&l->channel, bytes + m->sent, len - m->sent, &sent);
+		m->sent += sent;
+		if (step == STEP_DONE)
+			message_is_out(l, m);
+	}
+	if (step == STEP_FAILED && !l->channel.is_stream)
+		datagram_failed(l, m);
+	else if (step == STEP_FAILED)
+		link_broke(l);
+	else
+		wait_for(l, step);
+	if (l->state == UP && l->channel.is_stream)
+		settle_acknowledged(l);
+}
+
+/* A peer that is gone is noticed before anything is written to it. */
+static void
+check_peer(struct link *l)
+{
+	int64_t age_ms = l->host->now_ms(l->handle) - l->opened_ms;
+
+	if (l->channel.is_stream && channel_check(&l->channel) == STEP_FAILED)
+		link_broke(l);
+	else if (l->address->transport == TRANSPORT_UDP && age_ms >= NAME_TTL_MS)
+		link_close(l);
+}
+
+static void
+flush(void *arg)
+{
+	struct link *l = arg;
+
+	if (TAILQ_EMPTY(&l->waiting))
+		return;
+	if (l->state == UP)
+		check_peer(l);
+	if (l->state == DOWN)
+		link_start(l);
+	else if (l->state == UP)
+		send_waiting(l);
+}
+
+static void
+ack_over(void *arg)
+{
+	settle_acknowledged(arg);
+}
+
+/* ---- connecting ----------------------------------------------------------------------------- */
+
+static void
+link_up(struct link *l)
+{
+	l->state = UP;
+	l->is_fresh = true;
+	l->opened_ms = l->host->now_ms(l->handle);
+	l->host->timer_set(l->deadline, -1);
+	l->host->count(l->handle, "connections", NULL, 1);
+	if (l->channel.is_stream)
+		l->host->log(l->handle, HSW_LOG_INFO, "connected");
+	wait_for(l, STEP_DONE);
+	flush_soon(l);
+}
+
+static void
+link_shake(struct link *l)
+{
+	l->state = SHAKING;
+	enum step step = channel_shake(&l->channel, l->ctx, l->address->host);
+	if (step == STEP_FAILED) {
+		/* Another address would be the same collector with the same certificate. */
+		link_failed(l, "connect to");
+	} else if (step != STEP_DONE) {
+		wait_for(l, step);
+	} else if (channel_is_unconfirmed(&l->channel)) {
+		l->state = SETTLING;
+		wait_for(l, STEP_DONE);
+		l->host->timer_set(l->deadline, SETTLE_MS);
+	} else {
+		link_up(l);
+	}
+}
+
+static void
+link_connected(struct link *l)
+{
+	if (l->address->transport == TRANSPORT_TLS)
+		link_shake(l);
+	else
+		link_up(l);
+}
+
+static void
+link_ready(int fd, unsigned what, void *arg)
+{
+	struct link *l = arg;
+
+	(void)fd, (void)what;
+	switch (l->state) {
+	case CONNECTING:
+		if (channel_connected(&l->channel) == STEP_DONE)
+			link_connected(l);
+		else
+			link_next_address(l);
+		break;
+	case SHAKING:
+		link_shake(l);
+		break;
+	case SETTLING:
+		if (channel_check(&l->channel) == STEP_FAILED)
+			link_failed(l, "connect to");
+		else
+			link_up(l);
+		break;
+	case UP:
+		if (l->channel.is_stream && channel_check(&l->channel) == STEP_FAILED)
+			link_broke(l);
+		else
+			send_waiting(l);
+		break;
+	case DOWN:
+	case LOOKING_UP:
+		break;
+	}
+}
+
+/* Goes on with a socket that is open; false: no memory, it is closed again. */
+static bool
+link_watch(struct link *l)
+{
+	l->watch = l->host->watch_new(l->handle, l->channel.fd, link_ready, l);
+	if (l->watch != NULL)
+		return true;
+	channel_close(&l->channel);
+	snprintf(l->channel.why, sizeof(l->channel.why), "out of memory");
+	return false;
+}
+
+static void
+link_opened(struct link *l, enum step step)
+{
+	l->state = CONNECTING;
+	if (!link_watch(l))
+		link_failed(l, "connect to");
+	else if (step == STEP_DONE)
+		link_connected(l);
+	else
+		l->host->watch_set(l->watch, HSW_WRITE);
+}
+
+/* Tries the addresses that are left. */
+static void
+link_next_address(struct link *l)
+{
+	enum step step = STEP_FAILED;
+
+	l->host->watch_free(l->watch);
+	l->watch = NULL;
+	if (l->channel.fd >= 0) {
+		channel_close(&l->channel);
+	}
+	while (l->next != NULL && step == STEP_FAILED) {
+		step = channel_open(&l->channel, l->next);
+		l->next = l->next->ai_next;
+	}
+	if (step == STEP_FAILED)
+		link_failed(l, "connect to");
+	else
+		link_opened(l, step);
+}
+
+static void
+link_take_addresses(struct link *l, struct addrinfo *found)
+{
+	if (l->found != NULL)
+		freeaddrinfo(l->found);
+	l->found = l->next = found;
+}
+
+static void
+lookup_over(void *arg)
+{
+	struct link *l = arg;
+	const char *why;
+	struct addrinfo *found = lookup_take(l->lookup, &why);
+
+	lookup_free(l->lookup);
+	l->lookup = NULL;
+	link_take_addresses(l, found);
+	if (l->state != LOOKING_UP)
+		return; /* too late: the next message asks again */
+	if (found == NULL)
+		snprintf(l->channel.why, sizeof(l->channel.why), "%s",
+			why != NULL ? why : "no address");
+	link_next_address(l);
+}
+
+static void
+link_start_local(struct link *l)
+{
+	enum step step = channel_open_local(&l->channel, l->address->host);
+
+	if (step == STEP_FAILED)
+		link_failed(l, "connect to");
+	else
+		link_opened(l, step);
+}
+
+static void
+link_start(struct link *l)
+{
+	const struct address *a = l->address;
+	int type = address_is_stream(a) ? SOCK_STREAM : SOCK_DGRAM;
+
+	l->state = LOOKING_UP;
+	l->host->timer_set(l->deadline, CONNECT_MS);
+	if (a->transport == TRANSPORT_UNIX) {
+		link_start_local(l);
+		return;
+	}
+	struct addrinfo *found = resolver_number(a->host, a->port, type);
+	if (found != NULL) {
+		link_take_addresses(l, found);
+		link_next_address(l);
+		return;
+	}
+	if (l->lookup == NULL)
+		l->lookup = lookup_start(
+			l->host, l->handle, a->host, a->port, type, lookup_over, l);
+	if (l->lookup != NULL)
+		return;
+	snprintf(l->channel.why, sizeof(l->channel.why), "out of memory or threads");
+	link_failed(l, "look up");
+}
+
+static void
+deadline_over(void *arg)
+{
+	struct link *l = arg;
+
+	if (l->state == SETTLING) {
+		link_up(l);
+		return;
+	}
+	snprintf(l->channel.why, sizeof(l->channel.why), "no answer within %d seconds",
+		CONNECT_MS / 1000);
+	link_failed(l, l->state == LOOKING_UP ? "look up" : "connect to");
+}
+
+/* ---- the link ------------------------------------------------------------------------------- */
+
+struct link *
+link_new(const struct hsw_host *host, struct hsw_handle *handle, const struct address *address,
+	SSL_CTX *ctx)
+{
+	struct link *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	l->host = host;
+	l->handle = handle;
+	l->address = address;
+	l->ctx = ctx;
+	l->channel.fd = -1;
+	TAILQ_INIT(&l->waiting);
+	TAILQ_INIT(&l->sent);
+	l->flush_timer = host->timer_new(handle, flush, l);
+	l->deadline = host->timer_new(handle, deadline_over, l);
+	l->ack_timer = host->timer_new(handle, ack_over, l);
+	if (l->flush_timer != NULL && l->deadline != NULL && l->ack_timer != NULL)
+		return l;
+	link_free(l);
+	return NULL;
+}
+
+void
+link_free(struct link *l)
+{
+	struct message *m;
+
+	if (l == NULL)
+		return;
+	while ((m = TAILQ_FIRST(&l->sent)) != NULL || (m = TAILQ_FIRST(&l->waiting)) != NULL)
+		message_free(l, m);
+	l->host->watch_free(l->watch);
+	channel_close(&l->channel);
+	lookup_free(l->lookup);
+	if (l->found != NULL)
+		freeaddrinfo(l->found);
+	l->host->timer_free(l->flush_timer);
+	l->host->timer_free(l->deadline);
+	l->host->timer_free(l->ack_timer);
+	free(l);
+}
+
+void
+link_set_tls(struct link *l, SSL_CTX *ctx)
+{
+	l->ctx = ctx;
+}
+
+int
+link_put(struct link *l, struct hsw_delivery *delivery, const struct buffer *message)
+{
+	struct message *m = malloc(sizeof(*m) + PREFIX_MAX + message->len + 2);
+
+	if (m == NULL)
+		return HSW_ENOMEM;
+	*m = (struct message){ .delivery = delivery, .serial = l->serial++ };
+	m->prefix_len = (size_t)snprintf(m->bytes, PREFIX_MAX, "%zu ", message->len);
+	memcpy(m->bytes + m->prefix_len, message->bytes, message->len);
+	m->len = m->prefix_len + message->len + 1;
+	m->bytes[m->len - 1] = '\n';
+	TAILQ_INSERT_TAIL(&l->waiting, m, entry);
+	l->host->set_data(delivery, m);
+	flush_soon(l);
+	return HSW_OK;
+}
+
+void
+link_cancel(struct link *l, struct hsw_delivery *delivery)
+{
+	struct message *m = l->host->get_data(delivery);
+
+	m->delivery = NULL;
+	/* One that went out by half is completed first: what follows would be read as its end. */
+	if (m->is_sent || m->sent == 0)
+		message_free(l, m);
+}

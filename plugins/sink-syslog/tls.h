@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tls.h - TLS to a collector (RFC 5425): settings, and sessions whose peer is verified. */
+#ifndef TLS_H
+#define TLS_H
+
+#include <openssl/ssl.h>
+
+#include <hookswitch/plugin.h>
+
+struct tls_settings {
+	const char *ca_file;              /* NULL: those of the system */
+	const char *cert_file, *key_file; /* NULL: no certificate of ours */
+};
+
+/* NULL: err tells which file is wrong. */
+SSL_CTX *tls_new(const struct tls_settings *, struct hsw_error *err);
+/* A session over a connected socket, not shaken hands yet; host (a name or number) must be in the
+ * peer's certificate. NULL: out of memory. */
+SSL *tls_connect(SSL_CTX *, int fd, const char *host);
+/* Why the last call failed: of the certificate, of OpenSSL, or of the system. */
+void tls_reason(const SSL *, int ssl_error, char *text, size_t size);
+
+#endif

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_sink_file_rotate.c - sink-file: rotation, compression, what is kept, and owners. */
+#include "file_rig.h"
+
+#include <fcntl.h>
+#include <glob.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "unit.h"
+
+#define DAY (24 * 3600)
+#define LINE "{\"a\":\"0123456789\"}" /* with its newline, 19 bytes */
+
+/* How many files there are: "out.*" and the like. */
+static size_t
+count(const char *pattern)
+{
+	glob_t found;
+	size_t n = glob(in_folder(pattern), 0, NULL, &found) == 0 ? found.gl_pathc : 0;
+
+	globfree(&found);
+	return n;
+}
+
+/* The n-th of them by name. */
+static const char *
+nth(const char *pattern, size_t n)
+{
+	static char path[512];
+	glob_t found;
+
+	ck_assert_int_eq(glob(in_folder(pattern), 0, NULL, &found), 0);
+	ck_assert_uint_lt(n, found.gl_pathc);
+	snprintf(path, sizeof(path), "%s", found.gl_pathv[n]);
+	globfree(&found);
+	return path;
+}
+
+static void
+wait_count(struct hsw_handle *h, const char *pattern, size_t n)
+{
+	for (int i = 0; count(pattern) != n; i++) {
+		ck_assert_msg(i < 1000, "%s: %zu", pattern, count(pattern));
+		fake_run(h, 5);
+	}
+}
+
+/* What is in a file, compressed or not. */
+static const char *
+unpacked(const char *path)
+{
+	static char text[1 << 16];
+	gzFile f = gzopen(path, "r");
+
+	ck_assert_ptr_nonnull(f);
+	int n = gzread(f, text, sizeof(text) - 1);
+	ck_assert_int_ge(n, 0);
+	ck_assert_int_eq(gzclose(f), Z_OK);
+	text[n] = '\0';
+	return text;
+}
+
+static void
+age(const char *path, time_t seconds)
+{
+	const struct timespec times[2] = { { .tv_sec = time(NULL) - seconds },
+		{ .tv_sec = time(NULL) - seconds } };
+
+	ck_assert_int_eq(utimensat(AT_FDCWD, in_folder(path), times, 0), 0);
+}
+
+START_TEST(a_full_file_is_rotated_and_no_line_is_lost)
+{
+	static const char *const modes[] = { "always", "interval", "never" };
+	char expected[64], json[64];
+
+	for (int mode = 0; mode < 3; mode++) {
+		const char *name = modes[mode];
+		char pattern[32];
+		snprintf(pattern, sizeof(pattern), "%s.*Z", name);
+		struct hsw_handle *h = OPEN(name, "max_size", "40", "fsync", name);
+		/* All at once, and one by one. */
+		for (int n = 0; n < 20; n++) {
+			snprintf(json, sizeof(json), "{\"number\":%06d}", n);
+			struct hsw_delivery *d = put(h, json);
+			if (n >= 10)
+				ck_assert_int_eq(fake_wait(d)->outcome, HSW_DELIVERED);
+		}
+		fake_wait_all(h);
+		ck_assert_uint_eq(count(pattern), 6);
+		int n = 0;
+		for (size_t i = 0; i <= 6; i++) {
+			const char *text = unpacked(i < 6 ? nth(pattern, i) : in_folder(name));
+			ck_assert_uint_le(strlen(text), 54);
+			for (; *text != '\0'; n++, text += 18) {
+				snprintf(expected, sizeof(expected), "{\"number\":%06d}\n", n);
+				ck_assert_int_eq(strncmp(text, expected, 18), 0);
+			}
+		}
+		ck_assert_int_eq(n, 20);
+		ck_assert_int_eq(fake_counted(h, "rotations"), 6);
+		fake_close(h);
+	}
+}
+END_TEST
+
+START_TEST(a_new_day_or_hour_begins_a_new_file)
+{
+	static const struct {
+		const char *rotate;
+		time_t seconds;
+		size_t rotated;
+	} cases[] = { { "daily", DAY, 1 }, { "hourly", 3600, 1 }, { "off", DAY, 0 },
+		{ "daily", 0, 0 }, { "hourly", 0, 0 } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (int utc = 0; utc < 2; utc++) {
+			char name[16], pattern[32];
+			snprintf(name, sizeof(name), "out%zu%d", i, utc);
+			snprintf(pattern, sizeof(pattern), "%s.*Z", name);
+			fill(name, "{\"old\":1}\n", 10);
+			age(name, cases[i].seconds);
+			struct hsw_handle *h = OPEN(
+				name, "rotate", cases[i].rotate, "utc", utc ? "yes" : "no");
+			put_and_wait(h, LINE);
+			put_and_wait(h, LINE);
+			ck_assert_uint_eq(count(pattern), cases[i].rotated);
+			if (cases[i].rotated == 1) {
+				ck_assert_str_eq(unpacked(nth(pattern, 0)), "{\"old\":1}\n");
+				ck_assert_str_eq(content(name), LINE "\n" LINE "\n");
+			}
+			fake_close(h);
+		}
+	}
+}
+END_TEST
+
+START_TEST(an_empty_file_is_not_rotated)
+{
+	fill("out", "", 0);
+	age("out", 3 * DAY);
+	struct hsw_handle *h = OPEN("out", "rotate", "daily", "max_size", "1");
+	put_and_wait(h, LINE);
+	ck_assert_uint_eq(count("out.*"), 0);
+	put_and_wait(h, LINE);
+	ck_assert_uint_eq(count("out.*"), 1);
+	fake_close(h);
+}
+END_TEST
+
+START_TEST(rotated_files_are_compressed)
+{
+	struct stat st;
+	struct hsw_handle *h = OPEN("out", "max_size", "19", "compress", "yes", "mode", "0604");
+
+	for (int n = 0; n < 4; n++) {
+		put_and_wait(h, LINE);
+		wait_count(h, "out.*Z.gz", (size_t)n);
+	}
+	wait_count(h, "out.*Z", 0);
+	ck_assert_uint_eq(count("out.*"), 3);
+	for (size_t i = 0; i < 3; i++) {
+		ck_assert_str_eq(unpacked(nth("out.*Z.gz", i)), LINE "\n");
+		ck_assert_int_eq(stat(nth("out.*Z.gz", i), &st), 0);
+		ck_assert_uint_eq(st.st_mode & 0777, 0604);
+	}
+	fake_close(h);
+}
+END_TEST
+
+#define STAMP(n) "out.20260101T00000" #n ".000Z"
+
+START_TEST(what_a_crash_left_half_is_done_again)
+{
+	/* In the middle of the compression; after it; and other people's files. */
+	fill(STAMP(1), LINE "\n", 19);
+	fill(STAMP(1) ".gz.part", "half", 4);
+	fill(STAMP(2), LINE "\n", 19);
+	fill(STAMP(2) ".gz", "older", 5);
+	fill("out.20260101", "x", 1);
+	fill("outer.20260101T000001.000Z", "x", 1);
+	struct hsw_handle *h = OPEN("out", "max_size", "1m", "compress", "yes", "keep", "2");
+	put_and_wait(h, LINE);
+	wait_count(h, "out.*Z", 0);
+	wait_count(h, "out.*.part", 0);
+	ck_assert_uint_eq(count("out.*Z.gz"), 2);
+	for (size_t i = 0; i < 2; i++)
+		ck_assert_str_eq(unpacked(nth("out.*Z.gz", i)), LINE "\n");
+	ck_assert_str_eq(content("out.20260101"), "x");
+	ck_assert_str_eq(content("outer.20260101T000001.000Z"), "x");
+	fake_close(h);
+}
+END_TEST
+
+START_TEST(only_the_newest_are_kept)
+{
+	fill(STAMP(1), "1", 1);
+	fill(STAMP(2) ".gz", "2", 1);
+	fill(STAMP(3), "3", 1);
+	fill(STAMP(3) ".gz", "3", 1);
+	fill(STAMP(4) ".gz", "4", 1);
+	struct hsw_handle *h = OPEN("out", "max_size", "19", "keep", "3");
+	put_and_wait(h, LINE);
+	wait_count(h, STAMP(1), 0);
+	ck_assert_uint_eq(count("out.*"), 4);
+	put_and_wait(h, LINE);
+	wait_count(h, STAMP(2) ".gz", 0);
+	ck_assert_str_eq(content(STAMP(3)), "3");
+	ck_assert_str_eq(content(STAMP(4) ".gz"), "4");
+	ck_assert_uint_eq(count("out.2*"), 4);
+	fake_close(h);
+}
+END_TEST
+
+START_TEST(what_is_too_old_is_deleted)
+{
+	fill(STAMP(1), "1", 1);
+	fill(STAMP(2) ".gz", "2", 1);
+	fill(STAMP(3), "3", 1);
+	age(STAMP(1), 3 * DAY);
+	age(STAMP(2) ".gz", 3 * DAY);
+	age(STAMP(3), DAY);
+	struct hsw_handle *h = OPEN("out", "rotate", "daily", "keep_age", "2d");
+	put_and_wait(h, LINE);
+	wait_count(h, "out.*", 1);
+	ck_assert_str_eq(content(STAMP(3)), "3");
+	fake_close(h);
+}
+END_TEST
+
+/* Somebody reads it: it is left alone, and done another time. */
+START_TEST(a_locked_file_is_not_compressed)
+{
+	fill(STAMP(1), LINE "\n", 19);
+	fill(STAMP(2), LINE "\n", 19);
+	int fd = open(in_folder(STAMP(2)), O_RDONLY);
+	ck_assert_int_eq(flock(fd, LOCK_EX), 0);
+	struct hsw_handle *h = OPEN("out", "max_size", "1m", "compress", "yes");
+	put_and_wait(h, LINE);
+	wait_count(h, STAMP(1) ".gz", 1);
+	ck_assert_str_eq(content(STAMP(2)), LINE "\n");
+	ck_assert_uint_eq(fake_logged(h, "failed"), 0);
+	close(fd);
+	fake_close(h);
+}
+END_TEST
+
+START_TEST(a_rotation_that_fails_costs_no_event)
+{
+	char name[250];
+
+	/* There is no room in a name for the time. */
+	memset(name, 'n', sizeof(name));
+	name[249] = '\0';
+	struct hsw_handle *h = OPEN(name, "max_size", "19");
+	for (int n = 0; n < 3; n++)
+		put_and_wait(h, LINE);
+	ck_assert_str_eq(content(name), LINE "\n" LINE "\n" LINE "\n");
+	ck_assert_uint_eq(fake_logged(h, "cannot rotate"), 1);
+	fake_close(h);
+}
+END_TEST
+
+START_TEST(new_files_and_folders_get_their_owner)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		return; /* only root gives files away */
+	struct hsw_handle *h = OPEN("%{instance}/out", "user", "nobody", "group", "12345",
+		"max_size", "19", "compress", "yes");
+	ck_assert_int_eq(fake_wait(put_for(h, "sales", LINE))->outcome, HSW_DELIVERED);
+	ck_assert_int_eq(fake_wait(put_for(h, "sales", LINE))->outcome, HSW_DELIVERED);
+	wait_count(h, "sales/out.*Z", 0);
+	const char *const paths[] = { in_folder("sales"), in_folder("sales/out"),
+		nth("sales/out.*.gz", 0) };
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(stat(paths[i], &st), 0);
+		ck_assert_uint_eq(st.st_uid, getpwnam("nobody")->pw_uid);
+		ck_assert_uint_eq(st.st_gid, 12345);
+	}
+	fake_close(h);
+}
+END_TEST
+
+START_TEST(bad_options_are_refused_with_their_name)
+{
+	static const struct {
+		const char *key, *value;
+	} cases[] = { { "user", "no-such-user" }, { "group", "no-such-group" }, { "user", "" },
+		{ "keep", "3" }, { "keep_age", "1d" }, { "compress", "yes" } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct hsw_error err = { "" };
+		const char *const options[] = { "path", in_folder("out"), cases[i].key,
+			cases[i].value, NULL };
+		ck_assert_ptr_null(fake_open("sink-file", options, &err));
+		ck_assert_msg(strstr(err.text, cases[i].key) != NULL, "%s", err.text);
+	}
+}
+END_TEST
+
+/* The thread stops in the middle: what it had begun is whole or not there. */
+START_TEST(closing_does_not_wait_for_the_compression)
+{
+	size_t len = 64 << 20;
+	char *bytes = malloc(len);
+
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = (char)(i * 2654435761u >> 13);
+	fill(STAMP(1), bytes, len);
+	free(bytes);
+	struct hsw_handle *h = OPEN("out", "max_size", "1m", "compress", "yes");
+	put_and_wait(h, LINE);
+	wait_count(h, "out.*.part", 1);
+	struct timespec before, after;
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	fake_close(h);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	ck_assert_int_lt(
+		(after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000,
+		300);
+	for (int i = 0; count("out.*.part") > 0; i++) {
+		ck_assert_int_lt(i, 1000);
+		usleep(5000);
+	}
+	ck_assert_uint_eq(count(STAMP(1)), 1);
+	ck_assert_uint_eq(count("out.*.gz"), 0);
+}
+END_TEST
+
+UNIT_MAIN_WITH("sink-file-rotate", file_rig_setup, file_rig_teardown,
+	a_full_file_is_rotated_and_no_line_is_lost, a_new_day_or_hour_begins_a_new_file,
+	an_empty_file_is_not_rotated, rotated_files_are_compressed,
+	what_a_crash_left_half_is_done_again, only_the_newest_are_kept, what_is_too_old_is_deleted,
+	a_locked_file_is_not_compressed, a_rotation_that_fails_costs_no_event,
+	new_files_and_folders_get_their_owner, bad_options_are_refused_with_their_name,
+	closing_does_not_wait_for_the_compression)
