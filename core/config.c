@@ -323,15 +323,16 @@ has_instance(const struct config *c, const char *name)
 }
 
 static void
-check_events(struct loader *l, const char *key, const char **names)
+check_events(struct loader *l, const char *key, const char **names, bool may_be_raw)
 {
 	for (const char **name = names; name != NULL && *name != NULL; name++) {
 		const char *nearest = nearest_word(
 			(const char *const[]){ event_type_names[0], event_type_names[1],
 				event_type_names[2], event_type_names[3], event_type_names[4],
-				event_type_names[5], "raw", NULL },
+				event_type_names[5], may_be_raw ? "raw" : NULL, NULL },
 			*name);
-		if (event_type_of(str_of(*name)) < 0 && strcmp(*name, "raw") != 0)
+		bool is_raw = may_be_raw && strcmp(*name, "raw") == 0;
+		if (event_type_of(str_of(*name)) < 0 && !is_raw)
 			fail_key(l, key, "`%.60s` is no event type%s%s%s", *name,
 				nearest != NULL ? ", did you mean `" : "",
 				nearest != NULL ? nearest : "", nearest != NULL ? "`?" : "");
@@ -341,7 +342,7 @@ check_events(struct loader *l, const char *key, const char **names)
 static void
 check_filters(struct loader *l, const struct sink_conf *conf)
 {
-	check_events(l, "events", conf->events);
+	check_events(l, "events", conf->events, true);
 	for (const char **name = conf->instances; name != NULL && *name != NULL; name++) {
 		if (!has_instance(l->config, *name))
 			fail_key(l, "instances", "there is no [instance %.100s]", *name);
@@ -424,7 +425,7 @@ load_instance(struct loader *l)
 	if (s == NULL)
 		return;
 	load_keys(l, &s->u.instance, NULL);
-	check_events(l, "websocket_events", s->u.instance.websocket_events);
+	check_events(l, "websocket_events", s->u.instance.websocket_events, false);
 }
 
 static bool

@@ -64,7 +64,7 @@ struct memory {
 
 struct journal {
 	struct store *store;
-	struct memory memories[MEMORIES_MAX];
+	struct memory memories[MEMORIES_MAX]; /* of the store thread */
 	size_t n_memories;
 	struct catalog *catalog;
 	const struct config *config;
@@ -387,7 +387,8 @@ journal_memo(struct journal *j, unsigned port, const char *kind, struct hsw_str 
 }
 
 struct recalling {
-	const struct memory *memory;
+	struct journal *journal;
+	struct memory memory;
 	hsw_memo_fn *fn;
 	void *arg;
 	struct hsw_error *err;
@@ -399,8 +400,9 @@ recall_memos(void *arg, const struct store_port *store)
 {
 	struct recalling *r = arg;
 
-	r->rc = store->ops->memos(store->self, str_of(r->memory->kind),
-		clock_wall_ms() - r->memory->ms, r->fn, r->arg, r->err);
+	r->journal->memories[r->journal->n_memories++] = r->memory;
+	r->rc = store->ops->memos(store->self, str_of(r->memory.kind),
+		clock_wall_ms() - r->memory.ms, r->fn, r->arg, r->err);
 }
 
 static bool
@@ -419,10 +421,10 @@ journal_recall(struct journal *j, const char *kind, int64_t ms, hsw_memo_fn *fn,
 {
 	if (!is_memo_kind(kind))
 		return err_set(err, HSW_EINVAL, "journal_memo_kinds lacks %s", kind);
-	struct memory *m = &j->memories[j->n_memories++];
-	struct recalling r = { .memory = m, .fn = fn, .arg = arg, .err = err };
+	struct recalling r = {
+		.journal = j, .memory = { kind, ms }, .fn = fn, .arg = arg, .err = err
+	};
 
-	*m = (struct memory){ kind, ms };
 	store_run(j->store, recall_memos, &r);
 	return r.rc;
 }

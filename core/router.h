@@ -6,7 +6,7 @@
 #include "config.h"
 #include "envelope.h"
 
-/* The set of types that a list names, as bits 1 << enum event_type; NULL: all. */
+/* The set of types that a list names, as bits 1 << enum event_type; NULL: all but TYPE_RAW. */
 unsigned router_types(const char **names);
 /* Whether a sink wants this instance's events. */
 bool router_has_instance(const struct sink_conf *, struct hsw_str instance);

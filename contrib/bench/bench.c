@@ -47,6 +47,7 @@ static const struct workload workloads[] = {
 	{ "fan-out", "one event to 10 webhooks", 10, false, 0, 20, 0 },
 	{ "file", "64 producers, one file", 0, true, 0, 100, 0 },
 	{ "ws", "64 producers, 1,000 WebSocket clients", 0, false, 0, 10, 1000 },
+	{ "ws-100", "100 events/s, 1,000 WebSocket clients", 0, false, 100, 0, 1000 },
 	{ "ws-r", "348 events/s, 1,000 WebSocket clients", 0, false, 348, 0, 1000 },
 };
 

@@ -46,7 +46,9 @@ write_config(const struct daemon *d, const char *plugin_dir, const struct load *
 		l->daemon_port, plugin_dir, d->folder, workers > 0 ? count : "auto", l->token,
 		l->token);
 	if (l->ws_clients > 0)
-		fprintf(f, "websocket = yes\n[websocket]\nheartbeat = 30m\npong_timeout = 1h\n");
+		fprintf(f,
+			"websocket = yes\n[websocket]\nheartbeat = 30m\npong_timeout = 1h\n"
+			"[api]\nrate_limit = none\n");
 	write_store(f, d->folder, l->store);
 	for (int i = 0; i < l->sinks; i++)
 		fprintf(f, "[sink s%d]\nplugin = webhook\nurl = http://127.0.0.1:%d/s%d\n", i,

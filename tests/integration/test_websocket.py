@@ -344,6 +344,7 @@ def test_clients_that_come_and_go_disturb_nobody(make, connect):
 
 @pytest.mark.parametrize("instance, websocket, expected", [
     ("websocket = yes\nwebsocket_events = message.exchnge", None, "did you mean `message.exchange`"),
+    ("websocket = yes\nwebsocket_events = raw", None, "`raw` is no event type"),
     (ENABLED, "heartbeat = 5ms", "heartbeat"),
     (ENABLED, "plugin = file", "sink-file does not serve clients: its section is [sink NAME]"),
     (ENABLED, "plugin = nothing", "sink-nothing.so"),
