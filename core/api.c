@@ -27,7 +27,8 @@ enum {
 	HAS_INSTANCE = 2,
 	MAKES_INSTANCE = 4,
 	TAKES_APIKEY = 8,
-	INSTANCE_FIRST = 16 /* who has no token, too, learns which instances exist */
+	INSTANCE_FIRST = 16, /* who has no token, too, learns which instances exist */
+	GIVES_INSTANCE = 32  /* header or body say which, as they say who asks */
 };
 
 static const struct route {
@@ -46,6 +47,10 @@ static const struct route {
 	{ "POST", "/webhook/set/", HAS_INSTANCE | TAKES_APIKEY, api_evolution_set },
 	{ "POST", "/webhook/instance", TAKES_APIKEY, api_evolution_set_own },
 	{ "GET", "/webhook/find/", HAS_INSTANCE | TAKES_APIKEY, api_evolution_find },
+	{ "PUT", "/api/config/sent", GIVES_INSTANCE, api_config_sent },
+	{ "PUT", "/api/config/return", GIVES_INSTANCE, api_config_return },
+	{ "PUT", "/api/config/connect", GIVES_INSTANCE, api_config_connect },
+	{ "PUT", "/api/config/disconnect", GIVES_INSTANCE, api_config_disconnect },
 	{ "GET", "/ws/", HAS_INSTANCE | INSTANCE_FIRST, api_ws },
 };
 
@@ -158,13 +163,16 @@ take_rate(struct api_call *call, const struct route *route, uint64_t key)
 }
 
 static bool
-find_token(const struct http_request *r, const struct route *route, struct buf *out)
+find_token(const struct api_call *call, const struct route *route, struct buf *out)
 {
-	struct hsw_str key = route->flags & TAKES_APIKEY ? http_header(r, "apikey")
-							 : (struct hsw_str){ NULL, 0 };
+	struct hsw_str key = { NULL, 0 };
 
-	if (key.s == NULL)
-		return auth_token(r, out);
+	if (route->flags & TAKES_APIKEY)
+		key = http_header(call->http, "apikey");
+	else if (route->flags & GIVES_INSTANCE)
+		key = api_config_key(call);
+	if (key.len == 0)
+		return auth_token(call->http, out);
 	buf_append(out, key.s, key.len);
 	return true;
 }
@@ -181,7 +189,9 @@ identify(struct api_call *call, const struct route *route, struct asker *who)
 	struct buf given = BUF_INIT;
 	bool is_control = call->http->is_control;
 
-	who->has_token = is_control || find_token(call->http, route, &given);
+	if (route->flags & GIVES_INSTANCE)
+		api_config_read(call);
+	who->has_token = is_control || find_token(call, route, &given);
 	const struct hsw_str token = { given.data, given.len };
 	bool is_of_account = is_control || is_account(call, token);
 	if (!is_of_account && who->has_token)
@@ -189,6 +199,8 @@ identify(struct api_call *call, const struct route *route, struct asker *who)
 	who->is_known = is_of_account || call->of_token != NULL;
 	bool is_allowed = is_control || take_rate(call, route, rate_key(token, who->is_known));
 	buf_free(&given);
+	if (route->flags & GIVES_INSTANCE)
+		api_config_find_instance(call);
 	if (!is_allowed)
 		api_error(call, 429, "Rate limit exceeded. Try again later.");
 	return is_allowed;
@@ -198,7 +210,8 @@ identify(struct api_call *call, const struct route *route, struct asker *who)
 static bool
 admit(struct api_call *call, const struct route *route, const struct asker *who)
 {
-	bool is_there = !(route->flags & HAS_INSTANCE) ||
+	bool has_instance = route->flags & (HAS_INSTANCE | GIVES_INSTANCE);
+	bool is_there = !has_instance ||
 		catalog_find_known(&call->worker->catalog, call->instance) != NULL;
 
 	if (!is_there && (route->flags & INSTANCE_FIRST))
@@ -209,7 +222,9 @@ admit(struct api_call *call, const struct route *route, const struct asker *who)
 		api_error(call, 401, "%s", auth_message(AUTH_WRONG));
 	else if (call->of_token != NULL && (route->flags & ACCOUNT_ONLY))
 		api_error(call, 403, "This route needs the account token");
-	else if (call->of_token != NULL && (route->flags & HAS_INSTANCE) &&
+	else if (has_instance && call->instance.len == 0)
+		api_error(call, 400, "id: is missing");
+	else if (call->of_token != NULL && has_instance &&
 		!str_equal(call->of_token->name, call->instance))
 		api_error(call, 403, "Instance token does not match requested instance");
 	else if (!is_there)
@@ -279,26 +294,35 @@ refuse_method(struct api_call *call)
 	buf_free(&headers);
 }
 
+/* found: NULL where no route has that path. */
+static void
+answer(struct api_call *call, const struct route *found, bool has_method)
+{
+	static const struct route none = { .flags = 0 };
+	struct asker who;
+
+	if (!identify(call, found != NULL && has_method ? found : &none, &who))
+		return;
+	if (found == NULL)
+		api_error(call, 404, "Not found");
+	else if (!has_method)
+		refuse_method(call);
+	else if (admit(call, found, &who))
+		found->fn(call);
+}
+
 /* false: the path is none of ours. */
 static bool
 route(struct worker *w, struct http_request *r)
 {
-	static const struct route none = { .flags = 0 };
 	struct api_call call = { .worker = w, .http = r };
 	bool has_method;
 	const struct route *found = find_route(r, &call.instance, &has_method);
-	struct asker who;
 
 	if (found == NULL && !is_below(r->path, "/api/") && !is_below(r->path, "/ws/"))
 		return false;
-	if (!identify(&call, found != NULL && has_method ? found : &none, &who))
-		return true;
-	if (found == NULL)
-		api_error(&call, 404, "Not found");
-	else if (!has_method)
-		refuse_method(&call);
-	else if (admit(&call, found, &who))
-		found->fn(&call);
+	answer(&call, found, has_method);
+	json_object_put(call.given);
 	return true;
 }
 

@@ -13,8 +13,9 @@ struct json_object;
 struct api_call {
 	struct worker *worker;
 	struct http_request *http;
-	struct hsw_str instance;           /* of the path; empty where the route has none */
-	struct instance *of_token;         /* whose token it is; NULL: the account's. The view's */
+	struct hsw_str instance;   /* of the path; empty where the route has none */
+	struct json_object *given; /* the body, where credentials can stand in it; may be NULL */
+	struct instance *of_token; /* whose token it is; NULL: the account's. The view's */
 	char headers[CHANGE_HEADERS_SIZE]; /* of the answer */
 };
 
@@ -40,6 +41,8 @@ bool api_read_webhook(struct change *c, struct json_object *, const struct webho
 bool api_check_webhook(struct change *c, const char *url, struct hsw_error *err);
 /* Sends it on its way: c->webhook is set and answered as this interface does, or by print. */
 void api_post_webhook(struct change *c, void (*print)(struct change *, const struct webhook *));
+/* Sends one on its way that removes the webhook c->label; that there is none is as good. */
+void api_post_remove(struct change *c);
 /* Sends one on its way that reads c->instance's webhook with that label; NULL: there is none. */
 void api_post_find(struct change *c, void (*print)(struct change *, const struct webhook *));
 
@@ -69,5 +72,17 @@ void api_ws(struct api_call *);
 void api_evolution_set(struct api_call *);
 void api_evolution_set_own(struct api_call *);
 void api_evolution_find(struct api_call *);
+/* WhatsApp Web API's */
+void api_config_sent(struct api_call *);
+void api_config_return(struct api_call *);
+void api_config_connect(struct api_call *);
+void api_config_disconnect(struct api_call *);
+
+/* Reads call->given. */
+void api_config_read(struct api_call *);
+/* Who asks: header or member apiKey; empty where there is none. */
+struct hsw_str api_config_key(const struct api_call *);
+/* Sets call->instance: header or member id, or else the token's own. */
+void api_config_find_instance(struct api_call *);
 
 #endif

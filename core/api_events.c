@@ -202,12 +202,13 @@ has_room(struct change *c, const struct instance_settings *i)
 {
 	const struct webhook *before = settings_find_webhook(i, c->webhook->label);
 	int64_t max = c->server->config->api.max_webhooks;
-	bool was_enabled = before != NULL && before->enabled;
+	bool is_counted = c->webhook->enabled && c->webhook->only == ONLY_ALL;
+	bool was_counted = before != NULL && before->enabled && before->only == ONLY_ALL;
 	size_t all = 0;
 
 	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next)
 		all++;
-	if (c->webhook->enabled && !was_enabled && (int64_t)settings_count_enabled(i) >= max)
+	if (is_counted && !was_counted && (int64_t)settings_count_enabled(i) >= max)
 		change_fail(c, 400, "An instance can have at most %lld enabled webhooks",
 			(long long)max);
 	else if (before == NULL && all >= WEBHOOKS_OF_INSTANCE_MAX)
@@ -279,23 +280,38 @@ apply_get_webhook(struct change *c, const struct store_port *store)
 		print_webhook(c, w);
 }
 
-static void
-apply_delete_webhook(struct change *c, const struct store_port *store)
+/* false: there is none with that label. */
+static bool
+remove_webhook(struct change *c, const struct store_port *store, struct instance_settings *i)
 {
-	struct instance_settings *i = find(c);
+	const struct webhook *w = settings_find_webhook(i, c->label);
 	struct hsw_error err = { "" };
 
-	if (i == NULL)
-		return;
-	const struct webhook *w = settings_find_webhook(i, c->label);
-	if (w == NULL) {
-		change_fail(c, 404, "Webhook not found");
-		return;
-	}
+	if (w == NULL)
+		return false;
 	if (w->enabled)
 		change_remove(c, i->instance->name, w->label);
 	if (settings_remove_webhook(c->server->settings, store, i, c->label, &err) != HSW_OK)
 		fail_store(c, failed_webhook, &err);
+	return true;
+}
+
+static void
+apply_delete_webhook(struct change *c, const struct store_port *store)
+{
+	struct instance_settings *i = find(c);
+
+	if (i != NULL && !remove_webhook(c, store, i))
+		change_fail(c, 404, "Webhook not found");
+}
+
+static void
+apply_remove_webhook(struct change *c, const struct store_port *store)
+{
+	struct instance_settings *i = find(c);
+
+	if (i != NULL)
+		(void)remove_webhook(c, store, i);
 }
 
 static void
@@ -377,6 +393,13 @@ api_post_find(struct change *c, void (*print)(struct change *, const struct webh
 {
 	c->print = print;
 	post(c, true, apply_get_webhook);
+}
+
+void
+api_post_remove(struct change *c)
+{
+	c->finish = finish_delete_webhook;
+	post(c, false, apply_remove_webhook);
 }
 
 static void

@@ -92,6 +92,9 @@ enum sink_secrets { SECRETS_AUTO, SECRETS_YES, SECRETS_NO };
 #define RETRY_STEPS_MAX 32
 
 /* Options of every sink, beside its plugin's own. */
+/* A part of a type; see router.h. */
+enum sink_only { ONLY_ALL, ONLY_OUTGOING, ONLY_INCOMING, ONLY_CONNECTED, ONLY_DISCONNECTED };
+
 struct sink_conf {
 	const char *plugin;
 	const char **events;    /* names of types; NULL: all six */
@@ -107,6 +110,7 @@ struct sink_conf {
 	size_t retry_steps;
 	int64_t probe_interval_ms; /* how often a destination that is down is tried with a new event */
 	int64_t max_retrying;      /* events in retry at once; more wait in the journal */
+	enum sink_only only;       /* no option: webhooks of the API have it */
 };
 
 /* One [instance NAME], [source NAME] or [sink NAME]; lists in the file's order. */

@@ -106,7 +106,8 @@ destination_moved(struct destination *d, unsigned settled)
 static bool
 wants(const struct destination *d, const struct hsw_envelope *e)
 {
-	return (d->types & 1u << e->type) != 0 && router_has_instance(d->conf, e->instance);
+	return (d->types & 1u << e->type) != 0 && router_has_instance(d->conf, e->instance) &&
+		router_has_part(d->conf, e);
 }
 
 static bool

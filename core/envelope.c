@@ -391,6 +391,68 @@ envelope_field(const struct hsw_envelope *e, enum hsw_field field)
 	return (struct hsw_str){ NULL, 0 };
 }
 
+/* From one quote to the other, escapes left as they are; s.s[at] is the first one. */
+static struct hsw_str
+quoted(struct hsw_str s, size_t at)
+{
+	size_t end = at + 1;
+
+	while (end < s.len && s.s[end] != '"')
+		end += s.s[end] == '\\' ? 2 : 1;
+	return end < s.len ? (struct hsw_str){ s.s + at + 1, end - at - 1 }
+			   : (struct hsw_str){ NULL, 0 };
+}
+
+/* Where the value of a name stands that ends before `at`; s.len: no colon follows, it is no name. */
+static size_t
+value_after(struct hsw_str s, size_t at)
+{
+	while (at < s.len && s.s[at] == ' ')
+		at++;
+	if (at == s.len || s.s[at] != ':')
+		return s.len;
+	for (at++; at < s.len && s.s[at] == ' ';)
+		at++;
+	return at;
+}
+
+/* Values of `member` that are no strings, and what is deeper, are passed over. */
+static struct hsw_str
+find_text(struct hsw_str data, const char *member)
+{
+	size_t depth = 0;
+
+	for (size_t i = 0; i < data.len; i++) {
+		char c = data.s[i];
+		if (c == '{' || c == '[')
+			depth++;
+		if ((c == '}' || c == ']') && --depth == 0)
+			break;
+		if (c != '"')
+			continue;
+		struct hsw_str text = quoted(data, i);
+		if (text.s == NULL)
+			break;
+		i += text.len + 1;
+		size_t value = value_after(data, i + 1);
+		if (depth == 1 && value < data.len && data.s[value] == '"' && str_is(text, member))
+			return quoted(data, value);
+	}
+	return (struct hsw_str){ NULL, 0 };
+}
+
+struct hsw_str
+envelope_text(const struct hsw_envelope *e, const char *member)
+{
+	/* As write_body begins. */
+	size_t before = strlen("{\"event\":\"\",\"data\":") + e->type_name.len;
+	size_t n = e->body.len > before ? e->body.len - before : 0;
+
+	return find_text((struct hsw_str){ e->body.s + before,
+				 n < ENVELOPE_TEXT_WITHIN ? n : ENVELOPE_TEXT_WITHIN },
+		member);
+}
+
 static int
 hex_value(char c)
 {

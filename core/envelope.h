@@ -103,6 +103,11 @@ void envelope_unref(struct hsw_envelope *);
 int envelope_iov(const struct hsw_envelope *, unsigned parts, struct iovec *, int n);
 struct hsw_str envelope_field(const struct hsw_envelope *, enum hsw_field);
 
+/* Bytes of data that envelope_text looks at: what it is asked for stands at the beginning. */
+#define ENVELOPE_TEXT_WITHIN 4096
+/* The string that this member of data has, as between its quotes. s is NULL where there is none. */
+struct hsw_str envelope_text(const struct hsw_envelope *, const char *member);
+
 /* 16 bytes from "evt_<32 hex>" or "<32 hex>"; false: it is neither. */
 bool envelope_id_parse(struct hsw_str text, unsigned char id[HSW_EVENT_ID_BYTES]);
 

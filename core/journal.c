@@ -553,7 +553,7 @@ open_seen(struct journal *j, struct hsw_error *err)
 
 	if (window == 0)
 		return HSW_OK;
-	j->seen = seen_new(window);
+	j->seen = seen_new(window, SEEN_MAX);
 	if (j->seen == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
 	return journal_recall(j, SEEN_KIND, window, recall_seen, j->seen, err);

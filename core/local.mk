@@ -13,6 +13,7 @@ core_libcore_a_CFLAGS = $(AM_CFLAGS) $(HSW_PROGRAM_CFLAGS) $(EVENT_CFLAGS) $(JSO
 core_libcore_a_SOURCES = \
 	core/api.c core/api.h \
 	core/api_call.h \
+	core/api_config.c \
 	core/api_events.c \
 	core/api_evolution.c \
 	core/api_instance.c \

@@ -9,6 +9,7 @@
 
 #include "err.h"
 #include "log.h"
+#include "router.h"
 
 const char record_instance[] = "instance";
 const char record_webhook[] = "webhook";
@@ -301,10 +302,23 @@ record_print_webhook(
 		buf_str(text, ",\"dashed\":true");
 	print_text(text, "url", w->url);
 	print_text(text, "aliases", w->aliases);
+	print_text(text, "only", router_only_name(w->only));
 	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
 		print_secret(seal, record_webhook, instance, w->label, secrets[i].member,
 			secrets[i].value, text);
 	buf_str(text, "}");
+}
+
+/* false: it is one that is not known here, and nobody shall get more than was asked for. */
+static bool
+get_only(struct json_object *o, enum sink_only *out)
+{
+	const char *name = get_text(o, "only");
+	int only = name != NULL ? router_only_of(str_of(name)) : ONLY_ALL;
+
+	if (only >= 0)
+		*out = (enum sink_only)only;
+	return only >= 0;
 }
 
 struct webhook *
@@ -315,8 +329,9 @@ record_read_webhook(
 	struct json_object *o = w != NULL ? parse(text) : NULL;
 	const char *sealed;
 
-	if (o == NULL) {
+	if (o == NULL || !get_only(o, &w->only)) {
 		webhook_free(w);
+		json_object_put(o);
 		return NULL;
 	}
 	w->enabled = get_bool(o, "enabled");

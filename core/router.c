@@ -4,6 +4,17 @@
 
 #include "buf.h"
 
+static const struct {
+	const char *name, *member, *values[2];
+} parts[] = {
+	[ONLY_OUTGOING] = { "outgoing", "direction", { "outgoing" } },
+	[ONLY_INCOMING] = { "incoming", "direction", { "incoming" } },
+	[ONLY_CONNECTED] = { "connected", "state", { "connected" } },
+	[ONLY_DISCONNECTED] = { "disconnected", "state", { "disconnected", "logged_out" } },
+};
+
+#define PARTS (sizeof(parts) / sizeof(parts[0]))
+
 unsigned
 router_types(const char **names)
 {
@@ -29,4 +40,31 @@ router_has_instance(const struct sink_conf *conf, struct hsw_str instance)
 			return true;
 	}
 	return false;
+}
+
+const char *
+router_only_name(enum sink_only only)
+{
+	return parts[only].name;
+}
+
+int
+router_only_of(struct hsw_str name)
+{
+	for (size_t i = ONLY_ALL + 1; i < PARTS; i++) {
+		if (str_is(name, parts[i].name))
+			return (int)i;
+	}
+	return -1;
+}
+
+bool
+router_has_part(const struct sink_conf *conf, const struct hsw_envelope *e)
+{
+	if (conf->only == ONLY_ALL)
+		return true;
+	const char *const *values = parts[conf->only].values;
+	struct hsw_str text = envelope_text(e, parts[conf->only].member);
+	return text.s != NULL &&
+		(str_is(text, values[0]) || (values[1] != NULL && str_is(text, values[1])));
 }

@@ -11,4 +11,12 @@ unsigned router_types(const char **names);
 /* Whether a sink wants this instance's events. */
 bool router_has_instance(const struct sink_conf *, struct hsw_str instance);
 
+/* What it is called: "outgoing", "incoming" (messages), "connected", "disconnected" (instances; a logout
+ * is one, too). NULL for ONLY_ALL. */
+const char *router_only_name(enum sink_only);
+/* The other way round; -1: there is none of that name. */
+int router_only_of(struct hsw_str name);
+/* Whether a sink wants this part of the envelope's type. */
+bool router_has_part(const struct sink_conf *, const struct hsw_envelope *);
+
 #endif

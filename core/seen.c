@@ -24,17 +24,18 @@ struct seen {
 	struct set spans[SPANS]; /* the newest first */
 	struct set added;
 	uint64_t *list; /* of added, in order */
-	size_t n, cap;
+	size_t n, cap, max;
 	bool has_complained;
 };
 
 struct seen *
-seen_new(int64_t window_ms)
+seen_new(int64_t window_ms, size_t max)
 {
 	struct seen *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return NULL;
+	s->max = max;
 	s->span_ms = window_ms / (SPANS - 1) + 1;
 	return s;
 }
@@ -140,13 +141,13 @@ bound(struct seen *s)
 
 	for (int i = 0; i < SPANS; i++)
 		n += s->spans[i].n;
-	if (n < SEEN_MAX)
+	if (n < s->max)
 		return;
 	if (!s->has_complained)
 		log_warn("journal",
-			"more than %u events within the dedupe window: the oldest are no longer "
+			"more than %zu events within the dedupe window: the oldest are no longer "
 			"recognised when they come again",
-			SEEN_MAX);
+			s->max);
 	s->has_complained = true;
 	next_span(s, s->began_ms);
 }

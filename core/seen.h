@@ -19,8 +19,8 @@
 
 struct seen;
 
-/* NULL: out of memory. */
-struct seen *seen_new(int64_t window_ms);
+/* max: SEEN_MAX, or fewer. NULL: out of memory. */
+struct seen *seen_new(int64_t window_ms, size_t max);
 void seen_free(struct seen *);
 
 /* Whether the id is new, and part of the transaction from now on. Out of memory: it is new, too. */

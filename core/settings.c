@@ -135,7 +135,7 @@ settings_count_enabled(const struct instance_settings *i)
 	size_t n = 0;
 
 	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next)
-		n += w->enabled;
+		n += w->enabled && w->only == ONLY_ALL;
 	return n;
 }
 

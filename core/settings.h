@@ -66,6 +66,7 @@ int settings_rekey(const struct config *, const struct store_port *, const char 
 struct instance_settings *settings_find(struct settings *, struct hsw_str name);
 /* NULL: there is none with that label. */
 struct webhook *settings_find_webhook(const struct instance_settings *, const char *label);
+/* Enabled webhooks, but for those that get a part of a type only. */
 size_t settings_count_enabled(const struct instance_settings *);
 /* Puts the instance and its WebSocket into the catalog. HSW_OK or HSW_ENOMEM. */
 int settings_publish(struct settings *, const struct instance_settings *);

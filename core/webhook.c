@@ -7,6 +7,7 @@
 
 #include "err.h"
 #include "option.h"
+#include "router.h"
 
 #define TIMEOUT_MS 5000
 #define PROBE_INTERVAL_MS 5000
@@ -99,7 +100,10 @@ webhook_print(const struct webhook *w, struct buf *out)
 		w->authorization != NULL ? w->authorization : w->sealed_authorization);
 	buf_printf(out, ",\"byEvents\":%s,\"events\":", w->by_events ? "true" : "false");
 	event_list_print(&w->events, out);
-	buf_printf(out, ",\"mediaBase64\":%s}", w->media_base64 ? "true" : "false");
+	buf_printf(out, ",\"mediaBase64\":%s", w->media_base64 ? "true" : "false");
+	if (w->only != ONLY_ALL)
+		print_text(out, "only", router_only_name(w->only));
+	buf_str(out, "}");
 }
 
 /* ---- the sink ---- */
@@ -219,6 +223,7 @@ set_sink(struct webhook_section *s, const struct webhook *w)
 		.retry_steps = steps,
 		.probe_interval_ms = PROBE_INTERVAL_MS,
 		.max_retrying = MAX_RETRYING,
+		.only = w->only,
 	};
 	memcpy(c->retry_ms, retry_ms, sizeof(retry_ms));
 }

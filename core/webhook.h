@@ -28,6 +28,7 @@ struct webhook {
 	bool enabled, by_events, media_base64;
 	bool is_dashed; /* by_events: /message-exchange instead of /message.exchange */
 	struct event_list events;
+	enum sink_only only; /* of these events */
 	char *url, *authorization;
 	char *secret;               /* Standard Webhooks signing key, as given */
 	char *headers;              /* "Name: value", a line each */

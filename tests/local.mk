@@ -16,6 +16,7 @@ unit_tests = \
 	tests/unit/test_envelope \
 	tests/unit/test_ini \
 	tests/unit/test_option \
+	tests/unit/test_router \
 	tests/unit/test_seen
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -74,6 +75,12 @@ tests_unit_test_envelope_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_envelope_CFLAGS = $(unit_cflags)
 tests_unit_test_envelope_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_envelope_LDADD = $(unit_ldadd)
+
+tests_unit_test_router_SOURCES = tests/unit/test_router.c tests/unit/unit.h
+tests_unit_test_router_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_router_CFLAGS = $(unit_cflags)
+tests_unit_test_router_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_router_LDADD = $(unit_ldadd)
 
 tests_unit_test_seen_SOURCES = tests/unit/test_seen.c tests/unit/unit.h
 tests_unit_test_seen_CPPFLAGS = $(unit_cppflags)

@@ -5,7 +5,7 @@ rows='
 1 buf clock crypt envelope err log mailbox metrics seal
 2 config config_tables host ini option option_doc plugin
 3 catalog delivery destination destination_api destination_impl emit identities journal live raw record retry router seen settings settings_load status_order store webhook
-4 api api_call api_events api_evolution api_instance api_json api_ws auth change control credential http ingress listen ops ratelimit server worker
+4 api api_call api_config api_events api_evolution api_instance api_json api_ws auth change control credential http ingress listen ops ratelimit server worker
 5 client cmd main
 '
 row_of() {

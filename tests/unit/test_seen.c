@@ -22,7 +22,7 @@ add(struct seen *s, uint64_t n)
 
 START_TEST(what_was_committed_is_known)
 {
-	struct seen *s = seen_new(24 * HOUR);
+	struct seen *s = seen_new(24 * HOUR, SEEN_MAX);
 
 	ck_assert(add(s, 0));
 	ck_assert(add(s, 1));
@@ -39,7 +39,7 @@ END_TEST
 
 START_TEST(what_was_rolled_back_is_new)
 {
-	struct seen *s = seen_new(24 * HOUR);
+	struct seen *s = seen_new(24 * HOUR, SEEN_MAX);
 
 	ck_assert(add(s, 1));
 	seen_rollback(s);
@@ -53,7 +53,7 @@ END_TEST
 
 START_TEST(it_is_known_for_the_window_and_little_longer)
 {
-	struct seen *s = seen_new(24 * HOUR);
+	struct seen *s = seen_new(24 * HOUR, SEEN_MAX);
 
 	for (uint64_t hour = 0; hour < 100; hour++) {
 		ck_assert(add(s, hour));
@@ -73,7 +73,7 @@ END_TEST
 
 START_TEST(a_long_pause_forgets_all)
 {
-	struct seen *s = seen_new(24 * HOUR);
+	struct seen *s = seen_new(24 * HOUR, SEEN_MAX);
 
 	ck_assert(add(s, 1));
 	seen_commit(s, NOW);
@@ -87,7 +87,7 @@ END_TEST
 
 START_TEST(a_clock_that_is_set_back_forgets_nothing)
 {
-	struct seen *s = seen_new(24 * HOUR);
+	struct seen *s = seen_new(24 * HOUR, SEEN_MAX);
 
 	ck_assert(add(s, 1));
 	seen_commit(s, NOW);
@@ -101,7 +101,7 @@ END_TEST
 
 START_TEST(it_is_recalled_after_a_restart)
 {
-	struct seen *before = seen_new(24 * HOUR), *after = seen_new(24 * HOUR);
+	struct seen *before = seen_new(24 * HOUR, SEEN_MAX), *after = seen_new(24 * HOUR, SEEN_MAX);
 
 	for (uint64_t i = 0; i < 5000; i++)
 		ck_assert(add(before, i));
@@ -116,17 +116,20 @@ END_TEST
 
 START_TEST(memory_is_bounded)
 {
-	struct seen *s = seen_new(24 * HOUR);
-	uint64_t n = 0;
+	struct seen *s = seen_new(24 * HOUR, 1000);
 
-	while (n < SEEN_MAX + SEEN_MAX / 4) {
-		for (int i = 0; i < 4096; i++)
-			ck_assert(add(s, n++));
+	for (uint64_t n = 0; n < 5000; n++) {
+		ck_assert(add(s, n));
 		seen_commit(s, NOW);
 	}
-	/* All in one span: it begins anew each time that it is full. */
-	ck_assert(!add(s, n - 1));
-	ck_assert(!add(s, n - 100000));
+	/* Spans go as a whole, the newest last. */
+	ck_assert(!add(s, 4999));
+	ck_assert(add(s, 0));
+	seen_rollback(s);
+	uint64_t known = 0;
+	while (known < 5000 && !add(s, 4999 - known))
+		known++;
+	ck_assert_uint_le(known, 2000);
 	seen_free(s);
 }
 END_TEST
