@@ -438,9 +438,7 @@ link_next_address(struct link *l)
 
 	l->host->watch_free(l->watch);
 	l->watch = NULL;
-	if (l->channel.fd >= 0) {
-		channel_close(&l->channel);
-	}
+	channel_close(&l->channel);
 	while (l->next != NULL && step == STEP_FAILED) {
 		step = channel_open(&l->channel, l->next);
 		l->next = l->next->ai_next;

@@ -5,6 +5,8 @@ import json
 import pathlib
 import threading
 
+import pytest
+
 from rig import message, number_of, wait_for, whole_lines
 
 
@@ -22,6 +24,7 @@ def numbers_in(folder):
     return found
 
 
+@pytest.mark.threads
 def test_a_daemon_killed_while_files_rotate_loses_no_event(make_daemon, folder):
     out = pathlib.Path(folder) / "archive"
     out.mkdir()
