@@ -1,4 +1,3 @@
-#!/bin/sh
 # The daemon can load it, and says what its options are. HOOKSWITCH names the program, where it is not the
 # installed one.
 set -eu

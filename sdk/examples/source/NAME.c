@@ -74,7 +74,7 @@ source_translate(void *self, const struct hsw_request *request,
 
 	if (body == NULL)
 		return HSW_EINVAL; /* answered 400; cj_parse has said what is wrong */
-	canon_start(&s->canon, request->received_ms, (struct hsw_str){ NULL, 0 });
+	canon_start(&s->canon, request, (struct hsw_str){ NULL, 0 });
 	int rc = translate_message(s, body, emit, out);
 	if (rc != HSW_OK)
 		snprintf(err->text, sizeof(err->text), "body: too large an event, or no memory");

@@ -1,4 +1,3 @@
-#!/bin/sh
 # What payloads become. HOOKSWITCH names the program, where it is not the installed one.
 set -eu
 hookswitch=${HOOKSWITCH:-hookswitch}
