@@ -161,13 +161,13 @@ static const struct hsw_option source_options[] = {
 		"An instance's own token is taken, too, for events of that instance: "
 		"/in/eazewa/sales/TOKEN." },
 	{ "unmapped", HSW_OPT_ENUM, 0, S(unmapped), "ignore", 0, 0, unmapped,
-		"What becomes of events that have no canonical home. ignore: they are answered 202 "
-		"and "
-		"counted by their names. raw: they are kept as raw.<name>, with the provider's "
-		"body but "
-		"for its credentials as data, for sinks whose `events` name raw." },
+		"What becomes of events that have no canonical home: with ignore they are answered "
+		"202 "
+		"and counted by their names; with raw they are kept as raw.<name>, with the "
+		"provider's "
+		"body but for its credentials as data, for sinks whose `events` name raw." },
 	{ "status_order", HSW_OPT_ENUM, 0, S(status_order), "as-is", 0, 0, status_orders,
-		"as-is: receipts are passed on as they come. monotonic: one that goes backwards "
+		"as-is: receipts are passed on as they come; monotonic: one that goes backwards "
 		"(delivered after read) is counted as ignored." },
 	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
 };
