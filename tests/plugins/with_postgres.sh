@@ -5,7 +5,7 @@
 # $PGTEST_CTL start or stop. 77: there is no PostgreSQL here.
 set -u
 
-bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
+bin=$(find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
 [ -n "$bin" ] || bin=$(dirname "$(command -v initdb || echo none)")
 [ -x "$bin/initdb" ] || { echo "no PostgreSQL server is installed" >&2; exit 77; }
 
