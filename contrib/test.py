@@ -269,18 +269,22 @@ def run_all(runner):
             lambda name: runner.step(f"{name}: build", runner.compile, name, targets[name]),
             TREES)))
         run_lints(runner)
-        for name in ("plain", "sanitize", "clang", "thread"):
-            if built[name]:
-                runner.step(f"{name}: make check", runner.check, name)
-        for name, extra in (("plain", []), ("sanitize", []), ("thread", ["-m", "threads"])):
-            if built[name]:
-                runner.step(f"{name}: integration tests", runner.pytest, name, extra, 600)
+        checked = [name for name in ("plain", "sanitize", "clang", "thread") if built[name]]
+        list(pool.map(lambda name: runner.step(f"{name}: make check", runner.check, name), checked))
+        if built["plain"]:
+            runner.step("plain: integration tests", runner.pytest, "plain", [], 900)
+        # These wait more than they work, and are patient.
+        slow = [(name, extra) for name, extra in (("sanitize", []), ("thread", ["-m", "threads"])) if built[name]]
+        list(pool.map(lambda job: runner.step(
+            f"{job[0]}: integration tests", runner.pytest, job[0], job[1], 900), slow))
+        rest = []
+        if built["plain"]:
+            rest.append(("plain: make distcheck", runner.distcheck))
         if built["fuzz"]:
             fuzzers = sorted(path.name for path in (runner.tree("fuzz") / "tests/fuzz").glob("fuzz_*")
                              if path.is_file() and not path.suffix)
-            list(pool.map(lambda name: runner.step(f"fuzz: {name}", runner.fuzz, name), fuzzers))
-        if built["plain"]:
-            runner.step("plain: make distcheck", runner.distcheck)
+            rest += [(f"fuzz: {name}", runner.fuzz, name) for name in fuzzers]
+        list(pool.map(lambda step: runner.step(*step), rest))
 
 
 def main():
