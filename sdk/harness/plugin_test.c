@@ -358,13 +358,16 @@ load(struct subject *s, char *file)
 		const char *why = path != NULL ? dlerror() : NULL;
 		fprintf(stderr, "hookswitch-plugin-test: %s: %s\n", file,
 			why != NULL ? why : "cannot be read");
+		free(path);
 		return false;
 	}
 	s->name = strdup(basename(path));
 	char *suffix = s->name != NULL ? strstr(s->name, ".so") : NULL;
 	if (suffix != NULL)
 		*suffix = '\0';
-	return suffix != NULL && setenv("PLUGIN_DIR", dirname(path), 1) == 0;
+	bool done = suffix != NULL && setenv("PLUGIN_DIR", dirname(path), 1) == 0;
+	free(path);
+	return done;
 }
 
 int
