@@ -105,11 +105,11 @@ async function bodyOf(request) {
 	let size = 0;
 	for await (const chunk of request) {
 		size += chunk.length;
-		if (size > BODY_MAX)
-			return null;
-		chunks.push(chunk);
+		// The rest is read all the same, or the client would not see the answer.
+		if (size <= BODY_MAX)
+			chunks.push(chunk);
 	}
-	return Buffer.concat(chunks);
+	return size <= BODY_MAX ? Buffer.concat(chunks) : null;
 }
 
 async function take(key, file, request) {
@@ -147,7 +147,7 @@ const key = keyOf(secret);
 const file = await open(process.argv[3], "a+", 0o640);
 createServer((request, response) => {
 	take(key, file, request).then((status) => {
-		console.log(status, request.headers["webhook-id"] ?? "-");
-		response.writeHead(status, status === 413 ? { Connection: "close" } : {}).end();
+		console.log(status, JSON.stringify(request.headers["webhook-id"] ?? "-"));
+		response.writeHead(status).end();
 	}, () => response.destroy()); // the client has gone
 }).listen(Number(process.argv[2]), "127.0.0.1");

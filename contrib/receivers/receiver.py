@@ -129,7 +129,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_request(self, code="-", size="-"):
-        print(code, self.headers.get("webhook-id", "-"), flush=True)
+        headers = getattr(self, "headers", None) or {}  # none where the request could not be read
+        print(int(code), ascii(headers.get("webhook-id", "-")), flush=True)
 
 
 class Server(http.server.ThreadingHTTPServer):
