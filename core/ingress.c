@@ -167,6 +167,9 @@ refuse_result(
 	case HSW_EINVAL:
 		refuse_body(source, r, why);
 		return;
+	case HSW_EUNPROCESSABLE:
+		refuse(source, r, 422, "", why);
+		return;
 	case HSW_EAUTH:
 		refuse(source, r, 401, "", why);
 		return;

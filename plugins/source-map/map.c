@@ -47,7 +47,7 @@ static const struct hsw_option options[] = {
 		.min = 1,
 		.max = 10000,
 		.help = "How long the expressions of the map may take for one request; it is "
-			"answered 400 then." },
+			"answered 422 then." },
 	{ .key = "explain",
 		.type = HSW_OPT_BOOL,
 		.offset = offsetof(struct conf, explain),
@@ -451,7 +451,8 @@ source_translate(void *self, const struct hsw_request *request,
 	}
 	forget_event(&t);
 	json_object_put(t.name);
-	return rc;
+	/* The body was read: what failed is the map, or the event lacks what the map needs. */
+	return rc == HSW_EINVAL ? HSW_EUNPROCESSABLE : rc;
 }
 
 static void

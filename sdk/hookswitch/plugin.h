@@ -35,15 +35,16 @@ extern "C" {
 /* Results of calls: HSW_OK, or one of the negative ones. */
 enum hsw_err {
 	HSW_OK = 0,
-	HSW_EINVAL = -1,  /* malformed input or configuration */
-	HSW_ENOMEM = -2,  /* out of memory */
-	HSW_EIO = -3,     /* the disk, the network or the other side failed */
-	HSW_EAUTH = -4,   /* missing or wrong credential */
-	HSW_ENOTSUP = -5, /* not supported */
-	HSW_EAGAIN = -6,  /* not now: ask again later */
-	HSW_ELIMIT = -7,  /* a limit is reached: too large, too many, disk full */
-	HSW_ECLOSED = -8, /* stopping or closed */
-	HSW_ENOENT = -9   /* no such thing */
+	HSW_EINVAL = -1,         /* malformed input or configuration */
+	HSW_ENOMEM = -2,         /* out of memory */
+	HSW_EIO = -3,            /* the disk, the network or the other side failed */
+	HSW_EAUTH = -4,          /* missing or wrong credential */
+	HSW_ENOTSUP = -5,        /* not supported */
+	HSW_EAGAIN = -6,         /* not now: ask again later */
+	HSW_ELIMIT = -7,         /* a limit is reached: too large, too many, disk full */
+	HSW_ECLOSED = -8,        /* stopping or closed */
+	HSW_ENOENT = -9,         /* no such thing */
+	HSW_EUNPROCESSABLE = -10 /* well-formed, but nothing can be made of it */
 };
 
 /* The text of an error: what failed, where, what was expected. Never a secret. */

@@ -94,7 +94,8 @@ struct hsw_source_ops {
 	/*
 	 * Reads the request and calls emit for each event, in the provider's order; emit copies. HSW_OK:
 	 * what was emitted is stored and answered 202 (also when nothing was). HSW_EINVAL: it cannot be
-	 * read: nothing is stored, answered 400 with err's text (what was wrong, where). HSW_ENOMEM and
+	 * read: nothing is stored, answered 400 with err's text (what was wrong, where).
+	 * HSW_EUNPROCESSABLE: it was read, but cannot be translated: the same with 422. HSW_ENOMEM and
 	 * others: nothing is stored, answered 500 or 503. emit returns HSW_OK, HSW_EINVAL (the event
 	 * is malformed: a bug of the plugin), HSW_ELIMIT (too many or too large) or HSW_ENOMEM; pass
 	 * what is not HSW_OK on as translate's own result.

@@ -61,7 +61,7 @@ def test_what_a_map_cannot_read_is_refused_and_nothing_is_stored(make_daemon, fo
                          source=f"[source acme]\nplugin = map\nmap = {map_file}")
     good, bad = {"id": "A", "type": "text"}, {"id": "B", "type": "letter"}
     status, answer = post(daemon, "acme", json.dumps({"list": [good, bad]}))
-    assert status == 400
+    assert status == 422
     assert answer["error"]["message"].startswith(
         'a.ini:7: [map "m"] data.message.type: found "letter", expected one of text, image')
     assert daemon.status()["store"]["events"] == 0
