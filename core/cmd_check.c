@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_check.c - `hookswitch check`: reads a configuration and loads its plugins, nothing else. */
+/* cmd_check.c - `hookswitch check`: reads a configuration, loads its plugins and opens its sources (which compiles
+ * maps), nothing else. */
 #include "cmd.h"
 
 #include <getopt.h>
 #include <stdio.h>
 
 #include "config.h"
+#include "host.h"
 
 static const char usage[] =
 	"Usage: hookswitch check [-c FILE]\n"
 	"\n"
-	"Checks a configuration with all that it includes, and loads the plugins that it\n"
-	"uses. Prints every error, each with its place. Exit status 0: it is good, 1: not.\n"
+	"Checks a configuration with all that it includes, loads the plugins that it uses,\n"
+	"and compiles the maps. Prints every error, each with its place. Exit status 0: it is\n"
+	"good, 1: not.\n"
 	"\n"
 	"  -c, --config FILE  the configuration\n"
 	"  -h, --help         this text\n";
@@ -26,22 +29,69 @@ count(const struct config_section *s)
 	return n;
 }
 
+static bool
+check_source(const struct config_section *s, const struct host_thread *thread)
+{
+	const struct hsw_source_ops *ops = &s->plugin->ops.source;
+	struct hsw_handle *handle = host_handle_new(s->name, thread);
+	struct hsw_error why = { "out of memory" };
+	void *self = NULL;
+	int rc = handle != NULL ? ops->open(host_functions(), handle, s->conf, &self, &why)
+				: HSW_ENOMEM;
+
+	if (rc == HSW_OK)
+		ops->close(self);
+	else
+		fprintf(stderr, "%s:%d: [source %s]: %s\n", s->file, s->line, s->name, why.text);
+	host_handle_free(handle);
+	return rc == HSW_OK;
+}
+
+/* How many of the sources cannot be opened. */
+static size_t
+check_sources(const struct config *config)
+{
+	struct mailbox box;
+	const struct host_thread thread = { event_base_new(), &box };
+	size_t n = 0;
+
+	if (thread.base == NULL || mailbox_init(&box) != HSW_OK) {
+		fputs("hookswitch check: out of memory\n", stderr);
+		n = 1;
+	} else {
+		for (const struct config_section *s = config->sources; s != NULL; s = s->next)
+			n += !check_source(s, &thread);
+		mailbox_fini(&box);
+	}
+	if (thread.base != NULL)
+		event_base_free(thread.base);
+	return n;
+}
+
+static void
+print_count(const char *path, size_t n)
+{
+	fprintf(stderr, "%s: %zu error%s\n", path, n, n == 1 ? "" : "s");
+}
+
 static int
 check(const char *path)
 {
+	size_t failed = 0;
 	struct config_errors errors = { .count = 0 };
 	struct config *config = config_load(path, CONFIG_CHECK, &errors);
 
 	if (config == NULL) {
 		config_errors_print(&errors, stderr);
-		fprintf(stderr, "%s: %zu error%s\n", path, errors.count,
-			errors.count == 1 ? "" : "s");
+		print_count(path, errors.count);
+	} else if ((failed = check_sources(config)) > 0) {
+		print_count(path, failed);
 	} else {
 		printf("%s: ok: instances=%d sources=%d sinks=%d store=%s\n", path,
 			count(config->instances), count(config->sources), count(config->sinks),
 			config->store_plugin->info->name);
 	}
-	int status = config != NULL ? CMD_OK : CMD_FAILED;
+	int status = config != NULL && failed == 0 ? CMD_OK : CMD_FAILED;
 	config_errors_free(&errors);
 	config_free(config);
 	return status;

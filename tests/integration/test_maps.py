@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import subprocess
 
 from rig import FIXTURES, PLUGINS, PROGRAM, wait_for, whole_lines
@@ -89,3 +90,18 @@ def test_translate_takes_a_map_and_explains():
     assert 'map section "status" (line 7) took MessageStatusCallback: message.status' in r.stderr
     r = subprocess.run([PROGRAM, "translate", "-d", PLUGINS, "map", "-"], input="", capture_output=True, text=True)
     assert r.returncode != 0 and "source-map needs the option map" in r.stderr
+
+
+def test_check_finds_what_is_wrong_in_a_map(folder):
+    ini, map_file = f"{folder}/check.ini", f"{folder}/a.ini"
+    with open(ini, "w") as f:
+        f.write(f"[server]\nplugin_dir = {PLUGINS}\n[store]\npath = {folder}/x.db\n[instance sales]\n[source evolution]\n"
+                f"[source acme]\nplugin = map\nmap = {map_file}\n")
+    for expression, status in ((".id", 0), (".id | nothing_of_the_kind", 1)):
+        with open(map_file, "w") as f:
+            f.write('[map "m"]\nevent = message.exchange\ndata.direction = "incoming"\ndata.message.type = "text"\n'
+                    f'data.chat.jid = .chat\ndata.id = {expression}\n')
+        r = subprocess.run([PROGRAM, "check", "-c", ini], capture_output=True, text=True, timeout=30)
+        assert r.returncode == status, r.stderr
+    assert f"{ini}:7: [source acme]: " in r.stderr and "a.ini:6: data.id: nothing_of_the_kind/0 is not defined" in r.stderr
+    assert not os.path.exists(f"{folder}/x.db")
