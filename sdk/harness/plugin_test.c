@@ -373,7 +373,7 @@ load(struct subject *s, char *file)
 int
 main(int argc, char **argv)
 {
-	struct subject s = { .name = NULL };
+	static struct subject s; /* what it points to lives as long as the program */
 	unsigned n = 0, failed = 0;
 
 	if (argc == 2 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)) {
