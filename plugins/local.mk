@@ -6,6 +6,7 @@ plugin_cppflags = -D_GNU_SOURCE -I$(top_srcdir)/sdk
 # What sources share whose body is one signed JSON object.
 plugin_frame = \
 	plugins/common/frame.c plugins/common/frame.h \
+	plugins/common/handle.c plugins/common/handle.h \
 	plugins/common/signature.c plugins/common/signature.h \
 	plugins/common/words.c plugins/common/words.h
 

@@ -3,52 +3,20 @@
 #include "frame.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX 64      /* of the JSON */
 #define BARE_PHONE_MAX 13 /* digits; LIDs have 14 or 15 */
-
-/* ---- the handle ---- */
-
-int
-frame_open(const struct hsw_host *host, struct hsw_handle *handle, const void *conf, void **self,
-	struct hsw_error *err)
-{
-	struct frame *f = calloc(1, sizeof(*f));
-
-	(void)host;
-	(void)handle;
-	if (f == NULL || (f->tokener = cj_tokener_new(DEPTH_MAX)) == NULL) {
-		free(f);
-		snprintf(err->text, sizeof(err->text), "out of memory");
-		return HSW_ENOMEM;
-	}
-	f->conf = conf;
-	*self = f;
-	return HSW_OK;
-}
-
-void
-frame_close(void *self)
-{
-	struct frame *f = self;
-
-	json_tokener_free(f->tokener);
-	canon_free(&f->canon);
-	free(f);
-}
 
 /* ---- reading ---- */
 
 int
-frame_translate(struct frame *f, struct translation *t, struct hsw_str text,
+frame_translate(struct handle *h, struct translation *t, struct hsw_str text,
 	int (*dispatch)(struct translation *, struct hsw_error *), struct hsw_error *err)
 {
-	t->canon = &f->canon;
-	t->tokener = f->tokener;
-	t->conf = f->conf;
-	t->body = cj_parse(f->tokener, text, err);
+	t->canon = &h->canon;
+	t->tokener = h->tokener;
+	t->conf = h->conf;
+	t->body = cj_parse(h->tokener, text, err);
 	if (t->body == NULL)
 		return HSW_EINVAL;
 	err->text[0] = '\0';

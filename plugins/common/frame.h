@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * frame.h - what sources have in common whose body is one JSON object with the name of an event in it: the
- * handle, the reading, and the way to the translator of that event.
+ * reading, and the way to the translator of that event.
  *
  * A translator gets the event's payload (NULL: there is no object) and emits what it becomes, or ignores it. It
  * never fails on what it does not know. Only what translators name leaves: bodies carry credentials.
@@ -11,14 +11,8 @@
 
 #include <hookswitch/canon_content.h>
 
+#include "handle.h"
 #include "words.h"
-
-/* A source's handle; its `self`. */
-struct frame {
-	const void *conf;
-	struct json_tokener *tokener;
-	struct hsw_canon canon;
-};
 
 /* One request on its way. */
 struct translation {
@@ -39,16 +33,11 @@ struct route {
 	int (*translate)(struct translation *, struct json_object *payload);
 };
 
-/* As in struct hsw_source_ops. */
-int frame_open(const struct hsw_host *, struct hsw_handle *, const void *conf, void **self,
-	struct hsw_error *);
-void frame_close(void *self);
-
 /*
  * Parses the text, has dispatch find the event, own and time in t->body, and puts the body. What translate of
  * struct hsw_source_ops returns.
  */
-int frame_translate(struct frame *, struct translation *, struct hsw_str text,
+int frame_translate(struct handle *, struct translation *, struct hsw_str text,
 	int (*dispatch)(struct translation *, struct hsw_error *), struct hsw_error *);
 /* Reads t->event from this member of the body. example: such a name. HSW_EINVAL: there is none. */
 int frame_event(struct translation *, const char *member, const char *example, struct hsw_error *);

@@ -51,6 +51,17 @@ signature_is(const char *digest, const char *key, struct hsw_str bytes, struct h
 	return decode_hex(hex, given, n) && CRYPTO_memcmp(wanted, given, n) == 0;
 }
 
+bool
+signature_is_hub(const char *key, struct hsw_str bytes, struct hsw_str header)
+{
+	static const char prefix[] = "sha256=";
+	const size_t n = sizeof(prefix) - 1;
+
+	return header.len > n && memcmp(header.s, prefix, n) == 0 &&
+		signature_is(
+			"SHA256", key, bytes, (struct hsw_str){ header.s + n, header.len - n });
+}
+
 int
 signature_refuse(const char *header, bool is_missing, struct hsw_error *err)
 {

@@ -16,7 +16,7 @@ cloudapi_call(struct translation *t, struct json_object *o)
 {
 	static const struct word types[] = { { "connect", "offer" }, { "terminate", "terminated" },
 		{ NULL, NULL } };
-	struct hsw_call call = { .type = cloudapi_word(types, cj_string(o, "event")),
+	struct hsw_call call = { .type = word_find(types, cj_string(o, "event")),
 		.id = cj_string(o, "id"),
 		.time_ms = cj_time(o, "timestamp"),
 		.reason = cj_string(o, "status") };
@@ -32,7 +32,7 @@ cloudapi_call_status(struct translation *t, struct json_object *o)
 {
 	static const struct word types[] = { { "RINGING", "notification" },
 		{ "ACCEPTED", "accepted" }, { "REJECTED", "rejected" }, { NULL, NULL } };
-	struct hsw_call call = { .type = cloudapi_word(types, cj_string(o, "status")),
+	struct hsw_call call = { .type = word_find(types, cj_string(o, "status")),
 		.id = cj_string(o, "id"),
 		.time_ms = cj_time(o, "timestamp"),
 		.from = t->own };

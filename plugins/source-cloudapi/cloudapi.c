@@ -10,10 +10,11 @@
 #include "cloudapi.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX 64 /* of the JSON */
+#include "handle.h"
+#include "secret.h"
+#include "signature.h"
 
 struct conf {
 	const char *app_secret, *verify_token;
@@ -39,12 +40,6 @@ static const struct hsw_option options[] = {
 		.help = "Make events of the old messages that a phone hands over when it is linked "
 			"(history)." },
 	{ .key = NULL },
-};
-
-struct cloudapi {
-	const struct conf *conf;
-	struct json_tokener *tokener;
-	struct hsw_canon canon;
 };
 
 /* ---- what the translators use ---- */
@@ -177,32 +172,14 @@ translate_body(struct translation *t, struct json_object *body, struct hsw_error
 /* ---- the source ---- */
 
 static int
-source_open(const struct hsw_host *host, struct hsw_handle *handle, const void *conf, void **self,
-	struct hsw_error *err)
-{
-	struct cloudapi *s = calloc(1, sizeof(*s));
-
-	(void)host;
-	(void)handle;
-	if (s == NULL || (s->tokener = cj_tokener_new(DEPTH_MAX)) == NULL) {
-		free(s);
-		snprintf(err->text, sizeof(err->text), "out of memory");
-		return HSW_ENOMEM;
-	}
-	s->conf = conf;
-	*self = s;
-	return HSW_OK;
-}
-
-static int
 source_verify(void *self, const struct hsw_request *request, struct hsw_error *err)
 {
-	const struct conf *conf = ((struct cloudapi *)self)->conf;
+	const struct conf *conf = ((struct handle *)self)->conf;
 
 	if (conf->app_secret == NULL)
 		return HSW_OK;
 	struct hsw_str header = request->header(request, "X-Hub-Signature-256");
-	if (proof_is_signed(header, request->body, conf->app_secret))
+	if (signature_is_hub(conf->app_secret, request->body, header))
 		return HSW_OK;
 	snprintf(err->text, sizeof(err->text), "X-Hub-Signature-256: is %s",
 		header.s != NULL ? "not the one expected" : "missing");
@@ -214,15 +191,16 @@ source_translate(void *self, const struct hsw_request *request,
 	int (*emit)(struct hsw_emit *, const struct hsw_event *), struct hsw_emit *out,
 	struct hsw_error *err)
 {
-	struct cloudapi *s = self;
+	struct handle *h = self;
+	const struct conf *conf = h->conf;
 	struct translation t = {
-		.canon = &s->canon, .emit = emit, .out = out, .keeps_history = s->conf->history
+		.canon = &h->canon, .emit = emit, .out = out, .keeps_history = conf->history
 	};
-	struct json_object *body = cj_parse(s->tokener, request->body, err);
+	struct json_object *body = cj_parse(h->tokener, request->body, err);
 
 	if (body == NULL)
 		return HSW_EINVAL;
-	canon_start(&s->canon, request, (struct hsw_str){ NULL, 0 });
+	canon_start(&h->canon, request, (struct hsw_str){ NULL, 0 });
 	err->text[0] = '\0';
 	int rc = translate_body(&t, body, err);
 	if (rc != HSW_OK && err->text[0] == '\0')
@@ -230,16 +208,6 @@ source_translate(void *self, const struct hsw_request *request,
 			"entry: too many or too large events, or no memory");
 	json_object_put(body);
 	return rc;
-}
-
-static void
-source_close(void *self)
-{
-	struct cloudapi *s = self;
-
-	json_tokener_free(s->tokener);
-	canon_free(&s->canon);
-	free(s);
 }
 
 /* ---- the question whether the address is ours ---- */
@@ -255,18 +223,18 @@ static int
 source_challenge(void *self, const struct hsw_request *request, struct hsw_reply *reply,
 	struct hsw_error *err)
 {
-	const struct conf *conf = ((struct cloudapi *)self)->conf;
+	const struct conf *conf = ((struct handle *)self)->conf;
 	char value[HSW_REPLY_MAX];
 
-	int n = proof_parameter(request->query, "hub.mode", value, sizeof(value));
-	if (n <= 0 || !cloudapi_is((struct hsw_str){ value, (size_t)n }, "subscribe"))
+	int n = query_parameter(request->query, "hub.mode", value, sizeof(value));
+	if (n <= 0 || !word_is((struct hsw_str){ value, (size_t)n }, "subscribe"))
 		return refuse(err, HSW_EINVAL, "hub.mode: expected subscribe");
 	if (conf->verify_token == NULL)
 		return refuse(err, HSW_EAUTH, "verify_token is not set");
-	n = proof_parameter(request->query, "hub.verify_token", value, sizeof(value));
-	if (n <= 0 || !proof_is_same((struct hsw_str){ value, (size_t)n }, conf->verify_token))
+	n = query_parameter(request->query, "hub.verify_token", value, sizeof(value));
+	if (n <= 0 || !secret_is((struct hsw_str){ value, (size_t)n }, conf->verify_token))
 		return refuse(err, HSW_EAUTH, "hub.verify_token: is not the one expected");
-	n = proof_parameter(request->query, "hub.challenge", reply->body, sizeof(reply->body));
+	n = query_parameter(request->query, "hub.challenge", reply->body, sizeof(reply->body));
 	if (n <= 0)
 		return refuse(err, HSW_EINVAL, "hub.challenge: is missing or malformed");
 	reply->len = (size_t)n;
@@ -275,10 +243,10 @@ source_challenge(void *self, const struct hsw_request *request, struct hsw_reply
 
 static const struct hsw_source_ops ops = {
 	.size = sizeof(struct hsw_source_ops),
-	.open = source_open,
+	.open = handle_open,
 	.verify = source_verify,
 	.translate = source_translate,
-	.close = source_close,
+	.close = handle_close,
 	.challenge = source_challenge,
 };
 

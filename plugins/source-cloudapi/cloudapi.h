@@ -10,6 +10,8 @@
 
 #include <hookswitch/canon_json.h>
 
+#include "words.h"
+
 /* One request on its way. */
 struct translation {
 	struct hsw_canon *canon;
@@ -28,24 +30,10 @@ int cloudapi_emit(struct translation *);
 /* Tells that this has no canonical home. */
 int cloudapi_ignore(struct translation *);
 
-/* ---- words.c ---- */
+/* ---- query.c ---- */
 
-struct word {
-	const char *from, *to;
-};
-
-/* The first word that s is, in any case; NULL: none. words ends with from = NULL. */
-const char *cloudapi_word(const struct word *words, struct hsw_str s);
-bool cloudapi_is(struct hsw_str s, const char *word);
-
-/* ---- proof.c ---- */
-
-/* Whether header is "sha256=" and the HMAC-SHA256 of body in hex. */
-bool proof_is_signed(struct hsw_str header, struct hsw_str body, const char *secret);
 /* A parameter of a query, decoded into out: its length; 0: there is none; -1: it is malformed or longer. */
-int proof_parameter(struct hsw_str query, const char *name, char *out, size_t size);
-/* Compares in a time that does not tell where they differ. */
-bool proof_is_same(struct hsw_str given, const char *wanted);
+int query_parameter(struct hsw_str query, const char *name, char *out, size_t size);
 
 /* ---- who.c ---- */
 

@@ -213,7 +213,7 @@ content_find(struct json_object *message)
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct json_object *value = cj_get(message, kinds[i].name);
-		bool is_it = type.s != NULL ? cloudapi_is(type, kinds[i].name) : value != NULL;
+		bool is_it = type.s != NULL ? word_is(type, kinds[i].name) : value != NULL;
 		if (!is_it)
 			continue;
 		content.kind = &kinds[i];

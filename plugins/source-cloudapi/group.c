@@ -48,9 +48,9 @@ emit_approval(struct translation *t, struct json_object *o)
 	struct hsw_str mode = cj_string(o, "join_approval_mode");
 	struct hsw_group g = group_of(o);
 
-	if (cloudapi_is(mode, "approval_required"))
+	if (word_is(mode, "approval_required"))
 		g.value_flag = HSW_YES;
-	else if (cloudapi_is(mode, "auto_approve"))
+	else if (word_is(mode, "auto_approve"))
 		g.value_flag = HSW_NO;
 	else
 		return HSW_OK;
@@ -166,7 +166,7 @@ left(struct translation *t, struct json_object *o)
 	struct hsw_group g = group_of(o);
 
 	g.type = "left";
-	if (cloudapi_is(cj_string(o, "initiated_by"), "business"))
+	if (word_is(cj_string(o, "initiated_by"), "business"))
 		g.author = t->own;
 	return emit_crowd(t, &g, &crowd);
 }
@@ -233,7 +233,7 @@ cloudapi_groups(struct translation *t, struct json_object *o)
 	struct hsw_group g = group_of(o);
 
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-		if (g.group.type == HSW_JID_GROUP && cloudapi_is(type, routes[i].type))
+		if (g.group.type == HSW_JID_GROUP && word_is(type, routes[i].type))
 			return routes[i].translate(t, o);
 	}
 	return cloudapi_ignore(t);

@@ -117,7 +117,7 @@ emit_message(struct translation *t, struct json_object *o, struct hsw_message *m
 int
 cloudapi_message(struct translation *t, struct json_object *o)
 {
-	struct hsw_message m = { .is_history = cloudapi_is(t->event, "history") };
+	struct hsw_message m = { .is_history = word_is(t->event, "history") };
 
 	if (m.is_history && !t->keeps_history)
 		return cloudapi_ignore(t);
@@ -156,7 +156,7 @@ old_message(struct translation *t, struct json_object *o, const struct hsw_party
 {
 	struct hsw_message m = { .is_history = true, .is_outgoing = is_outgoing(t, o, thread) };
 
-	if (cloudapi_is(cj_string(o, "type"), "media_placeholder"))
+	if (word_is(cj_string(o, "type"), "media_placeholder"))
 		m.change = HSW_STUB;
 	read_parties(t, o, &m);
 	if (cj_literal(o, "group_id").len == 0)

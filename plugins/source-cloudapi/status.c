@@ -25,7 +25,7 @@ read_error(struct json_object *o, struct hsw_status *s)
 static void
 read_recipient(const struct translation *t, struct json_object *o, struct hsw_status *s)
 {
-	if (cloudapi_is(cj_string(o, "recipient_type"), "group")) {
+	if (word_is(cj_string(o, "recipient_type"), "group")) {
 		cloudapi_group(&s->chat, cj_literal(o, "recipient_id"));
 		cloudapi_party(&s->recipient, o, "recipient_participant_id",
 			"recipient_participant_user_id");
@@ -45,14 +45,14 @@ int
 cloudapi_status(struct translation *t, struct json_object *o)
 {
 	struct hsw_str id = cj_string(o, "id"), type = cj_string(o, "type");
-	struct hsw_status s = { .status = cloudapi_word(statuses, cj_string(o, "status")),
+	struct hsw_status s = { .status = word_find(statuses, cj_string(o, "status")),
 		.ids = &id,
 		.n_ids = 1,
 		.time_ms = cj_time(o, "timestamp") };
 
-	if (cloudapi_is(type, "call") || cloudapi_is(t->event, "calls"))
+	if (word_is(type, "call") || word_is(t->event, "calls"))
 		return cloudapi_call_status(t, o);
-	if (type.len > 0 && !cloudapi_is(type, "message"))
+	if (type.len > 0 && !word_is(type, "message"))
 		return cloudapi_ignore(t); /* of a payment, ... */
 	read_recipient(t, o, &s);
 	if (s.status == NULL || id.len == 0 || canon_party_key(&s.chat)[0] == '\0')

@@ -19,13 +19,13 @@ status_of(struct json_object *ack, bool is_own)
 {
 	static const struct word by_us[] = { { "read", "read_self" }, { "played", "played_self" },
 		{ NULL, NULL } };
-	const char *status = eazewa_word(acks, cj_text(ack)), *self = NULL;
+	const char *status = word_find(acks, cj_text(ack)), *self = NULL;
 	int64_t n;
 
 	if (status == NULL && cj_number_of(ack, &n) && n <= ACK_MAX)
 		status = n < 0 ? acks[0].to : acks[n + 1].to;
 	if (status != NULL && !is_own)
-		self = eazewa_word(by_us, (struct hsw_str){ status, strlen(status) });
+		self = word_find(by_us, (struct hsw_str){ status, strlen(status) });
 	return self != NULL ? self : status;
 }
 

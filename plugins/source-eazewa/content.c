@@ -282,7 +282,7 @@ static const struct type *
 find_type(struct hsw_str name)
 {
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		if (eazewa_is(name, types[i].name))
+		if (word_is(name, types[i].name))
 			return &types[i];
 	}
 	return NULL;
@@ -314,7 +314,7 @@ name_of(const struct view *v)
 {
 	struct hsw_str name = view_string(v, "type");
 
-	if (!eazewa_is(name, "location") || !cj_bool(v->raw, "isLive"))
+	if (!word_is(name, "location") || !cj_bool(v->raw, "isLive"))
 		return name;
 	return (struct hsw_str){ "live_location", strlen("live_location") };
 }
@@ -327,7 +327,7 @@ content_read(const struct view *v, struct hsw_message *m)
 	const struct type *type = find_type(name);
 
 	m->type = type != NULL ? type->type : "unknown";
-	if (eazewa_is(name, "ciphertext"))
+	if (word_is(name, "ciphertext"))
 		m->change = HSW_STUB;
 	else if (type == NULL)
 		m->content = cj_string(v->message, "body");

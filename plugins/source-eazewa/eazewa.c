@@ -11,10 +11,11 @@
 #include "eazewa.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX 64 /* of the JSON */
+#include "handle.h"
+#include "secret.h"
+
 #define EVENT_MAX 64 /* bytes of a name that is known, with a NUL */
 #define ARGS_MAX 3   /* of an event */
 
@@ -29,12 +30,6 @@ static const struct hsw_option options[] = {
 		.help = "What the header `x-api-key` must be, as wwebjs-api sends it; others are "
 			"refused with 401. Without it: it is not looked at." },
 	{ .key = NULL },
-};
-
-struct eazewa {
-	const struct conf *conf;
-	struct json_tokener *tokener;
-	struct hsw_canon canon;
 };
 
 /* ---- what the translators use ---- */
@@ -221,44 +216,14 @@ translate_body(struct translation *t, struct json_object *body)
 /* ---- the source ---- */
 
 static int
-source_open(const struct hsw_host *host, struct hsw_handle *handle, const void *conf, void **self,
-	struct hsw_error *err)
-{
-	struct eazewa *e = calloc(1, sizeof(*e));
-
-	(void)host;
-	(void)handle;
-	if (e == NULL || (e->tokener = cj_tokener_new(DEPTH_MAX)) == NULL) {
-		free(e);
-		snprintf(err->text, sizeof(err->text), "out of memory");
-		return HSW_ENOMEM;
-	}
-	e->conf = conf;
-	*self = e;
-	return HSW_OK;
-}
-
-/* How long the two take does not tell where they differ. */
-static bool
-is_same_secret(struct hsw_str given, const char *wanted)
-{
-	size_t n = strlen(wanted);
-	unsigned char differs = given.len != n;
-
-	for (size_t i = 0; i < given.len && n > 0; i++)
-		differs |= (unsigned char)given.s[i] ^ (unsigned char)wanted[i % n];
-	return differs == 0;
-}
-
-static int
 source_verify(void *self, const struct hsw_request *request, struct hsw_error *err)
 {
-	const struct eazewa *e = self;
+	const struct conf *conf = ((struct handle *)self)->conf;
 
-	if (e->conf->apikey == NULL)
+	if (conf->apikey == NULL)
 		return HSW_OK;
 	struct hsw_str given = request->header(request, "x-api-key");
-	if (given.s != NULL && is_same_secret(given, e->conf->apikey))
+	if (given.s != NULL && secret_is(given, conf->apikey))
 		return HSW_OK;
 	snprintf(err->text, sizeof(err->text), "x-api-key: is %s",
 		given.s != NULL ? "not the one expected" : "missing");
@@ -270,13 +235,13 @@ source_translate(void *self, const struct hsw_request *request,
 	int (*emit)(struct hsw_emit *, const struct hsw_event *), struct hsw_emit *out,
 	struct hsw_error *err)
 {
-	struct eazewa *e = self;
-	struct translation t = { .canon = &e->canon, .request = request, .emit = emit, .out = out };
-	struct json_object *body = cj_parse(e->tokener, request->body, err);
+	struct handle *h = self;
+	struct translation t = { .canon = &h->canon, .request = request, .emit = emit, .out = out };
+	struct json_object *body = cj_parse(h->tokener, request->body, err);
 
 	if (body == NULL)
 		return HSW_EINVAL;
-	canon_start(&e->canon, request, (struct hsw_str){ NULL, 0 });
+	canon_start(&h->canon, request, (struct hsw_str){ NULL, 0 });
 	int rc = find_event(&t, body, err);
 	if (rc == HSW_OK) {
 		rc = translate_body(&t, body);
@@ -288,22 +253,12 @@ source_translate(void *self, const struct hsw_request *request,
 	return rc;
 }
 
-static void
-source_close(void *self)
-{
-	struct eazewa *e = self;
-
-	json_tokener_free(e->tokener);
-	canon_free(&e->canon);
-	free(e);
-}
-
 static const struct hsw_source_ops ops = {
 	.size = sizeof(struct hsw_source_ops),
-	.open = source_open,
+	.open = handle_open,
 	.verify = source_verify,
 	.translate = source_translate,
-	.close = source_close,
+	.close = handle_close,
 };
 
 HSW_PLUGIN(HSW_SOURCE, "eazewa", "1.0", "eazeWA, WaAPI, wwebjs-api: servers of whatsapp-web.js",

@@ -11,6 +11,8 @@
 
 #include <hookswitch/canon_json.h>
 
+#include "words.h"
+
 /* One request on its way. */
 struct translation {
 	struct hsw_canon *canon;
@@ -24,16 +26,6 @@ struct translation {
 int eazewa_emit(struct translation *);
 /* Tells that this has no canonical home. */
 int eazewa_ignore(struct translation *);
-
-/* ---- words.c ---- */
-
-struct word {
-	const char *from, *to;
-};
-
-/* The first word that s is, in any case; NULL: none. words ends with from = NULL. */
-const char *eazewa_word(const struct word *words, struct hsw_str s);
-bool eazewa_is(struct hsw_str s, const char *word);
 
 /* ---- key.c ---- */
 

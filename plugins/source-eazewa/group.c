@@ -44,7 +44,7 @@ static const struct subtype *
 find_subtype(struct hsw_str name)
 {
 	for (size_t i = 0; i < sizeof(subtypes) / sizeof(subtypes[0]); i++) {
-		if (eazewa_is(name, subtypes[i].name))
+		if (word_is(name, subtypes[i].name))
 			return &subtypes[i];
 	}
 	return NULL;
@@ -57,7 +57,7 @@ subtype_of(const struct translation *t, struct hsw_str name)
 
 	for (size_t i = 0; found == NULL && i < sizeof(defaults) / sizeof(defaults[0]); i++) {
 		const char *subtype = defaults[i].subtype;
-		if (eazewa_is(t->event, defaults[i].event))
+		if (word_is(t->event, defaults[i].event))
 			found = find_subtype((struct hsw_str){ subtype, strlen(subtype) });
 	}
 	return found;
@@ -114,9 +114,9 @@ read_value(const struct subtype *subtype, struct hsw_str body, struct hsw_group 
 {
 	if (subtype->value == TEXT)
 		g->value = body;
-	else if (subtype->value == ON_OFF && (eazewa_is(body, "on") || eazewa_is(body, "true")))
+	else if (subtype->value == ON_OFF && (word_is(body, "on") || word_is(body, "true")))
 		g->value_flag = HSW_YES;
-	else if (subtype->value == ON_OFF && (eazewa_is(body, "off") || eazewa_is(body, "false")))
+	else if (subtype->value == ON_OFF && (word_is(body, "off") || word_is(body, "false")))
 		g->value_flag = HSW_NO;
 }
 

@@ -96,7 +96,7 @@ eazewa_change_state(struct translation *t, struct json_object *data)
 {
 	static const char *const names[] = { "state", "newState", NULL };
 	struct hsw_str word = text_of(data, names);
-	struct hsw_state s = { .state = eazewa_word(states, word), .reason = word };
+	struct hsw_state s = { .state = word_find(states, word), .reason = word };
 
 	if (word.len == 0)
 		return eazewa_ignore(t);
@@ -111,7 +111,7 @@ eazewa_disconnected(struct translation *t, struct json_object *data)
 {
 	static const char *const names[] = { "reason", "state", "message", NULL };
 	struct hsw_str word = text_of(data, names);
-	struct hsw_state s = { .state = eazewa_word(states, word), .reason = word };
+	struct hsw_state s = { .state = word_find(states, word), .reason = word };
 
 	if (s.state == NULL || strcmp(s.state, "connected") == 0 ||
 		strcmp(s.state, "connecting") == 0)

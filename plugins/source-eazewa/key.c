@@ -103,9 +103,9 @@ static struct key
 split(struct hsw_str text)
 {
 	struct hsw_str rest = text, first = next_part(&rest);
-	bool is_own = eazewa_is(first, "true");
+	bool is_own = word_is(first, "true");
 
-	if (rest.len == 0 || (!is_own && !eazewa_is(first, "false")))
+	if (rest.len == 0 || (!is_own && !word_is(first, "false")))
 		return (struct key){ .id = text };
 	struct key key = { .is_own = is_own ? HSW_YES : HSW_NO };
 	key.remote = next_account(&rest);

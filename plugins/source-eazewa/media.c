@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include <hookswitch/canon_content.h>
+
 /* `media`, or `messageMedia`, beside the message or in it. */
 static struct json_object *
 find_file(const struct view *v, struct json_object *data)
@@ -57,23 +59,12 @@ count_of(const struct view *v, const char *name)
 	return cj_count(view_holder(v, name), name);
 }
 
-/* One of WhatsApp's own, whose bytes are of no use without the key. */
-static bool
-is_encrypted(struct hsw_str url)
-{
-	const char *query = memchr(url.s, '?', url.len);
-	size_t path = query != NULL ? (size_t)(query - url.s) : url.len;
-
-	return (path >= 4 && memcmp(url.s + path - 4, ".enc", 4) == 0) ||
-		memmem(url.s, path, ".whatsapp.net/", 14) != NULL;
-}
-
 static void
 read_url(struct hsw_str url, struct hsw_media *media)
 {
 	if (!starts_with(url, "https://") && !starts_with(url, "http://"))
 		return;
-	if (is_encrypted(url))
+	if (canon_url_is_encrypted(url))
 		media->encrypted_url = url;
 	else
 		media->url = url;

@@ -106,7 +106,7 @@ eazewa_message(struct translation *t, struct json_object *data)
 	struct hsw_message m;
 
 	view_open(t, view_inner(data, "message"), &v);
-	if (eazewa_is(view_string(&v, "type"), "revoked"))
+	if (word_is(view_string(&v, "type"), "revoked"))
 		return eazewa_revoke_everyone(t, data);
 	read_message(t, &v, data, &m);
 	return message_emit(t, &m, NULL);

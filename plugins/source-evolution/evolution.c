@@ -9,6 +9,7 @@
  * were UTC: it tells one event from the next, and no time.
  */
 #include "evolution.h"
+#include "secret.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,18 +183,6 @@ forget_body(struct evolution *e)
 	e->body = NULL;
 }
 
-/* How long the two take does not tell where they differ. */
-static bool
-is_same_secret(struct hsw_str given, const char *wanted)
-{
-	size_t n = strlen(wanted);
-	unsigned char differs = given.len != n;
-
-	for (size_t i = 0; i < given.len && n > 0; i++)
-		differs |= (unsigned char)given.s[i] ^ (unsigned char)wanted[i % n];
-	return differs == 0;
-}
-
 static int
 source_verify(void *self, const struct hsw_request *request, struct hsw_error *err)
 {
@@ -207,7 +196,7 @@ source_verify(void *self, const struct hsw_request *request, struct hsw_error *e
 	if (e->body == NULL)
 		return HSW_EINVAL;
 	struct hsw_str given = cj_string(e->body, "apikey");
-	if (given.s != NULL && is_same_secret(given, e->conf->apikey))
+	if (given.s != NULL && secret_is(given, e->conf->apikey))
 		return HSW_OK;
 	snprintf(err->text, sizeof(err->text), "apikey: is %s",
 		given.s != NULL ? "not the one expected" : "missing");

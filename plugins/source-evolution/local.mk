@@ -8,6 +8,7 @@ plugins_source_evolution_la_SOURCES = \
 	plugins/source-evolution/message.c \
 	plugins/source-evolution/update.c \
 	plugins/source-evolution/who.c \
+	plugins/common/secret.c plugins/common/secret.h \
 	plugins/common/words.c plugins/common/words.h
 plugins_source_evolution_la_CPPFLAGS = $(plugin_cppflags) -I$(top_srcdir)/plugins/common
 plugins_source_evolution_la_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)

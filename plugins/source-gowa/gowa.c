@@ -239,16 +239,13 @@ dispatch(struct translation *t, struct hsw_error *err)
 static int
 source_verify(void *self, const struct hsw_request *request, struct hsw_error *err)
 {
-	static const char header[] = "X-Hub-Signature-256", prefix[] = "sha256=";
-	const struct conf *conf = ((struct frame *)self)->conf;
-	size_t n = sizeof(prefix) - 1;
+	static const char header[] = "X-Hub-Signature-256";
+	const struct conf *conf = ((struct handle *)self)->conf;
 
 	if (conf->hmac_key == NULL)
 		return HSW_OK;
-	struct hsw_str given = request->header(request, header), hex = { NULL, 0 };
-	if (given.len > n && memcmp(given.s, prefix, n) == 0)
-		hex = (struct hsw_str){ given.s + n, given.len - n };
-	if (signature_is("SHA256", conf->hmac_key, request->body, hex))
+	struct hsw_str given = request->header(request, header);
+	if (signature_is_hub(conf->hmac_key, request->body, given))
 		return HSW_OK;
 	return signature_refuse(header, given.s == NULL, err);
 }
@@ -265,10 +262,10 @@ source_translate(void *self, const struct hsw_request *request,
 
 static const struct hsw_source_ops ops = {
 	.size = sizeof(struct hsw_source_ops),
-	.open = frame_open,
+	.open = handle_open,
 	.verify = source_verify,
 	.translate = source_translate,
-	.close = frame_close,
+	.close = handle_close,
 };
 
 HSW_PLUGIN(HSW_SOURCE, "gowa", "1.0", "GOWA, go-whatsapp-web-multidevice", sizeof(struct conf),

@@ -10,15 +10,9 @@
 #include "ryzeapi.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX 64 /* of the JSON */
-
-struct ryzeapi {
-	struct json_tokener *tokener;
-	struct hsw_canon canon;
-};
+#include "handle.h"
 
 /* ---- what the translators use ---- */
 
@@ -89,35 +83,17 @@ find_event(struct translation *t, struct json_object *body, struct hsw_error *er
 /* ---- the source ---- */
 
 static int
-source_open(const struct hsw_host *host, struct hsw_handle *handle, const void *conf, void **self,
-	struct hsw_error *err)
-{
-	struct ryzeapi *s = calloc(1, sizeof(*s));
-
-	(void)host;
-	(void)handle;
-	(void)conf;
-	if (s == NULL || (s->tokener = cj_tokener_new(DEPTH_MAX)) == NULL) {
-		free(s);
-		snprintf(err->text, sizeof(err->text), "out of memory");
-		return HSW_ENOMEM;
-	}
-	*self = s;
-	return HSW_OK;
-}
-
-static int
 source_translate(void *self, const struct hsw_request *request,
 	int (*emit)(struct hsw_emit *, const struct hsw_event *), struct hsw_emit *out,
 	struct hsw_error *err)
 {
-	struct ryzeapi *s = self;
-	struct translation t = { .canon = &s->canon, .request = request, .emit = emit, .out = out };
-	struct json_object *body = cj_parse(s->tokener, request->body, err);
+	struct handle *h = self;
+	struct translation t = { .canon = &h->canon, .request = request, .emit = emit, .out = out };
+	struct json_object *body = cj_parse(h->tokener, request->body, err);
 
 	if (body == NULL)
 		return HSW_EINVAL;
-	canon_start(&s->canon, request, (struct hsw_str){ NULL, 0 });
+	canon_start(&h->canon, request, (struct hsw_str){ NULL, 0 });
 	int rc = find_event(&t, body, err);
 	if (rc == HSW_OK) {
 		rc = translate_data(&t, cj_get(body, "data"));
@@ -129,21 +105,11 @@ source_translate(void *self, const struct hsw_request *request,
 	return rc;
 }
 
-static void
-source_close(void *self)
-{
-	struct ryzeapi *s = self;
-
-	json_tokener_free(s->tokener);
-	canon_free(&s->canon);
-	free(s);
-}
-
 static const struct hsw_source_ops ops = {
 	.size = sizeof(struct hsw_source_ops),
-	.open = source_open,
+	.open = handle_open,
 	.translate = source_translate,
-	.close = source_close,
+	.close = handle_close,
 };
 
 HSW_PLUGIN(HSW_SOURCE, "ryzeapi", "1.0", "RyzeAPI", 0, NULL, &ops);

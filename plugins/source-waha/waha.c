@@ -254,7 +254,7 @@ static int
 source_verify(void *self, const struct hsw_request *request, struct hsw_error *err)
 {
 	static const char header[] = "X-Webhook-Hmac";
-	const struct conf *conf = ((struct frame *)self)->conf;
+	const struct conf *conf = ((struct handle *)self)->conf;
 
 	if (conf->hmac_key == NULL)
 		return HSW_OK;
@@ -276,10 +276,10 @@ source_translate(void *self, const struct hsw_request *request,
 
 static const struct hsw_source_ops ops = {
 	.size = sizeof(struct hsw_source_ops),
-	.open = frame_open,
+	.open = handle_open,
 	.verify = source_verify,
 	.translate = source_translate,
-	.close = frame_close,
+	.close = handle_close,
 };
 
 HSW_PLUGIN(

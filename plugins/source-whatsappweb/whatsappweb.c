@@ -8,13 +8,13 @@
  *   {messageId, message, number, photo, video, senderName, whatsappStatus, ...}           what was received
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include <hookswitch/canon_json.h>
+#include <hookswitch/canon_content.h>
 
-#define DEPTH_MAX 64 /* of the JSON */
+#include "handle.h"
+#include "words.h"
 
 /* Phone numbers in use have up to 13 digits, LIDs 14 or 15, groups 18 and more: `number` without its suffix is a
  * phone only up to this. */
@@ -26,11 +26,6 @@ static const struct hsw_option options[] = {
 
 /* The smallest picture there is has 35 bytes; a word may look like base64, too. */
 #define BASE64_MIN 32 /* characters */
-
-struct whatsappweb {
-	struct json_tokener *tokener;
-	struct hsw_canon canon;
-};
 
 /* One request on its way. */
 struct translation {
@@ -45,12 +40,6 @@ static struct hsw_str
 text_of(const char *s)
 {
 	return (struct hsw_str){ s, strlen(s) };
-}
-
-static bool
-is_word(struct hsw_str s, const char *word)
-{
-	return s.len == strlen(word) && strncasecmp(s.s, word, s.len) == 0;
 }
 
 static bool
@@ -92,16 +81,6 @@ mime_of(struct hsw_str value)
 }
 
 static bool
-is_encrypted(struct hsw_str url)
-{
-	const char *query = memchr(url.s, '?', url.len);
-	size_t path = query != NULL ? (size_t)(query - url.s) : url.len;
-
-	return (path >= 4 && memcmp(url.s + path - 4, ".enc", 4) == 0) ||
-		memmem(url.s, path, ".whatsapp.net/", 14) != NULL;
-}
-
-static bool
 looks_like_bytes(struct hsw_str s)
 {
 	return starts_with(s, "data:") || (s.len >= BASE64_MIN && memchr(s.s, ' ', s.len) == NULL);
@@ -114,7 +93,7 @@ read_file(struct hsw_canon *c, struct json_object *value, struct hsw_media *medi
 	struct hsw_str text = cj_text(value);
 	bool is_url = starts_with(text, "https://") || starts_with(text, "http://");
 
-	if (is_url && is_encrypted(text)) {
+	if (is_url && canon_url_is_encrypted(text)) {
 		media->encrypted_url = text;
 	} else if (is_url) {
 		media->url = text;
@@ -227,7 +206,7 @@ translate_received(struct translation *t)
 	struct hsw_str name = cj_string(t->body, "senderName");
 	struct hsw_message m = { .type = "text", .content = cj_string(t->body, "message") };
 
-	if (!is_word(name, "Unknown"))
+	if (!word_is(name, "Unknown"))
 		m.sender.name = name;
 	read_media(t, &m);
 	return emit_message(t, "return", &m);
@@ -240,9 +219,9 @@ translate_body(struct translation *t)
 {
 	struct hsw_str status = cj_string(t->body, "status");
 
-	if (is_word(status, "Connected"))
+	if (word_is(status, "Connected"))
 		return translate_state(t, "connected", "connected");
-	if (is_word(status, "Disconnected"))
+	if (word_is(status, "Disconnected"))
 		return translate_state(t, "disconnected", "disconnected");
 	if (has_member(t->body, "messageSent"))
 		return translate_sent(t);
@@ -253,38 +232,20 @@ translate_body(struct translation *t)
 }
 
 static int
-source_open(const struct hsw_host *host, struct hsw_handle *handle, const void *conf, void **self,
-	struct hsw_error *err)
-{
-	struct whatsappweb *w = calloc(1, sizeof(*w));
-
-	(void)host;
-	(void)handle;
-	(void)conf;
-	if (w == NULL || (w->tokener = cj_tokener_new(DEPTH_MAX)) == NULL) {
-		free(w);
-		snprintf(err->text, sizeof(err->text), "out of memory");
-		return HSW_ENOMEM;
-	}
-	*self = w;
-	return HSW_OK;
-}
-
-static int
 source_translate(void *self, const struct hsw_request *request,
 	int (*emit)(struct hsw_emit *, const struct hsw_event *), struct hsw_emit *out,
 	struct hsw_error *err)
 {
-	struct whatsappweb *w = self;
-	struct translation t = { .canon = &w->canon,
-		.body = cj_parse(w->tokener, request->body, err),
+	struct handle *h = self;
+	struct translation t = { .canon = &h->canon,
+		.body = cj_parse(h->tokener, request->body, err),
 		.request = request,
 		.emit = emit,
 		.out = out };
 
 	if (t.body == NULL)
 		return HSW_EINVAL;
-	canon_start(&w->canon, request, (struct hsw_str){ NULL, 0 });
+	canon_start(&h->canon, request, (struct hsw_str){ NULL, 0 });
 	int rc = translate_body(&t);
 	if (rc != HSW_OK)
 		snprintf(err->text, sizeof(err->text), "body: too large an event, or no memory");
@@ -292,21 +253,11 @@ source_translate(void *self, const struct hsw_request *request,
 	return rc;
 }
 
-static void
-source_close(void *self)
-{
-	struct whatsappweb *w = self;
-
-	json_tokener_free(w->tokener);
-	canon_free(&w->canon);
-	free(w);
-}
-
 static const struct hsw_source_ops ops = {
 	.size = sizeof(struct hsw_source_ops),
-	.open = source_open,
+	.open = handle_open,
 	.translate = source_translate,
-	.close = source_close,
+	.close = handle_close,
 };
 
 HSW_PLUGIN(HSW_SOURCE, "whatsappweb", "1.0", "WhatsApp Web API (apiwhatsappweb)", 0, options, &ops);

@@ -107,7 +107,7 @@ static int
 source_verify(void *self, const struct hsw_request *request, struct hsw_error *err)
 {
 	static const char header[] = "x-hmac-signature";
-	const struct conf *conf = ((struct frame *)self)->conf;
+	const struct conf *conf = ((struct handle *)self)->conf;
 	struct hsw_str json;
 	char *buffer = NULL;
 
@@ -143,10 +143,10 @@ source_translate(void *self, const struct hsw_request *request,
 
 static const struct hsw_source_ops ops = {
 	.size = sizeof(struct hsw_source_ops),
-	.open = frame_open,
+	.open = handle_open,
 	.verify = source_verify,
 	.translate = source_translate,
-	.close = frame_close,
+	.close = handle_close,
 };
 
 HSW_PLUGIN(HSW_SOURCE, "wuzapi", "1.0", "wuzapi, Evolution GO: whatsmeow's events as JSON",

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* proof.c - that a request is Meta's: its signature, and what a query says. */
+/* query.c - the parameters of a query (application/x-www-form-urlencoded). */
 #include "cloudapi.h"
 
 #include <string.h>
-
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
-#define DIGEST_SIZE 32 /* bytes of SHA-256 */
 
 static int
 hex_digit(char c)
@@ -18,44 +12,6 @@ hex_digit(char c)
 	c |= 0x20;
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
-
-static bool
-read_digest(struct hsw_str hex, unsigned char out[DIGEST_SIZE])
-{
-	if (hex.len != (size_t)2 * DIGEST_SIZE)
-		return false;
-	for (size_t i = 0; i < DIGEST_SIZE; i++) {
-		int high = hex_digit(hex.s[2 * i]), low = hex_digit(hex.s[2 * i + 1]);
-		if (high < 0 || low < 0)
-			return false;
-		out[i] = (unsigned char)(high << 4 | low);
-	}
-	return true;
-}
-
-bool
-proof_is_signed(struct hsw_str header, struct hsw_str body, const char *secret)
-{
-	static const char method[] = "sha256=";
-	const size_t n = sizeof(method) - 1;
-	unsigned char given[DIGEST_SIZE], wanted[DIGEST_SIZE];
-
-	if (header.s == NULL || header.len < n || memcmp(header.s, method, n) != 0 ||
-		!read_digest((struct hsw_str){ header.s + n, header.len - n }, given))
-		return false;
-	if (HMAC(EVP_sha256(), secret, (int)strlen(secret), (const unsigned char *)body.s, body.len,
-		    wanted, NULL) == NULL)
-		return false;
-	return CRYPTO_memcmp(given, wanted, DIGEST_SIZE) == 0;
-}
-
-bool
-proof_is_same(struct hsw_str given, const char *wanted)
-{
-	return given.len == strlen(wanted) && CRYPTO_memcmp(given.s, wanted, given.len) == 0;
-}
-
-/* ---- queries (application/x-www-form-urlencoded) ---- */
 
 /* Decodes one byte at s; how many bytes it took, 0: it is malformed. */
 static size_t
@@ -87,7 +43,7 @@ decode(struct hsw_str s, char *out, size_t size)
 }
 
 int
-proof_parameter(struct hsw_str query, const char *name, char *out, size_t size)
+query_parameter(struct hsw_str query, const char *name, char *out, size_t size)
 {
 	const size_t wanted = strlen(name);
 
