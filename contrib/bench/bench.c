@@ -83,8 +83,10 @@ measure(const struct settings *s, const struct workload *w, struct result *out)
 		daemon_stop(&d);
 		return false;
 	}
-	long bare_kb = daemon_usage(&d).now_kb;
 	struct ws_clients *ws = w->ws_clients > 0 ? ws_connect(l) : NULL;
+	long bare_kb = daemon_usage(&d).now_kb; /* with what the first client made the daemon load */
+	if (ws != NULL)
+		ws_connect_others(ws);
 	struct usage before = daemon_usage(&d);
 	load_run(l, listening, ws);
 	if (ws != NULL)
@@ -115,7 +117,7 @@ measure(const struct settings *s, const struct workload *w, struct result *out)
 		.ws_clients = w->ws_clients,
 	};
 	if (w->ws_clients > 0 && l->ws_one_events > 0) {
-		out->ws_idle_bytes = (before.now_kb - bare_kb) * 1024 / w->ws_clients;
+		out->ws_idle_bytes = (before.now_kb - bare_kb) * 1024 / (w->ws_clients - 1);
 		out->ws_message_bytes = (long)(l->ws_one_bytes / l->ws_one_events);
 	}
 	load_free(l);

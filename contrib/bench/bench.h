@@ -61,8 +61,9 @@ void load_free(struct load *);
 
 struct ws_clients; /* connections to /ws/bench */
 
-/* Connects them; ends the program if that fails. */
+/* Connects the first of them; ends the program if that fails. */
 struct ws_clients *ws_connect(struct load *);
+void ws_connect_others(struct ws_clients *);
 /* Their descriptors; the first one's bytes are looked at, the others' only counted. */
 int ws_fd(const struct ws_clients *, int number);
 /* Takes what has come to one of them. false: the daemon closed it. */

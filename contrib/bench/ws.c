@@ -72,9 +72,15 @@ ws_connect(struct load *l)
 	}
 	ws->load = l;
 	ws->fds = calloc((size_t)l->ws_clients, sizeof(ws->fds[0]));
-	for (int i = 0; i < l->ws_clients; i++)
-		ws->fds[i] = connect_one(l);
+	ws->fds[0] = connect_one(l);
 	return ws;
+}
+
+void
+ws_connect_others(struct ws_clients *ws)
+{
+	for (int i = 1; i < ws->load->ws_clients; i++)
+		ws->fds[i] = connect_one(ws->load);
 }
 
 int
