@@ -461,7 +461,11 @@ on_value(llhttp_t *p, const char *at, size_t n)
 	if (r->is_head_complete)
 		return 0;
 	r->in_value = true;
-	extend(&r->values[r->n_headers - 1], c, at, n);
+	struct http_span *value = &r->values[r->n_headers - 1];
+	/* A line that goes on in the next one, which a server may refuse (RFC 9112 section 5.2). */
+	if (n > 0 && value->len > 0 && at != c->in + value->at + value->len)
+		return fail(r, 400, "Folded header line");
+	extend(value, c, at, n);
 	return 0;
 }
 
@@ -487,12 +491,23 @@ is_name(struct hsw_str s, const char *name)
 	return i == s.len && name[i] == '\0';
 }
 
+/* Without the space behind it, which is no part of it (RFC 9112 section 5.1). */
+static struct hsw_str
+value_of(const struct http_request *r, size_t i)
+{
+	struct hsw_str value = text_of(r->conn, r->values[i]);
+
+	while (value.len > 0 && (value.s[value.len - 1] == ' ' || value.s[value.len - 1] == '\t'))
+		value.len--;
+	return value;
+}
+
 struct hsw_str
 http_header(const struct http_request *r, const char *name)
 {
 	for (size_t i = 0; i < r->n_headers; i++) {
 		if (is_name(text_of(r->conn, r->names[i]), name))
-			return text_of(r->conn, r->values[i]);
+			return value_of(r, i);
 	}
 	return (struct hsw_str){ NULL, 0 };
 }
@@ -635,7 +650,7 @@ last_header(const struct http_request *r, const char *name)
 {
 	for (size_t i = r->n_headers; i > 0; i--) {
 		if (is_name(text_of(r->conn, r->names[i - 1]), name))
-			return text_of(r->conn, r->values[i - 1]);
+			return value_of(r, i - 1);
 	}
 	return (struct hsw_str){ NULL, 0 };
 }
