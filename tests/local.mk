@@ -149,14 +149,24 @@ tests_unit_test_http_LDADD = $(unit_ldadd)
 
 # Fuzzers, see `fuzzers` in Makefile.am.
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
-FUZZERS += tests/fuzz/fuzz_ini tests/fuzz/fuzz_websocket
+FUZZERS += \
+	tests/fuzz/fuzz_answer \
+	tests/fuzz/fuzz_envelope \
+	tests/fuzz/fuzz_forwarded \
+	tests/fuzz/fuzz_http \
+	tests/fuzz/fuzz_ini \
+	tests/fuzz/fuzz_option \
+	tests/fuzz/fuzz_record \
+	tests/fuzz/fuzz_shown \
+	tests/fuzz/fuzz_websocket \
+	tests/fuzz/fuzz_ws_client
 
 # Of a source: its program is fuzz_source.c, which stands in a library, with the plugin's own objects.
 EXTRA_LIBRARIES = tests/fuzz/libfuzz_source.a
 tests_fuzz_libfuzz_source_a_SOURCES = tests/fuzz/fuzz_source.c
 tests_fuzz_libfuzz_source_a_CPPFLAGS = $(unit_cppflags) -DFUZZ_PATH='"$(abs_top_srcdir)/tests/fuzz/source-map.ini"'
 tests_fuzz_libfuzz_source_a_CFLAGS = $(core_libcore_a_CFLAGS)
-EXTRA_DIST += tests/fuzz/source-map.ini
+EXTRA_DIST += tests/fuzz/source-map.ini tests/fuzz/seeds
 fuzz_source_ldadd = tests/fuzz/libfuzz_source.a sdk/libhswcanon.la $(JSONC_LIBS) $(CRYPTO_LIBS)
 FUZZERS += \
 	tests/fuzz/fuzz_source_evolution \
@@ -209,6 +219,48 @@ tests_fuzz_fuzz_ini_CPPFLAGS = $(unit_cppflags)
 tests_fuzz_fuzz_ini_CFLAGS = $(core_libcore_a_CFLAGS)
 tests_fuzz_fuzz_ini_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_ini_LDADD = $(core_libs)
+
+tests_fuzz_fuzz_envelope_SOURCES = tests/fuzz/fuzz_envelope.c
+tests_fuzz_fuzz_envelope_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_envelope_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_envelope_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_envelope_LDADD = $(core_libs)
+tests_fuzz_fuzz_forwarded_SOURCES = tests/fuzz/fuzz_forwarded.c
+tests_fuzz_fuzz_forwarded_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_forwarded_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_forwarded_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_forwarded_LDADD = $(core_libs)
+tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz_http.c
+tests_fuzz_fuzz_http_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_http_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_http_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_http_LDADD = $(core_libs)
+tests_fuzz_fuzz_option_SOURCES = tests/fuzz/fuzz_option.c
+tests_fuzz_fuzz_option_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_option_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_option_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_option_LDADD = $(core_libs)
+tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c
+tests_fuzz_fuzz_record_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_record_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_record_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_record_LDADD = $(core_libs)
+tests_fuzz_fuzz_shown_SOURCES = tests/fuzz/fuzz_shown.c
+tests_fuzz_fuzz_shown_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_shown_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_shown_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_shown_LDADD = $(core_libs)
+tests_fuzz_fuzz_ws_client_SOURCES = tests/fuzz/fuzz_ws_client.c
+tests_fuzz_fuzz_ws_client_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_ws_client_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_ws_client_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_ws_client_LDADD = $(core_libs)
+
+tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c
+tests_fuzz_fuzz_answer_CPPFLAGS = $(plugins_sink_webhook_la_CPPFLAGS) -I$(top_srcdir)/plugins/sink-webhook
+tests_fuzz_fuzz_answer_CFLAGS = $(plugins_sink_webhook_la_CFLAGS)
+tests_fuzz_fuzz_answer_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_answer_LDADD = $(plugins_sink_webhook_la_OBJECTS) $(plugins_sink_webhook_la_LIBADD)
 
 TESTS += \
 	tests/lint/abi.sh \
