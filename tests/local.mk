@@ -7,6 +7,7 @@ PY_LOG_DRIVER = $(TEST_LOG_DRIVER)
 # Unit tests: one program for each group of modules, on core/libcore.a.
 if TESTS_ENABLED
 unit_tests = \
+	tests/unit/test_pump \
 	tests/unit/test_ws_client \
 	tests/unit/test_shown \
 	tests/unit/test_http \
@@ -160,6 +161,12 @@ tests_unit_test_ws_client_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_ws_client_CFLAGS = $(unit_cflags)
 tests_unit_test_ws_client_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_ws_client_LDADD = $(unit_ldadd)
+
+tests_unit_test_pump_SOURCES = tests/unit/test_pump.c tests/unit/unit.h
+tests_unit_test_pump_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_pump_CFLAGS = $(unit_cflags)
+tests_unit_test_pump_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_pump_LDADD = $(unit_ldadd)
 
 # Fuzzers, see `fuzzers` in Makefile.am.
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer

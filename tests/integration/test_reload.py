@@ -52,6 +52,7 @@ def test_a_source_is_added_changed_and_removed(daemon):
     assert status_of(daemon, "evolution", TOKEN) == 202
 
 
+@pytest.mark.threads
 def test_requests_go_on_while_sources_change(daemon, folder):
     answers, stop = [], threading.Event()
 
@@ -116,6 +117,7 @@ def test_the_log_level_and_form_change(daemon):
     assert json.loads(daemon.log_text().splitlines()[-1])
 
 
+@pytest.mark.threads
 def test_a_map_is_read_again(make_daemon, folder):
     path = pathlib.Path(folder) / "m.ini"
     names = sorted(p.name for p in FIXTURES.parent.parent.glob("etc/maps/*.ini"))
@@ -129,6 +131,7 @@ def test_a_map_is_read_again(make_daemon, folder):
     assert "stay as they were" not in log
 
 
+@pytest.mark.threads
 def test_a_renewed_certificate_does_not_wait_for_a_file_that_is_mended(make_daemon, folder):
     _, cert = certificate(folder)
     daemon = make_daemon({}, server=f"listen_tls = 127.0.0.1:{free_port()}\ntls_cert = {cert}\n"
