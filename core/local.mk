@@ -48,8 +48,14 @@ core_libcore_a_SOURCES = \
 	core/credential.c core/credential.h \
 	core/crypt.c core/crypt.h \
 	core/delivery.c \
+	core/delivery_queue.c \
+	core/delivery_save.c \
 	core/destination.c core/destination.h core/destination_impl.h \
 	core/destination_api.c \
+	core/destination_attach.c \
+	core/destination_cursor.c \
+	core/destination_intake.c \
+	core/destination_print.c \
 	core/emit.c core/emit.h \
 	core/envelope.c core/envelope.h \
 	core/err.c core/err.h \
