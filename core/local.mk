@@ -62,7 +62,11 @@ core_libcore_a_SOURCES = \
 	core/event_line.c core/event_line.h \
 	core/forwarded.c core/forwarded.h \
 	core/host.c core/host.h \
-	core/http.c core/http.h \
+	core/http.c core/http.h core/http_impl.h \
+	core/http_answer.c \
+	core/http_conn.c \
+	core/http_parse.c \
+	core/http_request.c \
 	core/ingress.c core/ingress.h \
 	core/ini.c core/ini.h \
 	core/ini_compare.c \
