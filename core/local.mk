@@ -88,6 +88,7 @@ core_libcore_a_SOURCES = \
 	core/pace.c core/pace.h \
 	core/policy.c core/policy.h \
 	core/plugin.c core/plugin.h \
+	core/prune.c core/prune.h \
 	core/pump.c core/pump.h \
 	core/ratelimit.c core/ratelimit.h \
 	core/record.c core/record.h \
