@@ -2,7 +2,7 @@
 noinst_LIBRARIES += core/libllhttp.a
 nodist_core_libllhttp_a_SOURCES = core/llhttp/llhttp.c core/llhttp/api.c core/llhttp/http.c
 core_libllhttp_a_CPPFLAGS = $(LLHTTP_CFLAGS)
-core_libllhttp_a_CFLAGS = $(HSW_PROGRAM_CFLAGS) -w
+core_libllhttp_a_CFLAGS = $(HSW_PROGRAM_CFLAGS) $(HSW_SANITIZE_CFLAGS) -w
 core/llhttp/%.c: $(LLHTTP_DIR)/%.c
 	$(AM_V_GEN)$(MKDIR_P) core/llhttp && $(LN_S) -f $< $@
 CLEANFILES += $(nodist_core_libllhttp_a_SOURCES)
