@@ -26,6 +26,7 @@ unit_tests = \
 	tests/unit/test_option \
 	tests/unit/test_router \
 	tests/unit/test_pace \
+	tests/unit/test_prune \
 	tests/unit/test_seen \
 	tests/unit/test_seqmap
 check_PROGRAMS += $(unit_tests)
@@ -125,6 +126,12 @@ tests_unit_test_router_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_router_CFLAGS = $(unit_cflags)
 tests_unit_test_router_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_router_LDADD = $(unit_ldadd)
+
+tests_unit_test_prune_SOURCES = tests/unit/test_prune.c tests/unit/unit.h
+tests_unit_test_prune_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_prune_CFLAGS = $(unit_cflags)
+tests_unit_test_prune_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_prune_LDADD = $(unit_ldadd)
 
 tests_unit_test_seen_SOURCES = tests/unit/test_seen.c tests/unit/unit.h
 tests_unit_test_seen_CPPFLAGS = $(unit_cppflags)
