@@ -27,7 +27,7 @@ TESTS += tests/plugins/test_store tests/plugins/test_store_exceptions tests/plug
 if PQ_FOUND
 check_PROGRAMS += tests/plugins/test_store_postgres
 tests_plugins_test_store_postgres_SOURCES = tests/plugins/test_store_postgres.c $(store_rig) $(postgres_sources)
-tests_plugins_test_store_postgres_CPPFLAGS = $(store_test_cppflags)
+tests_plugins_test_store_postgres_CPPFLAGS = $(store_test_cppflags) -I$(top_srcdir)/plugins/common
 tests_plugins_test_store_postgres_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(PQ_CFLAGS)
 tests_plugins_test_store_postgres_LDADD = $(CHECK_LIBS) $(PQ_LIBS) -lpthread
 TESTS += tests/plugins/store_postgres.sh
