@@ -214,7 +214,8 @@ class Runner:
     def fuzz(self, log, name):
         corpus = self.tree("fuzz") / "corpus" / name
         corpus.mkdir(parents=True, exist_ok=True)
-        seeds = [path for path in (TOP / "tests/fixtures", TOP / "etc") if path.is_dir()]
+        seeds = [path for path in (TOP / "tests/fuzz/seeds" / name, TOP / "tests/fixtures", TOP / "etc")
+                 if path.is_dir()]
         return Result.one(self.command(
             log, [self.tree("fuzz") / "tests/fuzz" / name, f"-max_total_time={FUZZ_SECONDS}",
                   "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1",

@@ -59,7 +59,11 @@ on_value(llhttp_t *p, const char *at, size_t n)
 	if (r->is_head_complete)
 		return 0;
 	r->in_value = true;
-	extend(&r->values[r->n_headers - 1], c, at, n);
+	struct http_span *value = &r->values[r->n_headers - 1];
+	/* A line that goes on in the next one, which a server may refuse (RFC 9112 section 5.2). */
+	if (n > 0 && value->len > 0 && at != c->in + value->at + value->len)
+		return fail(r, 400, "Folded header line");
+	extend(value, c, at, n);
 	return 0;
 }
 

@@ -28,12 +28,23 @@ http_is_name(struct hsw_str s, const char *name)
 	return i == s.len && name[i] == '\0';
 }
 
+/* Without the space behind it, which is no part of it (RFC 9112 section 5.1). */
+static struct hsw_str
+value_of(const struct http_request *r, size_t i)
+{
+	struct hsw_str value = http_text(r->conn, r->values[i]);
+
+	while (value.len > 0 && (value.s[value.len - 1] == ' ' || value.s[value.len - 1] == '\t'))
+		value.len--;
+	return value;
+}
+
 struct hsw_str
 http_header(const struct http_request *r, const char *name)
 {
 	for (size_t i = 0; i < r->n_headers; i++) {
 		if (http_is_name(http_text(r->conn, r->names[i]), name))
-			return http_text(r->conn, r->values[i]);
+			return value_of(r, i);
 	}
 	return (struct hsw_str){ NULL, 0 };
 }
@@ -44,7 +55,7 @@ last_header(const struct http_request *r, const char *name)
 {
 	for (size_t i = r->n_headers; i > 0; i--) {
 		if (http_is_name(http_text(r->conn, r->names[i - 1]), name))
-			return http_text(r->conn, r->values[i - 1]);
+			return value_of(r, i - 1);
 	}
 	return (struct hsw_str){ NULL, 0 };
 }

@@ -2,7 +2,7 @@
 noinst_LIBRARIES += core/libllhttp.a
 nodist_core_libllhttp_a_SOURCES = core/llhttp/llhttp.c core/llhttp/api.c core/llhttp/http.c
 core_libllhttp_a_CPPFLAGS = $(LLHTTP_CFLAGS)
-core_libllhttp_a_CFLAGS = $(HSW_PROGRAM_CFLAGS) -w
+core_libllhttp_a_CFLAGS = $(HSW_PROGRAM_CFLAGS) $(HSW_SANITIZE_CFLAGS) -w
 core/llhttp/%.c: $(LLHTTP_DIR)/%.c
 	$(AM_V_GEN)$(MKDIR_P) core/llhttp && $(LN_S) -f $< $@
 CLEANFILES += $(nodist_core_libllhttp_a_SOURCES)
@@ -88,6 +88,7 @@ core_libcore_a_SOURCES = \
 	core/pace.c core/pace.h \
 	core/policy.c core/policy.h \
 	core/plugin.c core/plugin.h \
+	core/prune.c core/prune.h \
 	core/pump.c core/pump.h \
 	core/ratelimit.c core/ratelimit.h \
 	core/record.c core/record.h \

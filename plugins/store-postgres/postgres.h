@@ -71,6 +71,7 @@ struct postgres_store {
 	int64_t deadline_ms;             /* monotonic: of the running query */
 	struct names known; /* what this daemon attached */
 	int64_t pruned_upto;  /* what is left up to here is named by an exception: prune.c */
+	int64_t old_upto;     /* where the last search for old events ended */
 	int64_t ids_since_ms; /* older ids are of no use any more */
 };
 
