@@ -90,6 +90,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 			destination_start_tick(t);
 	}
 	destinations_free_left(t);
+	destination_swaps_advance(t);
 }
 
 void
@@ -105,8 +106,8 @@ destination_moved(struct destination *d, unsigned settled)
 
 /* ---- intake ---- */
 
-static bool
-wants(const struct destination *d, const struct hsw_envelope *e)
+bool
+destination_wants(const struct destination *d, const struct hsw_envelope *e)
 {
 	return (d->types & 1u << e->type) != 0 && router_has_instance(d->conf, e->instance) &&
 		router_has_part(d->conf, e);
@@ -147,7 +148,7 @@ is_excepted(const struct destination *d, int64_t seq)
 static bool
 take(struct destination *d, struct hsw_envelope *e)
 {
-	if (wants(d, e) && !is_excepted(d, e->seq)) {
+	if (destination_wants(d, e) && !is_excepted(d, e->seq)) {
 		if (!delivery_add(d, envelope_ref(e), NULL))
 			return false;
 	} else if (TAILQ_EMPTY(&d->unsettled) && d->skipped_at_ms == 0) {
@@ -421,6 +422,18 @@ read_exceptions(void *arg, const struct store_port *store)
 }
 
 int
+destination_read(struct destination *d, const struct store_port *store, struct hsw_error *err)
+{
+	int rc = store->ops->attach(store->self, str_of(d->name), &d->cursor, err);
+	if (rc != HSW_OK)
+		return rc;
+	d->position = d->cursor;
+	struct exception_reader r = { .d = d, .err = err };
+	read_exceptions(&r, store);
+	return r.rc;
+}
+
+int
 destination_attach(struct destination *d, struct hsw_error *err)
 {
 	struct journal *j = d->thread->journal;
@@ -488,6 +501,7 @@ destination_free(struct destination *d)
 	if (d->deadline != NULL)
 		event_free(d->deadline);
 	host_handle_free(d->handle);
+	config_unref(d->config);
 	retry_free(&d->retries);
 	lanes_free(&d->lanes);
 	attempts_free(&d->attempts);
@@ -533,6 +547,8 @@ destination_new(struct delivery_thread *t, const struct config_section *s)
 		return NULL;
 	d->thread = t;
 	d->ops = &s->plugin->ops.sink;
+	if (s->config != NULL)
+		d->config = config_ref(s->config);
 	destination_adopt(d, s);
 	TAILQ_INIT(&d->unsettled);
 	TAILQ_INIT(&d->ready);
@@ -562,22 +578,49 @@ destination_link(struct destination *d)
 }
 
 int
+destination_open_sink(struct destination *d, struct hsw_error *err)
+{
+	const struct config_section *s = d->section;
+	const struct host_thread thread = { d->thread->base, d->thread->box };
+	struct hsw_error why = { "out of memory" };
+	char who[CONFIG_NAME_MAX + 8];
+
+	snprintf(who, sizeof(who), "sink %s", s->name);
+	d->handle = host_handle_new(who, &thread);
+	int rc = d->handle != NULL
+		? d->ops->open(host_functions(), d->handle, s->conf, &d->self, &why)
+		: HSW_ENOMEM;
+	if (rc == HSW_OK)
+		return HSW_OK;
+	host_handle_free(d->handle);
+	d->handle = NULL;
+	return err_set(err, rc, "%s:%d: [sink %s]: %s", s->file, s->line, s->name, why.text);
+}
+
+void
+destination_close_sink(struct destination *d)
+{
+	if (d->handle == NULL)
+		return;
+	d->ops->close(d->self);
+	host_handle_free(d->handle);
+	d->handle = NULL;
+}
+
+int
 destination_open(struct delivery_thread *t, const struct config_section *s, struct hsw_error *err)
 {
-	const struct host_thread thread = { t->base, t->box };
 	struct hsw_error why = { "out of memory" };
 	struct destination *d = destination_new(t, s);
-	char who[CONFIG_NAME_MAX + 8];
 
 	if (d == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
-	snprintf(who, sizeof(who), "sink %s", s->name);
-	d->handle = host_handle_new(who, &thread);
-	int rc = d->handle != NULL ? destination_attach(d, &why) : HSW_ENOMEM;
-	if (rc == HSW_OK)
-		rc = d->ops->open(host_functions(), d->handle, s->conf, &d->self, &why);
-	if (rc != HSW_OK) {
+	int rc = destination_attach(d, &why);
+	if (rc != HSW_OK)
 		err_set(err, rc, "%s:%d: [sink %s]: %s", s->file, s->line, s->name, why.text);
+	else
+		rc = destination_open_sink(d, err);
+	if (rc != HSW_OK) {
 		destination_free(d);
 		return rc;
 	}
@@ -621,13 +664,22 @@ destinations_reopen(struct delivery_thread *t)
 }
 
 void
+destination_drain(struct destination *d)
+{
+	if (d->is_draining)
+		return;
+	d->is_draining = true;
+	if (d->ops->drain != NULL)
+		d->ops->drain(d->self);
+}
+
+void
 destinations_drain(struct delivery_thread *t)
 {
 	for (struct destination *d = t->first; d != NULL; d = d->next) {
-		d->is_draining = true;
-		if (d->ops->drain != NULL)
-			d->ops->drain(d->self);
+		destination_drain(d);
 	}
+	t->is_draining = true;
 }
 
 void
@@ -635,11 +687,12 @@ destinations_cancel(struct delivery_thread *t)
 {
 	for (struct destination *d = t->first; d != NULL; d = d->next)
 		delivery_cancel_all(d);
+	destination_swaps_cancel(t);
 }
 
 /* The last cursor is written when nothing else is on its way. */
-static bool
-is_idle(struct destination *d)
+bool
+destination_is_idle(struct destination *d)
 {
 	if (d->n_flying > 0 || d->n_saving > 0 || d->is_reading)
 		return false;
@@ -654,8 +707,8 @@ destinations_are_idle(const struct delivery_thread *t)
 	bool all = t->leaving == NULL;
 
 	for (struct destination *d = t->first; d != NULL; d = d->next)
-		all &= is_idle(d);
-	return all;
+		all &= destination_is_idle(d);
+	return destination_swaps_are_idle(t) && all;
 }
 
 static void
@@ -664,8 +717,7 @@ close_list(struct destination **list)
 	while (*list != NULL) {
 		struct destination *d = *list;
 		*list = d->next;
-		if (d->handle != NULL)
-			d->ops->close(d->self);
+		destination_close_sink(d);
 		delivery_free_all(d);
 		destination_free(d);
 	}
@@ -676,6 +728,7 @@ destinations_close(struct delivery_thread *t)
 {
 	close_list(&t->first);
 	close_list(&t->leaving);
+	destination_swaps_close(t);
 	destinations_close_api(t);
 }
 

@@ -65,6 +65,7 @@ struct destination {
 	struct delivery_thread *thread;
 	char *name; /* a copy: the section may be replaced while a write with it is on its way */
 	const struct config_section *section;
+	const struct config *config; /* the section's: a reference; NULL: it has none */
 	const struct sink_conf *conf;
 	const void *target; /* the plugin's conf of this destination; NULL: the handle's own */
 	const struct hsw_sink_ops *ops;
@@ -154,8 +155,20 @@ void destination_free(struct destination *);
 void destination_adopt(struct destination *, const struct config_section *);
 /* Reads cursor and exceptions; blocks on the store. HSW_OK, or err says why. */
 int destination_attach(struct destination *, struct hsw_error *err);
+/* The same on the store thread, while no worker has the destination. */
+int destination_read(struct destination *, const struct store_port *, struct hsw_error *err);
+/* Makes the handle. HSW_OK, or err says why, and there is none. */
+int destination_open_sink(struct destination *, struct hsw_error *err);
+/* Closes it; nothing is in flight. */
+void destination_close_sink(struct destination *);
+/* No new attempt from now on. */
+void destination_drain(struct destination *);
+/* Whether nothing is in flight and everything is written down; writes the cursor where that is all. */
+bool destination_is_idle(struct destination *);
 /* It begins to deliver. */
 void destination_link(struct destination *);
+/* Whether its section asks for the event. */
+bool destination_wants(const struct destination *, const struct hsw_envelope *);
 /* Cursors are written, and those that leave looked after, soon. */
 void destination_start_tick(struct delivery_thread *);
 
@@ -164,6 +177,16 @@ void destination_start_tick(struct delivery_thread *);
 /* Frees those that were removed and have nothing on its way any more. */
 void destinations_free_left(struct delivery_thread *);
 void destinations_close_api(struct delivery_thread *);
+
+/* No longer among those of its thread. */
+void destination_unlink(struct destination *);
+
+/* ---- destination_swap.c ---- */
+
+void destination_swaps_advance(struct delivery_thread *);
+void destination_swaps_cancel(struct delivery_thread *);
+bool destination_swaps_are_idle(const struct delivery_thread *);
+void destination_swaps_close(struct delivery_thread *);
 
 /* ---- circuit.c ---- */
 

@@ -583,6 +583,7 @@ ingress_open(const struct ingress_env *env, struct hsw_error *err)
 		return NULL;
 	}
 	in->env = *env;
+	config_ref(env->config);
 	buf_json_cstr(&in->base_url_json, env->config->server.base_url);
 	snprintf(in->retry_after, sizeof(in->retry_after), "Retry-After: %" PRId64 "\r\n",
 		(env->config->ingest.retry_after_ms + 999) / 1000);
@@ -590,7 +591,8 @@ ingress_open(const struct ingress_env *env, struct hsw_error *err)
 		in->base_url_json.len };
 	in->emit.origin.hasher = in->hasher;
 	in->emit.on_ignored = on_ignored;
-	for (const struct config_section *s = env->sources; s != NULL && rc == HSW_OK; s = s->next)
+	for (const struct config_section *s = env->config->sources; s != NULL && rc == HSW_OK;
+		s = s->next)
 		rc = source_open(in, s, err);
 	if (rc == HSW_OK)
 		return in;
@@ -622,5 +624,6 @@ ingress_close(struct ingress *in)
 	hasher_free(in->hasher);
 	buf_free(&in->base_url_json);
 	buf_free(&in->path);
+	config_unref(in->env.config);
 	free(in);
 }

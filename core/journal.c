@@ -67,7 +67,9 @@ struct journal {
 	struct memory memories[MEMORIES_MAX]; /* of the store thread */
 	size_t n_memories;
 	struct catalog *catalog;
-	const struct config *config;
+	const struct config *config; /* of the start */
+	const struct config
+		*retention; /* in use: what is kept for whom; the store thread's, a reference */
 	const struct journal_port *ports;
 	size_t n_ports;
 	_Atomic bool is_fed[JOURNAL_PORTS_MAX];
@@ -536,14 +538,14 @@ static int64_t
 maintain(void *arg, const struct store_port *store)
 {
 	struct journal *j = arg;
-	struct floor floor = { j->config, INT64_MAX };
+	struct floor floor = { j->retention, INT64_MAX };
 	struct hsw_error err = { "" };
 	size_t n = 0;
 
 	int rc = store->ops->cursors(store->self, lower_floor, &floor, &err);
 	if (rc == HSW_OK)
 		rc = store->ops->prune(store->self, floor.seq,
-			clock_wall_ms() - j->config->store.retention_ms, PRUNE_EVENTS, &n, &err);
+			clock_wall_ms() - j->retention->store.retention_ms, PRUNE_EVENTS, &n, &err);
 	if (rc == HSW_OK)
 		rc = forget_memos(j, store, &err);
 	if (rc != HSW_OK)
@@ -618,6 +620,7 @@ journal_open(const struct config *config, struct catalog *catalog, const struct 
 		return NULL;
 	}
 	j->config = config;
+	j->retention = config_ref(config);
 	j->catalog = catalog;
 	j->ports = ports;
 	j->n_ports = n;
@@ -630,6 +633,7 @@ journal_open(const struct config *config, struct catalog *catalog, const struct 
 		.arg = j };
 	j->store = store_start(config, &hooks, err);
 	if (j->store == NULL) {
+		config_unref(j->retention);
 		free(j);
 		return NULL;
 	}
@@ -649,6 +653,7 @@ journal_close(struct journal *j)
 		return;
 	store_stop(j->store);
 	seen_free(j->seen);
+	config_unref(j->retention);
 	free(j);
 }
 
@@ -656,6 +661,13 @@ void
 journal_feed(struct journal *j, unsigned port)
 {
 	atomic_store(&j->is_fed[port], true);
+}
+
+void
+journal_configure(struct journal *j, const struct config *config)
+{
+	config_unref(j->retention);
+	j->retention = config_ref(config);
 }
 
 struct store *

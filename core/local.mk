@@ -49,7 +49,7 @@ core_libcore_a_SOURCES = \
 	core/crypt.c core/crypt.h \
 	core/delivery.c \
 	core/destination.c core/destination.h core/destination_impl.h \
-	core/destination_api.c \
+	core/destination_api.c core/destination_swap.c \
 	core/emit.c core/emit.h \
 	core/envelope.c core/envelope.h \
 	core/err.c core/err.h \
@@ -91,6 +91,7 @@ core_libcore_a_SOURCES = \
 	core/settings.c core/settings.h \
 	core/settings_load.c \
 	core/seen.c core/seen.h \
+	core/sinks.c core/sinks.h \
 	core/sockets.c core/sockets.h \
 	core/status_order.c core/status_order.h \
 	core/store.c core/store.h \
