@@ -506,15 +506,16 @@ ingress_handle(struct ingress *in, struct http_request *r)
 	}
 	skip_slash(&rest);
 	struct hsw_str name = take_segment(&rest);
+	struct instance *instance = catalog_find_known(in->env.catalog, name);
 	enum auth auth = is_challenge
 		? AUTH_OK
-		: credential_check(r, &source->section->u.source,
-			  catalog_find_known(in->env.catalog, name), &rest, &in->path);
+		: credential_check(r, &source->section->u.source, instance, &rest, &in->path);
 	if (auth != AUTH_OK) {
 		refuse(source, r, 401, "", auth_message(auth));
 		return;
 	}
-	struct instance *instance = catalog_find(in->env.catalog, name);
+	if (instance == NULL) /* only now: it may be made */
+		instance = catalog_find(in->env.catalog, name);
 	if (instance == NULL)
 		refuse(source, r, 404, "", "Unknown instance");
 	else if (is_challenge)
