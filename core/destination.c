@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * destination.c - see destination.h: opening, taking events in, the cursor. Attempts are delivery.c's.
+ * destination.c - see destination.h: opening and closing, one and all of a worker. What goes in is
+ * destination_intake.c's, attempts are delivery.c's.
  */
 #include "destination_impl.h"
 
@@ -10,441 +11,9 @@
 #include "clock.h"
 #include "err.h"
 #include "host.h"
-#include "log.h"
 #include "router.h"
 
-#define CURSOR_EVERY_MS 50                 /* after a delivery */
-#define CURSOR_EVERY_EVENTS 512            /* or so many */
-#define CURSOR_LAZY_MS 5000                /* when all that came was for others */
-#define RETRY_WAIT_MAX_MS (7 * 86400000LL) /* the longest step that a schedule may have */
-#define AUTO_TIMES 4        /* of the plugin's own number are the most for concurrency = auto */
-#define HELD_PAGE_EVENTS 16 /* a destination that is held needs only a few to probe with */
-
-static const struct timeval cursor_tick = { 0, CURSOR_EVERY_MS * 1000 };
-
-/* ---- the cursor ---- */
-
-static int64_t
-cursor_now(const struct destination *d)
-{
-	const struct hsw_delivery *first = TAILQ_FIRST(&d->unsettled);
-	return first != NULL ? first->seq - 1 : d->position;
-}
-
-static void
-on_cursor_written(struct journal_note *note, int rc)
-{
-	struct destination *d = (struct destination *)((char *)note -
-		offsetof(struct destination, cursor_note));
-
-	d->is_writing_cursor = false;
-	d->has_cursor_failed = rc != HSW_OK;
-	if (rc == HSW_OK)
-		d->cursor = note->write.seq;
-}
-
-static void
-write_cursor(struct destination *d)
-{
-	int64_t seq = cursor_now(d);
-
-	if (d->is_writing_cursor)
-		return;
-	d->is_dirty = false;
-	d->settled = 0;
-	d->skipped_at_ms = 0;
-	if (seq == d->cursor)
-		return;
-	d->is_writing_cursor = true;
-	d->cursor_note.done = on_cursor_written;
-	d->cursor_note.write = (struct hsw_write){
-		.kind = HSW_WRITE_CURSOR,
-		.destination = str_of(d->name),
-		.seq = seq,
-	};
-	journal_write(d->thread->journal, d->thread->port, &d->cursor_note);
-}
-
-void
-destination_start_tick(struct delivery_thread *t)
-{
-	if (t->is_ticking)
-		return;
-	t->is_ticking = true;
-	event_add(t->tick, &cursor_tick);
-}
-
-/* All destinations of a worker write at the same moment, so that it is one transaction. */
-static void
-on_tick(evutil_socket_t fd, short what, void *arg)
-{
-	struct delivery_thread *t = arg;
-
-	(void)fd;
-	(void)what;
-	t->is_ticking = false;
-	for (struct destination *d = t->first; d != NULL; d = d->next) {
-		if (d->is_dirty)
-			write_cursor(d);
-		if (d->is_dirty)
-			destination_start_tick(t);
-	}
-	destinations_free_left(t);
-	destination_swaps_advance(t);
-}
-
-void
-destination_moved(struct destination *d, unsigned settled)
-{
-	d->settled += settled;
-	d->is_dirty = true;
-	if (d->settled >= CURSOR_EVERY_EVENTS)
-		write_cursor(d);
-	if (d->is_dirty)
-		destination_start_tick(d->thread);
-}
-
-/* ---- intake ---- */
-
-bool
-destination_wants(const struct destination *d, const struct hsw_envelope *e)
-{
-	return (d->types & 1u << e->type) != 0 && router_has_instance(d->conf, e->instance) &&
-		router_has_part(d->conf, e);
-}
-
-/* With chat-strict every event of a held chat becomes a retry: there they are bounded. */
-static bool
-is_full_of_retries(const struct destination *d)
-{
-	return d->conf->ordering == ORDERING_CHAT_STRICT &&
-		(int64_t)d->in_retry >= d->conf->max_retrying;
-}
-
-static bool
-window_is_full(const struct destination *d)
-{
-	if (is_full_of_retries(d))
-		return true;
-	return d->n_window >= WINDOW_EVENTS || d->window_bytes >= WINDOW_BYTES;
-}
-
-static int
-compare_seqs(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-	return (x > y) - (x < y);
-}
-
-/* After a crash the cursor may stand before events whose outcome was written down already. */
-static bool
-is_excepted(const struct destination *d, int64_t seq)
-{
-	return d->n_excepted > 0 &&
-		bsearch(&seq, d->excepted, d->n_excepted, sizeof(seq), compare_seqs) != NULL;
-}
-
-/* Takes one event of the log, or passes it over. false: no memory, it was not taken. */
-static bool
-take(struct destination *d, struct hsw_envelope *e)
-{
-	if (destination_wants(d, e) && !is_excepted(d, e->seq)) {
-		if (!delivery_add(d, envelope_ref(e), NULL))
-			return false;
-	} else if (TAILQ_EMPTY(&d->unsettled) && d->skipped_at_ms == 0) {
-		d->skipped_at_ms = clock_mono_ms();
-	}
-	d->position = e->seq;
-	return true;
-}
-
-static void
-feed(struct destination *d, struct hsw_envelope *const *envelopes, size_t n)
-{
-	if (!d->is_live)
-		return;
-	for (size_t i = 0; i < n; i++) {
-		if (window_is_full(d) || !take(d, envelopes[i])) {
-			d->is_live = false;
-			break;
-		}
-	}
-	delivery_pump_soon(d);
-}
-
-void
-destinations_feed(struct delivery_thread *t, struct hsw_envelope *const *envelopes, size_t n)
-{
-	t->tail_seq = envelopes[n - 1]->seq;
-	for (struct destination *d = t->first; d != NULL; d = d->next)
-		feed(d, envelopes, n);
-}
-
-/* A short page means that the log was at its end, and what was committed later has been fed after it
- * was read: from here on the destination lives on what it is fed. */
-static void
-take_page(struct destination *d)
-{
-	struct journal_page *page = d->page;
-
-	for (size_t i = 0; i < page->n; i++) {
-		if (!take(d, page->envelopes[i]))
-			return;
-	}
-	if (page->is_end) {
-		d->is_live = true;
-		if (d->position < d->thread->tail_seq)
-			d->position = d->thread->tail_seq;
-	}
-}
-
-void
-destination_push_retry(struct destination *d, struct retry r)
-{
-	if (!retry_push(&d->retries, r))
-		log_error("router",
-			"out of memory: a retry waits for the next start destination=%s", d->name);
-}
-
-void
-destination_advance(struct destination *d, struct lane *lane)
-{
-	struct retry r;
-
-	if (lane_next(&d->lanes, lane, &r))
-		destination_push_retry(d, r);
-}
-
-static int
-by_seq(const void *a, const void *b)
-{
-	return compare_seqs(&((const struct retry *)a)->seq, &((const struct retry *)b)->seq);
-}
-
-/* Those that could not be read come again; those that are not there any more are forgotten. */
-static void
-take_retries(struct destination *d)
-{
-	struct journal_page *page = d->page;
-	size_t k = 0, n = d->n_loading;
-
-	d->n_loading = 0;
-	for (size_t i = 0; i < n; i++) {
-		struct retry r = d->loading[i];
-		bool is_there = k < page->n && page->envelopes[k]->seq == r.seq;
-		if (is_there && delivery_add(d, envelope_ref(page->envelopes[k++]), &r))
-			continue;
-		if (!is_there && page->rc == HSW_OK) {
-			delivery_forget(d, &r);
-			continue;
-		}
-		r.due_ms = clock_mono_ms() + SAVE_AGAIN_MS;
-		destination_push_retry(d, r);
-	}
-}
-
-static void
-on_page(struct journal_page *page)
-{
-	struct destination *d = (struct destination *)page->arg;
-
-	d->is_reading = false;
-	if (d->n_loading > 0)
-		take_retries(d);
-	else if (page->rc == HSW_OK)
-		take_page(d);
-	for (size_t i = 0; i < page->n; i++)
-		envelope_unref(page->envelopes[i]);
-	if (page->rc != HSW_OK)
-		d->blocked_until_ms = clock_mono_ms() + SAVE_AGAIN_MS;
-	delivery_pump_soon(d);
-}
-
-static void
-read_retries(struct destination *d, int64_t now)
-{
-	struct journal_page *page = d->page;
-	size_t n = 0;
-
-	while (n < RETRY_LOAD_MAX && d->n_retries_ready + n < d->concurrency &&
-		retry_take_due(&d->retries, now, &d->loading[n]))
-		n++;
-	if (n == 0)
-		return;
-	qsort(d->loading, n, sizeof(d->loading[0]), by_seq);
-	for (size_t i = 0; i < n; i++)
-		d->loading_seqs[i] = d->loading[i].seq;
-	d->n_loading = n;
-	d->is_reading = true;
-	page->seqs = d->loading_seqs;
-	page->wanted = page->max = n;
-	journal_read(d->thread->journal, d->thread->port, page);
-}
-
-static void
-read_log(struct destination *d)
-{
-	struct journal_page *page = d->page;
-	size_t max = d->is_held ? HELD_PAGE_EVENTS : WINDOW_EVENTS / 2;
-
-	if (is_full_of_retries(d))
-		return;
-	if (d->is_live || d->n_window >= max || d->window_bytes >= WINDOW_BYTES / 2)
-		return;
-	d->is_reading = true;
-	page->after = d->position;
-	page->wanted = 0;
-	page->max = max;
-	journal_read(d->thread->journal, d->thread->port, page);
-}
-
-void
-destination_refill(struct destination *d)
-{
-	int64_t now = clock_mono_ms();
-
-	if (d->is_reading || d->is_draining || d->is_disabled || now < d->blocked_until_ms)
-		return;
-	read_retries(d, now);
-	if (!d->is_reading)
-		read_log(d);
-}
-
-void
-destination_retry(struct destination *d, const int64_t *seqs, size_t n, bool is_replay)
-{
-	int64_t now = clock_mono_ms();
-
-	for (size_t i = 0; i < n; i++) {
-		if (retry_push(&d->retries, (struct retry){ now, seqs[i], 0, is_replay }))
-			d->in_retry++;
-		else
-			log_error("router",
-				"out of memory: a retry waits for the next start destination=%s",
-				d->name);
-	}
-	delivery_pump_soon(d);
-}
-
-/* ---- opening ---- */
-
-/* What is read of the store about a destination's exceptions. */
-struct exception_reader {
-	struct destination *d;
-	int64_t after;
-	size_t n;
-	int rc;
-	struct hsw_error *err;
-};
-
-#define RETRIES_AT_ONCE 1000
-
-static int
-except(struct exception_reader *r, int64_t seq)
-{
-	struct destination *d = r->d;
-
-	if (seq <= d->cursor)
-		return HSW_OK;
-	int64_t *grown = realloc(d->excepted, (d->n_excepted + 1) * sizeof(grown[0]));
-	if (grown == NULL)
-		return r->rc = err_set(r->err, HSW_ENOMEM, "out of memory");
-	d->excepted = grown;
-	d->excepted[d->n_excepted++] = seq;
-	return HSW_OK;
-}
-
-static int
-add_dead(void *arg, const struct hsw_store_exception *x)
-{
-	return except(arg, x->seq);
-}
-
-/* With chat-strict the first one of each chat is the one that may be tried. */
-static bool
-keep_retry(struct destination *d, const struct hsw_store_exception *x, struct retry r)
-{
-	if (d->conf->ordering != ORDERING_CHAT_STRICT || x->event == NULL)
-		return retry_push(&d->retries, r);
-	struct lane *lane = lane_hold(
-		&d->lanes, envelope_key_hash(x->event->instance, x->event->key), r.seq);
-	if (lane == NULL)
-		return false;
-	return lane->running == r.seq ? retry_push(&d->retries, r) : lane_wait(lane, r, true);
-}
-
-static bool
-is_replay(struct hsw_str text)
-{
-	const size_t n = sizeof(REPLAY_TEXT) - 1;
-	return text.len >= n && memcmp(text.s, REPLAY_TEXT, n) == 0;
-}
-
-static int
-add_retry(void *arg, const struct hsw_store_exception *x)
-{
-	struct exception_reader *r = arg;
-	int64_t wait = x->due_ms - clock_wall_ms();
-
-	r->n++;
-	r->after = x->seq;
-	/* A clock that was set back must not hold a retry for longer than any schedule would. */
-	if (wait > RETRY_WAIT_MAX_MS)
-		wait = RETRY_WAIT_MAX_MS;
-	const struct retry retry = { clock_mono_ms() + (wait > 0 ? wait : 0), x->seq, x->attempts,
-		is_replay(x->text) };
-	if (!keep_retry(r->d, x, retry)) {
-		r->rc = err_set(r->err, HSW_ENOMEM, "out of memory");
-		return HSW_ENOMEM;
-	}
-	r->d->in_retry++;
-	return except(r, x->seq);
-}
-
-static void
-read_exceptions(void *arg, const struct store_port *store)
-{
-	struct exception_reader *r = arg;
-	const struct hsw_dead_query dead = { .destination = str_of(r->d->name),
-		.after = r->d->cursor };
-
-	do {
-		r->n = 0;
-		int rc = store->ops->retries(store->self, dead.destination, r->after,
-			RETRIES_AT_ONCE, add_retry, r, r->err);
-		if (r->rc == HSW_OK)
-			r->rc = rc;
-	} while (r->rc == HSW_OK && r->n == RETRIES_AT_ONCE);
-	if (r->rc == HSW_OK)
-		r->rc = store->ops->dead(store->self, &dead, add_dead, r, r->err);
-	if (r->d->n_excepted > 0)
-		qsort(r->d->excepted, r->d->n_excepted, sizeof(r->d->excepted[0]), compare_seqs);
-}
-
-int
-destination_read(struct destination *d, const struct store_port *store, struct hsw_error *err)
-{
-	int rc = store->ops->attach(store->self, str_of(d->name), &d->cursor, err);
-	if (rc != HSW_OK)
-		return rc;
-	d->position = d->cursor;
-	struct exception_reader r = { .d = d, .err = err };
-	read_exceptions(&r, store);
-	return r.rc;
-}
-
-int
-destination_attach(struct destination *d, struct hsw_error *err)
-{
-	struct journal *j = d->thread->journal;
-	int rc = journal_attach(j, str_of(d->name), &d->cursor, err);
-	if (rc != HSW_OK)
-		return rc;
-	d->position = d->cursor;
-	struct exception_reader r = { .d = d, .err = err };
-	store_run(journal_store(j), read_exceptions, &r);
-	return r.rc;
-}
+#define AUTO_TIMES 4 /* of the plugin's own number are the most for concurrency = auto */
 
 static unsigned
 choose_parts(const struct destination *d)
@@ -559,7 +128,7 @@ destination_new(struct delivery_thread *t, const struct config_section *s)
 	d->page = calloc(1, sizeof(*d->page));
 	if (d->page != NULL) {
 		d->page->arg = d;
-		d->page->done = on_page;
+		d->page->done = destination_on_page;
 	}
 	if (d->name != NULL && d->page != NULL && make_events(d, t->base)) {
 		make_metrics(d);
@@ -628,8 +197,6 @@ destination_open(struct delivery_thread *t, const struct config_section *s, stru
 	return HSW_OK;
 }
 
-/* ---- all of a worker ---- */
-
 int
 delivery_thread_init(struct delivery_thread *t, struct event_base *base, struct mailbox *box,
 	struct journal *journal, unsigned port)
@@ -642,7 +209,7 @@ delivery_thread_init(struct delivery_thread *t, struct event_base *base, struct 
 		.tail_seq = journal_last_seq(journal),
 		.random = (uint64_t)clock_wall_ms() * 2654435761u + port + 1,
 	};
-	t->tick = evtimer_new(base, on_tick, t);
+	t->tick = evtimer_new(base, destinations_on_tick, t);
 	return t->tick != NULL ? HSW_OK : HSW_ENOMEM;
 }
 
@@ -676,9 +243,8 @@ destination_drain(struct destination *d)
 void
 destinations_drain(struct delivery_thread *t)
 {
-	for (struct destination *d = t->first; d != NULL; d = d->next) {
+	for (struct destination *d = t->first; d != NULL; d = d->next)
 		destination_drain(d);
-	}
 	t->is_draining = true;
 }
 
@@ -697,7 +263,7 @@ destination_is_idle(struct destination *d)
 	if (d->n_flying > 0 || d->n_saving > 0 || d->is_reading)
 		return false;
 	if (!d->has_cursor_failed)
-		write_cursor(d);
+		destination_write_cursor(d);
 	return !d->is_writing_cursor;
 }
 
@@ -746,83 +312,4 @@ struct destination *
 destination_next(const struct destination *d)
 {
 	return d->next;
-}
-
-/* ---- for people ---- */
-
-static const char *
-state_name(const struct destination *d)
-{
-	return d->is_disabled     ? "disabled"
-		: d->is_held      ? "held"
-		: d->failures > 0 ? "failing"
-				  : "active";
-}
-
-static int64_t
-lag(const struct destination *d)
-{
-	int64_t behind = d->thread->tail_seq - cursor_now(d);
-	return behind > 0 ? behind : 0;
-}
-
-static void
-print_time(struct buf *out, const char *name, int64_t wall_ms)
-{
-	char text[CLOCK_TEXT_SIZE];
-
-	if (wall_ms == 0)
-		return;
-	clock_text(wall_ms, text);
-	buf_printf(out, ",\"%s\":\"%s\"", name, text);
-}
-
-void
-destination_print(const struct destination *d, struct buf *out)
-{
-	buf_str(out, "{\"name\":");
-	buf_json_cstr(out, d->name);
-	buf_printf(out,
-		",\"plugin\":\"%s\",\"state\":\"%s\",\"circuit\":\"%s\",\"concurrency\":%d,"
-		"\"cursor\":%lld,\"lag\":%lld,"
-		"\"inFlight\":%zu,\"retrying\":%zu,\"delivered\":%lld,\"failed\":%lld,\"failures\":"
-		"%d",
-		d->section->plugin->info->name, state_name(d), circuit_name(d),
-		(int)d->pace.allowed, (long long)cursor_now(d), (long long)lag(d), d->n_flying,
-		d->in_retry, (long long)metric_value(d->delivered),
-		(long long)metric_value(d->retried), d->failures);
-	print_time(out, "lastDeliveredAt", d->last_delivered_at_ms);
-	print_time(out, "lastErrorAt", d->last_error_at_ms);
-	if (d->last_error_at_ms != 0) {
-		buf_printf(out, ",\"lastStatus\":%d,\"lastError\":", d->last_status);
-		buf_json_cstr(out, d->last_error);
-	}
-	buf_str(out, "}");
-}
-
-size_t
-destination_retrying(const struct destination *d)
-{
-	return d->in_retry;
-}
-
-void
-destination_print_attempts(const struct destination *d, bool with_delivered, struct buf *out)
-{
-	attempts_print(&d->attempts, with_delivered, out);
-}
-
-void
-destinations_measure(struct delivery_thread *t)
-{
-	int64_t now = clock_mono_ms();
-
-	for (struct destination *d = t->first; d != NULL; d = d->next) {
-		metric_set(d->lag, lag(d));
-		metric_set(d->waiting, (int64_t)d->in_retry);
-		metric_set(d->circuit, circuit_number(d));
-		metric_set(d->allowed, (int64_t)d->pace.allowed);
-		if (d->skipped_at_ms != 0 && now - d->skipped_at_ms >= CURSOR_LAZY_MS)
-			write_cursor(d);
-	}
 }
