@@ -22,9 +22,17 @@ static const struct {
 	{ "log", "format" },
 	{ "server", "base_url" },
 	{ "server", "shutdown_timeout" },
+	{ "server", "max_connections" },
+	{ "server", "header_timeout" },
+	{ "server", "body_timeout" },
+	{ "server", "idle_timeout" },
+	{ "server", "max_header" },
+	{ "server", "trusted_proxies" },
 	{ "ingest", "retry_after" },
 	{ "store", "retention" },
 	{ "api", "account_token" },
+	{ "api", "rate_limit" },
+	{ "api", "instance_rate_limit" },
 	{ "api", "max_webhooks" },
 	{ "api", "https_only" },
 	{ "websocket", "origins" },
@@ -149,6 +157,8 @@ apply(struct reload *r, const struct config *before, const struct config *c)
 
 	log_adjust((enum hsw_log_level)c->log.level, (enum log_format)c->log.format);
 	apply_tls(s, &c->server);
+	ratelimit_set(s->rate, c->api.rate_limit);
+	ratelimit_set(s->instance_rate, c->api.instance_rate_limit);
 	apply_retention(s, c);
 	for (unsigned i = 0; i < s->n_workers; i++)
 		worker_configure(&s->workers[i], c);

@@ -160,6 +160,7 @@ run_configure(struct mail *mail)
 	struct worker *w = c->worker;
 	struct hsw_error err = { "" };
 
+	http_server_set_conf(w->http, &c->config->server);
 	config_unref(w->config);
 	w->config = c->config;
 	struct ingress *fresh = open_ingress(w, w->config, &err);

@@ -141,6 +141,32 @@ def test_a_renewed_certificate_does_not_wait_for_a_file_that_is_mended(make_daem
     assert "stays in use errors=1" in log
 
 
+def instances(daemon, token):
+    return daemon.request("GET", "/api/instance/list", headers={"token": token})
+
+
+def test_the_api_s_options_change(make_daemon):
+    daemon = make_daemon({}, api="account_token = one-SECRET\nmax_webhooks = 1\nrate_limit = 1000/min")
+    assert instances(daemon, "one-SECRET")[1]["x-ratelimit-limit"] == "1000"
+    edit(daemon, "one-SECRET\nmax_webhooks = 1\nrate_limit = 1000/min", "two-SECRET\nmax_webhooks = 2\nrate_limit = 2000/min")
+    assert "changed=yes restart_needed=no" in hup(daemon)
+    wait_for(lambda: instances(daemon, "two-SECRET")[0] == 200)
+    assert instances(daemon, "one-SECRET")[0] == 401
+    assert instances(daemon, "two-SECRET")[1]["x-ratelimit-limit"] == "2000"
+    for label, status in ("a", 200), ("b", 200), ("c", 400):
+        body = json.dumps({"label": label, "enabled": True, "url": "http://example.com"})
+        assert daemon.request("POST", "/api/events/webhook/sales", body, {
+            "token": "two-SECRET", "Content-Type": "application/json"})[0] == status
+
+
+def test_the_server_s_limits_change(daemon):
+    long = {"token": TOKEN, "X-Long": "x" * 20000}
+    assert daemon.request("POST", "/in/evolution/sales", json.dumps(message(1)), long)[0] == 431
+    edit(daemon, "[server]", "[server]\nmax_header = 64k\ntrusted_proxies = 10.0.0.0/8\nidle_timeout = 3s")
+    assert "changed=yes restart_needed=no" in hup(daemon)
+    wait_for(lambda: daemon.request("POST", "/in/evolution/sales", json.dumps(message(1)), long)[0] == 202)
+
+
 # ---- sinks ----
 
 class Producers:
@@ -336,6 +362,7 @@ def test_the_filter_counts_from_the_reload_on(make_daemon, make_receiver):
     assert receiver.numbers() == [1, 3]
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("before, after", [("chat", "chat-strict"), ("chat-strict", "chat"), ("strict", "none"),
                                            ("chat-strict", "strict")])
 def test_retries_are_taken_over(make_daemon, make_receiver, before, after):
@@ -403,6 +430,7 @@ def test_a_new_one_that_does_not_open_is_tried_with_the_next_reload(make_daemon,
     wait_for(lambda: len(whole_lines(f"{folder}/no/out.jsonl")) == 1)
 
 
+@pytest.mark.threads
 def test_the_daemon_stops_while_a_sink_drains(make_daemon, make_receiver):
     hanging = make_receiver(lambda *_: time.sleep(8) or None)
     daemon = make_daemon({"a": hook(hanging, timeout="1h"), "b": hook(hanging, timeout="1h")},
@@ -419,6 +447,7 @@ def dead_letters(daemon):
     return daemon.status()["dead"].get("h", 0)
 
 
+@pytest.mark.threads
 def test_dead_letters_stay_and_are_replayed_by_the_new_one(make_daemon, make_receiver):
     bad, good = make_receiver(lambda *_: 400), make_receiver()
     daemon = make_daemon({"h": hook(bad, drop_on="400")})
