@@ -11,6 +11,7 @@
 #include "err.h"
 #include "host.h"
 #include "log.h"
+#include "notice.h"
 #include "router.h"
 
 #define CURSOR_EVERY_MS 50                 /* after a delivery */
@@ -677,6 +678,8 @@ destinations_close(struct delivery_thread *t)
 	close_list(&t->first);
 	close_list(&t->leaving);
 	destinations_close_api(t);
+	notices_close(t->notices);
+	t->notices = NULL;
 }
 
 struct destination *
@@ -706,8 +709,8 @@ state_name(const struct destination *d)
 				  : "active";
 }
 
-static int64_t
-lag(const struct destination *d)
+int64_t
+destination_lag(const struct destination *d)
 {
 	int64_t behind = d->thread->tail_seq - cursor_now(d);
 	return behind > 0 ? behind : 0;
@@ -735,8 +738,8 @@ destination_print(const struct destination *d, struct buf *out)
 		"\"inFlight\":%zu,\"retrying\":%zu,\"delivered\":%lld,\"failed\":%lld,\"failures\":"
 		"%d",
 		d->section->plugin->info->name, state_name(d), circuit_name(d),
-		(int)d->pace.allowed, (long long)cursor_now(d), (long long)lag(d), d->n_flying,
-		d->in_retry, (long long)metric_value(d->delivered),
+		(int)d->pace.allowed, (long long)cursor_now(d), (long long)destination_lag(d),
+		d->n_flying, d->in_retry, (long long)metric_value(d->delivered),
 		(long long)metric_value(d->retried), d->failures);
 	print_time(out, "lastDeliveredAt", d->last_delivered_at_ms);
 	print_time(out, "lastErrorAt", d->last_error_at_ms);
@@ -765,7 +768,9 @@ destinations_measure(struct delivery_thread *t)
 	int64_t now = clock_mono_ms();
 
 	for (struct destination *d = t->first; d != NULL; d = d->next) {
-		metric_set(d->lag, lag(d));
+		int64_t lag = destination_lag(d);
+		metric_set(d->lag, lag);
+		notice_lag(d, lag);
 		metric_set(d->waiting, (int64_t)d->in_retry);
 		metric_set(d->circuit, circuit_number(d));
 		metric_set(d->allowed, (int64_t)d->pace.allowed);

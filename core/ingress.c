@@ -35,7 +35,7 @@ struct source {
 	const struct hsw_source_ops *ops;
 	struct hsw_handle *handle;
 	void *self;
-	struct metric *accepted, *refused, *duplicates;
+	struct metric *accepted, *refused, *duplicates, *unavailable;
 	int64_t complain_at_ms;
 	unsigned complaints; /* since the last line */
 };
@@ -133,6 +133,8 @@ refuse(struct source *source, struct http_request *r, int status, const char *ex
 	const char *why)
 {
 	complain(source, r, status, why);
+	if (status == 503)
+		metric_add(source->unavailable, 1);
 	http_reply_error(r, status, extra, why);
 }
 
@@ -557,6 +559,7 @@ source_open(struct ingress *in, const struct config_section *section, struct hsw
 	s->accepted = metric_get("hookswitch_accepted_events_total", &label, 1);
 	s->duplicates = metric_get("hookswitch_duplicate_events_total", &label, 1);
 	s->refused = metric_get("hookswitch_refused_requests_total", &label, 1);
+	s->unavailable = metric_get("hookswitch_unavailable_requests_total", &label, 1);
 	s->handle = host_handle_new(who, &in->env.thread);
 	if (s->handle != NULL)
 		rc = s->ops->open(host_functions(), s->handle, section->conf, &s->self, &why);

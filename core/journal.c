@@ -490,6 +490,7 @@ read_page(struct store_call *call, const struct store_port *store)
 			  store->self, page->after, page->max, PAGE_BYTES, add_row, page, &err);
 	if (rc != HSW_OK) {
 		page->rc = rc;
+		store_count_error("read", rc);
 		log_error("store", "reading the journal failed: %s", err.text);
 	}
 	page->is_end = page->rc == HSW_OK && page->n < page->max && page_bytes(page) < PAGE_BYTES;
@@ -546,8 +547,10 @@ maintain(void *arg, const struct store_port *store)
 			clock_wall_ms() - j->config->store.retention_ms, PRUNE_EVENTS, &n, &err);
 	if (rc == HSW_OK)
 		rc = forget_memos(j, store, &err);
-	if (rc != HSW_OK)
+	if (rc != HSW_OK) {
+		store_count_error("prune", rc);
 		log_warn("store", "deleting old events failed: %s", err.text);
+	}
 	return n == PRUNE_EVENTS ? PRUNE_AGAIN_MS : PRUNE_EVERY_MS;
 }
 

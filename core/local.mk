@@ -68,6 +68,7 @@ core_libcore_a_SOURCES = \
 	core/log.c core/log.h \
 	core/mailbox.c core/mailbox.h \
 	core/metrics.c core/metrics.h \
+	core/notice.c core/notice.h \
 	core/notify.c core/notify.h \
 	core/migrate.c core/migrate.h \
 	core/ops.c core/ops.h \

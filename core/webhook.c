@@ -226,6 +226,25 @@ set_options(
 	return rc;
 }
 
+int
+webhook_sink_init_notices(
+	struct webhook_sink *s, const struct server_conf *conf, struct hsw_error *err)
+{
+	if (conf->notify_url == NULL)
+		return HSW_OK;
+	const struct plugin *plugin = plugin_load(conf->plugin_dir, HSW_SINK, "webhook", err);
+	if (plugin == NULL)
+		return HSW_ENOENT;
+	s->plugin = plugin;
+	s->conf = new_conf(plugin);
+	if (s->conf == NULL)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	int rc = set_option(s, s->conf, "url", "notify_url", conf->notify_url, err);
+	if (rc == HSW_OK)
+		rc = set_option(s, s->conf, "secret", "notify_secret", conf->notify_secret, err);
+	return rc;
+}
+
 /* What every sink has; RyzeAPI's receivers expect the token, and the schedule is in its contract. */
 static void
 set_sink(struct webhook_section *s, const struct webhook *w)
