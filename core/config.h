@@ -124,6 +124,7 @@ struct sink_conf {
 	const char **instances; /* names; NULL: all */
 	bool media_base64;
 	bool token;
+	bool raw;
 	int secrets;  /* enum sink_secrets */
 	int ordering; /* enum sink_ordering */
 	const char *concurrency_text;

@@ -203,6 +203,9 @@ static const struct hsw_option sink_options[] = {
 		"Send media along as base64, where the provider gave it." },
 	{ "token", HSW_OPT_BOOL, 0, S(token), "no", 0, 0, NULL,
 		"Send the instance's token along in instanceData.token." },
+	{ "raw", HSW_OPT_BOOL, 0, S(raw), "no", 0, 0, NULL,
+		"Send the provider's request body along in source.raw, its credentials replaced by "
+		"[redacted]. It is stored only for events that such a sink wants." },
 	{ "secrets", HSW_OPT_ENUM, 0, S(secrets), "auto", 0, 0, secrets,
 		"Send QR and pairing codes and media keys: yes, no, or as the plugin thinks right "
 		"(auto: webhooks get codes, files do not; nobody gets media keys)." },

@@ -434,21 +434,6 @@ destination_attach(struct destination *d, struct hsw_error *err)
 	return r.rc;
 }
 
-static unsigned
-choose_parts(const struct destination *d)
-{
-	const struct sink_conf *c = d->conf;
-	unsigned parts = d->ops->parts;
-
-	parts |= c->media_base64 ? HSW_MEDIA : 0;
-	parts |= c->token ? HSW_TOKEN : 0;
-	if (c->secrets == SECRETS_YES)
-		parts |= HSW_CODES | HSW_KEYS;
-	else if (c->secrets == SECRETS_NO)
-		parts &= ~(unsigned)(HSW_CODES | HSW_KEYS);
-	return parts;
-}
-
 static void
 make_metrics(struct destination *d)
 {
@@ -518,7 +503,7 @@ destination_adopt(struct destination *d, const struct config_section *s)
 	d->section = s;
 	d->conf = &s->u.sink;
 	d->types = router_types(d->conf->events);
-	d->parts = choose_parts(d);
+	d->parts = router_parts(s);
 	d->concurrency = choose_concurrency(d);
 	pace_configure(
 		&d->pace, d->concurrency, d->conf->is_concurrency_auto, d->conf->rate_interval_us);

@@ -84,7 +84,7 @@ core_libcore_a_SOURCES = \
 	core/record.c core/record.h \
 	core/reload.c core/reload.h \
 	core/retry.c core/retry.h \
-	core/raw.c core/raw.h \
+	core/raw.c core/raw.h core/raw_form.c \
 	core/router.c core/router.h \
 	core/seal.c core/seal.h \
 	core/seqmap.c core/seqmap.h \

@@ -13,6 +13,7 @@
 #define PROBE_INTERVAL_MS 5000
 #define FAILURES_TO_OPEN 10
 #define MAX_RETRYING 10000
+#define FORMAT_RAW "raw" /* of sink-webhook */
 
 static const int64_t retry_ms[] = { 1000, 15000, 240000, 3600000 };
 
@@ -73,6 +74,13 @@ event_list_bits(const struct event_list *l)
 	for (size_t i = 0; i < l->n; i++)
 		bits |= 1u << l->types[i];
 	return bits;
+}
+
+unsigned
+webhook_raw_types(const struct webhook *w)
+{
+	bool is_raw = w->enabled && w->format != NULL && strcmp(w->format, FORMAT_RAW) == 0;
+	return is_raw ? event_list_bits(&w->events) : 0;
 }
 
 void

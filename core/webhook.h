@@ -47,6 +47,8 @@ void event_list_all(struct event_list *);
 void event_list_of(struct event_list *, const char **names);
 /* Bits 1 << enum event_type. */
 unsigned event_list_bits(const struct event_list *);
+/* The types of which an enabled webhook wants the raw bodies; bits 1 << enum event_type. */
+unsigned webhook_raw_types(const struct webhook *);
 /* A JSON array of names. */
 void event_list_print(const struct event_list *, struct buf *);
 /* The object that clients read back. */
