@@ -36,7 +36,11 @@ struct server_conf {
 	int64_t max_connections; /* of all workers together */
 	int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms;
 	int64_t max_header_bytes;
-	const char *encryption_key; /* of secrets in the store; NULL: they stand there readable */
+	const char *encryption_key;  /* of secrets in the store; NULL: they stand there readable */
+	const char *notify_url;      /* where notices go; NULL: nowhere */
+	const char *notify_secret;   /* their Standard Webhooks key; NULL: they are not signed */
+	int64_t notify_lag;          /* events; 0: off */
+	int64_t notify_dead_letters; /* so many are told of at once; 0: off */
 };
 
 struct api_conf {
@@ -120,6 +124,7 @@ struct sink_conf {
 	const char **instances; /* names; NULL: all */
 	bool media_base64;
 	bool token;
+	bool raw;
 	int secrets;  /* enum sink_secrets */
 	int ordering; /* enum sink_ordering */
 	const char *concurrency_text;

@@ -83,8 +83,7 @@ tour_new(struct worker *w, struct http_request *r)
 void
 tour_fail(struct tour *t, int rc)
 {
-	(void)rc;
-	t->status = 503;
+	t->status = rc == HSW_ENOENT ? 404 : 503;
 	tour_go_home(t);
 }
 

@@ -11,24 +11,10 @@
 #include "clock.h"
 #include "err.h"
 #include "host.h"
+#include "notice.h"
 #include "router.h"
 
 #define AUTO_TIMES 4 /* of the plugin's own number are the most for concurrency = auto */
-
-static unsigned
-choose_parts(const struct destination *d)
-{
-	const struct sink_conf *c = d->conf;
-	unsigned parts = d->ops->parts;
-
-	parts |= c->media_base64 ? HSW_MEDIA : 0;
-	parts |= c->token ? HSW_TOKEN : 0;
-	if (c->secrets == SECRETS_YES)
-		parts |= HSW_CODES | HSW_KEYS;
-	else if (c->secrets == SECRETS_NO)
-		parts &= ~(unsigned)(HSW_CODES | HSW_KEYS);
-	return parts;
-}
 
 static void
 make_metrics(struct destination *d)
@@ -100,7 +86,7 @@ destination_adopt(struct destination *d, const struct config_section *s)
 	d->section = s;
 	d->conf = &s->u.sink;
 	d->types = router_types(d->conf->events);
-	d->parts = choose_parts(d);
+	d->parts = router_parts(s);
 	d->concurrency = choose_concurrency(d);
 	pace_configure(
 		&d->pace, d->concurrency, d->conf->is_concurrency_auto, d->conf->rate_interval_us);
@@ -296,6 +282,8 @@ destinations_close(struct delivery_thread *t)
 	close_list(&t->leaving);
 	destination_swaps_close(t);
 	destinations_close_api(t);
+	notices_close(t->notices);
+	t->notices = NULL;
 }
 
 struct destination *

@@ -38,7 +38,8 @@ struct delivery_thread {
 	/* The one handle of all destinations that the API made. */
 	const struct webhook_sink *api_sink; /* NULL: there can be none */
 	struct hsw_handle *api_handle;
-	void *api_self; /* NULL: not open yet */
+	void *api_self;          /* NULL: not open yet */
+	struct notices *notices; /* NULL: nobody is told, see notice.h */
 };
 
 /* Gives plugins the functions that concern deliveries; once, before any plugin is opened. */

@@ -72,7 +72,9 @@ struct destination {
 	struct hsw_handle *handle;     /* NULL: the thread's shared one */
 	void *self;                    /* the sink's */
 	struct webhook_section *owned; /* the section, where the API made it */
-	bool is_leaving;               /* removed, and waits for what is on its way */
+	/* What the end of a delivery is told to, where it is none of delivery.c's; else NULL. */
+	void (*ended)(struct hsw_delivery *, enum hsw_outcome, const struct hsw_detail *);
+	bool is_leaving; /* removed, and waits for what is on its way */
 	void (*left)(void *arg, size_t undelivered);
 	void *left_arg;
 	size_t undelivered; /* when it was removed */
@@ -134,6 +136,9 @@ struct destination {
 	int last_status;
 	char last_error[NOTE_TEXT_MAX];
 	int64_t last_error_at_ms, last_delivered_at_ms; /* since 1970 */
+	int64_t dead_untold,
+		dead_since_ms; /* dead letters since the last notice of them; the first one's time */
+	int64_t lagging_since_ms; /* since 1970; 0: it is not */
 };
 
 /* ---- destination.c ---- */
@@ -205,6 +210,11 @@ void destination_swaps_advance(struct delivery_thread *);
 void destination_swaps_cancel(struct delivery_thread *);
 bool destination_swaps_are_idle(const struct delivery_thread *);
 void destination_swaps_close(struct delivery_thread *);
+
+/* ---- destination_print.c ---- */
+
+/* Events behind the tail of the log. */
+int64_t destination_lag(const struct destination *);
 
 /* ---- circuit.c ---- */
 

@@ -506,6 +506,7 @@ read_page(struct store_call *call, const struct store_port *store)
 			  store->self, page->after, page->max, PAGE_BYTES, add_row, page, &err);
 	if (rc != HSW_OK) {
 		page->rc = rc;
+		store_count_error("read", rc);
 		log_error("store", "reading the journal failed: %s", err.text);
 	}
 	page->is_end = page->rc == HSW_OK && page->n < page->max && page_bytes(page) < PAGE_BYTES;
@@ -565,6 +566,8 @@ maintain(void *arg, const struct store_port *store)
 	int64_t wait = prune_done(&j->prune, rc == HSW_OK ? n : 0, clock_mono_ms() - began);
 	if (rc == HSW_OK)
 		rc = forget_memos(j, store, &err);
+	if (rc != HSW_OK)
+		store_count_error("prune", rc);
 	if (rc != HSW_OK && !j->is_prune_failing)
 		log_warn("store", "deleting old events failed: %s", err.text);
 	j->is_prune_failing = rc != HSW_OK;

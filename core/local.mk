@@ -79,6 +79,7 @@ core_libcore_a_SOURCES = \
 	core/log.c core/log.h \
 	core/mailbox.c core/mailbox.h \
 	core/metrics.c core/metrics.h \
+	core/notice.c core/notice.h \
 	core/notify.c core/notify.h \
 	core/migrate.c core/migrate.h \
 	core/ops.c core/ops.h \
@@ -95,7 +96,7 @@ core_libcore_a_SOURCES = \
 	core/record.c core/record.h \
 	core/reload.c core/reload.h \
 	core/retry.c core/retry.h \
-	core/raw.c core/raw.h \
+	core/raw.c core/raw.h core/raw_form.c \
 	core/router.c core/router.h \
 	core/seal.c core/seal.h \
 	core/seqmap.c core/seqmap.h \

@@ -88,6 +88,7 @@ server_free(struct server *s)
 		worker_fini(&s->workers[i]);
 	settings_fini(s->settings);
 	webhook_sink_fini(&s->webhook_sink);
+	webhook_sink_fini(&s->notice_sink);
 	catalog_free(s->catalog);
 	ratelimit_free(s->rate);
 	ratelimit_free(s->instance_rate);
@@ -208,6 +209,9 @@ server_start(struct server *s, struct journal_port *ports, struct sockets *socke
 	if (rc == HSW_ENOENT)
 		log_warn("api", "webhooks cannot be set: %s", err->text);
 	else if (rc != HSW_OK)
+		return rc;
+	rc = webhook_sink_init_notices(&s->notice_sink, &s->config->server, err);
+	if (rc != HSW_OK)
 		return rc;
 	if (s->config->websocket_plugin == NULL &&
 		plugin_load(s->config->server.plugin_dir, HSW_SINK, "websocket", err) == NULL)

@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "err.h"
 #include "log.h"
+#include "notice.h"
 #include "sockets.h"
 
 #define DRAIN_CHECK_MS 5
@@ -274,7 +275,10 @@ open_all(struct worker *w, struct hsw_error *err)
 	if (w->ingress == NULL)
 		return HSW_EINVAL;
 	w->delivery.api_sink = &w->server->webhook_sink;
-	int rc = live_open(&live, &w->live, err);
+	int rc = notices_open(
+		&w->delivery, &w->server->notice_sink, &w->server->config->server, err);
+	if (rc == HSW_OK)
+		rc = live_open(&live, &w->live, err);
 	if (rc == HSW_OK)
 		rc = open_destinations(w, err);
 	if (rc == HSW_OK)

@@ -34,8 +34,9 @@ struct server {
 	struct status_order *statuses;          /* NULL: no source asks for it */
 	struct ratelimit *rate, *instance_rate; /* of the API */
 	struct webhook_sink webhook_sink;
-	struct settings *settings;    /* the store thread's */
-	struct change_queue *changes; /* the store thread's */
+	struct webhook_sink notice_sink; /* without a plugin: nobody is told */
+	struct settings *settings;       /* the store thread's */
+	struct change_queue *changes;    /* the store thread's */
 	struct http_shared http;
 	struct tls *tls; /* of the start; NULL: no TLS listeners */
 	struct worker *workers;

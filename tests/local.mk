@@ -23,6 +23,7 @@ unit_tests = \
 	tests/unit/test_delivery_order \
 	tests/unit/test_delivery_pace \
 	tests/unit/test_envelope \
+	tests/unit/test_raw \
 	tests/unit/test_ini \
 	tests/unit/test_option \
 	tests/unit/test_router \
@@ -121,6 +122,12 @@ tests_unit_test_envelope_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_envelope_CFLAGS = $(unit_cflags)
 tests_unit_test_envelope_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_envelope_LDADD = $(unit_ldadd)
+
+tests_unit_test_raw_SOURCES = tests/unit/test_raw.c tests/unit/unit.h
+tests_unit_test_raw_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_raw_CFLAGS = $(unit_cflags)
+tests_unit_test_raw_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_raw_LDADD = $(unit_ldadd)
 
 tests_unit_test_router_SOURCES = tests/unit/test_router.c tests/unit/unit.h
 tests_unit_test_router_CPPFLAGS = $(unit_cppflags)

@@ -20,6 +20,7 @@ static const char *const line_names[LINES] = { [LINE_EXPECT] = "Expect:",
 	[LINE_TIMESTAMP] = "webhook-timestamp: ",
 	[LINE_ATTEMPT] = "X-Hookswitch-Attempt: ",
 	[LINE_REPLAY] = "webhook-replay: 1",
+	[LINE_TYPE] = "Content-Type: ",
 	[LINE_SIGNATURE] = "",
 	[LINE_HMAC] = "" };
 
@@ -59,6 +60,10 @@ slot_link_lines(struct slot *s)
 	if (signatures_is_standard(sigs)) {
 		s->lines[LINE_SIGNATURE].next = next;
 		next = &s->lines[LINE_SIGNATURE];
+	}
+	if (s->format == FORMAT_RAW) {
+		s->lines[LINE_TYPE].next = next;
+		next = &s->lines[LINE_TYPE];
 	}
 	s->lines[LINE_REPLAY].next = next;
 	s->lines[LINE_ATTEMPT].next = next;
@@ -122,12 +127,21 @@ set_signatures(struct slot *s)
 	return HSW_OK;
 }
 
+static void
+set_type(struct slot *s)
+{
+	const char *type = TAILQ_FIRST(&s->items)->text.type;
+	set_line(s, LINE_TYPE, type, strlen(type));
+}
+
 int
 slot_set_lines(struct slot *s)
 {
 	if (!set_id(s))
 		return HSW_EIO;
 	set_number(s, LINE_TIMESTAMP, time(NULL));
+	if (s->format == FORMAT_RAW)
+		set_type(s);
 	const struct hsw_delivery *first = TAILQ_FIRST(&s->items)->delivery;
 	set_number(s, LINE_ATTEMPT, s->w->host->attempt(first));
 	s->lines[LINE_ATTEMPT].next = s->w->host->is_replay(first) ? &s->lines[LINE_REPLAY]

@@ -18,7 +18,7 @@
 #define HASH_FIRST 2166136261u /* FNV-1a */
 #define CHAINS 256
 #define CACHED_MAX 1024
-#define FIXED_HEADERS 2 /* in front, without secrets, and one more for compressed bodies */
+#define FIXED_HEADERS_MAX 3 /* in front, without secrets */
 
 /* The members of the configuration that make a target. */
 static const size_t texts[] = { offsetof(struct webhook_conf, url),
@@ -144,6 +144,8 @@ targets_free(struct targets *all)
 static const char *
 content_type(const struct webhook_conf *conf)
 {
+	if (conf->format == FORMAT_RAW)
+		return NULL; /* each of its own */
 	if (conf->batch != NULL && conf->batch_format == BATCH_NDJSON)
 		return "Content-Type: application/x-ndjson";
 	if (conf->format != FORMAT_CLOUDEVENTS)
@@ -161,18 +163,20 @@ target_is_compressed(const struct target *t)
 static size_t
 fixed_headers(const struct target *t)
 {
-	return FIXED_HEADERS + target_is_compressed(t);
+	return 1 + (content_type(&t->conf) != NULL) + (size_t)target_is_compressed(t);
 }
 
 static int
 add_headers(struct target *t, struct hsw_error *err)
 {
-	const char *const fixed[FIXED_HEADERS + 1] = { content_type(&t->conf), t->all->user_agent,
-		"Content-Encoding: gzip" };
+	const char *const fixed[FIXED_HEADERS_MAX] = { content_type(&t->conf), t->all->user_agent,
+		target_is_compressed(t) ? "Content-Encoding: gzip" : NULL };
 	int rc = HSW_OK;
 
-	for (size_t i = 0; rc == HSW_OK && i < fixed_headers(t); i++)
-		rc = headers_add_line(&t->headers, fixed[i], strlen(fixed[i]));
+	for (size_t i = 0; rc == HSW_OK && i < FIXED_HEADERS_MAX; i++) {
+		if (fixed[i] != NULL)
+			rc = headers_add_line(&t->headers, fixed[i], strlen(fixed[i]));
+	}
 	if (rc == HSW_OK && t->conf.authorization != NULL)
 		rc = headers_add_authorization(&t->headers, t->conf.authorization, err);
 	if (rc == HSW_OK && t->conf.headers != NULL)
