@@ -15,6 +15,7 @@ core_libcore_a_SOURCES = \
 	core/api.c core/api.h \
 	core/api_call.h \
 	core/api_config.c \
+	core/api_delivery.c \
 	core/api_events.c \
 	core/api_evolution.c \
 	core/api_instance.c \
@@ -94,6 +95,7 @@ core_libcore_a_SOURCES = \
 	core/pump.c core/pump.h \
 	core/ratelimit.c core/ratelimit.h \
 	core/record.c core/record.h \
+	core/redeliver.c core/redeliver.h \
 	core/reload.c core/reload.h \
 	core/retry.c core/retry.h \
 	core/raw.c core/raw.h core/raw_form.c \
@@ -109,6 +111,7 @@ core_libcore_a_SOURCES = \
 	core/status_order.c core/status_order.h \
 	core/store.c core/store.h \
 	core/tls.c core/tls.h \
+	core/tour.c core/tour.h \
 	core/transport.c core/transport.h \
 	core/webhook.c core/webhook.h \
 	core/worker.c core/worker.h \
