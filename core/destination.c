@@ -43,8 +43,8 @@ on_cursor_written(struct journal_note *note, int rc)
 		d->cursor = note->write.seq;
 }
 
-static void
-write_cursor(struct destination *d)
+void
+destination_write_cursor(struct destination *d)
 {
 	int64_t seq = cursor_now(d);
 
@@ -85,7 +85,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	t->is_ticking = false;
 	for (struct destination *d = t->first; d != NULL; d = d->next) {
 		if (d->is_dirty)
-			write_cursor(d);
+			destination_write_cursor(d);
 		if (d->is_dirty)
 			destination_start_tick(t);
 	}
@@ -98,7 +98,7 @@ destination_moved(struct destination *d, unsigned settled)
 	d->settled += settled;
 	d->is_dirty = true;
 	if (d->settled >= CURSOR_EVERY_EVENTS)
-		write_cursor(d);
+		destination_write_cursor(d);
 	if (d->is_dirty)
 		destination_start_tick(d->thread);
 }
@@ -163,6 +163,8 @@ feed(struct destination *d, struct hsw_envelope *const *envelopes, size_t n)
 	if (!d->is_live)
 		return;
 	for (size_t i = 0; i < n; i++) {
+		if (envelopes[i]->seq <= d->position) /* a page had it already */
+			continue;
 		if (window_is_full(d) || !take(d, envelopes[i])) {
 			d->is_live = false;
 			break;
@@ -327,15 +329,6 @@ destination_retry(struct destination *d, const int64_t *seqs, size_t n, bool is_
 
 /* ---- opening ---- */
 
-/* What is read of the store about a destination's exceptions. */
-struct exception_reader {
-	struct destination *d;
-	int64_t after;
-	size_t n;
-	int rc;
-	struct hsw_error *err;
-};
-
 #define RETRIES_AT_ONCE 1000
 
 static int
@@ -400,8 +393,8 @@ add_retry(void *arg, const struct hsw_store_exception *x)
 	return except(r, x->seq);
 }
 
-static void
-read_exceptions(void *arg, const struct store_port *store)
+void
+destination_read_exceptions(void *arg, const struct store_port *store)
 {
 	struct exception_reader *r = arg;
 	const struct hsw_dead_query dead = { .destination = str_of(r->d->name),
@@ -429,7 +422,7 @@ destination_attach(struct destination *d, struct hsw_error *err)
 		return rc;
 	d->position = d->cursor;
 	struct exception_reader r = { .d = d, .err = err };
-	store_run(journal_store(j), read_exceptions, &r);
+	store_run(journal_store(j), destination_read_exceptions, &r);
 	return r.rc;
 }
 
@@ -608,6 +601,9 @@ delivery_thread_fini(struct delivery_thread *t)
 {
 	if (t->tick != NULL)
 		event_free(t->tick);
+	if (t->watch != NULL)
+		event_free(t->watch);
+	t->watch = NULL;
 	t->tick = NULL;
 }
 
@@ -623,6 +619,7 @@ destinations_reopen(struct delivery_thread *t)
 void
 destinations_drain(struct delivery_thread *t)
 {
+	t->is_draining = true;
 	for (struct destination *d = t->first; d != NULL; d = d->next) {
 		d->is_draining = true;
 		if (d->ops->drain != NULL)
@@ -644,14 +641,14 @@ is_idle(struct destination *d)
 	if (d->n_flying > 0 || d->n_saving > 0 || d->is_reading)
 		return false;
 	if (!d->has_cursor_failed)
-		write_cursor(d);
+		destination_write_cursor(d);
 	return !d->is_writing_cursor;
 }
 
 bool
 destinations_are_idle(const struct delivery_thread *t)
 {
-	bool all = t->leaving == NULL;
+	bool all = t->leaving == NULL && t->n_opening == 0;
 
 	for (struct destination *d = t->first; d != NULL; d = d->next)
 		all &= is_idle(d);
@@ -770,6 +767,6 @@ destinations_measure(struct delivery_thread *t)
 		metric_set(d->circuit, circuit_number(d));
 		metric_set(d->allowed, (int64_t)d->pace.allowed);
 		if (d->skipped_at_ms != 0 && now - d->skipped_at_ms >= CURSOR_LAZY_MS)
-			write_cursor(d);
+			destination_write_cursor(d);
 	}
 }

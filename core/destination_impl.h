@@ -75,6 +75,7 @@ struct destination {
 	void (*left)(void *arg, size_t undelivered);
 	void *left_arg;
 	size_t undelivered; /* when it was removed */
+	int64_t leave_by_ms; /* handed over: until then what is in flight may end; 0: it was removed */
 
 	/* what it wants */
 	unsigned types; /* bit 1 << enum event_type */
@@ -135,7 +136,21 @@ struct destination {
 	int64_t last_error_at_ms, last_delivered_at_ms; /* since 1970 */
 };
 
+/* What is read of the store about a destination's exceptions. */
+struct exception_reader {
+	struct destination *d;
+	int64_t after;
+	size_t n;
+	int rc;
+	struct hsw_error *err;
+};
+
 /* ---- destination.c ---- */
+
+/* The store thread; arg: a reader. */
+void destination_read_exceptions(void *arg, const struct store_port *);
+/* Where it moved, and none is being written already. */
+void destination_write_cursor(struct destination *);
 
 /* Something of the log was settled: the cursor may move. */
 void destination_moved(struct destination *, unsigned settled);
@@ -164,6 +179,17 @@ void destination_start_tick(struct delivery_thread *);
 /* Frees those that were removed and have nothing on its way any more. */
 void destinations_free_left(struct delivery_thread *);
 void destinations_close_api(struct delivery_thread *);
+/* One of the API's, without a link; takes the section, also on error. NULL: err says why. */
+struct destination *destination_new_api(
+	struct delivery_thread *, struct webhook_section *, struct hsw_error *err);
+/* Takes it from those that deliver; left comes when nothing of it is on its way any more. */
+void destination_leave(
+	struct destination *, void (*left)(void *arg, size_t undelivered), void *arg);
+
+/* ---- destination_claim.c ---- */
+
+/* Whether this node cannot tell that the destinations are its own. */
+bool destinations_are_paused(const struct delivery_thread *, int64_t now_ms);
 
 /* ---- circuit.c ---- */
 

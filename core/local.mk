@@ -25,6 +25,7 @@ core_libcore_a_SOURCES = \
 	core/buf.c core/buf.h \
 	core/catalog.c core/catalog.h \
 	core/change.c core/change.h \
+	core/claim.c core/claim.h \
 	core/client.c core/client.h \
 	core/clock.c core/clock.h \
 	core/cmd.h \
@@ -49,11 +50,12 @@ core_libcore_a_SOURCES = \
 	core/crypt.c core/crypt.h \
 	core/delivery.c \
 	core/destination.c core/destination.h core/destination_impl.h \
-	core/destination_api.c \
+	core/destination_api.c core/destination_claim.c \
 	core/emit.c core/emit.h \
 	core/envelope.c core/envelope.h \
 	core/err.c core/err.h \
 	core/event_line.c core/event_line.h \
+	core/follow.c core/follow.h \
 	core/forwarded.c core/forwarded.h \
 	core/host.c core/host.h \
 	core/http.c core/http.h \
@@ -89,7 +91,7 @@ core_libcore_a_SOURCES = \
 	core/seqmap.c core/seqmap.h \
 	core/server.c core/server.h \
 	core/settings.c core/settings.h \
-	core/settings_load.c \
+	core/settings_load.c core/settings_reload.c \
 	core/seen.c core/seen.h \
 	core/sockets.c core/sockets.h \
 	core/status_order.c core/status_order.h \

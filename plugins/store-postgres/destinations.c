@@ -93,6 +93,14 @@ destinations_load(struct postgres_store *s, struct hsw_error *err)
 	return rc;
 }
 
+static void
+forget(struct postgres_store *s, size_t at)
+{
+	free(s->known[at].name);
+	memmove(&s->known[at], &s->known[at + 1], (s->n_known - at - 1) * sizeof(s->known[0]));
+	s->n_known--;
+}
+
 int
 store_attach(void *self, struct hsw_str destination, int64_t *cursor, struct hsw_error *err)
 {
@@ -110,13 +118,22 @@ store_attach(void *self, struct hsw_str destination, int64_t *cursor, struct hsw
 	query_add(s, ST_DESTINATION, &p);
 	int number = destinations_id(s, destination) == 0;
 	rc = query_run(s, "adding a destination", number, &r, NULL, err);
+	if (rc == HSW_OK && PQntuples(r) == 0 && number == 0) {
+		/* Another node deleted it. */
+		PQclear(r);
+		forget(s, place_of(s, destination));
+		return store_attach(s, destination, cursor, err);
+	}
 	if (rc != HSW_OK)
 		return rc;
 	if (PQntuples(r) != 1)
 		rc = pg_error(err, HSW_EIO, "PostgreSQL: the destination was deleted by others");
 	else
 		*cursor = result_bigint(r, 0, 1);
-	if (rc == HSW_OK && destinations_id(s, destination) == 0)
+	int64_t known = destinations_id(s, destination);
+	if (rc == HSW_OK && known != 0 && known != result_int(r, 0, 0))
+		s->known[place_of(s, destination)].id = result_int(r, 0, 0);
+	if (rc == HSW_OK && known == 0)
 		rc = remember(s, destination, result_int(r, 0, 0), err);
 	PQclear(r);
 	return rc;
@@ -134,14 +151,6 @@ store_cursors(void *self, hsw_cursor_fn *fn, void *arg, struct hsw_error *err)
 	}
 	PQclear(r);
 	return rc;
-}
-
-static void
-forget(struct postgres_store *s, size_t at)
-{
-	free(s->known[at].name);
-	memmove(&s->known[at], &s->known[at + 1], (s->n_known - at - 1) * sizeof(s->known[0]));
-	s->n_known--;
 }
 
 /* What held events back may be gone, so pruning begins again. */

@@ -145,6 +145,19 @@ forget_ids(struct postgres_store *s, struct hsw_error *err)
 	return rc;
 }
 
+/* A destination that only other nodes know holds events back, too. */
+static int
+keep_for_others(struct postgres_store *s, int64_t *upto, struct hsw_error *err)
+{
+	PGresult *r = NULL;
+	int rc = query_one(s, ST_WANTED_FROM, NULL, "looking for what other nodes want", &r, err);
+
+	if (rc == HSW_OK && PQgetisnull(r, 0, 0) == 0 && result_bigint(r, 0, 0) < *upto)
+		*upto = result_bigint(r, 0, 0);
+	PQclear(r);
+	return rc;
+}
+
 int
 store_prune(
 	void *self, int64_t upto, int64_t before_ms, size_t max, size_t *n, struct hsw_error *err)
@@ -157,6 +170,8 @@ store_prune(
 	int rc = forget_ids(s, err);
 
 	*n = 0;
+	if (rc == HSW_OK && s->node != NULL)
+		rc = keep_for_others(s, &upto, err);
 	if (rc == HSW_OK)
 		rc = find_end(&p, upto);
 	if (rc != HSW_OK || p.end <= p.looked || max == 0)
