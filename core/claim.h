@@ -26,10 +26,10 @@ void claims_leave(struct claims *);
 /* When the store has ended. */
 void claims_free(struct claims *);
 
+/* Whether other nodes are there. */
+bool claims_have_company(const struct store_port *);
 /* Until when this node may deliver, by clock_mono_ms. */
 const _Atomic int64_t *claims_held_until_ms(const struct claims *);
-/* Whether there are other nodes. */
-bool claims_have_company(const struct server *, const struct store_port *);
 
 /* The webhooks of the settings are others than before. */
 void claims_refresh(struct claims *, const struct store_port *);

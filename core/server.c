@@ -109,7 +109,10 @@ static void
 run_load(void *arg, const struct store_port *store)
 {
 	struct loading *l = arg;
-	l->rc = settings_load(l->server->settings, store, l->err);
+	struct server *s = l->server;
+
+	s->settings->is_shared = s->claims != NULL && claims_have_company(store);
+	l->rc = settings_load(s->settings, store, l->err);
 }
 
 /* A worker with a webhook must be fed from the first event on. */
@@ -170,7 +173,6 @@ start_workers(struct server *s, struct journal_port *ports, struct hsw_error *er
 	if (s->journal == NULL)
 		return HSW_EIO;
 	rc = claims_start(s, &s->claims, err);
-	s->settings->is_shared = s->claims != NULL;
 	if (rc == HSW_OK)
 		rc = load_settings(s, err);
 	if (rc == HSW_OK && s->config->ingest.identity == IDENTITY_LEARN) {
