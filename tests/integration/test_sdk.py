@@ -16,7 +16,8 @@ from sdk_rig import SANITIZED, make, new
 def test_a_new_source_is_built_tested_and_installed(sdk):
     folder, environment = sdk
     assert new(folder, "source-foo").returncode == 0
-    assert make(folder, "source-foo", environment, "check").count("\nok - ") == 5
+    out = make(folder, "source-foo", environment, "check")
+    assert out.count("\nok - ") == 5 and out.count("\nok ") == 5 + 9, out
     make(folder, "source-foo", environment, "install", f"plugindir={folder}/plugins")
     assert (folder / "plugins/source-foo.so").exists()
 
@@ -24,7 +25,8 @@ def test_a_new_source_is_built_tested_and_installed(sdk):
 def test_a_new_sink_gets_events_of_the_daemon(sdk, make_daemon):
     folder, environment = sdk
     assert new(folder, "sink-foo-bar").returncode == 0
-    assert "ok - it is loaded" in make(folder, "sink-foo-bar", environment, "check")
+    out = make(folder, "sink-foo-bar", environment, "check")
+    assert "ok - it is loaded" in out and out.count("\nok ") == 2 + 9, out
     make(folder, "sink-foo-bar", environment, "install", f"plugindir={folder}/plugins")
     path = f"{folder}/events.sock"
     daemon = make_daemon({"out": {"plugin": "foo-bar", "path": path, "retry": "100ms, 100ms, 60s"}}, start=False)
@@ -79,7 +81,8 @@ def test_the_harness_finds_breaches_of_stores(sdk, breach):
     assert n == 1
     code.write_text(changed)
     # What the change leaves unused is no matter here.
-    done = subprocess.run(["make", "-C", folder / "store-foo", "CFLAGS=-O1"], env=environment, capture_output=True, text=True)
+    done = subprocess.run(["make", "-C", folder / "store-foo", "CFLAGS=-O1"], env=environment, capture_output=True,
+                          text=True)
     assert done.returncode == 0, done.stderr
     done = subprocess.run([environment["HOOKSWITCH_PLUGIN_TEST"], "--volatile", folder / "store-foo/store-foo.so"],
                           capture_output=True, text=True, timeout=300)
