@@ -17,12 +17,12 @@
 #include "clock.h"
 #include "err.h"
 #include "log.h"
+#include "prune.h"
 #include "seen.h"
 
 #define SEEN_KIND "seen"     /* of memos: the ids of a transaction, 8 bytes each */
-#define PRUNE_EVERY_MS 10000 /* looking for events to delete, when there was nothing left to */
-#define PRUNE_AGAIN_MS 50    /* after a full batch */
-#define PRUNE_EVENTS 100     /* a batch: bodies may be megabytes */
+#define FORGET_EVERY_MS 1000 /* memos, at most: looking costs more than deleting an event */
+#define FORGET_MEMOS 1000    /* that a store forgets at a time */
 
 const char *const journal_memo_kinds[] = { SEEN_KIND, "identity", NULL };
 
@@ -66,6 +66,10 @@ struct journal {
 	struct store *store;
 	struct memory memories[MEMORIES_MAX]; /* of the store thread */
 	size_t n_memories;
+	size_t new_memos;  /* since old ones were forgotten */
+	int64_t forget_at; /* clock_mono_ms */
+	struct prune prune;
+	bool is_prune_failing; /* which was logged */
 	struct catalog *catalog;
 	const struct config *config;
 	const struct journal_port *ports;
@@ -217,6 +221,7 @@ complete(void *arg)
 	j->seen_write = (struct hsw_write){
 		.kind = HSW_WRITE_MEMO, .at_ms = clock_wall_ms(), .record = &j->seen_record
 	};
+	j->new_memos++;
 	return &j->seen_write;
 }
 
@@ -429,14 +434,23 @@ journal_recall(struct journal *j, const char *kind, int64_t ms, hsw_memo_fn *fn,
 	return r.rc;
 }
 
+/* As many as came since, and some more. */
 static int
 forget_memos(struct journal *j, const struct store_port *store, struct hsw_error *err)
 {
+	int64_t now = clock_mono_ms();
+	size_t rounds = now >= j->forget_at ? 1 + j->new_memos / FORGET_MEMOS : 0;
 	int rc = HSW_OK;
 
-	for (size_t i = 0; i < j->n_memories && rc == HSW_OK; i++)
-		rc = store->ops->forget_memos(store->self, str_of(j->memories[i].kind),
-			clock_wall_ms() - j->memories[i].ms, err);
+	for (size_t i = 0; i < j->n_memories * rounds && rc == HSW_OK; i++) {
+		const struct memory *m = &j->memories[i % j->n_memories];
+		rc = store->ops->forget_memos(
+			store->self, str_of(m->kind), clock_wall_ms() - m->ms, err);
+	}
+	if (rounds > 0 && rc == HSW_OK) {
+		j->new_memos = 0;
+		j->forget_at = now + FORGET_EVERY_MS;
+	}
 	return rc;
 }
 
@@ -538,17 +552,21 @@ maintain(void *arg, const struct store_port *store)
 	struct journal *j = arg;
 	struct floor floor = { j->config, INT64_MAX };
 	struct hsw_error err = { "" };
+	int64_t began = clock_mono_ms();
 	size_t n = 0;
 
 	int rc = store->ops->cursors(store->self, lower_floor, &floor, &err);
 	if (rc == HSW_OK)
 		rc = store->ops->prune(store->self, floor.seq,
-			clock_wall_ms() - j->config->store.retention_ms, PRUNE_EVENTS, &n, &err);
+			clock_wall_ms() - j->config->store.retention_ms, prune_batch(&j->prune), &n,
+			&err);
+	int64_t wait = prune_done(&j->prune, rc == HSW_OK ? n : 0, clock_mono_ms() - began);
 	if (rc == HSW_OK)
 		rc = forget_memos(j, store, &err);
-	if (rc != HSW_OK)
+	if (rc != HSW_OK && !j->is_prune_failing)
 		log_warn("store", "deleting old events failed: %s", err.text);
-	return n == PRUNE_EVENTS ? PRUNE_AGAIN_MS : PRUNE_EVERY_MS;
+	j->is_prune_failing = rc != HSW_OK;
+	return rc == HSW_OK ? wait : PRUNE_FAILED_MS;
 }
 
 /* ---- start and end ---- */

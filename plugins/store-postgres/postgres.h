@@ -71,6 +71,7 @@ struct postgres_store {
 	struct known_destination *known; /* what this daemon attached, sorted by name */
 	size_t n_known;
 	int64_t pruned_upto;  /* what is left up to here is named by an exception: prune.c */
+	int64_t old_upto;     /* where the last search for old events ended */
 	int64_t ids_since_ms; /* older ids are of no use any more */
 };
 

@@ -16,9 +16,6 @@
 
 #include <stdlib.h>
 
-#define IDS_BATCH 5000  /* ids that one statement deletes */
-#define IDS_TIME_MS 300 /* that deleting them may take in one call */
-
 struct pass {
 	struct postgres_store *store;
 	int64_t before_ms;
@@ -95,7 +92,7 @@ delete_batch(struct pass *p, size_t max, size_t *n, int64_t *upto)
 	params_bigint(&params, p->looked);
 	params_bigint(&params, p->end);
 	params_bigint(&params, p->before_ms);
-	params_bigint(&params, max < INT64_MAX ? (int64_t)max : INT64_MAX);
+	params_bigint(&params, (int64_t)max);
 	int rc = query_one(p->store, ST_DELETE, &params, "deleting old events", &r, p->err);
 	*n = (size_t)PQntuples(r);
 	*upto = *n < max ? p->end : p->looked;
@@ -125,23 +122,58 @@ note_progress(struct pass *p, int64_t upto)
 	return rc;
 }
 
-/* As many as come in between two calls, unless there are too many for the time. */
+/* *is_done: fewer than max were left. */
 static int
-forget_ids(struct postgres_store *s, struct hsw_error *err)
+forget_ids(struct postgres_store *s, size_t max, bool *is_done, struct hsw_error *err)
 {
-	int64_t end = session_now_ms() + IDS_TIME_MS;
 	struct params p = { 0 };
-	unsigned long n = s->ids_since_ms != 0 ? IDS_BATCH : 0;
-	int rc = HSW_OK;
+	PGresult *r = NULL;
 
+	*is_done = true;
+	if (s->ids_since_ms == 0)
+		return HSW_OK;
 	params_bigint(&p, s->ids_since_ms);
-	params_bigint(&p, IDS_BATCH);
-	while (rc == HSW_OK && n == IDS_BATCH && session_now_ms() < end) {
-		PGresult *r = NULL;
-		rc = query_one(s, ST_FORGET_IDS, &p, "forgetting ids", &r, err);
-		n = rc == HSW_OK ? strtoul(PQcmdTuples(r), NULL, 10) : 0;
-		PQclear(r);
-	}
+	params_bigint(&p, (int64_t)max);
+	int rc = query_one(s, ST_FORGET_IDS, &p, "forgetting ids", &r, err);
+	if (rc == HSW_OK)
+		*is_done = strtoul(PQcmdTuples(r), NULL, 10) < max;
+	PQclear(r);
+	return rc;
+}
+
+/* What the last search found is deleted before there is another one: a search is twenty round trips. */
+static int
+delete_found(struct pass *p, int64_t upto, size_t max, size_t *n)
+{
+	int64_t looked;
+
+	*n = 0;
+	if (p->end > upto)
+		p->end = upto;
+	if (p->end <= p->looked)
+		return HSW_OK;
+	int rc = delete_batch(p, max, n, &looked);
+	if (rc == HSW_OK && *n == (size_t)(looked - p->looked))
+		p->store->pruned_upto = looked;
+	else if (rc == HSW_OK)
+		rc = note_progress(p, looked);
+	p->looked = p->store->pruned_upto;
+	return rc;
+}
+
+static int
+delete_events(struct pass *p, int64_t upto, size_t max, size_t *n)
+{
+	size_t more = 0;
+	int rc = delete_found(p, upto, max, n);
+
+	if (rc != HSW_OK || *n == max)
+		return rc;
+	rc = find_end(p, upto);
+	p->store->old_upto = p->end;
+	if (rc == HSW_OK)
+		rc = delete_found(p, upto, max - *n, &more);
+	*n += more;
 	return rc;
 }
 
@@ -150,17 +182,20 @@ store_prune(
 	void *self, int64_t upto, int64_t before_ms, size_t max, size_t *n, struct hsw_error *err)
 {
 	struct postgres_store *s = self;
-	struct pass p = {
-		.store = s, .before_ms = before_ms, .looked = s->pruned_upto, .err = err
-	};
-	int64_t looked;
-	int rc = forget_ids(s, err);
+	struct pass p = { .store = s,
+		.before_ms = before_ms,
+		.looked = s->pruned_upto,
+		.end = s->old_upto,
+		.err = err };
+	bool is_done = true;
 
 	*n = 0;
-	if (rc == HSW_OK)
-		rc = find_end(&p, upto);
-	if (rc != HSW_OK || p.end <= p.looked || max == 0)
-		return rc;
-	rc = delete_batch(&p, max, n, &looked);
-	return rc == HSW_OK ? note_progress(&p, looked) : rc;
+	if (max > INT64_MAX)
+		max = INT64_MAX;
+	int rc = max > 0 ? forget_ids(s, max, &is_done, err) : HSW_OK;
+	if (rc == HSW_OK && max > 0)
+		rc = delete_events(&p, upto, max, n);
+	if (rc == HSW_OK && !is_done)
+		*n = max;
+	return rc;
 }

@@ -153,7 +153,9 @@ struct hsw_store_ops {
 		void *self, const struct hsw_dead_query *q, size_t *n, struct hsw_error *err);
 	/*
 	 * Deletes up to max events with seq <= upto that were received before before_ms and that no
-	 * retry or dead letter names. *n: how many; fewer than max: nothing is left to delete.
+	 * retry or dead letter names. *n: how many; fewer than max: nothing is left to delete. A
+	 * store that keeps more beside events for a while may delete of that, too, and says max where
+	 * some is left.
 	 */
 	int (*prune)(void *self, int64_t upto, int64_t before_ms, size_t max, size_t *n,
 		struct hsw_error *err);

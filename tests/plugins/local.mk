@@ -10,6 +10,12 @@ tests_plugins_test_store_sqlite_CPPFLAGS = $(store_test_cppflags)
 tests_plugins_test_store_sqlite_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(SQLITE_CFLAGS)
 tests_plugins_test_store_sqlite_LDADD = $(harness_ldadd) $(CHECK_LIBS) $(SQLITE_LIBS)
 
+check_PROGRAMS += tests/plugins/bench_store
+tests_plugins_bench_store_SOURCES = tests/plugins/bench_store.c core/prune.c core/prune.h $(store_rig)
+tests_plugins_bench_store_CPPFLAGS = $(store_test_cppflags)
+tests_plugins_bench_store_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_bench_store_LDADD = $(harness_ldadd) $(CHECK_LIBS)
+
 TESTS += tests/plugins/store_sqlite.sh tests/plugins/test_store_sqlite
 
 if PQ_FOUND
