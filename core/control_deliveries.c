@@ -289,7 +289,8 @@ control_replay(struct worker *w, struct http_request *r)
 		t->query.destination = (struct hsw_str){ t->sink.data, t->sink.len };
 	buf_append(&t->sink, "", 1);
 	t->query.destination.s = t->sink.data;
-	const struct sink_conf *conf = find_sink(w->server->config, t->query.destination);
+	t->config = config_ref(w->config);
+	const struct sink_conf *conf = find_sink(t->config, t->query.destination);
 	if (conf != NULL)
 		t->replay = replay_new(r, conf);
 	if (t->replay == NULL) {
