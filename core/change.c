@@ -57,6 +57,7 @@ change_new(struct worker *w, struct http_request *r, const char *headers)
 	c->server = w->server;
 	c->home = w;
 	c->http = r;
+	c->config = config_ref(w->config);
 	snprintf(c->headers, sizeof(c->headers), "%s", headers);
 	atomic_fetch_add(&w->server->on_tour, 1);
 	return c;
@@ -78,6 +79,7 @@ change_free(struct change *c)
 {
 	if (c == NULL)
 		return;
+	config_unref(c->config);
 	atomic_fetch_sub(&c->server->on_tour, 1);
 	free_steps(c);
 	for (size_t i = 0; i < c->n_gone; i++)

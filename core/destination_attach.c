@@ -28,6 +28,15 @@ destination_excepts(const struct destination *d, int64_t seq)
 		bsearch(&seq, d->excepted, d->n_excepted, sizeof(seq), compare_seqs) != NULL;
 }
 
+/* What is read of the store about a destination's exceptions. */
+struct exception_reader {
+	struct destination *d;
+	int64_t after;
+	size_t n;
+	int rc;
+	struct hsw_error *err;
+};
+
 static int
 except(struct exception_reader *r, int64_t seq)
 {
@@ -90,8 +99,8 @@ add_retry(void *arg, const struct hsw_store_exception *x)
 	return except(r, x->seq);
 }
 
-void
-destination_read_exceptions(void *arg, const struct store_port *store)
+static void
+read_exceptions(void *arg, const struct store_port *store)
 {
 	struct exception_reader *r = arg;
 	const struct hsw_dead_query dead = { .destination = str_of(r->d->name),
@@ -111,6 +120,18 @@ destination_read_exceptions(void *arg, const struct store_port *store)
 }
 
 int
+destination_read(struct destination *d, const struct store_port *store, struct hsw_error *err)
+{
+	int rc = store->ops->attach(store->self, str_of(d->name), &d->cursor, err);
+	if (rc != HSW_OK)
+		return rc;
+	d->position = d->cursor;
+	struct exception_reader r = { .d = d, .err = err };
+	read_exceptions(&r, store);
+	return r.rc;
+}
+
+int
 destination_attach(struct destination *d, struct hsw_error *err)
 {
 	struct journal *j = d->thread->journal;
@@ -119,6 +140,6 @@ destination_attach(struct destination *d, struct hsw_error *err)
 		return rc;
 	d->position = d->cursor;
 	struct exception_reader r = { .d = d, .err = err };
-	store_run(journal_store(j), destination_read_exceptions, &r);
+	store_run(journal_store(j), read_exceptions, &r);
 	return r.rc;
 }

@@ -114,15 +114,8 @@ static void
 look_up(struct store_call *call, const struct store_port *store)
 {
 	struct opening *o = (struct opening *)call;
-	struct destination *d = o->d;
-	struct exception_reader r = { .d = d, .err = &o->err };
 
-	o->rc = store->ops->attach(store->self, str_of(d->name), &d->cursor, &o->err);
-	d->position = d->cursor;
-	if (o->rc == HSW_OK) {
-		destination_read_exceptions(&r, store);
-		o->rc = r.rc;
-	}
+	o->rc = destination_read(o->d, store, &o->err);
 	o->mail.run = finish_opening;
 	mailbox_post(o->thread->box, &o->mail);
 }

@@ -98,6 +98,7 @@ take_over(struct settings *s, const struct instance_settings *before, struct ins
 	if ((!is_same_token || !is_websocket(&before->websocket, &now->websocket)) &&
 		settings_publish(s, now) != HSW_OK)
 		log_error("config", "out of memory: an instance stays as it was");
+	settings_tell_raw(now);
 	compare_webhooks(before, now, watch);
 }
 
