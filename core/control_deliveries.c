@@ -399,7 +399,8 @@ control_replay(struct worker *w, struct http_request *r)
 		t->query.destination = (struct hsw_str){ t->sink.data, t->sink.len };
 	buf_append(&t->sink, "", 1);
 	t->query.destination.s = t->sink.data;
-	t->replay = replay_new(r, find_sink(w->server->config, t->query.destination));
+	t->config = config_ref(w->config);
+	t->replay = replay_new(r, find_sink(t->config, t->query.destination));
 	if (t->replay == NULL) {
 		http_reply_error(r, 503, "", "Out of memory");
 		tour_free(t);

@@ -26,7 +26,8 @@ struct tour {
 	int64_t *seqs; /* that became retries */
 	size_t n_seqs, cap_seqs;
 	size_t count;
-	struct replay *replay; /* see control_deliveries.c */
+	struct replay *replay;       /* see control_deliveries.c */
+	const struct config *config; /* what the replay points into, a reference; or NULL */
 };
 
 /* NULL: out of memory, and the request was answered. */

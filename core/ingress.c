@@ -552,15 +552,16 @@ ingress_handle(struct ingress *in, struct http_request *r)
 	}
 	skip_slash(&rest);
 	struct hsw_str name = take_segment(&rest);
+	struct instance *instance = catalog_find_known(in->env.catalog, name);
 	enum auth auth = is_challenge
 		? AUTH_OK
-		: credential_check(r, &source->section->u.source,
-			  catalog_find_known(in->env.catalog, name), &rest, &in->path);
+		: credential_check(r, &source->section->u.source, instance, &rest, &in->path);
 	if (auth != AUTH_OK) {
 		refuse(source, r, 401, "", auth_message(auth));
 		return;
 	}
-	struct instance *instance = catalog_find(in->env.catalog, name);
+	if (instance == NULL) /* only now: it may be made */
+		instance = catalog_find(in->env.catalog, name);
 	if (instance == NULL)
 		refuse(source, r, 404, "", "Unknown instance");
 	else if (is_challenge)
@@ -630,6 +631,7 @@ ingress_open(const struct ingress_env *env, struct hsw_error *err)
 		return NULL;
 	}
 	in->env = *env;
+	config_ref(env->config);
 	buf_json_cstr(&in->base_url_json, env->config->server.base_url);
 	snprintf(in->retry_after, sizeof(in->retry_after), "Retry-After: %" PRId64 "\r\n",
 		(env->config->ingest.retry_after_ms + 999) / 1000);
@@ -637,7 +639,8 @@ ingress_open(const struct ingress_env *env, struct hsw_error *err)
 		in->base_url_json.len };
 	in->emit.origin.hasher = in->hasher;
 	in->emit.on_ignored = on_ignored;
-	for (const struct config_section *s = env->sources; s != NULL && rc == HSW_OK; s = s->next)
+	for (const struct config_section *s = env->config->sources; s != NULL && rc == HSW_OK;
+		s = s->next)
 		rc = source_open(in, s, err);
 	if (rc == HSW_OK)
 		return in;
@@ -670,5 +673,6 @@ ingress_close(struct ingress *in)
 	buf_free(&in->base_url_json);
 	buf_free(&in->path);
 	buf_free(&in->raw);
+	config_unref(in->env.config);
 	free(in);
 }

@@ -56,6 +56,7 @@ core_libcore_a_SOURCES = \
 	core/destination_cursor.c \
 	core/destination_intake.c \
 	core/destination_print.c \
+	core/destination_swap.c \
 	core/emit.c core/emit.h \
 	core/envelope.c core/envelope.h \
 	core/err.c core/err.h \
@@ -103,6 +104,7 @@ core_libcore_a_SOURCES = \
 	core/settings.c core/settings.h \
 	core/settings_load.c \
 	core/seen.c core/seen.h \
+	core/sinks.c core/sinks.h \
 	core/sockets.c core/sockets.h \
 	core/status_order.c core/status_order.h \
 	core/store.c core/store.h \

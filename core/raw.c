@@ -88,7 +88,26 @@ write_base64(struct buf *b, struct hsw_str body)
 	buf_str(b, "\"");
 }
 
-/* NULL: it is no JSON. json-c takes NaN and Infinity, which are none (RFC 8259 section 6). */
+/* json-c takes NaN and Infinity, which are no JSON (RFC 8259 section 6). Outside of strings, no other word has
+ * these letters. */
+static bool
+has_no_number(struct hsw_str body)
+{
+	bool in_string = false;
+
+	for (size_t i = 0; i < body.len; i++) {
+		char c = body.s[i];
+		if (c == '\\' && in_string)
+			i++;
+		else if (c == '"')
+			in_string = !in_string;
+		else if (!in_string && (c == 'N' || c == 'I'))
+			return true;
+	}
+	return false;
+}
+
+/* NULL: it is no JSON. */
 static struct json_object *
 parse(struct hsw_str body)
 {
@@ -101,8 +120,7 @@ parse(struct hsw_str body)
 	bool is_whole = json_tokener_get_error(t) == json_tokener_success &&
 		json_tokener_get_parse_end(t) == body.len;
 	json_tokener_free(t);
-	if (is_whole && memmem(body.s, body.len, "NaN", 3) == NULL &&
-		memmem(body.s, body.len, "Infinity", 8) == NULL)
+	if (is_whole && !has_no_number(body))
 		return o;
 	json_object_put(o);
 	return NULL;

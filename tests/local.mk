@@ -7,6 +7,10 @@ PY_LOG_DRIVER = $(TEST_LOG_DRIVER)
 # Unit tests: one program for each group of modules, on core/libcore.a.
 if TESTS_ENABLED
 unit_tests = \
+	tests/unit/test_record \
+	tests/unit/test_pump \
+	tests/unit/test_ws_client \
+	tests/unit/test_shown \
 	tests/unit/test_http \
 	tests/unit/test_address \
 	tests/unit/test_api \
@@ -160,6 +164,30 @@ tests_unit_test_http_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_http_CFLAGS = $(unit_cflags)
 tests_unit_test_http_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_http_LDADD = $(unit_ldadd)
+
+tests_unit_test_shown_SOURCES = tests/unit/test_shown.c tests/unit/unit.h
+tests_unit_test_shown_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_shown_CFLAGS = $(unit_cflags)
+tests_unit_test_shown_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_shown_LDADD = $(unit_ldadd)
+
+tests_unit_test_ws_client_SOURCES = tests/unit/test_ws_client.c tests/unit/unit.h
+tests_unit_test_ws_client_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ws_client_CFLAGS = $(unit_cflags)
+tests_unit_test_ws_client_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_ws_client_LDADD = $(unit_ldadd)
+
+tests_unit_test_pump_SOURCES = tests/unit/test_pump.c tests/unit/unit.h
+tests_unit_test_pump_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_pump_CFLAGS = $(unit_cflags)
+tests_unit_test_pump_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_pump_LDADD = $(unit_ldadd)
+
+tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/unit.h
+tests_unit_test_record_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_record_CFLAGS = $(unit_cflags)
+tests_unit_test_record_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_record_LDADD = $(unit_ldadd)
 
 # Fuzzers, see `fuzzers` in Makefile.am.
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer

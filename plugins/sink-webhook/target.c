@@ -15,6 +15,7 @@
 
 #include "headers.h"
 
+#define HASH_FIRST 2166136261u /* FNV-1a */
 #define CHAINS 256
 #define CACHED_MAX 1024
 #define FIXED_HEADERS_MAX 3 /* in front, without secrets */
@@ -53,6 +54,7 @@ struct target {
 	bool is_plain;
 	struct hsw_str tail; /* s = NULL: not made yet */
 	char *origin;        /* NULL: not made yet */
+	uint32_t origin_hash;
 	struct curl_slist *headers;
 };
 
@@ -373,6 +375,15 @@ target_tail(struct target *t)
 	return t->tail;
 }
 
+/* FNV-1a, 32 bits */
+static uint32_t
+hash_more(uint32_t hash, const char *s)
+{
+	for (; s != NULL && *s != '\0'; s++)
+		hash = (hash ^ (unsigned char)*s) * 16777619u;
+	return (hash ^ 0xffu) * 16777619u;
+}
+
 const char *
 target_origin(struct target *t)
 {
@@ -386,7 +397,14 @@ target_origin(struct target *t)
 	write_part(f, t->plain_url, CURLUPART_HOST, "");
 	write_part(f, t->plain_url, CURLUPART_PORT, ":");
 	t->origin = (char *)written(f, &text, &len).s;
+	t->origin_hash = hash_more(HASH_FIRST, t->origin);
 	return t->origin;
+}
+
+uint32_t
+target_origin_hash(const struct target *t)
+{
+	return t->origin_hash;
 }
 
 bool
@@ -455,19 +473,10 @@ same(const char *a, const char *b)
 	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-/* FNV-1a, 32 bits */
-static uint32_t
-hash_more(uint32_t hash, const char *s)
-{
-	for (; s != NULL && *s != '\0'; s++)
-		hash = (hash ^ (unsigned char)*s) * 16777619u;
-	return (hash ^ 0xffu) * 16777619u;
-}
-
 static uint32_t
 hash_of(const struct webhook_conf *conf)
 {
-	uint32_t hash = 2166136261u;
+	uint32_t hash = HASH_FIRST;
 
 	for (size_t i = 0; i < NUMBERS; i++)
 		hash = hash * 31 + (uint32_t)number_at(conf, i);
