@@ -672,7 +672,7 @@ ingress_close(struct ingress *in)
 	hasher_free(in->hasher);
 	buf_free(&in->base_url_json);
 	buf_free(&in->path);
-	buf_free(&in->raw);
 	config_unref(in->env.config);
+	buf_free(&in->raw);
 	free(in);
 }

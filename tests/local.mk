@@ -306,12 +306,14 @@ tests_fuzz_fuzz_answer_LDADD = $(plugins_sink_webhook_la_OBJECTS) $(plugins_sink
 
 TESTS += \
 	tests/lint/abi.sh \
+	tests/lint/abidiff.sh \
 	tests/lint/exports.sh \
 	tests/lint/headers.sh \
 	tests/lint/layers.sh \
 	tests/lint/options.sh \
 	tests/lint/schema.py
 EXTRA_DIST += \
+	tests/abi tests/lint/abidiff.sh \
 	tests/lint/abi.c tests/lint/abi.sh tests/lint/exports.sh tests/lint/headers.sh tests/lint/layers.sh tests/lint/options.sh \
 	tests/lint/schema.py tests/fixtures tests/integration
 AM_TESTS_ENVIRONMENT = HOOKSWITCH_BUILD='$(abs_top_builddir)' HOOKSWITCH_SOURCE='$(abs_top_srcdir)' \

@@ -70,13 +70,6 @@ slot_link_lines(struct slot *s)
 }
 
 static void
-set_type(struct slot *s)
-{
-	const char *type = TAILQ_FIRST(&s->items)->text.type;
-	set_line(s, LINE_TYPE, type, strlen(type));
-}
-
-static void
 set_number(struct slot *s, int line, int64_t n)
 {
 	char digits[20], *end = digits + sizeof(digits), *p = end;
@@ -132,6 +125,13 @@ set_signatures(struct slot *s)
 	if (signatures_is_hmac(sigs) && !signatures_write_hmac(sigs, &r, s->hmac_line))
 		return HSW_EIO;
 	return HSW_OK;
+}
+
+static void
+set_type(struct slot *s)
+{
+	const char *type = TAILQ_FIRST(&s->items)->text.type;
+	set_line(s, LINE_TYPE, type, strlen(type));
 }
 
 int
