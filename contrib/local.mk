@@ -25,12 +25,13 @@ EXTRA_DIST += \
 	contrib/demo contrib/demo-receiver.py \
 	contrib/build-deb \
 	contrib/debian/changelog contrib/debian/control contrib/debian/copyright \
-	contrib/debian/hookswitch.docs contrib/debian/hookswitch.ini \
+	contrib/debian/hookswitch.docs contrib/debian/hookswitch.examples contrib/debian/hookswitch.ini \
 	contrib/debian/hookswitch.install contrib/debian/hookswitch.lintian-overrides contrib/debian/hookswitch.logrotate \
 	contrib/debian/hookswitch.postrm contrib/debian/hookswitch-plugin-map.install \
 	contrib/debian/hookswitch-plugin-postgres.install \
 	contrib/debian/libhookswitch-dev.install contrib/debian/rules \
-	contrib/debian/source/format contrib/debian/tests/control contrib/debian/tests/main-job contrib/debian/try-in-chroot \
+	contrib/debian/source/format contrib/debian/tests/control contrib/debian/tests/main-job \
+	contrib/debian/tests/plugin-of-its-own contrib/debian/tests/postgres contrib/debian/try-in-chroot \
 	contrib/systemd/hookswitch.service contrib/systemd/hookswitch.socket \
 	contrib/systemd/hookswitch.sysusers contrib/systemd/hookswitch.tmpfiles \
 	contrib/asyncapi.json contrib/lint-api \

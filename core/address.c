@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PORT_DIGITS_MAX 5
+
 static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
 
 static struct address
@@ -47,7 +49,7 @@ parse_bare(struct hsw_str text, struct address *a)
 	struct in_addr v4;
 
 	*a = (struct address){ .kind = ADDRESS_INTERNET };
-	if (text.len == 0 || text.len >= sizeof(copy))
+	if (text.len == 0 || text.len >= sizeof(copy) || memchr(text.s, '\0', text.len) != NULL)
 		return false;
 	memcpy(copy, text.s, text.len);
 	copy[text.len] = '\0';
@@ -58,18 +60,49 @@ parse_bare(struct hsw_str text, struct address *a)
 	return inet_pton(AF_INET6, copy, a->bytes) == 1;
 }
 
+/* Behind the colon: a port, or what hides one (RFC 7239 section 6.3). */
+static bool
+is_port(const char *s, size_t n)
+{
+	static const char digits[] = "0123456789",
+			  hidden[] = "0123456789abcdefghijklmnopqrstuvwxyz"
+				     "ABCDEFGHIJKLMNOPQRSTUVWXYZ._-";
+	bool is_hidden = n > 0 && s[0] == '_';
+	const char *allowed = is_hidden ? hidden : digits;
+
+	if (n == (is_hidden ? 1 : 0) || (!is_hidden && n > PORT_DIGITS_MAX))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] == '\0' || strchr(allowed, s[i]) == NULL)
+			return false;
+	}
+	return true;
+}
+
 bool
 address_parse(struct hsw_str text, struct address *a)
 {
-	const char *colon = text.len > 0 ? memchr(text.s, ':', text.len) : NULL;
-	const char *end = text.len > 0 ? memchr(text.s, ']', text.len) : NULL;
+	const char *colon = NULL;
+	struct hsw_str bare = text;
 
-	if (text.len > 0 && text.s[0] == '[' && end != NULL)
-		return parse_bare((struct hsw_str){ text.s + 1, (size_t)(end - text.s) - 1 }, a);
-	/* One colon only: a port behind an IPv4 address. */
-	if (colon != NULL && memrchr(text.s, ':', text.len) == colon)
-		text.len = (size_t)(colon - text.s);
-	return parse_bare(text, a);
+	if (text.len > 0 && text.s[0] == '[') {
+		const char *bracket = memchr(text.s, ']', text.len);
+		if (bracket == NULL)
+			return false;
+		bare = (struct hsw_str){ text.s + 1, (size_t)(bracket - text.s) - 1 };
+		colon = bare.len + 2 < text.len ? bracket + 1 : NULL;
+	} else if (text.len > 0) {
+		/* Of several colons none stands before a port. */
+		colon = memchr(text.s, ':', text.len);
+		if (colon != NULL && memrchr(text.s, ':', text.len) != colon)
+			colon = NULL;
+		if (colon != NULL)
+			bare.len = (size_t)(colon - text.s);
+	}
+	if (colon != NULL &&
+		(*colon != ':' || !is_port(colon + 1, text.len - (size_t)(colon - text.s) - 1)))
+		return false;
+	return parse_bare(bare, a);
 }
 
 const char *

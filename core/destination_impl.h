@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * destination_impl.h - what destination.c (intake, cursor) and delivery.c (attempts) share.
+ * destination_impl.h - what the files of a destination (destination*.c, delivery*.c, circuit.c) share.
  *
  * A slot (struct hsw_delivery) is one event of one destination in memory:
  *
@@ -137,27 +137,45 @@ struct destination {
 
 /* ---- destination.c ---- */
 
-/* Something of the log was settled: the cursor may move. */
-void destination_moved(struct destination *, unsigned settled);
-/* A retry of the store waits for its time; or, in memory, one of a lane may be tried now. */
-void destination_push_retry(struct destination *, struct retry);
-/* The chat goes on: the next one of its lane is tried, if it may be. */
-void destination_advance(struct destination *, struct lane *);
-/* Takes more events in, if there is room. */
-void destination_refill(struct destination *);
-
 /* Without a handle; conf is the section's. NULL: out of memory. */
 struct destination *destination_new(struct delivery_thread *, const struct config_section *);
 /* NULL is allowed. */
 void destination_free(struct destination *);
 /* Takes over what the section says. */
 void destination_adopt(struct destination *, const struct config_section *);
-/* Reads cursor and exceptions; blocks on the store. HSW_OK, or err says why. */
-int destination_attach(struct destination *, struct hsw_error *err);
 /* It begins to deliver. */
 void destination_link(struct destination *);
+
+/* ---- destination_attach.c ---- */
+
+/* Reads cursor and exceptions; blocks on the store. HSW_OK, or err says why. */
+int destination_attach(struct destination *, struct hsw_error *err);
+/* After a crash the cursor may stand before events whose outcome was written down already. */
+bool destination_excepts(const struct destination *, int64_t seq);
+
+/* ---- destination_cursor.c ---- */
+
+/* The highest seq below which everything is settled; what is stored may be less. */
+int64_t destination_cursor(const struct destination *);
+/* Has the journal write the cursor, unless it is as stored or being written already. */
+void destination_write_cursor(struct destination *);
+/* Something of the log was settled: the cursor may move. */
+void destination_moved(struct destination *, unsigned settled);
 /* Cursors are written, and those that leave looked after, soon. */
 void destination_start_tick(struct delivery_thread *);
+/* Event callback of that. */
+void destinations_on_tick(evutil_socket_t, short, void *delivery_thread);
+
+/* ---- destination_intake.c ---- */
+
+/* A retry of the store waits for its time; or, in memory, one of a lane may be tried now. */
+void destination_push_retry(struct destination *, struct retry);
+/* The chat goes on: the next one of its lane is tried, if it may be. */
+void destination_advance(struct destination *, struct lane *);
+/* Takes more events in, if there is room. */
+void destination_refill(struct destination *);
+/* What d->page calls when it was read. */
+void destination_on_page(struct journal_page *);
 
 /* ---- destination_api.c ---- */
 
@@ -179,10 +197,6 @@ int circuit_number(const struct destination *);
 
 /* ---- delivery.c ---- */
 
-/* Makes a slot and queues it; takes over the reference, also on error. false: out of memory. */
-bool delivery_add(struct destination *, struct hsw_envelope *, const struct retry *);
-/* A retry whose event the journal does not have any more: forget it. */
-void delivery_forget(struct destination *, const struct retry *);
 /* Starts all attempts that may start now, at the end of this turn of the loop: never inside a call of
  * the plugin's. */
 void delivery_pump_soon(struct destination *);
@@ -190,9 +204,35 @@ void delivery_pump_soon(struct destination *);
 void delivery_on_pump(evutil_socket_t, short, void *destination);
 /* Takes everything in flight back from the sink. */
 void delivery_cancel_all(struct destination *);
-/* Frees all slots; nothing is in flight or being saved. */
-void delivery_free_all(struct destination *);
 /* Event callback: deadlines. */
 void delivery_on_deadline(evutil_socket_t, short, void *destination);
+
+/* ---- delivery_queue.c ---- */
+
+/* Makes a slot and queues it; takes over the reference, also on error. false: out of memory. */
+bool delivery_add(struct destination *, struct hsw_envelope *, const struct retry *);
+/* A retry whose event the journal does not have any more: forget it. */
+void delivery_forget(struct destination *, const struct retry *);
+/* It may be tried; it is in no list. */
+void delivery_make_ready(struct hsw_delivery *);
+/* Out of the list that delivery_make_ready put it in. */
+void delivery_take_ready(struct hsw_delivery *);
+/* The lane of its chat; NULL: nothing holds the chat. */
+struct lane *delivery_lane(const struct hsw_delivery *);
+/* It failed and will be tried again: with chat-strict its chat waits for it. */
+void delivery_step_aside(struct hsw_delivery *);
+/* It is delivered or dead: its chat goes on. */
+void delivery_let_chat_go(struct hsw_delivery *);
+/* Nothing more is to be done for it; frees it. */
+void delivery_settle(struct hsw_delivery *);
+/* Frees all slots; nothing is in flight or being saved. */
+void delivery_free_all(struct destination *);
+
+/* ---- delivery_save.c ---- */
+
+/* Writes down that it is a retry, settled or dead, and settles it once that is stored. */
+void delivery_save(struct hsw_delivery *, enum hsw_write_kind);
+/* Tries all of d->unsaved again. */
+void delivery_save_again(struct destination *);
 
 #endif

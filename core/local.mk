@@ -2,7 +2,7 @@
 noinst_LIBRARIES += core/libllhttp.a
 nodist_core_libllhttp_a_SOURCES = core/llhttp/llhttp.c core/llhttp/api.c core/llhttp/http.c
 core_libllhttp_a_CPPFLAGS = $(LLHTTP_CFLAGS)
-core_libllhttp_a_CFLAGS = $(HSW_PROGRAM_CFLAGS) -w
+core_libllhttp_a_CFLAGS = $(HSW_PROGRAM_CFLAGS) $(HSW_SANITIZE_CFLAGS) -w
 core/llhttp/%.c: $(LLHTTP_DIR)/%.c
 	$(AM_V_GEN)$(MKDIR_P) core/llhttp && $(LN_S) -f $< $@
 CLEANFILES += $(nodist_core_libllhttp_a_SOURCES)
@@ -48,15 +48,25 @@ core_libcore_a_SOURCES = \
 	core/credential.c core/credential.h \
 	core/crypt.c core/crypt.h \
 	core/delivery.c \
+	core/delivery_queue.c \
+	core/delivery_save.c \
 	core/destination.c core/destination.h core/destination_impl.h \
 	core/destination_api.c \
+	core/destination_attach.c \
+	core/destination_cursor.c \
+	core/destination_intake.c \
+	core/destination_print.c \
 	core/emit.c core/emit.h \
 	core/envelope.c core/envelope.h \
 	core/err.c core/err.h \
 	core/event_line.c core/event_line.h \
 	core/forwarded.c core/forwarded.h \
 	core/host.c core/host.h \
-	core/http.c core/http.h \
+	core/http.c core/http.h core/http_impl.h \
+	core/http_answer.c \
+	core/http_conn.c \
+	core/http_parse.c \
+	core/http_request.c \
 	core/ingress.c core/ingress.h \
 	core/ini.c core/ini.h \
 	core/ini_compare.c \

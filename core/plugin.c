@@ -3,11 +3,13 @@
 #include "plugin.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "err.h"
 #include "option.h"
@@ -125,13 +127,38 @@ check_info(struct plugin *p, enum hsw_kind kind, const char *name, struct hsw_er
 	return copy_ops(p, &kinds[kind], err);
 }
 
+/* The plugins that Debian packages apart from the daemon, because of the libraries that they pull. */
+static const struct {
+	enum hsw_kind kind;
+	const char *name;
+	const char *package;
+} packaged[] = {
+	{ HSW_SOURCE, "map", "hookswitch-plugin-map" },
+	{ HSW_STORE, "postgres", "hookswitch-plugin-postgres" },
+};
+
+static int
+fail_load(const char *path, enum hsw_kind kind, const char *name, struct hsw_error *err)
+{
+	const char *why = dlerror();
+
+	if (access(path, F_OK) == 0 || errno != ENOENT)
+		return err_set(err, HSW_ENOENT, "cannot load the plugin: %s", why);
+	for (size_t i = 0; i < sizeof(packaged) / sizeof(packaged[0]); i++)
+		if (packaged[i].kind == kind && strcmp(packaged[i].name, name) == 0)
+			return err_set(err, HSW_ENOENT,
+				"cannot load the plugin, install the package %s: no file %s",
+				packaged[i].package, path);
+	return err_set(err, HSW_ENOENT, "cannot load the plugin: no file %s", path);
+}
+
 static int
 open_plugin(struct plugin *p, enum hsw_kind kind, const char *name, struct hsw_error *err)
 {
 	void *library = dlopen(p->path, RTLD_NOW | RTLD_LOCAL);
 
 	if (library == NULL)
-		return err_set(err, HSW_ENOENT, "cannot load the plugin: %s", dlerror());
+		return fail_load(p->path, kind, name, err);
 	p->info = dlsym(library, "hsw_plugin");
 	int rc = p->info != NULL
 		? check_info(p, kind, name, err)

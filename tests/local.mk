@@ -7,6 +7,8 @@ PY_LOG_DRIVER = $(TEST_LOG_DRIVER)
 # Unit tests: one program for each group of modules, on core/libcore.a.
 if TESTS_ENABLED
 unit_tests = \
+	tests/unit/test_http \
+	tests/unit/test_address \
 	tests/unit/test_api \
 	tests/unit/test_base \
 	tests/unit/test_canon \
@@ -30,6 +32,12 @@ endif
 unit_cppflags = $(core_libcore_a_CPPFLAGS) -I$(top_srcdir)/tests/unit
 unit_cflags = $(core_libcore_a_CFLAGS) $(CHECK_CFLAGS)
 unit_ldadd = $(core_libs) $(CHECK_LIBS)
+
+tests_unit_test_address_SOURCES = tests/unit/test_address.c tests/unit/unit.h
+tests_unit_test_address_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_address_CFLAGS = $(unit_cflags)
+tests_unit_test_address_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_address_LDADD = $(unit_ldadd)
 
 tests_unit_test_api_SOURCES = tests/unit/test_api.c tests/unit/unit.h
 tests_unit_test_api_CPPFLAGS = $(unit_cppflags)
@@ -140,72 +148,126 @@ tests_unit_test_option_CFLAGS = $(unit_cflags)
 tests_unit_test_option_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_option_LDADD = $(unit_ldadd)
 
+tests_unit_test_http_SOURCES = tests/unit/test_http.c tests/unit/unit.h
+tests_unit_test_http_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_http_CFLAGS = $(unit_cflags)
+tests_unit_test_http_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_http_LDADD = $(unit_ldadd)
+
 # Fuzzers, see `fuzzers` in Makefile.am.
-FUZZERS += tests/fuzz/fuzz_source_evolution tests/fuzz/fuzz_ini tests/fuzz/fuzz_websocket
-FUZZERS += tests/fuzz/fuzz_source_eazewa tests/fuzz/fuzz_source_whatsappweb
-FUZZERS += tests/fuzz/fuzz_source_cloudapi tests/fuzz/fuzz_source_ryzeapi
-FUZZERS += tests/fuzz/fuzz_source_gowa tests/fuzz/fuzz_source_waha tests/fuzz/fuzz_source_wuzapi
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
-tests_fuzz_fuzz_source_evolution_SOURCES = tests/fuzz/fuzz_source.c
-tests_fuzz_fuzz_source_evolution_CPPFLAGS = $(unit_cppflags)
-tests_fuzz_fuzz_source_evolution_CFLAGS = $(core_libcore_a_CFLAGS)
+FUZZERS += \
+	tests/fuzz/fuzz_answer \
+	tests/fuzz/fuzz_envelope \
+	tests/fuzz/fuzz_forwarded \
+	tests/fuzz/fuzz_http \
+	tests/fuzz/fuzz_ini \
+	tests/fuzz/fuzz_option \
+	tests/fuzz/fuzz_record \
+	tests/fuzz/fuzz_shown \
+	tests/fuzz/fuzz_websocket \
+	tests/fuzz/fuzz_ws_client
+
+# Of a source: its program is fuzz_source.c, which stands in a library, with the plugin's own objects.
+EXTRA_LIBRARIES = tests/fuzz/libfuzz_source.a
+tests_fuzz_libfuzz_source_a_SOURCES = tests/fuzz/fuzz_source.c
+tests_fuzz_libfuzz_source_a_CPPFLAGS = $(unit_cppflags) -DFUZZ_PATH='"$(abs_top_srcdir)/tests/fuzz/source-map.ini"'
+tests_fuzz_libfuzz_source_a_CFLAGS = $(core_libcore_a_CFLAGS)
+EXTRA_DIST += tests/fuzz/source-map.ini tests/fuzz/seeds
+fuzz_source_ldadd = tests/fuzz/libfuzz_source.a sdk/libhswcanon.la $(JSONC_LIBS) $(CRYPTO_LIBS)
+FUZZERS += \
+	tests/fuzz/fuzz_source_evolution \
+	tests/fuzz/fuzz_source_eazewa \
+	tests/fuzz/fuzz_source_whatsappweb \
+	tests/fuzz/fuzz_source_cloudapi \
+	tests/fuzz/fuzz_source_ryzeapi \
+	tests/fuzz/fuzz_source_gowa \
+	tests/fuzz/fuzz_source_waha \
+	tests/fuzz/fuzz_source_wuzapi
+tests_fuzz_fuzz_source_evolution_SOURCES =
 tests_fuzz_fuzz_source_evolution_LDFLAGS = $(fuzz_ldflags)
-tests_fuzz_fuzz_source_evolution_LDADD = $(plugins_source_evolution_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS)
+tests_fuzz_fuzz_source_evolution_LDADD = $(plugins_source_evolution_la_OBJECTS) $(fuzz_source_ldadd)
+tests_fuzz_fuzz_source_eazewa_SOURCES =
+tests_fuzz_fuzz_source_eazewa_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_eazewa_LDADD = $(plugins_source_eazewa_la_OBJECTS) $(fuzz_source_ldadd)
+tests_fuzz_fuzz_source_whatsappweb_SOURCES =
+tests_fuzz_fuzz_source_whatsappweb_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_whatsappweb_LDADD = $(plugins_source_whatsappweb_la_OBJECTS) $(fuzz_source_ldadd)
+tests_fuzz_fuzz_source_cloudapi_SOURCES =
+tests_fuzz_fuzz_source_cloudapi_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_cloudapi_LDADD = $(plugins_source_cloudapi_la_OBJECTS) $(fuzz_source_ldadd)
+tests_fuzz_fuzz_source_ryzeapi_SOURCES =
+tests_fuzz_fuzz_source_ryzeapi_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_ryzeapi_LDADD = $(plugins_source_ryzeapi_la_OBJECTS) $(fuzz_source_ldadd)
+tests_fuzz_fuzz_source_gowa_SOURCES =
+tests_fuzz_fuzz_source_gowa_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_gowa_LDADD = $(plugins_source_gowa_la_OBJECTS) $(fuzz_source_ldadd)
+tests_fuzz_fuzz_source_waha_SOURCES =
+tests_fuzz_fuzz_source_waha_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_waha_LDADD = $(plugins_source_waha_la_OBJECTS) $(fuzz_source_ldadd)
+tests_fuzz_fuzz_source_wuzapi_SOURCES =
+tests_fuzz_fuzz_source_wuzapi_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_wuzapi_LDADD = $(plugins_source_wuzapi_la_OBJECTS) $(fuzz_source_ldadd)
+if JQ_FOUND
+FUZZERS += tests/fuzz/fuzz_source_map
+endif
+tests_fuzz_fuzz_source_map_SOURCES =
+tests_fuzz_fuzz_source_map_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_source_map_LDADD = $(plugins_source_map_la_OBJECTS) $(fuzz_source_ldadd) $(JQ_LIBS) -lpthread
+
 tests_fuzz_fuzz_websocket_SOURCES = tests/fuzz/fuzz_websocket.c
 tests_fuzz_fuzz_websocket_CPPFLAGS = $(plugin_cppflags) -I$(top_srcdir)/plugins/sink-websocket
 tests_fuzz_fuzz_websocket_CFLAGS = $(AM_CFLAGS)
 tests_fuzz_fuzz_websocket_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_websocket_LDADD = $(plugins_sink_websocket_la_OBJECTS) $(WSLAY_LIBS)
-tests_fuzz_fuzz_source_eazewa_SOURCES = tests/fuzz/fuzz_source.c
-tests_fuzz_fuzz_source_eazewa_CPPFLAGS = $(unit_cppflags)
-tests_fuzz_fuzz_source_eazewa_CFLAGS = $(core_libcore_a_CFLAGS)
-tests_fuzz_fuzz_source_eazewa_LDFLAGS = $(fuzz_ldflags)
-tests_fuzz_fuzz_source_eazewa_LDADD = $(plugins_source_eazewa_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS)
-tests_fuzz_fuzz_source_whatsappweb_SOURCES = tests/fuzz/fuzz_source.c
-tests_fuzz_fuzz_source_whatsappweb_CPPFLAGS = $(unit_cppflags)
-tests_fuzz_fuzz_source_whatsappweb_CFLAGS = $(core_libcore_a_CFLAGS)
-tests_fuzz_fuzz_source_whatsappweb_LDFLAGS = $(fuzz_ldflags)
-tests_fuzz_fuzz_source_whatsappweb_LDADD = $(plugins_source_whatsappweb_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS)
-tests_fuzz_fuzz_source_cloudapi_SOURCES = tests/fuzz/fuzz_source.c
-tests_fuzz_fuzz_source_cloudapi_CPPFLAGS = $(unit_cppflags)
-tests_fuzz_fuzz_source_cloudapi_CFLAGS = $(core_libcore_a_CFLAGS)
-tests_fuzz_fuzz_source_cloudapi_LDFLAGS = $(fuzz_ldflags)
-tests_fuzz_fuzz_source_cloudapi_LDADD = $(plugins_source_cloudapi_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS) $(CRYPTO_LIBS)
-tests_fuzz_fuzz_source_ryzeapi_SOURCES = tests/fuzz/fuzz_source.c
-tests_fuzz_fuzz_source_ryzeapi_CPPFLAGS = $(unit_cppflags)
-tests_fuzz_fuzz_source_ryzeapi_CFLAGS = $(core_libcore_a_CFLAGS)
-tests_fuzz_fuzz_source_ryzeapi_LDFLAGS = $(fuzz_ldflags)
-tests_fuzz_fuzz_source_ryzeapi_LDADD = $(plugins_source_ryzeapi_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS)
-tests_fuzz_fuzz_source_gowa_SOURCES = tests/fuzz/fuzz_source.c
-tests_fuzz_fuzz_source_gowa_CPPFLAGS = $(unit_cppflags)
-tests_fuzz_fuzz_source_gowa_CFLAGS = $(core_libcore_a_CFLAGS)
-tests_fuzz_fuzz_source_gowa_LDFLAGS = $(fuzz_ldflags)
-tests_fuzz_fuzz_source_gowa_LDADD = $(plugins_source_gowa_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS) $(CRYPTO_LIBS)
-tests_fuzz_fuzz_source_waha_SOURCES = tests/fuzz/fuzz_source.c
-tests_fuzz_fuzz_source_waha_CPPFLAGS = $(unit_cppflags)
-tests_fuzz_fuzz_source_waha_CFLAGS = $(core_libcore_a_CFLAGS)
-tests_fuzz_fuzz_source_waha_LDFLAGS = $(fuzz_ldflags)
-tests_fuzz_fuzz_source_waha_LDADD = $(plugins_source_waha_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS) $(CRYPTO_LIBS)
-tests_fuzz_fuzz_source_wuzapi_SOURCES = tests/fuzz/fuzz_source.c
-tests_fuzz_fuzz_source_wuzapi_CPPFLAGS = $(unit_cppflags)
-tests_fuzz_fuzz_source_wuzapi_CFLAGS = $(core_libcore_a_CFLAGS)
-tests_fuzz_fuzz_source_wuzapi_LDFLAGS = $(fuzz_ldflags)
-tests_fuzz_fuzz_source_wuzapi_LDADD = $(plugins_source_wuzapi_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS) $(CRYPTO_LIBS)
-if JQ_FOUND
-FUZZERS += tests/fuzz/fuzz_source_map
-endif
-tests_fuzz_fuzz_source_map_SOURCES = tests/fuzz/fuzz_source.c
-tests_fuzz_fuzz_source_map_CPPFLAGS = $(unit_cppflags) -DFUZZ_PATH='"$(abs_top_srcdir)/tests/fuzz/source-map.ini"'
-tests_fuzz_fuzz_source_map_CFLAGS = $(core_libcore_a_CFLAGS)
-tests_fuzz_fuzz_source_map_LDFLAGS = $(fuzz_ldflags)
-tests_fuzz_fuzz_source_map_LDADD = $(plugins_source_map_la_OBJECTS) sdk/libhswcanon.la $(JSONC_LIBS) \
-	$(CRYPTO_LIBS) $(JQ_LIBS) -lpthread
-EXTRA_DIST += tests/fuzz/source-map.ini
+
 tests_fuzz_fuzz_ini_SOURCES = tests/fuzz/fuzz_ini.c
 tests_fuzz_fuzz_ini_CPPFLAGS = $(unit_cppflags)
 tests_fuzz_fuzz_ini_CFLAGS = $(core_libcore_a_CFLAGS)
 tests_fuzz_fuzz_ini_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_ini_LDADD = $(core_libs)
+
+tests_fuzz_fuzz_envelope_SOURCES = tests/fuzz/fuzz_envelope.c
+tests_fuzz_fuzz_envelope_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_envelope_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_envelope_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_envelope_LDADD = $(core_libs)
+tests_fuzz_fuzz_forwarded_SOURCES = tests/fuzz/fuzz_forwarded.c
+tests_fuzz_fuzz_forwarded_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_forwarded_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_forwarded_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_forwarded_LDADD = $(core_libs)
+tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz_http.c
+tests_fuzz_fuzz_http_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_http_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_http_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_http_LDADD = $(core_libs)
+tests_fuzz_fuzz_option_SOURCES = tests/fuzz/fuzz_option.c
+tests_fuzz_fuzz_option_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_option_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_option_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_option_LDADD = $(core_libs)
+tests_fuzz_fuzz_record_SOURCES = tests/fuzz/fuzz_record.c
+tests_fuzz_fuzz_record_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_record_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_record_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_record_LDADD = $(core_libs)
+tests_fuzz_fuzz_shown_SOURCES = tests/fuzz/fuzz_shown.c
+tests_fuzz_fuzz_shown_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_shown_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_shown_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_shown_LDADD = $(core_libs)
+tests_fuzz_fuzz_ws_client_SOURCES = tests/fuzz/fuzz_ws_client.c
+tests_fuzz_fuzz_ws_client_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_ws_client_CFLAGS = $(core_libcore_a_CFLAGS)
+tests_fuzz_fuzz_ws_client_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_ws_client_LDADD = $(core_libs)
+
+tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c
+tests_fuzz_fuzz_answer_CPPFLAGS = $(plugins_sink_webhook_la_CPPFLAGS) -I$(top_srcdir)/plugins/sink-webhook
+tests_fuzz_fuzz_answer_CFLAGS = $(plugins_sink_webhook_la_CFLAGS)
+tests_fuzz_fuzz_answer_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_answer_LDADD = $(plugins_sink_webhook_la_OBJECTS) $(plugins_sink_webhook_la_LIBADD)
 
 TESTS += \
 	tests/lint/abi.sh \

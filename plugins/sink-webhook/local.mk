@@ -2,7 +2,7 @@
 noinst_LTLIBRARIES += plugins/libhswllhttp.la
 nodist_plugins_libhswllhttp_la_SOURCES = $(nodist_core_libllhttp_a_SOURCES)
 plugins_libhswllhttp_la_CPPFLAGS = $(LLHTTP_CFLAGS)
-plugins_libhswllhttp_la_CFLAGS = -fvisibility=hidden -w
+plugins_libhswllhttp_la_CFLAGS = -fvisibility=hidden $(HSW_SANITIZE_CFLAGS) -w
 
 plugin_LTLIBRARIES += plugins/sink-webhook.la
 plugins_sink_webhook_la_SOURCES = \

@@ -14,28 +14,44 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 SANITIZED = SLOW > 1
 
 
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory):
+    """The root of what `make install` puts there, and its prefix below that."""
+    root = tmp_path_factory.mktemp("installed")
+    environment = {**os.environ}
+    environment.pop("MAKEFLAGS", None)
+    done = subprocess.run(["make", "-s", "-C", BUILD, "install", f"DESTDIR={root}"], env=environment,
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    pc, = root.rglob("hookswitch.pc")
+    for file in pc.parent.glob("*.pc"):
+        # Below another root a prefix is not where it says.
+        lines = [f"{line.partition('=')[0]}={root}{line.partition('=')[2]}"
+                 if line.partition("=")[2].startswith("/") else line for line in file.read_text().splitlines()]
+        file.write_text("\n".join(lines) + "\n")
+    return root, pc.parent
+
+
 @pytest.fixture
-def sdk(folder):
-    """pkg-config's view of an installed SDK."""
+def sdk(folder, installed):
+    """A folder, and an environment in which nothing but what is installed is found."""
+    root, pc = installed
     folder = pathlib.Path(folder)
+    program, = root.rglob("bin/hookswitch")
+    environment = {**os.environ, "PKG_CONFIG_PATH": str(pc), "HOOKSWITCH": str(program),
+                   "HOOKSWITCH_PLUGIN_TEST": str(program.parent / "hookswitch-plugin-test")}
+    environment.pop("MAKEFLAGS", None)
+    # The daemon is to find our plugins beside those of the test, and tests are not to meet each other's.
     plugins = folder / "plugins"
     plugins.mkdir()
     for plugin in PLUGINS.glob("*.so"):
         (plugins / plugin.name).symlink_to(plugin)
-    (folder / "pc").mkdir()
-    text = (SOURCE / "sdk/hookswitch.pc.in").read_text()
-    for name, value in {"prefix": "/nowhere", "exec_prefix": "/nowhere", "includedir": SOURCE / "sdk",
-                        "PACKAGE_VERSION": "0"}.items():
-        text = text.replace(f"@{name}@", str(value))
-    text = text.replace("plugindir=@libdir@/hookswitch", f"plugindir={plugins}")
-    (folder / "pc/hookswitch.pc").write_text(text.replace("@libdir@", str(BUILD / "sdk")))
-    environment = {**os.environ, "PKG_CONFIG_PATH": str(folder / "pc"), "HOOKSWITCH": str(PROGRAM)}
-    environment.pop("MAKEFLAGS", None)
     return folder, environment
 
 
-def new(folder, name):
-    return subprocess.run([PROGRAM, "plugins", "new", "-t", SOURCE / "sdk/examples", name], cwd=folder,
+def new(folder, name, installed=None):
+    templates = next(installed[0].rglob("share/hookswitch/templates")) if installed else SOURCE / "sdk/examples"
+    return subprocess.run([PROGRAM, "plugins", "new", "-t", templates, name], cwd=folder,
                           capture_output=True, text=True)
 
 
@@ -52,7 +68,7 @@ def test_a_new_source_is_built_tested_and_installed(sdk):
     folder, environment = sdk
     assert new(folder, "source-foo").returncode == 0
     assert make(folder, "source-foo", environment, "check").count("\nok - ") == 5
-    make(folder, "source-foo", environment, "install")
+    make(folder, "source-foo", environment, "install", f"plugindir={folder}/plugins")
     assert (folder / "plugins/source-foo.so").exists()
 
 
@@ -60,7 +76,7 @@ def test_a_new_sink_gets_events_of_the_daemon(sdk, make_daemon):
     folder, environment = sdk
     assert new(folder, "sink-foo-bar").returncode == 0
     assert "ok - it is loaded" in make(folder, "sink-foo-bar", environment, "check")
-    make(folder, "sink-foo-bar", environment, "install")
+    make(folder, "sink-foo-bar", environment, "install", f"plugindir={folder}/plugins")
     path = f"{folder}/events.sock"
     daemon = make_daemon({"out": {"plugin": "foo-bar", "path": path, "retry": "100ms, 100ms, 60s"}}, start=False)
     daemon.ini.write_text(daemon.ini.read_text().replace(str(PLUGINS), f"{folder}/plugins"))

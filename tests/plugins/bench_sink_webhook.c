@@ -6,7 +6,7 @@
  *
  *   bench_sink_webhook [DELIVERIES [IN_FLIGHT [BODY_BYTES [URL]]]]
  */
-#include "fake_host.h"
+#include <hookswitch/harness.h>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

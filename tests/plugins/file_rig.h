@@ -10,7 +10,7 @@
 
 #include <sys/types.h>
 
-#include "fake_host.h"
+#include <hookswitch/harness.h>
 
 /* What happens to the next calls; fdatasync is called on a thread of the plugin. */
 extern struct fate {

@@ -1,52 +1,37 @@
-# Tests of plugins. test_store and test_store_exceptions are for any store: STORE_PLUGIN and
-# STORE_CONF name it.
+# Tests of plugins, made with what is installed for those of strangers. What every store must do is tested by
+# store_sqlite.sh and store_postgres.sh.
 if TESTS_ENABLED
-store_rig = tests/plugins/store_rig.c tests/plugins/store_rig.h tests/unit/unit.h
-store_test_cppflags = -D_GNU_SOURCE -I$(top_srcdir)/sdk -I$(top_srcdir)/tests/unit
-
-check_PROGRAMS += tests/plugins/test_store
-tests_plugins_test_store_SOURCES = tests/plugins/test_store.c $(store_rig)
-tests_plugins_test_store_CPPFLAGS = $(store_test_cppflags)
-tests_plugins_test_store_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_store_LDADD = $(CHECK_LIBS)
-
-check_PROGRAMS += tests/plugins/test_store_exceptions
-tests_plugins_test_store_exceptions_SOURCES = tests/plugins/test_store_exceptions.c $(store_rig)
-tests_plugins_test_store_exceptions_CPPFLAGS = $(store_test_cppflags)
-tests_plugins_test_store_exceptions_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_store_exceptions_LDADD = $(CHECK_LIBS)
+store_rig = sdk/harness/store_rig.h tests/unit/unit.h
+store_test_cppflags = -D_GNU_SOURCE -I$(top_srcdir)/sdk -I$(top_srcdir)/sdk/harness -I$(top_srcdir)/tests/unit
 
 check_PROGRAMS += tests/plugins/test_store_sqlite
 tests_plugins_test_store_sqlite_SOURCES = tests/plugins/test_store_sqlite.c $(store_rig)
 tests_plugins_test_store_sqlite_CPPFLAGS = $(store_test_cppflags)
 tests_plugins_test_store_sqlite_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(SQLITE_CFLAGS)
-tests_plugins_test_store_sqlite_LDADD = $(CHECK_LIBS) $(SQLITE_LIBS)
+tests_plugins_test_store_sqlite_LDADD = $(harness_ldadd) $(CHECK_LIBS) $(SQLITE_LIBS)
 
 check_PROGRAMS += tests/plugins/bench_store
 tests_plugins_bench_store_SOURCES = tests/plugins/bench_store.c core/prune.c core/prune.h $(store_rig)
 tests_plugins_bench_store_CPPFLAGS = $(store_test_cppflags)
 tests_plugins_bench_store_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_bench_store_LDADD = $(CHECK_LIBS)
+tests_plugins_bench_store_LDADD = $(harness_ldadd) $(CHECK_LIBS)
 
-TESTS += tests/plugins/test_store tests/plugins/test_store_exceptions tests/plugins/test_store_sqlite
+TESTS += tests/plugins/store_sqlite.sh tests/plugins/test_store_sqlite
 
 if PQ_FOUND
 check_PROGRAMS += tests/plugins/test_store_postgres
 tests_plugins_test_store_postgres_SOURCES = tests/plugins/test_store_postgres.c $(store_rig) $(postgres_sources)
 tests_plugins_test_store_postgres_CPPFLAGS = $(store_test_cppflags)
 tests_plugins_test_store_postgres_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(PQ_CFLAGS)
-tests_plugins_test_store_postgres_LDADD = $(CHECK_LIBS) $(PQ_LIBS) -lpthread
+tests_plugins_test_store_postgres_LDADD = $(harness_ldadd) $(CHECK_LIBS) $(PQ_LIBS) -lpthread
 TESTS += tests/plugins/store_postgres.sh
 endif
-EXTRA_DIST += tests/plugins/store_postgres.sh tests/plugins/with_postgres.sh
+EXTRA_DIST += tests/plugins/store_sqlite.sh tests/plugins/store_postgres.sh tests/plugins/with_postgres.sh
 
 # A fake host tests a plugin alone, as the .so that is installed.
-fake_host_sources = \
-	tests/plugins/fake_conf.c tests/plugins/fake_envelope.c tests/plugins/fake_host.c \
-	tests/plugins/fake_host.h tests/plugins/fake_loop.c tests/plugins/fake_private.h
 fake_cppflags = -D_GNU_SOURCE -I$(top_srcdir)/sdk -I$(top_srcdir)/tests/unit
 fake_cflags = $(AM_CFLAGS) $(EVENT_CFLAGS) $(CHECK_CFLAGS)
-fake_ldadd = $(EVENT_LIBS) $(CHECK_LIBS) -lpthread
+fake_ldadd = $(harness_ldadd) $(CHECK_LIBS)
 
 sink_tests = \
 	tests/plugins/test_sink_file \
@@ -64,7 +49,7 @@ check_PROGRAMS += $(sink_tests)
 TESTS += $(sink_tests)
 
 # -rdynamic: the plugin is to find the test's own writev, fdatasync and ftruncate.
-file_rig = tests/plugins/file_rig.c tests/plugins/file_rig.h $(fake_host_sources)
+file_rig = tests/plugins/file_rig.c tests/plugins/file_rig.h
 tests_plugins_test_sink_file_SOURCES = tests/plugins/test_sink_file.c $(file_rig)
 tests_plugins_test_sink_file_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_file_CFLAGS = $(fake_cflags)
@@ -83,7 +68,7 @@ tests_plugins_test_sink_file_rotate_CFLAGS = $(fake_cflags) $(ZLIB_CFLAGS)
 tests_plugins_test_sink_file_rotate_LDFLAGS = -rdynamic
 tests_plugins_test_sink_file_rotate_LDADD = $(fake_ldadd) $(ZLIB_LIBS)
 
-syslog_rig = tests/plugins/syslog_rig.c tests/plugins/syslog_rig.h $(fake_host_sources)
+syslog_rig = tests/plugins/syslog_rig.c tests/plugins/syslog_rig.h
 tests_plugins_test_sink_syslog_SOURCES = tests/plugins/test_sink_syslog.c $(syslog_rig)
 tests_plugins_test_sink_syslog_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_syslog_CFLAGS = $(fake_cflags)
@@ -96,7 +81,7 @@ tests_plugins_test_sink_syslog_net_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
 tests_plugins_test_sink_syslog_net_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
 
 webhook_rig = tests/plugins/webhook_rig.c tests/plugins/webhook_rig.h \
-	tests/plugins/http_server.c tests/plugins/http_server.h $(fake_host_sources)
+	tests/plugins/http_server.c tests/plugins/http_server.h
 tests_plugins_test_sink_webhook_SOURCES = tests/plugins/test_sink_webhook.c $(webhook_rig)
 tests_plugins_test_sink_webhook_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_webhook_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
@@ -135,20 +120,20 @@ endif
 
 # -rdynamic: the plugin is to find the test's own sendmsg and malloc.
 tests_plugins_test_sink_websocket_SOURCES = tests/plugins/test_sink_websocket.c \
-	tests/plugins/websocket_rig.c tests/plugins/websocket_rig.h $(fake_host_sources)
+	tests/plugins/websocket_rig.c tests/plugins/websocket_rig.h
 tests_plugins_test_sink_websocket_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_websocket_CFLAGS = $(fake_cflags)
 tests_plugins_test_sink_websocket_LDFLAGS = -rdynamic
 tests_plugins_test_sink_websocket_LDADD = $(fake_ldadd)
 
 check_PROGRAMS += tests/plugins/bench_sink_webhook
-tests_plugins_bench_sink_webhook_SOURCES = tests/plugins/bench_sink_webhook.c $(fake_host_sources)
+tests_plugins_bench_sink_webhook_SOURCES = tests/plugins/bench_sink_webhook.c
 tests_plugins_bench_sink_webhook_CPPFLAGS = $(fake_cppflags)
 tests_plugins_bench_sink_webhook_CFLAGS = $(fake_cflags)
 tests_plugins_bench_sink_webhook_LDADD = $(fake_ldadd)
 
 # Sources: payloads in, events out.
-events_rig = tests/plugins/events.c tests/plugins/events.h tests/unit/unit.h
+events_rig = tests/unit/unit.h
 source_rig = tests/plugins/source_rig.c tests/plugins/source_rig.h $(events_rig)
 events_cppflags = -D_GNU_SOURCE -I$(top_srcdir)/sdk -I$(top_srcdir)/tests/unit
 
@@ -157,35 +142,35 @@ TESTS += tests/plugins/test_source_evolution
 tests_plugins_test_source_evolution_SOURCES = tests/plugins/test_source_evolution.c $(source_rig)
 tests_plugins_test_source_evolution_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_evolution_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_source_evolution_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+tests_plugins_test_source_evolution_LDADD = $(harness_ldadd) $(CHECK_LIBS)
 
 check_PROGRAMS += tests/plugins/test_source_eazewa
 TESTS += tests/plugins/test_source_eazewa
 tests_plugins_test_source_eazewa_SOURCES = tests/plugins/test_source_eazewa.c $(source_rig)
 tests_plugins_test_source_eazewa_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_eazewa_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_source_eazewa_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+tests_plugins_test_source_eazewa_LDADD = $(harness_ldadd) $(CHECK_LIBS)
 
 check_PROGRAMS += tests/plugins/test_source_whatsappweb
 TESTS += tests/plugins/test_source_whatsappweb
 tests_plugins_test_source_whatsappweb_SOURCES = tests/plugins/test_source_whatsappweb.c $(source_rig)
 tests_plugins_test_source_whatsappweb_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_whatsappweb_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_source_whatsappweb_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+tests_plugins_test_source_whatsappweb_LDADD = $(harness_ldadd) $(CHECK_LIBS)
 
 check_PROGRAMS += tests/plugins/test_source_cloudapi
 TESTS += tests/plugins/test_source_cloudapi
 tests_plugins_test_source_cloudapi_SOURCES = tests/plugins/test_source_cloudapi.c $(source_rig)
 tests_plugins_test_source_cloudapi_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_cloudapi_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_source_cloudapi_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+tests_plugins_test_source_cloudapi_LDADD = $(harness_ldadd) $(CHECK_LIBS)
 
 check_PROGRAMS += tests/plugins/test_source_ryzeapi
 TESTS += tests/plugins/test_source_ryzeapi
 tests_plugins_test_source_ryzeapi_SOURCES = tests/plugins/test_source_ryzeapi.c $(source_rig)
 tests_plugins_test_source_ryzeapi_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_ryzeapi_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_source_ryzeapi_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+tests_plugins_test_source_ryzeapi_LDADD = $(harness_ldadd) $(CHECK_LIBS)
 
 # Sources whose body is signed.
 signed_rig = tests/plugins/signed_rig.c tests/plugins/signed_rig.h $(source_rig)
@@ -198,15 +183,15 @@ TESTS += $(signed_tests)
 tests_plugins_test_source_gowa_SOURCES = tests/plugins/test_source_gowa.c $(signed_rig)
 tests_plugins_test_source_gowa_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_gowa_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_source_gowa_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+tests_plugins_test_source_gowa_LDADD = $(harness_ldadd) $(CHECK_LIBS)
 tests_plugins_test_source_waha_SOURCES = tests/plugins/test_source_waha.c $(signed_rig)
 tests_plugins_test_source_waha_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_waha_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_source_waha_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+tests_plugins_test_source_waha_LDADD = $(harness_ldadd) $(CHECK_LIBS)
 tests_plugins_test_source_wuzapi_SOURCES = tests/plugins/test_source_wuzapi.c $(signed_rig)
 tests_plugins_test_source_wuzapi_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_wuzapi_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_source_wuzapi_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+tests_plugins_test_source_wuzapi_LDADD = $(harness_ldadd) $(CHECK_LIBS)
 if JQ_FOUND
 map_rig = tests/plugins/map_conf.h $(source_rig)
 check_PROGRAMS += tests/plugins/test_source_map tests/plugins/test_source_map_signature
@@ -214,17 +199,20 @@ TESTS += tests/plugins/test_source_map tests/plugins/test_source_map_signature
 tests_plugins_test_source_map_SOURCES = tests/plugins/test_source_map.c $(map_rig)
 tests_plugins_test_source_map_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_map_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_source_map_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+tests_plugins_test_source_map_LDADD = $(harness_ldadd) $(CHECK_LIBS)
 
 tests_plugins_test_source_map_signature_SOURCES = tests/plugins/test_source_map_signature.c $(map_rig)
 tests_plugins_test_source_map_signature_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_map_signature_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_source_map_signature_LDADD = $(JSONC_LIBS) $(CHECK_LIBS)
+tests_plugins_test_source_map_signature_LDADD = $(harness_ldadd) $(CHECK_LIBS)
 endif
+
+TESTS += tests/plugins/source_harness.sh
+EXTRA_DIST += tests/plugins/source_harness.sh
 
 # Prints what a payload becomes, to be read and kept beside it.
 tests_plugins_translate_SOURCES = tests/plugins/translate.c $(events_rig)
 tests_plugins_translate_CPPFLAGS = $(events_cppflags)
 tests_plugins_translate_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS)
-tests_plugins_translate_LDADD = $(JSONC_LIBS)
+tests_plugins_translate_LDADD = $(harness_ldadd)
 endif

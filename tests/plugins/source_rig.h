@@ -11,7 +11,7 @@
 #ifndef SOURCE_RIG_H
 #define SOURCE_RIG_H
 
-#include "events.h"
+#include <hookswitch/harness_events.h>
 
 /* plugins/.libs/source-<name>.so, or the one of $PLUGIN_DIR. */
 const struct hsw_source_ops *source_plugin(const char *name);

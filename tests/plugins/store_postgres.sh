@@ -9,11 +9,13 @@ if [ -z "${PGTEST_DSN:-}" ]; then
 	[ "$rc" -ne 77 ] || { echo "1..0 # SKIP there is no PostgreSQL server"; rc=0; }
 	exit "$rc"
 fi
-export STORE_PLUGIN=plugins/.libs/store-postgres.so
-for test in test_store test_store_exceptions test_store_postgres; do
-	STORE_CONF="dsn=$PGTEST_DSN;schema=%n" "tests/plugins/$test"
-	echo "exit $? $test"
-done | awk '
+plugin=plugins/.libs/store-postgres.so
+{
+	./hookswitch-plugin-test "$plugin" "dsn=$PGTEST_DSN" schema=%n
+	echo "exit $? hookswitch-plugin-test"
+	STORE_PLUGIN=$plugin STORE_CONF="dsn=$PGTEST_DSN;schema=%n" tests/plugins/test_store_postgres
+	echo "exit $? test_store_postgres"
+} | awk '
 	/^(not )?ok / { sub(/ok [0-9]+/, "ok " ++n); failed += /^not/; print; fflush() }
 	/^exit / { if ($2 != 0 && failed == before) print "not ok " ++n " - " $3 " ended with status " $2
 		before = failed }

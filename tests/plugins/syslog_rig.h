@@ -3,7 +3,7 @@
 #ifndef SYSLOG_RIG_H
 #define SYSLOG_RIG_H
 
-#include "fake_host.h"
+#include <hookswitch/harness.h>
 
 /* A collector: listens, and for streams has the connection accepted last. */
 struct peer {

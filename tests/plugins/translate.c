@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "events.h"
+#include <hookswitch/harness_events.h>
 
 int
 main(int argc, char **argv)

@@ -3,7 +3,7 @@
 #ifndef WEBHOOK_RIG_H
 #define WEBHOOK_RIG_H
 
-#include "fake_host.h"
+#include <hookswitch/harness.h>
 #include "http_server.h"
 
 /* "/hang", "/500", "/garbage", ...; every other path gets 200. */

@@ -3,7 +3,7 @@
 #ifndef WEBSOCKET_RIG_H
 #define WEBSOCKET_RIG_H
 
-#include "fake_host.h"
+#include <hookswitch/harness.h>
 
 /* What one client sees. */
 struct peer {

@@ -10,6 +10,7 @@
 #include "policy.h"
 
 static char path[] = "/tmp/test_config.XXXXXX";
+static const char *plugin_dir = BUILT_PLUGINS;
 static struct config_errors errors;
 
 static struct config *
@@ -19,7 +20,7 @@ load(const char *text)
 	FILE *f = fdopen(fd, "w");
 
 	errors.count = 0;
-	fprintf(f, "%s[server]\nplugin_dir = %s\n", text, BUILT_PLUGINS);
+	fprintf(f, "%s[server]\nplugin_dir = %s\n", text, plugin_dir);
 	fclose(f);
 	struct config *c = config_load(path, CONFIG_CHECK, &errors);
 	unlink(path);
@@ -85,6 +86,18 @@ START_TEST(mistakes_are_named)
 	assert_error(BASE "[log x]\n", "takes no name");
 	assert_error(BASE "[sinks x]\n", "did you mean [sink]");
 	assert_error(BASE "[sink a.b]\n", "A-Z a-z 0-9");
+}
+END_TEST
+
+START_TEST(the_package_of_a_plugin_is_named)
+{
+	plugin_dir = "/var/empty";
+	assert_error(
+		"[store]\nplugin = postgres\n", "package hookswitch-plugin-postgres: no file /var");
+	assert_error("[source x]\nplugin = map\n", "package hookswitch-plugin-map: no file /var");
+	assert_error("[sink x]\nplugin = map\n", "plugin: no file /var/empty/sink-map.so");
+	assert_error("[sink x]\nplugin = webhook\n", "plugin: no file /var/empty/sink-webhook.so");
+	plugin_dir = BUILT_PLUGINS;
 }
 END_TEST
 
@@ -247,6 +260,7 @@ START_TEST(options_without_sense_are_refused)
 END_TEST
 
 UNIT_MAIN("config", a_whole_configuration_is_loaded, mistakes_are_named,
-	one_failed_attempt_is_enough_with_retry_never, auto_create_allows_names_that_no_section_has,
-	schedules_are_lists_presets_or_exponential, statuses_decide_what_becomes_of_a_failure,
-	rates_and_concurrency_are_read, options_without_sense_are_refused)
+	the_package_of_a_plugin_is_named, one_failed_attempt_is_enough_with_retry_never,
+	auto_create_allows_names_that_no_section_has, schedules_are_lists_presets_or_exponential,
+	statuses_decide_what_becomes_of_a_failure, rates_and_concurrency_are_read,
+	options_without_sense_are_refused)

@@ -2,7 +2,7 @@
 /*
  * fake_conf.c - fills a plugin's conf struct from key and value strings by its option table.
  */
-#include "fake_host.h"
+#include <hookswitch/harness.h>
 
 #include <errno.h>
 #include <stdio.h>

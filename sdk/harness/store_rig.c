@@ -2,7 +2,6 @@
 /* store_rig.c - see store_rig.h. */
 #include "store_rig.h"
 
-#include <dlfcn.h>
 #include <ftw.h>
 #include <limits.h>
 #include <signal.h>
@@ -14,11 +13,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <check.h>
+#include <hookswitch/harness.h>
+
+#include "expect.h"
 
 #define GROUP 100
 #define TEXT_SIZE 1024
 #define PROMISES 4096
+#define OPTIONS_MAX 64
 
 const struct hsw_store_ops *ops;
 void *store;
@@ -26,8 +28,10 @@ struct hsw_error error;
 
 static const struct hsw_plugin *plugin;
 static char folder[PATH_MAX];
+static pid_t owner; /* of the folder */
 static char word[64];
-static char *conf_text; /* what the strings in conf are parts of */
+static const char *const *options; /* of rig_use; NULL: STORE_CONF */
+static bool keeps_nothing;
 static void *conf;
 
 /* ---- the host ---- */
@@ -39,12 +43,12 @@ host_log(struct hsw_handle *handle, int level, const char *fmt, ...)
 	va_list ap;
 
 	(void)handle;
-	ck_assert_int_ge(level, HSW_LOG_ERROR);
-	ck_assert_int_le(level, HSW_LOG_DEBUG);
+	expect_ge(level, HSW_LOG_ERROR);
+	expect_le(level, HSW_LOG_DEBUG);
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	ck_assert_msg(strchr(line, '\n') == NULL, "a log line with a newline: %s", line);
+	expect_that(strchr(line, '\n') == NULL, "a log line with a newline: %s", line);
 }
 
 static const struct hsw_envelope *
@@ -70,66 +74,6 @@ static const struct hsw_host host = {
 
 /* ---- the configuration ---- */
 
-static int64_t
-number(const char *text)
-{
-	char *end;
-	int64_t n = strtoll(text, &end, 10);
-
-	for (const char *unit = "kmg"; *unit != '\0' && *end != '\0'; unit++) {
-		n *= 1024;
-		if (*end == *unit)
-			end++;
-	}
-	ck_assert_msg(*end == '\0', "the rig cannot read the number %s", text);
-	return n;
-}
-
-static void
-set_option(const struct hsw_option *option, const char *value)
-{
-	char *member = (char *)conf + option->offset;
-
-	switch (option->type) {
-	case HSW_OPT_STRING:
-	case HSW_OPT_SECRET:
-	case HSW_OPT_URL:
-	case HSW_OPT_PATH:
-		memcpy(member, &value, sizeof(value));
-		return;
-	case HSW_OPT_INT:
-	case HSW_OPT_SIZE: {
-		int64_t n = number(value);
-		memcpy(member, &n, sizeof(n));
-		return;
-	}
-	case HSW_OPT_BOOL:
-		*member = strcmp(value, "yes") == 0;
-		return;
-	case HSW_OPT_MSEC: {
-		char *unit;
-		int64_t ms = strtoll(value, &unit, 10) * 1000;
-		ck_assert_msg(strcmp(unit, "s") == 0, "the rig cannot read the time %s", value);
-		memcpy(member, &ms, sizeof(ms));
-		return;
-	}
-	case HSW_OPT_LIST:
-	case HSW_OPT_ENUM:
-		break;
-	}
-	ck_abort_msg("the rig cannot set the option %s", option->key);
-}
-
-static const struct hsw_option *
-find_option(const char *key)
-{
-	for (const struct hsw_option *o = plugin->options; o->key != NULL; o++) {
-		if (strcmp(o->key, key) == 0)
-			return o;
-	}
-	ck_abort_msg("%s has no option %s", plugin->name, key);
-}
-
 /* Replaces %d and %n. The caller frees the result. */
 static char *
 expand(const char *text)
@@ -148,43 +92,61 @@ expand(const char *text)
 	return out;
 }
 
+/* The options of STORE_CONF, cut out of text. */
 static void
-make_conf(void)
+read_conf(char *text, const char **pairs)
 {
-	const char *text = getenv("STORE_CONF");
 	char *save = NULL;
+	size_t n = 0;
 
-	conf = calloc(1, plugin->conf_size + 1);
-	for (const struct hsw_option *o = plugin->options; o->key != NULL; o++) {
-		if (o->def != NULL)
-			set_option(o, o->def);
-	}
-	conf_text = expand(text != NULL ? text : "path=%d/journal.db");
-	for (char *pair = strtok_r(conf_text, ";", &save); pair != NULL;
+	for (char *pair = strtok_r(text, ";", &save); pair != NULL;
 		pair = strtok_r(NULL, ";", &save)) {
 		char *value = strchr(pair, '='); /* the first one: values may have more */
-		ck_assert_msg(value != NULL, "STORE_CONF: no = in %s", pair);
+		expect_that(value != NULL && n < OPTIONS_MAX, "STORE_CONF: no = in %s", pair);
 		*value++ = '\0';
-		set_option(find_option(pair), value);
+		pairs[2 * n] = pair;
+		pairs[2 * n++ + 1] = value;
 	}
 }
 
+static void
+make_conf(void)
+{
+	const char *pairs[2 * OPTIONS_MAX + 1] = { NULL };
+	const char *text = getenv("STORE_CONF");
+	char *copy = strdup(text != NULL ? text : "path=%d/journal.db");
+
+	if (options == NULL)
+		read_conf(copy, pairs);
+	for (size_t i = 0; options != NULL && options[i] != NULL && i < 2 * OPTIONS_MAX; i++)
+		pairs[i] = options[i];
+	for (size_t i = 1; pairs[i - 1] != NULL; i += 2)
+		pairs[i] = expand(pairs[i]);
+	conf = fake_conf_new(plugin, pairs, &error);
+	for (size_t i = 1; pairs[i - 1] != NULL; i += 2)
+		free((char *)pairs[i]);
+	free(copy);
+	expect_that(conf != NULL, "%s", error.text);
+}
+
 /* ---- start and end ---- */
+
+void
+rig_use(const struct hsw_plugin *p, const char *const *pairs, bool is_volatile)
+{
+	plugin = p;
+	options = pairs;
+	keeps_nothing = is_volatile;
+}
 
 static void
 load(void)
 {
 	const char *path = getenv("STORE_PLUGIN");
-	if (path == NULL)
-		path = "plugins/.libs/store-sqlite.so";
-	void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 
-	ck_assert_msg(so != NULL, "%s", dlerror());
-	plugin = dlsym(so, "hsw_plugin");
-	ck_assert_ptr_nonnull(plugin);
-	ck_assert_uint_eq(plugin->magic, HSW_PLUGIN_MAGIC);
-	ck_assert_uint_eq(plugin->kind, HSW_STORE);
-	ops = plugin->ops;
+	plugin = fake_load(path != NULL ? path : "plugins/.libs/store-sqlite.so", &error);
+	expect_that(plugin != NULL, "%s", error.text);
+	expect_eq(plugin->kind, HSW_STORE);
 }
 
 static void
@@ -196,16 +158,11 @@ prepare(void)
 	clock_gettime(CLOCK_REALTIME, &now);
 	snprintf(word, sizeof(word), "t%d_%ld", (int)getpid(), now.tv_nsec);
 	snprintf(folder, sizeof(folder), "%s/store-XXXXXX", tmp != NULL ? tmp : "/tmp");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
-	load();
+	expect_ne((intptr_t)mkdtemp(folder), 0);
+	if (plugin == NULL)
+		load();
+	ops = plugin->ops;
 	make_conf();
-}
-
-void
-rig_start(void)
-{
-	prepare();
-	ck_assert_msg(rig_open() == HSW_OK, "%s", error.text);
 }
 
 static int
@@ -217,14 +174,31 @@ delete_one(const char *path, const struct stat *st, int what, struct FTW *ftw)
 	return remove(path);
 }
 
+/* Also at the exit of a test that failed or was skipped; not of the processes that a test starts. */
+static void
+delete_folder(void)
+{
+	if (folder[0] != '\0' && owner == getpid())
+		nftw(folder, delete_one, 8, FTW_DEPTH | FTW_PHYS);
+	folder[0] = '\0';
+}
+
+void
+rig_start(void)
+{
+	prepare();
+	owner = getpid();
+	atexit(delete_folder);
+	expect_that(rig_open() == HSW_OK, "%s", error.text);
+}
+
 void
 rig_end(void)
 {
 	if (store != NULL)
 		rig_close();
-	nftw(folder, delete_one, 8, FTW_DEPTH | FTW_PHYS);
-	free(conf_text);
-	free(conf);
+	delete_folder();
+	fake_conf_free(plugin, conf);
 }
 
 int
@@ -248,8 +222,10 @@ rig_close(void)
 void
 rig_reopen(void)
 {
+	if (keeps_nothing)
+		fake_skip("it keeps nothing when it is closed");
 	rig_close();
-	ck_assert_msg(rig_open() == HSW_OK, "%s", error.text);
+	expect_that(rig_open() == HSW_OK, "%s", error.text);
 }
 
 const char *
@@ -259,16 +235,16 @@ rig_path(const char *name)
 	static unsigned next;
 	char *path = paths[next++ % 4];
 
-	ck_assert_int_lt(snprintf(path, PATH_MAX, "%s/%s", folder, name), PATH_MAX);
+	expect_lt(snprintf(path, PATH_MAX, "%s/%s", folder, name), PATH_MAX);
 	return path;
 }
 
 /* ---- writing ---- */
 
-#define MUST(call)                                                                          \
-	do {                                                                                \
-		int must_rc = (call);                                                       \
-		ck_assert_msg(must_rc == HSW_OK, "%s: %d: %s", #call, must_rc, error.text); \
+#define MUST(call)                                                                        \
+	do {                                                                              \
+		int must_rc = (call);                                                     \
+		expect_that(must_rc == HSW_OK, "%s: %d: %s", #call, must_rc, error.text); \
 	} while (0)
 
 struct hsw_str
@@ -393,7 +369,7 @@ prune(int64_t upto, int64_t before_ms, size_t max)
 	size_t n = SIZE_MAX;
 
 	MUST(ops->prune(store, upto, before_ms, max, &n, &error));
-	ck_assert_uint_le(n, max);
+	expect_le(n, max);
 	return n;
 }
 
@@ -414,7 +390,7 @@ text_add(struct text *t, const char *fmt, ...)
 	va_start(ap, fmt);
 	int n = vsnprintf(t->s + t->len, sizeof(t->s) - t->len, fmt, ap);
 	va_end(ap);
-	ck_assert_uint_lt(t->len + (size_t)n, sizeof(t->s));
+	expect_lt(t->len + (size_t)n, sizeof(t->s));
 	t->len += (size_t)n;
 }
 
@@ -428,7 +404,7 @@ add_seq(void *arg, const struct hsw_store_event *e)
 static int
 add_exception(void *arg, const struct hsw_store_exception *x)
 {
-	ck_assert_int_eq(x->seq, x->event->seq);
+	expect_eq(x->seq, x->event->seq);
 	text_add(arg, "%.*s:%lld", (int)x->destination.len, x->destination.s, (long long)x->seq);
 	return HSW_OK;
 }
@@ -497,8 +473,8 @@ check_promised(void *arg, const struct hsw_store_event *e)
 	char body[24];
 
 	int len = snprintf(body, sizeof(body), "%zu", *number);
-	ck_assert_uint_eq(e->body.len, (size_t)len);
-	ck_assert_mem_eq(e->body.s, body, e->body.len);
+	expect_eq(e->body.len, (size_t)len);
+	expect_bytes(e->body.s, body, e->body.len);
 	++*number;
 	return HSW_OK;
 }
@@ -510,7 +486,7 @@ check_promise(const struct promise *p)
 
 	MUST(ops->read(store, p->first_seq - 1, (size_t)(p->last_seq - p->first_seq + 1), SIZE_MAX,
 		check_promised, &number, &error));
-	ck_assert_uint_eq(number - p->first_number, (size_t)(p->last_seq - p->first_seq + 1));
+	expect_eq(number - p->first_number, (size_t)(p->last_seq - p->first_seq + 1));
 }
 
 /* Runs the process and kills it after so many microseconds. What it promised is in *promises. */
@@ -520,7 +496,7 @@ run_and_kill(unsigned us, size_t number_from, struct promise *promises, size_t m
 	int pipe_fd[2];
 	size_t n = 0;
 
-	ck_assert_int_eq(pipe(pipe_fd), 0);
+	expect_eq(pipe(pipe_fd), 0);
 	pid_t pid = fork();
 	if (pid == 0) {
 		close(pipe_fd[0]);
@@ -541,8 +517,8 @@ run_and_kill(unsigned us, size_t number_from, struct promise *promises, size_t m
 		n++;
 	close(pipe_fd[0]);
 	int status = 0;
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
+	expect_eq(waitpid(pid, &status, 0), pid);
+	expect_that(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
 		"the process ended by itself: %d", status);
 	return n;
 }
@@ -550,20 +526,22 @@ run_and_kill(unsigned us, size_t number_from, struct promise *promises, size_t m
 void
 rig_kill_and_recover(int times, void (*check)(void))
 {
+	if (keeps_nothing)
+		fake_skip("it keeps nothing when it ends");
 	static struct promise promises[PROMISES];
 	size_t number = 1;
 
 	for (int i = 0; i < times; i++) {
 		unsigned us = (unsigned)(getpid() * 7919 + i * 104729) % 60000;
 		size_t n = run_and_kill(us, number, promises, PROMISES);
-		ck_assert_uint_gt(n, 0);
-		ck_assert_msg(rig_open() == HSW_OK, "%s", error.text);
+		expect_gt(n, 0);
+		expect_that(rig_open() == HSW_OK, "%s", error.text);
 		/* Older ones may have been deleted as old. */
 		for (size_t k = 0; k < n; k++) {
 			if (promises[k].first_seq > promises[n - 1].last_seq - 2800)
 				check_promise(&promises[k]);
 		}
-		ck_assert_int_ge(attach("crm"), n > 1 ? promises[n - 2].first_seq : 0);
+		expect_ge(attach("crm"), n > 1 ? promises[n - 2].first_seq : 0);
 		if (check != NULL)
 			check();
 		rig_close();

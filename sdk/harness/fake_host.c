@@ -10,6 +10,8 @@
 
 #include <event2/event.h>
 
+#include <hookswitch/source.h>
+
 #define WAIT_MAX_MS 10000
 
 struct hsw_delivery {
@@ -251,21 +253,18 @@ fake_base(struct hsw_handle *h)
 
 /* ---- opening and closing -------------------------------------------------------------------- */
 
-static const struct hsw_plugin *
-load(const char *plugin, struct hsw_error *err)
+const struct hsw_plugin *
+fake_load(const char *path, struct hsw_error *err)
 {
-	const char *dir = getenv("PLUGIN_DIR");
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s/%s.so", dir != NULL ? dir : "plugins/.libs", plugin);
 	void *lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+
 	if (lib == NULL) {
 		snprintf(err->text, sizeof(err->text), "%s", dlerror());
 		return NULL;
 	}
 	const struct hsw_plugin *p = dlsym(lib, "hsw_plugin");
 	if (p == NULL || p->magic != HSW_PLUGIN_MAGIC || p->abi_major != HSW_ABI_MAJOR) {
-		snprintf(err->text, sizeof(err->text), "%s: not a plugin of this version", plugin);
+		snprintf(err->text, sizeof(err->text), "%s: not a plugin of this version", path);
 		return NULL;
 	}
 	return p;
@@ -275,11 +274,13 @@ static struct hsw_handle *
 handle_new(const struct hsw_plugin *p)
 {
 	struct hsw_handle *h = fake_must(calloc(1, sizeof(*h)));
-	const struct hsw_sink_ops *ops = p->ops;
 
 	h->plugin = p;
 	h->thread = pthread_self();
-	memcpy(&h->sink, ops, ops->size < sizeof(h->sink) ? ops->size : sizeof(h->sink));
+	if (p->kind == HSW_SINK) {
+		const struct hsw_sink_ops *ops = p->ops;
+		memcpy(&h->sink, ops, ops->size < sizeof(h->sink) ? ops->size : sizeof(h->sink));
+	}
 	fake_loop_init(h);
 	return h;
 }
@@ -295,24 +296,42 @@ handle_free(struct hsw_handle *h)
 	free(h);
 }
 
-struct hsw_handle *
-fake_open(const char *plugin, const char *const *options, struct hsw_error *err)
+static int
+handle_open(struct hsw_handle *h, struct hsw_error *err)
 {
-	const struct hsw_plugin *p = load(plugin, err);
+	if (h->plugin->kind == HSW_SINK)
+		return h->sink.open(&host, h, h->conf, &h->self, err);
+	const struct hsw_source_ops *ops = h->plugin->ops;
+	return ops->open(&host, h, h->conf, &h->self, err);
+}
 
-	if (p == NULL)
-		return NULL;
+struct hsw_handle *
+fake_open_plugin(const struct hsw_plugin *p, const char *const *options, struct hsw_error *err)
+{
+	if (p->kind != HSW_SINK && p->kind != HSW_SOURCE)
+		fake_breach("%s is neither a sink nor a source", p->name);
 	signal(SIGPIPE, SIG_IGN); /* as the daemon does */
 	signal(SIGXFSZ, SIG_IGN);
 	struct hsw_handle *h = handle_new(p);
 	h->conf = fake_conf_new(p, options, err);
-	if (h->conf == NULL || h->sink.open(&host, h, h->conf, &h->self, err) != HSW_OK) {
+	if (h->conf == NULL || handle_open(h, err) != HSW_OK) {
 		if (fake_held(h) != 0)
 			fake_breach("a failed open keeps timers or watches");
 		handle_free(h);
 		return NULL;
 	}
 	return h;
+}
+
+struct hsw_handle *
+fake_open(const char *plugin, const char *const *options, struct hsw_error *err)
+{
+	const char *dir = getenv("PLUGIN_DIR");
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s.so", dir != NULL ? dir : "plugins/.libs", plugin);
+	const struct hsw_plugin *p = fake_load(path, err);
+	return p != NULL ? fake_open_plugin(p, options, err) : NULL;
 }
 
 int
@@ -356,7 +375,10 @@ fake_close(struct hsw_handle *h)
 	pthread_mutex_lock(&h->lock);
 	h->closed = true;
 	pthread_mutex_unlock(&h->lock);
-	h->sink.close(h->self);
+	if (h->plugin->kind == HSW_SINK)
+		h->sink.close(h->self);
+	else
+		((const struct hsw_source_ops *)h->plugin->ops)->close(h->self);
 	if (fake_held(h) != 0)
 		fake_breach("%u timers or watches are left after close", fake_held(h));
 	handle_free(h);
@@ -366,4 +388,10 @@ const struct hsw_plugin *
 fake_plugin(const struct hsw_handle *h)
 {
 	return h->plugin;
+}
+
+void *
+fake_self(const struct hsw_handle *h)
+{
+	return h->self;
 }

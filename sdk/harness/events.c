@@ -1,14 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* events.c - see events.h. */
-#include "events.h"
+/* events.c - see hookswitch/harness_events.h. */
+#include <hookswitch/harness_events.h>
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <hookswitch/harness.h>
 
 struct hsw_emit {
 	struct json_object *events;
+	unsigned refuse_from;
+	size_t bytes;
+};
+
+/* The request comes first. */
+struct request {
+	struct hsw_request request;
+	const char *const *headers;
 };
 
 static const char *const types[] = { "message.exchange", "message.status", "call.update",
@@ -24,12 +36,12 @@ die(const char *what, const char *detail)
 const struct hsw_source_ops *
 events_load(const char *path)
 {
-	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	const struct hsw_plugin *plugin = library != NULL ? dlsym(library, "hsw_plugin") : NULL;
+	struct hsw_error err;
+	const struct hsw_plugin *plugin = fake_load(path, &err);
 
 	if (plugin == NULL)
-		die(path, dlerror());
-	if (plugin->magic != HSW_PLUGIN_MAGIC || plugin->kind != HSW_SOURCE)
+		die(path, err.text);
+	if (plugin->kind != HSW_SOURCE)
 		die(path, "is no source plugin");
 	return plugin->ops;
 }
@@ -117,9 +129,13 @@ hex_of(struct hsw_str s)
 static int
 emit(struct hsw_emit *e, const struct hsw_event *event)
 {
+	if (e->refuse_from != 0 && json_object_array_length(e->events) + 1 >= e->refuse_from)
+		return HSW_ELIMIT;
 	struct json_object *o = json_object_new_object();
-
 	json_object_array_add(e->events, o);
+	e->bytes += event->provider_event.len + event->key.len + event->identity.len;
+	for (size_t i = 0; i < event->pieces; i++)
+		e->bytes += event->data[i].bytes.len;
 	if (event->size != sizeof(*event) || event->provider_event.len == 0)
 		die("an event has no size, or no name", event->type != NULL ? event->type : "");
 	json_object_object_add(
@@ -140,38 +156,81 @@ emit(struct hsw_emit *e, const struct hsw_event *event)
 }
 
 static struct hsw_str
-no_header(const struct hsw_request *request, const char *name)
+find_header(const struct hsw_request *request, const char *name)
 {
-	(void)request;
-	(void)name;
+	const char *const *h = ((const struct request *)request)->headers;
+
+	for (; h != NULL && h[0] != NULL; h += 2) {
+		if (strcasecmp(h[0], name) == 0)
+			return (struct hsw_str){ h[1], strlen(h[1]) };
+	}
 	return (struct hsw_str){ NULL, 0 };
+}
+
+/* Pages whose last is not to be read; the bytes end before it. *size: of all. */
+static char *
+fence(struct hsw_str bytes, void **pages, size_t *size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t room = (bytes.len + page - 1) / page * page;
+
+	*size = room + page;
+	*pages = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (*pages == MAP_FAILED || mprotect((char *)*pages + room, page, PROT_NONE) != 0)
+		die("mmap", "out of memory");
+	char *at = (char *)*pages + room - bytes.len;
+	if (bytes.len > 0)
+		memcpy(at, bytes.s, bytes.len);
+	return at;
+}
+
+static struct hsw_str
+str(const char *s)
+{
+	return (struct hsw_str){ s != NULL ? s : "", s != NULL ? strlen(s) : 0 };
+}
+
+void
+events_of_request(const struct hsw_source_ops *ops, void *self, const struct events_request *wanted,
+	struct events_result *result)
+{
+	struct hsw_emit out = { json_object_new_array(), wanted->refuse_from, 0 };
+	void *pages;
+	size_t size;
+	char *body = fence(wanted->body, &pages, &size);
+	const struct request r = { .request = { .size = sizeof(r.request),
+					   .method = str("POST"),
+					   .path = str(wanted->path),
+					   .query = str(wanted->query),
+					   .instance = str(EVENTS_INSTANCE),
+					   .body = { body, wanted->body.len },
+					   .received_ms = EVENTS_RECEIVED_MS,
+					   .header = find_header },
+		.headers = wanted->headers };
+
+	*result = (struct events_result){ .rc = HSW_OK };
+	if (ops->verify != NULL)
+		result->rc = ops->verify(self, &r.request, &result->err);
+	if (result->rc == HSW_OK)
+		result->rc = ops->translate(self, &r.request, emit, &out, &result->err);
+	munmap(pages, size);
+	result->events = out.events;
+	result->bytes = out.bytes;
 }
 
 struct json_object *
 events_translate_with(const struct hsw_source_ops *ops, void *self, const char *path,
 	struct hsw_str body, struct hsw_error *err, int *rc)
 {
-	struct hsw_emit out = { json_object_new_array() };
-	/* On the heap, to the byte: what reads behind the body is found. */
-	char *copy = malloc(body.len + (body.len == 0));
-	memcpy(copy, body.s, body.len);
-	const struct hsw_request request = { .size = sizeof(request),
-		.method = { "POST", 4 },
-		.path = { path, strlen(path) },
-		.query = { "", 0 },
-		.instance = { EVENTS_INSTANCE, sizeof(EVENTS_INSTANCE) - 1 },
-		.body = { copy, body.len },
-		.received_ms = EVENTS_RECEIVED_MS,
-		.header = no_header };
+	const struct events_request request = { .path = path, .body = body };
+	struct events_result result;
 
-	err->text[0] = '\0';
-	*rc = ops->verify != NULL ? ops->verify(self, &request, err) : HSW_OK;
-	if (*rc == HSW_OK)
-		*rc = ops->translate(self, &request, emit, &out, err);
-	free(copy);
-	if (*rc == HSW_OK)
-		return out.events;
-	json_object_put(out.events);
+	events_of_request(ops, self, &request, &result);
+	*err = result.err;
+	*rc = result.rc;
+	if (result.rc == HSW_OK)
+		return result.events;
+	json_object_put(result.events);
 	return NULL;
 }
 

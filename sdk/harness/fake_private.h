@@ -3,7 +3,7 @@
 #ifndef FAKE_PRIVATE_H
 #define FAKE_PRIVATE_H
 
-#include "fake_host.h"
+#include <hookswitch/harness.h>
 
 #include <pthread.h>
 #include <sys/queue.h>

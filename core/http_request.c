@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http_request.c - what a request says: its target, header lines and client.
+ */
+#include "http_impl.h"
+
+#include <string.h>
+
+struct hsw_str
+http_text(const struct http_conn *c, struct http_span span)
+{
+	return (struct hsw_str){ span.len > 0 ? c->in + span.at : "", span.len };
+}
+
+static char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+bool
+http_is_name(struct hsw_str s, const char *name)
+{
+	size_t i = 0;
+
+	while (i < s.len && name[i] != '\0' && lower(s.s[i]) == name[i])
+		i++;
+	return i == s.len && name[i] == '\0';
+}
+
+/* Without the space behind it, which is no part of it (RFC 9112 section 5.1). */
+static struct hsw_str
+value_of(const struct http_request *r, size_t i)
+{
+	struct hsw_str value = http_text(r->conn, r->values[i]);
+
+	while (value.len > 0 && (value.s[value.len - 1] == ' ' || value.s[value.len - 1] == '\t'))
+		value.len--;
+	return value;
+}
+
+struct hsw_str
+http_header(const struct http_request *r, const char *name)
+{
+	for (size_t i = 0; i < r->n_headers; i++) {
+		if (http_is_name(http_text(r->conn, r->names[i]), name))
+			return value_of(r, i);
+	}
+	return (struct hsw_str){ NULL, 0 };
+}
+
+/* The last line of a header: proxies append. */
+static struct hsw_str
+last_header(const struct http_request *r, const char *name)
+{
+	for (size_t i = r->n_headers; i > 0; i--) {
+		if (http_is_name(http_text(r->conn, r->names[i - 1]), name))
+			return value_of(r, i - 1);
+	}
+	return (struct hsw_str){ NULL, 0 };
+}
+
+static int
+hex_value(char c)
+{
+	c = lower(c);
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool
+http_decode(struct hsw_str s, struct buf *out)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.s[i];
+		if (c == '%') {
+			int high = i + 2 < s.len ? hex_value(s.s[i + 1]) : -1;
+			int low = i + 2 < s.len ? hex_value(s.s[i + 2]) : -1;
+			if (high < 0 || low < 0 || (high == 0 && low == 0))
+				return false;
+			c = (char)(high << 4 | low);
+			i += 2;
+		}
+		buf_append(out, &c, 1);
+	}
+	return !out->failed;
+}
+
+bool
+http_query(const struct http_request *r, const char *name, struct buf *out)
+{
+	struct hsw_str rest = r->query;
+	size_t n = strlen(name);
+
+	while (rest.len > 0) {
+		const char *end = memchr(rest.s, '&', rest.len);
+		size_t len = end != NULL ? (size_t)(end - rest.s) : rest.len;
+		if (len > n && memcmp(rest.s, name, n) == 0 && rest.s[n] == '=')
+			return http_decode((struct hsw_str){ rest.s + n + 1, len - n - 1 }, out);
+		rest.s += len + (end != NULL);
+		rest.len -= len + (end != NULL);
+	}
+	return false;
+}
+
+/* origin-form, or absolute-form as proxies send it (RFC 9112 section 3.2). */
+bool
+http_split_target(struct http_request *r, struct hsw_str target)
+{
+	const char *scheme = memmem(target.s, target.len, "://", 3);
+
+	if (target.len > 0 && target.s[0] != '/' && scheme != NULL) {
+		const char *end = target.s + target.len;
+		const char *path = memchr(scheme + 3, '/', (size_t)(end - scheme - 3));
+		target = path != NULL ? (struct hsw_str){ path, (size_t)(end - path) }
+				      : (struct hsw_str){ "/", 1 };
+	}
+	if (target.len == 0 || target.s[0] != '/')
+		return false;
+	const char *mark = memchr(target.s, '?', target.len);
+	size_t len = mark != NULL ? (size_t)(mark - target.s) : target.len;
+	r->query = mark != NULL ? (struct hsw_str){ mark + 1, target.len - len - 1 }
+				: (struct hsw_str){ "", 0 };
+	r->path = (struct hsw_str){ target.s, len };
+	if (memchr(target.s, '%', len) == NULL)
+		return true;
+	bool is_good = http_decode(r->path, &r->decoded);
+	r->path = (struct hsw_str){ r->decoded.data, r->decoded.len };
+	return is_good;
+}
+
+void
+http_find_client(struct http_conn *c, struct http_request *r)
+{
+	const struct forwarded_headers headers = { last_header(r, "x-forwarded-for"),
+		last_header(r, "x-forwarded-proto"), last_header(r, "forwarded") };
+
+	r->client = (struct forwarded_client){ c->peer, address_is_local(&c->peer),
+		c->transport.tls != NULL };
+	forwarded_apply(c->server->shared->conf, &headers, &r->client);
+}

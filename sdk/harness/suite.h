@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* suite.h - what the suites of the harness share: tables of tests that take a subject. */
+#ifndef HARNESS_SUITE_H
+#define HARNESS_SUITE_H
+
+#include <hookswitch/harness.h>
+#include <hookswitch/harness_suite.h>
+
+/* Tables end with a name that is NULL. What fails ends the process, see expect.h. */
+struct suite_test {
+	const char *name;
+	void (*run)(const struct fake_subject *);
+};
+
+extern const struct suite_test fake_suite_of_plugins[], fake_suite_of_sinks[],
+	fake_suite_of_sources[];
+
+/* Stores: run with a store that rig_start has opened, see store_rig.h. */
+struct suite_store_test {
+	const char *name;
+	void (*run)(void);
+};
+#define STORE_TEST(function)        \
+	{                           \
+#function, function \
+	}
+
+extern const struct suite_store_test fake_suite_of_stores[], fake_suite_of_exceptions[];
+
+/* Opens a handle of the subject, or fails. */
+struct hsw_handle *fake_subject_open(const struct fake_subject *);
+
+void fake_handles_open_and_close_again(const struct fake_subject *);
+
+/* Calls fn with each of the body's spoilt forms; what fn gets is valid until it returns. */
+typedef void bad_input_fn(void *arg, struct hsw_str body);
+void fake_bad_input_each(struct hsw_str body, bad_input_fn *fn, void *arg);
+
+#endif

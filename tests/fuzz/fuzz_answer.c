@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuzz_answer.c - any bytes as a receiver's answer: its Retry-After, its body's beginning, and what people are told
+ * of it, which is a line of printable ASCII without the request's credential.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer.h"
+#include "conf.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define SECRET "s3cretvalue"
+
+static struct target *target;
+static struct targets *targets;
+
+static void
+stop(void)
+{
+	target_unref(target);
+	targets_free(targets);
+}
+
+static void
+start(void)
+{
+	static const struct webhook_conf conf = {
+		.url = "http://127.0.0.1:9/hook", .authorization = "Bearer " SECRET, .compress = 0
+	};
+	struct hsw_error err = { "" };
+
+	targets = targets_new("1");
+	target = targets != NULL ? target_get(targets, &conf, &err) : NULL;
+	if (target == NULL || atexit(stop) != 0)
+		abort();
+}
+
+static void
+check_text(const char *text)
+{
+	if (strstr(text, SECRET) != NULL || strlen(text) >= ANSWER_TEXT_SIZE)
+		abort();
+	for (; *text != '\0'; text++) {
+		if ((unsigned char)*text < 0x20 || (unsigned char)*text >= 0x7f)
+			abort();
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct answer answer;
+	char text[ANSWER_TEXT_SIZE] = "";
+	struct hsw_detail detail = { .status = 0 };
+
+	if (target == NULL)
+		start();
+	if (size < 4)
+		return 0;
+	answer_reset(&answer);
+	answer.status = 100 + (data[0] | (data[1] & 1) << 8);
+	size_t cut = data[2];
+	data += 3;
+	size -= 3;
+	char *value = strndup((const char *)data, size);
+	if (value == NULL)
+		abort();
+	answer_retry_after(&answer, value);
+	if (answer.retry_after_ms < 0)
+		abort();
+	free(value);
+	cut = cut < size ? cut : size;
+	if (answer_add_body(&answer, (const char *)data, cut))
+		answer_add_body(&answer, (const char *)data + cut, size - cut);
+	answer_outcome(&answer, CURLE_OK, target, &detail, text);
+	check_text(text);
+	return 0;
+}

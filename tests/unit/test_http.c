@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of what the HTTP server makes of a request's head, over a connection as clients have it. */
+#include "unit.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "http.h"
+
+#define TURNS_MAX 1000
+
+static const struct server_conf conf = {
+	.max_connections = 10,
+	.header_timeout_ms = 60000,
+	.body_timeout_ms = 60000,
+	.idle_timeout_ms = 60000,
+	.max_header_bytes = 4096,
+};
+static struct http_shared shared = { .conf = &conf, .max_body_bytes = 100 };
+static struct event_base *base;
+static struct http_server *server;
+static struct sockaddr_un address;
+static socklen_t address_len;
+static char answer[8192], token[256], path[256], query[256];
+static int handled;
+
+static void
+copy(char *to, struct hsw_str s)
+{
+	memcpy(to, s.len > 0 ? s.s : "", s.len);
+	to[s.len] = '\0';
+}
+
+static void
+handle(void *arg, struct http_request *r)
+{
+	struct hsw_str given = http_header(r, "token");
+
+	(void)arg;
+	handled++;
+	copy(token, given.s != NULL ? given : str_of("none"));
+	copy(path, r->path);
+	copy(query, r->query);
+	http_reply(r, 200, "", str_of("{}"));
+}
+
+static void
+setup(void)
+{
+	static const struct http_handler handler = { handle, NULL };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	/* A name that the kernel chooses, in no folder (unix(7), "Autobind"). */
+	address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	address_len = sizeof(address);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(sa_family_t)), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &address_len), 0);
+	ck_assert_int_eq(listen(fd, 4), 0);
+	base = event_base_new();
+	server = http_server_new(base, &shared, &handler);
+	ck_assert_ptr_nonnull(server);
+	ck_assert_int_eq(http_server_listen(server, fd, HTTP_PLAIN), HSW_OK);
+}
+
+static void
+teardown(void)
+{
+	http_server_free(server);
+	event_base_free(base);
+}
+
+/* The statuses of all answers to these bytes, in one text: "200 400". */
+static const char *
+ask(const char *bytes)
+{
+	static char statuses[256];
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	size_t n = 0;
+
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, address_len), 0);
+	ck_assert_int_eq(send(fd, bytes, strlen(bytes), 0), (ssize_t)strlen(bytes));
+	for (int i = 0; i < TURNS_MAX; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
+	ssize_t got = recv(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT);
+	answer[got > 0 ? got : 0] = '\0';
+	close(fd);
+	statuses[0] = '\0';
+	for (char *at = answer; (at = strstr(at, "HTTP/1.1 ")) != NULL; at += 12)
+		n += (size_t)snprintf(
+			statuses + n, sizeof(statuses) - n, "%s%.3s", n > 0 ? " " : "", at + 9);
+	return statuses;
+}
+
+#define HEAD "GET / HTTP/1.1\r\nHost: h\r\n"
+
+START_TEST(header_values_are_without_the_space_around_them)
+{
+	static const struct {
+		const char *line, *token;
+	} rows[] = {
+		{ "Token: t\r\n", "t" },
+		{ "Token:t\r\n", "t" },
+		{ "TOKEN: \t t\r\n", "t" },
+		{ "Token: t \t \r\n", "t" },
+		{ "Token: a b \r\n", "a b" },
+		{ "Token:\r\n", "" },
+		{ "Token:  \t\r\n", "" },
+		{ "Token:\r\nX: y\r\n", "" },
+		{ "X: y\r\n", "none" },
+		{ "Tokens: t\r\nToke: t\r\n", "none" },
+		{ "Token: first\r\nToken: second\r\n", "first" },
+	};
+	char request[512];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(request, sizeof(request), HEAD "%s\r\n", rows[i].line);
+		ck_assert_msg(strcmp(ask(request), "200") == 0, "row %zu: %s", i, answer);
+		ck_assert_msg(strcmp(token, rows[i].token) == 0, "row %zu: \"%s\"", i, token);
+	}
+}
+END_TEST
+
+START_TEST(a_folded_header_line_is_refused)
+{
+	handled = 0;
+	ck_assert_str_eq(ask(HEAD "Token: a\r\n b\r\n\r\n"), "400");
+	ck_assert_ptr_nonnull(strstr(answer, "Folded"));
+	ck_assert_str_eq(ask(HEAD "Token: a\r\n\tX: b\r\n\r\n"), "400");
+	ck_assert_int_eq(handled, 0);
+}
+END_TEST
+
+START_TEST(a_length_that_can_be_read_in_two_ways_is_refused)
+{
+	static const char *const rows[] = {
+		"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
+		"Content-Length: 2\r\nContent-Length: 3\r\n\r\nabc",
+		"Content-Length: 2,2\r\n\r\nab",
+		"Content-Length: +2\r\n\r\nab",
+		"Content-Length: 99999999999999999999\r\n\r\nab",
+		"Content-Length : 2\r\n\r\nab",
+		"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
+		"Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n",
+		"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n\r\n",
+	};
+	char request[512];
+
+	handled = 0;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(request, sizeof(request), "POST / HTTP/1.1\r\nHost: h\r\n%s", rows[i]);
+		ck_assert_msg(strcmp(ask(request), "400") == 0, "row %zu: %s", i, answer);
+	}
+	ck_assert_int_eq(handled, 0);
+}
+END_TEST
+
+START_TEST(paths_are_decoded_and_queries_are_not)
+{
+	static const struct {
+		const char *target, *path, *query;
+	} rows[] = {
+		{ "/a%20b%2Fc", "/a b/c", "" },
+		{ "/a?b=%20&c", "/a", "b=%20&c" },
+		{ "/a?b?c", "/a", "b?c" },
+		{ "/%3f?x", "/?", "x" },
+		{ "http://h:1/p?q", "/p", "q" },
+		{ "http://h", "/", "" },
+		{ "/%41", "/A", "" },
+	};
+	char request[512];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: h\r\n\r\n",
+			rows[i].target);
+		ck_assert_msg(strcmp(ask(request), "200") == 0, "row %zu: %s", i, answer);
+		ck_assert_msg(strcmp(path, rows[i].path) == 0, "row %zu: %s", i, path);
+		ck_assert_msg(strcmp(query, rows[i].query) == 0, "row %zu: %s", i, query);
+	}
+}
+END_TEST
+
+START_TEST(malformed_targets_are_refused)
+{
+	static const char *const rows[] = { "/%", "/%4", "/%zz", "/%00", "/a%00b", "*" };
+	char request[512];
+
+	handled = 0;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", rows[i]);
+		ck_assert_msg(strcmp(ask(request), "400") == 0, "row %zu: %s", i, answer);
+	}
+	ck_assert_int_eq(handled, 0);
+}
+END_TEST
+
+START_TEST(pipelined_requests_are_answered_in_order_until_one_is_malformed)
+{
+	handled = 0;
+	ck_assert_str_eq(ask(HEAD "\r\n" HEAD "Token: 2\r\n\r\n" HEAD "X\r\n\r\n" HEAD "\r\n"),
+		"200 200 400");
+	ck_assert_int_eq(handled, 2);
+	ck_assert_str_eq(token, "2");
+}
+END_TEST
+
+START_TEST(escapes_in_queries_are_whole_and_no_nul)
+{
+	static const char *const bad[] = { "%", "%4", "%g1", "%00", "a%" };
+	struct buf out = BUF_INIT;
+
+	ck_assert(http_decode(str_of("a%2b%C3%A9"), &out));
+	ck_assert(str_is((struct hsw_str){ out.data, out.len }, "a+\xc3\xa9"));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_msg(!http_decode(str_of(bad[i]), &out), "%s", bad[i]);
+	buf_free(&out);
+}
+END_TEST
+
+UNIT_MAIN_WITH("http", setup, teardown, header_values_are_without_the_space_around_them,
+	a_folded_header_line_is_refused, a_length_that_can_be_read_in_two_ways_is_refused,
+	paths_are_decoded_and_queries_are_not, malformed_targets_are_refused,
+	pipelined_requests_are_answered_in_order_until_one_is_malformed,
+	escapes_in_queries_are_whole_and_no_nul)
