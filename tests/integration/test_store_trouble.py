@@ -118,7 +118,8 @@ def test_with_a_short_retention_rows_and_file_stay_bounded(folder):
     """The bench pours in as much as the machine can take: far more than 2,000 events/s, where it is not slowed."""
     events = 1_000_000 if FULL else 100_000
     bench = subprocess.Popen(
-        [BENCH, "--only", "W1", "--events", str(events), "--store", f"path = {folder}/small.db;retention = 0s"],
+        [BENCH, "--only", "W1", "--port", str(free_port()), "--events", str(events),
+         "--store", f"path = {folder}/small.db;retention = 0s"],
         env={**os.environ, "TMPDIR": folder}, cwd=BUILD, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     path, rows, sizes = pathlib.Path(folder) / "small.db", [], []
     while bench.poll() is None:
