@@ -246,16 +246,19 @@ def test_a_full_disk_under_the_wal_of_postgres(webhook, server, folder):
 @needs_postgres
 def test_a_server_that_becomes_read_only(webhook, server):
     daemon, receiver = webhook(store=f"plugin = postgres\ndsn = {server.dsn}")
-    daemon.accept(message(1))
+    accepted = []
     server.sql("ALTER SYSTEM SET default_transaction_read_only = on")
     server.sql("SELECT pg_reload_conf()")
-    wait_for(lambda: post(daemon, 2)[0] == 503, 5, "it is refused")
+    began = time.monotonic()
+    fill_until_refused(daemon, "x", accepted)
+    assert time.monotonic() - began < 5 * SLOW
     stays_calm(daemon)
     subprocess.run(["psql", "-Atqc", "SET default_transaction_read_only = off", "-c",
                     "ALTER SYSTEM RESET default_transaction_read_only", "-c", "SELECT pg_reload_conf()", server.dsn],
                    check=True, capture_output=True)
-    wait_for(lambda: post(daemon, 3)[0] == 202, 5, "it works again by itself")
-    arrive_exactly_once(receiver, [1, 3])
+    number = len(accepted) + 1
+    wait_for(lambda: post(daemon, number)[0] == 202, 5, "it works again by itself")
+    arrive_exactly_once(receiver, [*accepted, number])
 
 
 def processes_of(server):
