@@ -19,7 +19,7 @@ dist_bashcompletion_DATA = contrib/completion/bash/hookswitch
 zshcompletiondir = $(datadir)/zsh/site-functions
 dist_zshcompletion_DATA = contrib/completion/zsh/_hookswitch
 CLEANFILES += contrib/man/hookswitch-events.7
-TESTS += tests/lint/completion.sh tests/lint/help_and_man.sh tests/lint/manual.py \
+TESTS += tests/lint/completion.sh tests/lint/completion_zsh.sh tests/lint/help_and_man.sh tests/lint/manual.py \
 	tests/lint/metrics.py
 EXTRA_DIST += \
 	contrib/demo contrib/demo-receiver.py \
@@ -39,11 +39,12 @@ EXTRA_DIST += \
 	contrib/logrotate/hookswitch \
 	contrib/receivers/receiver.py contrib/receivers/receiver.mjs \
 	contrib/prometheus/hookswitch.rules.yml contrib/grafana/hookswitch.json \
+	contrib/sink-redis/Makefile contrib/sink-redis/README contrib/sink-redis/redis.c \
 	contrib/proxy/nginx.conf contrib/proxy/Caddyfile \
 	contrib/docker/Dockerfile contrib/docker/Dockerfile.dockerignore \
 	contrib/test contrib/test.py \
 	contrib/man/hookswitch-events.7.in contrib/man/providers.awk \
-	tests/lint/completion.sh tests/lint/help_and_man.sh tests/lint/manual.py tests/lint/metrics.py
+	tests/lint/completion.sh tests/lint/completion.zsh tests/lint/completion_zsh.sh tests/lint/help_and_man.sh tests/lint/manual.py tests/lint/metrics.py
 
 # Debian packages, in ./build-deb.
 .PHONY: deb

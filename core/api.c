@@ -128,7 +128,7 @@ api_change(const struct api_call *call)
 static bool
 is_account(const struct api_call *call, struct hsw_str token)
 {
-	const char *account = call->worker->server->config->api.account_token;
+	const char *account = call->worker->config->api.account_token;
 	return account != NULL && secret_equal(token, str_of(account));
 }
 

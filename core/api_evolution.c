@@ -131,6 +131,21 @@ read_events(struct json_object *o, struct webhook *w, struct hsw_error *err)
 	return true;
 }
 
+/* Evolution's own example says the Content-Type that every delivery has. */
+static bool
+read_headers(struct json_object *o, struct webhook *w, struct hsw_error *err)
+{
+	struct json_object *headers = json_object_object_get(o, "headers");
+	struct json_object *type = json_object_is_type(headers, json_type_object)
+		? json_object_object_get(headers, "Content-Type")
+		: NULL;
+
+	if (json_object_is_type(type, json_type_string) &&
+		strcmp(json_object_get_string(type), "application/json") == 0)
+		json_object_object_del(headers, "Content-Type");
+	return api_json_headers(o, "headers", &w->headers, err) == HSW_OK;
+}
+
 /* The first of these members that is there; spellings ends with NULL. */
 static bool
 read_flag(struct json_object *o, const char *const *spellings, bool *out, struct hsw_error *err)
@@ -164,8 +179,7 @@ read_webhook(struct change *c, struct json_object *root, struct hsw_error *err)
 	w->is_dashed = true;
 	return api_json_bool(o, "enabled", &w->enabled, NULL, err) == HSW_OK &&
 		read_flag(o, by_events, &w->by_events, err) &&
-		read_flag(o, base64, &w->media_base64, err) &&
-		api_json_headers(o, "headers", &w->headers, err) == HSW_OK &&
+		read_flag(o, base64, &w->media_base64, err) && read_headers(o, w, err) &&
 		read_events(o, w, err) && api_check_webhook(c, "url", err);
 }
 

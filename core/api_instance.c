@@ -78,7 +78,7 @@ static bool
 is_token_taken(const struct change *c)
 {
 	const struct hsw_str token = str_of(c->token);
-	const char *account = c->server->config->api.account_token;
+	const char *account = c->config->api.account_token;
 
 	return (account != NULL && secret_equal(token, str_of(account))) ||
 		catalog_find_token(catalog_master(c->server->catalog), token) != NULL;

@@ -167,6 +167,23 @@ is_header_name(const char *s)
 	return *s != '\0' && s[strspn(s, chars)] == '\0';
 }
 
+/* What the webhook sink, HTTP itself or another member sets: the sink would refuse it with each delivery. */
+static bool
+is_reserved(const char *name)
+{
+	static const char *const reserved[] = { "Authorization", "Connection", "Content-Encoding",
+		"Content-Length", "Content-Type", "Expect", "Host", "HTTP2-Settings", "Keep-Alive",
+		"Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding",
+		"Upgrade", "User-Agent", "webhook-id", "webhook-signature", "webhook-timestamp",
+		"X-Hookswitch-Attempt", NULL };
+
+	for (size_t i = 0; reserved[i] != NULL; i++) {
+		if (strcasecmp(reserved[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
 int
 api_json_headers(struct json_object *o, const char *field, char **out, struct hsw_error *err)
 {
@@ -185,6 +202,8 @@ api_json_headers(struct json_object *o, const char *field, char **out, struct hs
 		if (rc == HSW_OK && !is_header_name(name))
 			rc = err_set(
 				err, HSW_EINVAL, "%s: `%.60s` is no header's name", field, name);
+		if (rc == HSW_OK && is_reserved(name))
+			rc = err_set(err, HSW_EINVAL, "%s: %.60s cannot be set here", field, name);
 		if (rc == HSW_OK)
 			rc = copy_text(field, value, WEBHOOK_TEXT_MAX, &text, err);
 		if (rc == HSW_OK && text == NULL)

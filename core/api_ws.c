@@ -80,7 +80,7 @@ check_origin(const struct api_call *call)
 	struct hsw_str origin = http_header(r, "origin");
 	struct hsw_str host = http_header(r, "host");
 
-	if (origin.s == NULL || is_allowed(call->worker->server->config->websocket.origins, origin))
+	if (origin.s == NULL || is_allowed(call->worker->config->websocket.origins, origin))
 		return true;
 	struct hsw_str of = host_of(origin);
 	if (of.s != NULL && is_same_text(of, host))

@@ -56,6 +56,7 @@ change_new(struct worker *w, struct http_request *r, const char *headers)
 	c->server = w->server;
 	c->home = w;
 	c->http = r;
+	c->config = config_ref(w->config);
 	snprintf(c->headers, sizeof(c->headers), "%s", headers);
 	atomic_fetch_add(&w->server->on_tour, 1);
 	return c;
@@ -77,6 +78,7 @@ change_free(struct change *c)
 {
 	if (c == NULL)
 		return;
+	config_unref(c->config);
 	atomic_fetch_sub(&c->server->on_tour, 1);
 	free_steps(c);
 	free(c->instance);

@@ -22,6 +22,7 @@ struct change {
 	struct mail mail;
 	struct change *next; /* in the queue */
 	struct server *server;
+	const struct config *config; /* in use when it came; a reference */
 	struct worker *home;
 	struct http_request *http;
 	char headers[CHANGE_HEADERS_SIZE]; /* of the answer */

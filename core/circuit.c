@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "notice.h"
 
 const char *
 circuit_name(const struct destination *d)
@@ -26,6 +27,13 @@ circuit_number(const struct destination *d)
 	return !d->is_held ? 0 : d->n_flying > 0 ? 1 : 2;
 }
 
+/* The same moment since 1970. */
+static int64_t
+wall_of(int64_t mono_ms, int64_t now)
+{
+	return clock_wall_ms() - (now - mono_ms);
+}
+
 static void
 disable(struct destination *d, int64_t open_ms)
 {
@@ -35,6 +43,7 @@ disable(struct destination *d, int64_t open_ms)
 		"destination was down for %lld s, disabled until the next start destination=%s "
 		"status=%d: %s",
 		(long long)(open_ms / 1000), d->name, d->last_status, d->last_error);
+	notice_send(d, NOTICE_DISABLED, clock_wall_ms() - open_ms);
 }
 
 static void
@@ -48,6 +57,7 @@ open_circuit(struct destination *d, int64_t now)
 	log_warn("router",
 		"circuit is open: the last %d attempts failed destination=%s status=%d: %s",
 		d->failures, d->name, d->last_status, d->last_error);
+	notice_send(d, NOTICE_CIRCUIT_OPENED, clock_wall_ms());
 }
 
 /* Single failures are everyday: one line in a while says that there are any. */
@@ -80,6 +90,7 @@ circuit_succeeded(struct destination *d)
 	if (d->is_held) {
 		log_info("router", "circuit is closed: delivering again destination=%s failures=%d",
 			d->name, d->failures);
+		notice_send(d, NOTICE_CIRCUIT_CLOSED, wall_of(d->opened_at_ms, clock_mono_ms()));
 		d->is_held = false;
 		pace_start_slowly(&d->pace);
 		retry_pull(&d->retries, 0); /* due in this very turn, whatever it took as now */

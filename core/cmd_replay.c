@@ -34,7 +34,7 @@ static const char usage[] =
 	"TIME is 2026-11-21T09:30:00Z, or how long ago: 90m, 2h, 3d.\n"
 	"\n"
 	"  -c, --config FILE  the daemon's configuration (for its control socket)\n"
-	"  -s, --sink NAME    the sink that gets them\n"
+	"  -s, --sink NAME    the sink that gets them; of a webhook of the API: INSTANCE/LABEL\n"
 	"      --since TIME   received then or later\n"
 	"      --until TIME   received then or earlier; without it: until now\n"
 	"      --event TYPE   only of this type, such as message.exchange\n"

@@ -13,7 +13,7 @@ static const char usage[] =
 	"Usage: hookswitch run [-c FILE] [--keep-undecryptable]\n"
 	"\n"
 	"Runs the daemon in the foreground until SIGTERM or SIGINT. SIGHUP makes it open\n"
-	"its log and the files of sinks again.\n"
+	"its log and the files of sinks, and read its configuration, again.\n"
 	"\n"
 	"  -c, --config FILE         the configuration\n"
 	"      --keep-undecryptable  start though stored secrets cannot be decrypted\n"

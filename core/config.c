@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <libgen.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@
 const char *const config_default_path = SYSCONF_DIR "/hookswitch/hookswitch.ini";
 
 struct config_private {
+	_Atomic unsigned refs;
 	struct ini ini;
 	void *store_conf, *websocket_conf;
 	char *derived_base_url;
@@ -408,6 +410,7 @@ new_section(struct loader *l, struct config_section **list)
 
 	if (s == NULL)
 		return NULL;
+	s->config = l->config;
 	s->name = l->section->name;
 	s->file = l->section->file;
 	s->line = l->section->line;
@@ -591,6 +594,7 @@ config_load(const char *path, enum config_scope scope, struct config_errors *err
 		config_free(c);
 		return NULL;
 	}
+	atomic_init(&c->private->refs, 1);
 	ini_read(&c->private->ini, path, errors);
 	/* A file that could not be read at all would only yield errors about what is missing. */
 	if (errors->count == 0 || c->private->ini.n_files > 0)
@@ -620,6 +624,22 @@ free_sections(struct config_section *s, const char *kind)
 		free(s);
 		s = next;
 	}
+}
+
+const struct config *
+config_ref(const struct config *c)
+{
+	if (c->private != NULL)
+		atomic_fetch_add_explicit(&c->private->refs, 1, memory_order_relaxed);
+	return c;
+}
+
+void
+config_unref(const struct config *c)
+{
+	if (c != NULL && c->private != NULL &&
+		atomic_fetch_sub_explicit(&c->private->refs, 1, memory_order_acq_rel) == 1)
+		config_free((struct config *)c);
 }
 
 void

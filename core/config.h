@@ -36,7 +36,11 @@ struct server_conf {
 	int64_t max_connections; /* of all workers together */
 	int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms;
 	int64_t max_header_bytes;
-	const char *encryption_key; /* of secrets in the store; NULL: they stand there readable */
+	const char *encryption_key;  /* of secrets in the store; NULL: they stand there readable */
+	const char *notify_url;      /* where notices go; NULL: nowhere */
+	const char *notify_secret;   /* their Standard Webhooks key; NULL: they are not signed */
+	int64_t notify_lag;          /* events; 0: off */
+	int64_t notify_dead_letters; /* so many are told of at once; 0: off */
 };
 
 struct api_conf {
@@ -120,6 +124,7 @@ struct sink_conf {
 	const char **instances; /* names; NULL: all */
 	bool media_base64;
 	bool token;
+	bool raw;
 	int secrets;  /* enum sink_secrets */
 	int ordering; /* enum sink_ordering */
 	const char *concurrency_text;
@@ -145,8 +150,9 @@ struct sink_conf {
 /* One [instance NAME], [source NAME] or [sink NAME]; lists in the file's order. */
 struct config_section {
 	struct config_section *next;
-	const char *name; /* NAME */
-	const char *file; /* where it stands, for messages */
+	const struct config *config; /* whose it is; NULL: of no file */
+	const char *name;            /* NAME */
+	const char *file;            /* where it stands, for messages */
 	int line;
 	const struct plugin *plugin; /* NULL for instances */
 	const void *conf;            /* the plugin's conf struct; NULL: it has no options */
@@ -196,7 +202,12 @@ enum config_scope {
 
 /* Reads and checks. NULL: errors tells why (there is at least one). */
 struct config *config_load(const char *path, enum config_scope, struct config_errors *errors);
+/* Whoever may still hold references: config_unref. NULL is allowed, here and there. */
 void config_free(struct config *);
+/* Any thread. config_load gives the first reference; with the last one it is freed. What
+ * config_load did not make has none to count. */
+const struct config *config_ref(const struct config *);
+void config_unref(const struct config *);
 
 /* A section, and what is different in it. */
 struct config_change {

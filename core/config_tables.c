@@ -56,6 +56,18 @@ static const struct hsw_option server_options[] = {
 		"Encrypts tokens and credentials that the API stores: 32 bytes as hex or base64, "
 		"or a passphrase. Without it the environment's ENCRYPTION_KEY is taken; without "
 		"both they are stored readable. Changed with `hookswitch rekey`." },
+	{ "notify_url", HSW_OPT_URL, 0, S(notify_url), NULL, 0, 0, NULL,
+		"Where the operator is told, as a POST request with JSON, that a sink or a webhook "
+		"of the API was disabled, that its circuit opened or closed, and what notify_lag "
+		"and notify_dead_letters ask for. May be a private address." },
+	{ "notify_secret", HSW_OPT_SECRET, 0, S(notify_secret), NULL, 0, 0, NULL,
+		"Signs these requests as Standard Webhooks have it (webhook-signature): whsec_ and "
+		"base64 of the key, or any other text." },
+	{ "notify_lag", HSW_OPT_INT, 0, S(notify_lag), "0", 0, INT64_MAX / 2, NULL,
+		"A notice is sent when a sink is so many events behind, and another one when it is "
+		"less than half of that. 0: none." },
+	{ "notify_dead_letters", HSW_OPT_INT, 0, S(notify_dead_letters), "0", 0, INT64_MAX / 2,
+		NULL, "A notice is sent whenever a sink has so many dead letters more. 0: none." },
 	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
 };
 #undef S
@@ -191,6 +203,9 @@ static const struct hsw_option sink_options[] = {
 		"Send media along as base64, where the provider gave it." },
 	{ "token", HSW_OPT_BOOL, 0, S(token), "no", 0, 0, NULL,
 		"Send the instance's token along in instanceData.token." },
+	{ "raw", HSW_OPT_BOOL, 0, S(raw), "no", 0, 0, NULL,
+		"Send the provider's request body along in source.raw, its credentials replaced by "
+		"[redacted]. It is stored only for events that such a sink wants." },
 	{ "secrets", HSW_OPT_ENUM, 0, S(secrets), "auto", 0, 0, secrets,
 		"Send QR and pairing codes and media keys: yes, no, or as the plugin thinks right "
 		"(auto: webhooks get codes, files do not; nobody gets media keys)." },

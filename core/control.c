@@ -19,6 +19,7 @@
 void
 tour_free(struct tour *t)
 {
+	config_unref(t->config);
 	atomic_fetch_sub(&t->server->on_tour, 1);
 	buf_free(&t->out);
 	buf_free(&t->sink);
@@ -82,8 +83,7 @@ tour_new(struct worker *w, struct http_request *r)
 void
 tour_fail(struct tour *t, int rc)
 {
-	(void)rc;
-	t->status = 503;
+	t->status = rc == HSW_ENOENT ? 404 : 503;
 	tour_go_home(t);
 }
 
@@ -360,7 +360,7 @@ replay(struct worker *w, struct http_request *r)
 		return;
 	bool is_of_api = t->query.destination.len > 0 &&
 		memchr(t->query.destination.s, '/', t->query.destination.len) != NULL;
-	if (!is_of_api && !control_is_sink(w->server->config, t->query.destination)) {
+	if (!is_of_api && !control_is_sink(w->config, t->query.destination)) {
 		http_reply_error(r, 404, "", "sink: no such [sink] in the configuration");
 		tour_free(t);
 		return;

@@ -20,7 +20,8 @@
 
 struct replay {
 	const struct sink_conf *conf;
-	struct buf event, chat; /* empty: all */
+	struct webhook_section *made; /* conf is in it, where the API made the sink */
+	struct buf event, chat;       /* empty: all */
 	int64_t since_ms, until_ms;
 	int64_t settled; /* the sink's cursor */
 	int64_t next;    /* every event up to it was looked at */
@@ -37,6 +38,7 @@ replay_free(struct replay *p)
 		return;
 	buf_free(&p->event);
 	buf_free(&p->chat);
+	webhook_section_free(p->made);
 	free(p);
 }
 
@@ -57,6 +59,75 @@ find_or_pass_on(struct tour *t, bool *is_passed)
 	if (*is_passed)
 		worker_post(&t->server->workers[++t->stop], &t->mail);
 	return d;
+}
+
+/* ---- which sink ---- */
+
+static const struct sink_conf *
+find_sink(const struct config *config, struct hsw_str name)
+{
+	const struct config_section *s = config->sinks;
+
+	while (s != NULL && !str_is(name, s->name))
+		s = s->next;
+	return s != NULL ? &s->u.sink : NULL;
+}
+
+struct id_search {
+	struct hsw_str id;
+	const struct instance_settings *found;
+};
+
+static void
+compare_id(void *arg, struct instance_settings *i)
+{
+	struct id_search *search = arg;
+
+	if (str_is(search->id, i->id))
+		search->found = i;
+}
+
+static const struct instance_settings *
+find_instance(struct settings *settings, struct hsw_str name_or_id)
+{
+	struct id_search search = { .id = name_or_id };
+
+	if (name_or_id.len == 0)
+		return NULL;
+	search.found = settings_find(settings, name_or_id);
+	if (search.found == NULL)
+		settings_each(settings, compare_id, &search);
+	return search.found;
+}
+
+/* Store thread. The webhook that is named "<instance>/<label>", where the instance may be its id: then the
+ * tour goes on with its name. NULL: there is none, or it is not enabled. */
+static const struct webhook *
+find_webhook(struct tour *t, struct hsw_str *instance)
+{
+	const struct hsw_str name = t->query.destination;
+	const char *slash = name.len > 0 ? memchr(name.s, '/', name.len) : NULL;
+	struct buf full = BUF_INIT;
+
+	if (slash == NULL)
+		return NULL;
+	const struct instance_settings *i = find_instance(
+		t->server->settings, (struct hsw_str){ name.s, (size_t)(slash - name.s) });
+	const struct webhook *w = i != NULL ? settings_find_webhook(i, slash + 1) : NULL;
+	if (w == NULL || !w->enabled)
+		return NULL;
+	*instance = i->instance->name;
+	buf_append(&full, instance->s, instance->len);
+	buf_printf(&full, "/%s", w->label);
+	buf_append(&full, "", 1);
+	if (full.failed) {
+		buf_free(&full);
+		return NULL;
+	}
+	buf_free(&t->sink);
+	t->sink = full;
+	t->query.destination = (struct hsw_str){ full.data, full.len - 1 };
+	return w;
 }
 
 /* ---- attempts ---- */
@@ -81,6 +152,18 @@ print_attempts(struct mail *mail)
 	tour_go_home(t);
 }
 
+/* Store thread. */
+static void
+resolve(struct store_call *call, const struct store_port *store)
+{
+	struct tour *t = (struct tour *)call;
+	struct hsw_str instance;
+
+	(void)store;
+	find_webhook(t, &instance);
+	worker_post(&t->server->workers[0], &t->mail);
+}
+
 void
 control_deliveries(struct worker *w, struct http_request *r)
 {
@@ -89,10 +172,12 @@ control_deliveries(struct worker *w, struct http_request *r)
 	if (t == NULL)
 		return;
 	http_query(r, "sink", &t->sink);
-	t->query.destination = (struct hsw_str){ t->sink.data, t->sink.len };
+	buf_append(&t->sink, "", 1);
+	t->query.destination = (struct hsw_str){ t->sink.data,
+		t->sink.failed ? 0 : t->sink.len - 1 };
 	t->query.limit = control_number(r, "failed") == 0;
 	t->mail.run = print_attempts;
-	worker_post(&w->server->workers[0], &t->mail);
+	tour_go_to_store(t, resolve);
 }
 
 /* ---- replay ---- */
@@ -104,6 +189,17 @@ is_same(const struct buf *wanted, struct hsw_str s)
 }
 
 static bool
+is_wanted_part(const struct replay *p, const struct hsw_store_event *e)
+{
+	if (p->conf->only == ONLY_ALL)
+		return true;
+	struct hsw_envelope *envelope = envelope_from_row(e, (struct hsw_str){ "", 0 });
+	bool is_wanted = envelope != NULL && router_has_part(p->conf, envelope);
+	envelope_unref(envelope);
+	return is_wanted;
+}
+
+static bool
 is_wanted(const struct replay *p, const struct hsw_store_event *e)
 {
 	int type = event_type_of(e->type);
@@ -111,7 +207,7 @@ is_wanted(const struct replay *p, const struct hsw_store_event *e)
 	return e->received_ms >= p->since_ms && e->received_ms <= p->until_ms &&
 		is_same(&p->event, e->type) && is_same(&p->chat, e->key) && type >= 0 &&
 		(router_types(p->conf->events) & 1u << type) != 0 &&
-		router_has_instance(p->conf, e->instance);
+		router_has_instance(p->conf, e->instance) && is_wanted_part(p, e);
 }
 
 static int
@@ -224,13 +320,37 @@ select_events(struct tour *t, const struct store_port *store)
 	return rc;
 }
 
+/* What the sink wants. A webhook may be changed, or go, between two pieces. */
+static int
+find_conf(struct tour *t)
+{
+	struct replay *p = t->replay;
+	struct hsw_str instance;
+
+	if (p->conf != NULL)
+		return HSW_OK;
+	const struct webhook *w = find_webhook(t, &instance);
+	if (w == NULL) {
+		return err_set(&t->error, HSW_ENOENT,
+			"sink: no such [sink] in the configuration, and no such webhook "
+			"(instance/label) enabled by the API");
+	}
+	p->made = webhook_section_new(&t->server->webhook_sink, instance, w, &t->error);
+	if (p->made == NULL)
+		return HSW_EIO;
+	p->conf = &p->made->section.u.sink;
+	return HSW_OK;
+}
+
 static void
 replay_piece(struct store_call *call, const struct store_port *store)
 {
 	struct tour *t = (struct tour *)call;
 	struct replay *p = t->replay;
-	int rc = select_events(t, store);
+	int rc = find_conf(t);
 
+	if (rc == HSW_OK)
+		rc = select_events(t, store);
 	if (rc == HSW_OK && p->n > 0 && !p->is_dry)
 		rc = make_retries(t, store);
 	if (rc != HSW_OK) {
@@ -245,16 +365,6 @@ replay_piece(struct store_call *call, const struct store_port *store)
 	}
 	t->mail.run = take_up;
 	worker_post(&t->server->workers[0], &t->mail);
-}
-
-static const struct sink_conf *
-find_sink(const struct config *config, struct hsw_str name)
-{
-	const struct config_section *s = config->sinks;
-
-	while (s != NULL && !str_is(name, s->name))
-		s = s->next;
-	return s != NULL ? &s->u.sink : NULL;
 }
 
 static struct replay *
@@ -289,14 +399,10 @@ control_replay(struct worker *w, struct http_request *r)
 		t->query.destination = (struct hsw_str){ t->sink.data, t->sink.len };
 	buf_append(&t->sink, "", 1);
 	t->query.destination.s = t->sink.data;
-	const struct sink_conf *conf = find_sink(w->server->config, t->query.destination);
-	if (conf != NULL)
-		t->replay = replay_new(r, conf);
+	t->config = config_ref(w->config);
+	t->replay = replay_new(r, find_sink(t->config, t->query.destination));
 	if (t->replay == NULL) {
-		if (conf == NULL)
-			http_reply_error(r, 404, "", "sink: no such [sink] in the configuration");
-		else
-			http_reply_error(r, 503, "", "Out of memory");
+		http_reply_error(r, 503, "", "Out of memory");
 		tour_free(t);
 		return;
 	}

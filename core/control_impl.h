@@ -26,7 +26,8 @@ struct tour {
 	int64_t *seqs; /* that became retries */
 	size_t n_seqs, cap_seqs;
 	size_t count;
-	struct replay *replay; /* see control_deliveries.c */
+	struct replay *replay;       /* see control_deliveries.c */
+	const struct config *config; /* what the replay points into, a reference; or NULL */
 };
 
 /* NULL: out of memory, and the request was answered. */
@@ -36,7 +37,7 @@ void tour_free(struct tour *);
 /* To the worker that has the request, where the answer is sent. */
 void tour_go_home(struct tour *);
 void tour_go_to_store(struct tour *, void (*fn)(struct store_call *, const struct store_port *));
-/* The answer is 503 with t->error. */
+/* The answer is 503, or 404 of HSW_ENOENT, with t->error. */
 void tour_fail(struct tour *, int rc);
 
 /* Whether the configuration has a sink of that name. */

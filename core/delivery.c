@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "host.h"
 #include "log.h"
+#include "notice.h"
 #include "policy.h"
 
 /* ---- outcomes ---- */
@@ -59,6 +60,7 @@ die(struct hsw_delivery *slot)
 		d->name, ENVELOPE_ID_TEXT, slot->envelope->id_text,
 		(int)slot->envelope->instance.len, slot->envelope->instance.s, slot->attempts,
 		d->last_status, d->last_error);
+	notice_died(d);
 	delivery_save(slot, HSW_WRITE_DEAD);
 }
 
@@ -121,7 +123,11 @@ on_gone(struct hsw_delivery *slot, const struct hsw_detail *detail)
 	struct destination *d = slot->d;
 
 	remember_error(d, detail);
-	d->is_disabled = true;
+	if (!d->is_disabled) {
+		d->is_disabled = true;
+		metric_add(d->disabled, 1);
+		notice_send(d, NOTICE_DISABLED, clock_wall_ms());
+	}
 	log_error("router",
 		"destination says it is gone, disabled until the next start destination=%s "
 		"status=%d: %s",
@@ -158,6 +164,10 @@ finish(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_det
 	};
 	struct destination *d = slot->d;
 
+	if (d->ended != NULL) {
+		d->ended(slot, outcome, detail);
+		return;
+	}
 	TAILQ_REMOVE(&d->flying, slot, link);
 	d->n_flying--;
 	d->blocked_until_ms = 0;

@@ -11,24 +11,10 @@
 #include "clock.h"
 #include "err.h"
 #include "host.h"
+#include "notice.h"
 #include "router.h"
 
 #define AUTO_TIMES 4 /* of the plugin's own number are the most for concurrency = auto */
-
-static unsigned
-choose_parts(const struct destination *d)
-{
-	const struct sink_conf *c = d->conf;
-	unsigned parts = d->ops->parts;
-
-	parts |= c->media_base64 ? HSW_MEDIA : 0;
-	parts |= c->token ? HSW_TOKEN : 0;
-	if (c->secrets == SECRETS_YES)
-		parts |= HSW_CODES | HSW_KEYS;
-	else if (c->secrets == SECRETS_NO)
-		parts &= ~(unsigned)(HSW_CODES | HSW_KEYS);
-	return parts;
-}
 
 static void
 make_metrics(struct destination *d)
@@ -70,6 +56,7 @@ destination_free(struct destination *d)
 	if (d->deadline != NULL)
 		event_free(d->deadline);
 	host_handle_free(d->handle);
+	config_unref(d->config);
 	retry_free(&d->retries);
 	lanes_free(&d->lanes);
 	attempts_free(&d->attempts);
@@ -99,7 +86,7 @@ destination_adopt(struct destination *d, const struct config_section *s)
 	d->section = s;
 	d->conf = &s->u.sink;
 	d->types = router_types(d->conf->events);
-	d->parts = choose_parts(d);
+	d->parts = router_parts(s);
 	d->concurrency = choose_concurrency(d);
 	pace_configure(
 		&d->pace, d->concurrency, d->conf->is_concurrency_auto, d->conf->rate_interval_us);
@@ -115,6 +102,8 @@ destination_new(struct delivery_thread *t, const struct config_section *s)
 		return NULL;
 	d->thread = t;
 	d->ops = &s->plugin->ops.sink;
+	if (s->config != NULL)
+		d->config = config_ref(s->config);
 	destination_adopt(d, s);
 	TAILQ_INIT(&d->unsettled);
 	TAILQ_INIT(&d->ready);
@@ -144,22 +133,49 @@ destination_link(struct destination *d)
 }
 
 int
+destination_open_sink(struct destination *d, struct hsw_error *err)
+{
+	const struct config_section *s = d->section;
+	const struct host_thread thread = { d->thread->base, d->thread->box };
+	struct hsw_error why = { "out of memory" };
+	char who[CONFIG_NAME_MAX + 8];
+
+	snprintf(who, sizeof(who), "sink %s", s->name);
+	d->handle = host_handle_new(who, &thread);
+	int rc = d->handle != NULL
+		? d->ops->open(host_functions(), d->handle, s->conf, &d->self, &why)
+		: HSW_ENOMEM;
+	if (rc == HSW_OK)
+		return HSW_OK;
+	host_handle_free(d->handle);
+	d->handle = NULL;
+	return err_set(err, rc, "%s:%d: [sink %s]: %s", s->file, s->line, s->name, why.text);
+}
+
+void
+destination_close_sink(struct destination *d)
+{
+	if (d->handle == NULL)
+		return;
+	d->ops->close(d->self);
+	host_handle_free(d->handle);
+	d->handle = NULL;
+}
+
+int
 destination_open(struct delivery_thread *t, const struct config_section *s, struct hsw_error *err)
 {
-	const struct host_thread thread = { t->base, t->box };
 	struct hsw_error why = { "out of memory" };
 	struct destination *d = destination_new(t, s);
-	char who[CONFIG_NAME_MAX + 8];
 
 	if (d == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
-	snprintf(who, sizeof(who), "sink %s", s->name);
-	d->handle = host_handle_new(who, &thread);
-	int rc = d->handle != NULL ? destination_attach(d, &why) : HSW_ENOMEM;
-	if (rc == HSW_OK)
-		rc = d->ops->open(host_functions(), d->handle, s->conf, &d->self, &why);
-	if (rc != HSW_OK) {
+	int rc = destination_attach(d, &why);
+	if (rc != HSW_OK)
 		err_set(err, rc, "%s:%d: [sink %s]: %s", s->file, s->line, s->name, why.text);
+	else
+		rc = destination_open_sink(d, err);
+	if (rc != HSW_OK) {
 		destination_free(d);
 		return rc;
 	}
@@ -201,13 +217,21 @@ destinations_reopen(struct delivery_thread *t)
 }
 
 void
+destination_drain(struct destination *d)
+{
+	if (d->is_draining)
+		return;
+	d->is_draining = true;
+	if (d->ops->drain != NULL)
+		d->ops->drain(d->self);
+}
+
+void
 destinations_drain(struct delivery_thread *t)
 {
-	for (struct destination *d = t->first; d != NULL; d = d->next) {
-		d->is_draining = true;
-		if (d->ops->drain != NULL)
-			d->ops->drain(d->self);
-	}
+	for (struct destination *d = t->first; d != NULL; d = d->next)
+		destination_drain(d);
+	t->is_draining = true;
 }
 
 void
@@ -215,11 +239,12 @@ destinations_cancel(struct delivery_thread *t)
 {
 	for (struct destination *d = t->first; d != NULL; d = d->next)
 		delivery_cancel_all(d);
+	destination_swaps_cancel(t);
 }
 
 /* The last cursor is written when nothing else is on its way. */
-static bool
-is_idle(struct destination *d)
+bool
+destination_is_idle(struct destination *d)
 {
 	if (d->n_flying > 0 || d->n_saving > 0 || d->is_reading)
 		return false;
@@ -234,8 +259,8 @@ destinations_are_idle(const struct delivery_thread *t)
 	bool all = t->leaving == NULL;
 
 	for (struct destination *d = t->first; d != NULL; d = d->next)
-		all &= is_idle(d);
-	return all;
+		all &= destination_is_idle(d);
+	return destination_swaps_are_idle(t) && all;
 }
 
 static void
@@ -244,8 +269,7 @@ close_list(struct destination **list)
 	while (*list != NULL) {
 		struct destination *d = *list;
 		*list = d->next;
-		if (d->handle != NULL)
-			d->ops->close(d->self);
+		destination_close_sink(d);
 		delivery_free_all(d);
 		destination_free(d);
 	}
@@ -256,7 +280,10 @@ destinations_close(struct delivery_thread *t)
 {
 	close_list(&t->first);
 	close_list(&t->leaving);
+	destination_swaps_close(t);
 	destinations_close_api(t);
+	notices_close(t->notices);
+	t->notices = NULL;
 }
 
 struct destination *

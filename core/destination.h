@@ -33,10 +33,13 @@ struct delivery_thread {
 	bool is_ticking;
 	struct destination *first;
 	struct destination *leaving; /* removed, but something of them is on its way */
+	struct destination_swap *swaps;
+	bool is_draining;
 	/* The one handle of all destinations that the API made. */
 	const struct webhook_sink *api_sink; /* NULL: there can be none */
 	struct hsw_handle *api_handle;
-	void *api_self; /* NULL: not open yet */
+	void *api_self;          /* NULL: not open yet */
+	struct notices *notices; /* NULL: nobody is told, see notice.h */
 };
 
 /* Gives plugins the functions that concern deliveries; once, before any plugin is opened. */
@@ -69,6 +72,36 @@ int destination_put_known(
  */
 void destination_remove(struct delivery_thread *, struct hsw_str name,
 	void (*left)(void *arg, size_t undelivered), void *arg);
+
+/*
+ * A sink section comes, changes or goes while events flow. One at a time of each name. The owner's object.
+ *
+ *   begin (worker) -> what is in flight ends -> drained (worker)
+ *   -> destination_swap_read (store thread) -> destination_swap_end (worker)
+ *
+ * A section that goes ends with drained: nothing else is to be done.
+ */
+struct destination_swap {
+	struct destination_swap *next;
+	struct delivery_thread *thread;
+	struct destination *before, *after; /* NULL: it comes, it goes */
+	int64_t until_ms; /* what is in flight then is taken back; clock_mono_ms */
+	bool has_cancelled, is_drained;
+	bool is_open; /* at the end: there is a destination of that name */
+	int rc;       /* HSW_OK: and it is as its section says */
+	struct hsw_error error;
+	void (*drained)(struct destination_swap *);
+};
+
+/* section: NULL: it goes. drain_ms: how long attempts may take to end. drained is called later, but at once when
+ * the destination cannot be made (rc tells); never when the thread is drained first. */
+void destination_swap_begin(struct destination_swap *, struct delivery_thread *, const char *name,
+	const struct config_section *section, int64_t drain_ms);
+/* Reads what the store knows of it. */
+void destination_swap_read(struct destination_swap *, const struct store_port *);
+/* Closes the old handle and opens the new one, which takes over what the old one had not delivered. Where it does
+ * not open, the old one is opened again. */
+void destination_swap_end(struct destination_swap *);
 
 /* The worker feeds committed envelopes, ascending. */
 void destinations_feed(struct delivery_thread *, struct hsw_envelope *const *, size_t n);

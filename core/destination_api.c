@@ -153,10 +153,10 @@ destinations_free_left(struct delivery_thread *t)
 		destination_start_tick(t);
 }
 
-static void
-unlink_from(struct delivery_thread *t, struct destination *d)
+void
+destination_unlink(struct destination *d)
 {
-	struct destination **at = &t->first;
+	struct destination **at = &d->thread->first;
 
 	while (*at != d)
 		at = &(*at)->next;
@@ -178,7 +178,7 @@ destination_remove(
 	d->undelivered = count_undelivered(d);
 	d->is_leaving = d->is_draining = true;
 	delivery_cancel_all(d);
-	unlink_from(t, d);
+	destination_unlink(d);
 	d->next = t->leaving;
 	t->leaving = d;
 	metric_set(d->lag, 0);

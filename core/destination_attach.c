@@ -120,6 +120,18 @@ read_exceptions(void *arg, const struct store_port *store)
 }
 
 int
+destination_read(struct destination *d, const struct store_port *store, struct hsw_error *err)
+{
+	int rc = store->ops->attach(store->self, str_of(d->name), &d->cursor, err);
+	if (rc != HSW_OK)
+		return rc;
+	d->position = d->cursor;
+	struct exception_reader r = { .d = d, .err = err };
+	read_exceptions(&r, store);
+	return r.rc;
+}
+
+int
 destination_attach(struct destination *d, struct hsw_error *err)
 {
 	struct journal *j = d->thread->journal;

@@ -77,6 +77,7 @@ destinations_on_tick(evutil_socket_t fd, short what, void *arg)
 			destination_start_tick(t);
 	}
 	destinations_free_left(t);
+	destination_swaps_advance(t);
 }
 
 void

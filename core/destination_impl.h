@@ -65,13 +65,16 @@ struct destination {
 	struct delivery_thread *thread;
 	char *name; /* a copy: the section may be replaced while a write with it is on its way */
 	const struct config_section *section;
+	const struct config *config; /* the section's: a reference; NULL: it has none */
 	const struct sink_conf *conf;
 	const void *target; /* the plugin's conf of this destination; NULL: the handle's own */
 	const struct hsw_sink_ops *ops;
 	struct hsw_handle *handle;     /* NULL: the thread's shared one */
 	void *self;                    /* the sink's */
 	struct webhook_section *owned; /* the section, where the API made it */
-	bool is_leaving;               /* removed, and waits for what is on its way */
+	/* What the end of a delivery is told to, where it is none of delivery.c's; else NULL. */
+	void (*ended)(struct hsw_delivery *, enum hsw_outcome, const struct hsw_detail *);
+	bool is_leaving; /* removed, and waits for what is on its way */
 	void (*left)(void *arg, size_t undelivered);
 	void *left_arg;
 	size_t undelivered; /* when it was removed */
@@ -133,6 +136,9 @@ struct destination {
 	int last_status;
 	char last_error[NOTE_TEXT_MAX];
 	int64_t last_error_at_ms, last_delivered_at_ms; /* since 1970 */
+	int64_t dead_untold,
+		dead_since_ms; /* dead letters since the last notice of them; the first one's time */
+	int64_t lagging_since_ms; /* since 1970; 0: it is not */
 };
 
 /* ---- destination.c ---- */
@@ -143,6 +149,14 @@ struct destination *destination_new(struct delivery_thread *, const struct confi
 void destination_free(struct destination *);
 /* Takes over what the section says. */
 void destination_adopt(struct destination *, const struct config_section *);
+/* Makes the handle. HSW_OK, or err says why, and there is none. */
+int destination_open_sink(struct destination *, struct hsw_error *err);
+/* Closes it; nothing is in flight. */
+void destination_close_sink(struct destination *);
+/* No new attempt from now on. */
+void destination_drain(struct destination *);
+/* Whether nothing is in flight and everything is written down; writes the cursor where that is all. */
+bool destination_is_idle(struct destination *);
 /* It begins to deliver. */
 void destination_link(struct destination *);
 
@@ -150,6 +164,8 @@ void destination_link(struct destination *);
 
 /* Reads cursor and exceptions; blocks on the store. HSW_OK, or err says why. */
 int destination_attach(struct destination *, struct hsw_error *err);
+/* The same on the store thread, while no worker has the destination. */
+int destination_read(struct destination *, const struct store_port *, struct hsw_error *err);
 /* After a crash the cursor may stand before events whose outcome was written down already. */
 bool destination_excepts(const struct destination *, int64_t seq);
 
@@ -174,6 +190,8 @@ void destination_push_retry(struct destination *, struct retry);
 void destination_advance(struct destination *, struct lane *);
 /* Takes more events in, if there is room. */
 void destination_refill(struct destination *);
+/* Whether its section asks for the event. */
+bool destination_wants(const struct destination *, const struct hsw_envelope *);
 /* What d->page calls when it was read. */
 void destination_on_page(struct journal_page *);
 
@@ -182,6 +200,21 @@ void destination_on_page(struct journal_page *);
 /* Frees those that were removed and have nothing on its way any more. */
 void destinations_free_left(struct delivery_thread *);
 void destinations_close_api(struct delivery_thread *);
+
+/* No longer among those of its thread. */
+void destination_unlink(struct destination *);
+
+/* ---- destination_swap.c ---- */
+
+void destination_swaps_advance(struct delivery_thread *);
+void destination_swaps_cancel(struct delivery_thread *);
+bool destination_swaps_are_idle(const struct delivery_thread *);
+void destination_swaps_close(struct delivery_thread *);
+
+/* ---- destination_print.c ---- */
+
+/* Events behind the tail of the log. */
+int64_t destination_lag(const struct destination *);
 
 /* ---- circuit.c ---- */
 

@@ -12,8 +12,8 @@
 
 #define HELD_PAGE_EVENTS 16 /* a destination that is held needs only a few to probe with */
 
-static bool
-wants(const struct destination *d, const struct hsw_envelope *e)
+bool
+destination_wants(const struct destination *d, const struct hsw_envelope *e)
 {
 	return (d->types & 1u << e->type) != 0 && router_has_instance(d->conf, e->instance) &&
 		router_has_part(d->conf, e);
@@ -39,7 +39,7 @@ window_is_full(const struct destination *d)
 static bool
 take(struct destination *d, struct hsw_envelope *e)
 {
-	if (wants(d, e) && !destination_excepts(d, e->seq)) {
+	if (destination_wants(d, e) && !destination_excepts(d, e->seq)) {
 		if (!delivery_add(d, envelope_ref(e), NULL))
 			return false;
 	} else if (TAILQ_EMPTY(&d->unsettled) && d->skipped_at_ms == 0) {

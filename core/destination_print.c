@@ -5,6 +5,7 @@
 #include "destination_impl.h"
 
 #include "clock.h"
+#include "notice.h"
 
 #define CURSOR_LAZY_MS 5000 /* the cursor is written, when all that came was for others */
 
@@ -17,8 +18,8 @@ state_name(const struct destination *d)
 				  : "active";
 }
 
-static int64_t
-lag(const struct destination *d)
+int64_t
+destination_lag(const struct destination *d)
 {
 	int64_t behind = d->thread->tail_seq - destination_cursor(d);
 	return behind > 0 ? behind : 0;
@@ -46,9 +47,10 @@ destination_print(const struct destination *d, struct buf *out)
 		"\"inFlight\":%zu,\"retrying\":%zu,\"delivered\":%lld,\"failed\":%lld,\"failures\":"
 		"%d",
 		d->section->plugin->info->name, state_name(d), circuit_name(d),
-		(int)d->pace.allowed, (long long)destination_cursor(d), (long long)lag(d),
-		d->n_flying, d->in_retry, (long long)metric_value(d->delivered),
-		(long long)metric_value(d->retried), d->failures);
+		(int)d->pace.allowed, (long long)destination_cursor(d),
+		(long long)destination_lag(d), d->n_flying, d->in_retry,
+		(long long)metric_value(d->delivered), (long long)metric_value(d->retried),
+		d->failures);
 	print_time(out, "lastDeliveredAt", d->last_delivered_at_ms);
 	print_time(out, "lastErrorAt", d->last_error_at_ms);
 	if (d->last_error_at_ms != 0) {
@@ -76,7 +78,9 @@ destinations_measure(struct delivery_thread *t)
 	int64_t now = clock_mono_ms();
 
 	for (struct destination *d = t->first; d != NULL; d = d->next) {
-		metric_set(d->lag, lag(d));
+		int64_t lag = destination_lag(d);
+		metric_set(d->lag, lag);
+		notice_lag(d, lag);
 		metric_set(d->waiting, (int64_t)d->in_retry);
 		metric_set(d->circuit, circuit_number(d));
 		metric_set(d->allowed, (int64_t)d->pace.allowed);

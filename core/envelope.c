@@ -183,6 +183,17 @@ allocate(const struct hsw_store_event *row, struct hsw_str token, size_t body, e
 	return e;
 }
 
+/* Codes of the event are in the request's body, too. Its media keys are not. */
+static uint8_t
+raw_part(const struct hsw_event *ev)
+{
+	unsigned part = HSW_RAW;
+
+	for (size_t i = 0; i < ev->pieces; i++)
+		part |= ev->data[i].part & HSW_CODES;
+	return (uint8_t)part;
+}
+
 static void
 write_body(struct writer *w, const struct envelope_origin *o, const struct hsw_event *ev,
 	struct hsw_str provider_event, unsigned index)
@@ -215,6 +226,11 @@ write_body(struct writer *w, const struct envelope_origin *o, const struct hsw_e
 	put_str(w, provider_event);
 	PUT_LITERAL(w, ",\"index\":");
 	put_number(w, index);
+	end_range(w, 0);
+	if (index == 0 && o->raw.len > 0) {
+		put_str(w, o->raw);
+		end_range(w, raw_part(ev));
+	}
 	PUT_LITERAL(w, ",\"count\":");
 	end_range(w, 0);
 }
@@ -245,7 +261,8 @@ envelope_new(const struct envelope_origin *o, const struct hsw_event *ev, unsign
 		.provider = o->provider,
 		.key = ev->key };
 	size_t room = FIXED_TEXT + data_bytes + row.type.len + o->base_url_json.len +
-		row.instance.len + row.provider.len + name.len + COUNT_ROOM;
+		row.instance.len + row.provider.len + name.len + (index == 0 ? o->raw.len : 0) +
+		COUNT_ROOM;
 	struct hsw_envelope *e = allocate(&row, o->token, room, (enum event_type)type);
 	rc = e != NULL ? make_id(e, o->hasher, ev->identity) : HSW_ENOMEM;
 	if (rc == HSW_OK) {
@@ -366,7 +383,7 @@ envelope_iov(const struct hsw_envelope *e, unsigned parts, struct iovec *iov, in
 		const struct envelope_range *r = &e->range[i];
 		if (r->part == HSW_TOKEN && (parts & HSW_TOKEN))
 			used = add_iov(iov, n, used, e->token.s, e->token.len);
-		else if (r->part == 0 || (parts & r->part))
+		else if ((parts & r->part) == r->part)
 			used = add_iov(iov, n, used, e->body.s + begin, r->end - begin);
 		begin = r->end;
 	}

@@ -8,7 +8,7 @@
  * marks its place, and the text comes from the instance.
  *
  *   {"event":"...","data":{ pieces },"instanceData":{"baseUrl":"...","instance":"..." <token> },
- *    "id":"evt_...","receivedAt":"...","source":{"provider":"...","event":"...","index":0,"count":1}}
+ *    "id":"evt_...","receivedAt":"...","source":{"provider":"...","event":"...","index":0 <raw>,"count":1}}
  *
  * Immutable after envelope_finish. Any thread may hold references; the last one frees.
  */
@@ -42,14 +42,14 @@ int event_type_of(struct hsw_str name);
 /* The same, or TYPE_RAW. */
 int event_type_or_raw(struct hsw_str name);
 
-#define ENVELOPE_RANGES_MAX (HSW_PIECES_MAX + 4)
+#define ENVELOPE_RANGES_MAX (HSW_PIECES_MAX + 6)
 #define ENVELOPE_ID_TEXT 36 /* "evt_" and 32 hex digits */
 /* Bytes of one event's data with all parts. */
 #define ENVELOPE_DATA_MAX (256u << 20)
 
 struct envelope_range {
 	uint32_t end; /* of the body; it begins where the range before ends */
-	uint8_t part; /* 0: everybody's */
+	uint8_t part; /* 0: everybody's; several bits: of those who get all of these parts */
 };
 
 struct hsw_envelope {
@@ -74,6 +74,8 @@ struct envelope_origin {
 	struct hsw_str instance;
 	struct hsw_str provider;
 	struct hsw_str token; /* see struct hsw_envelope */
+	struct hsw_str
+		raw; /* members of source with the request's body, of its first envelope; or empty */
 	int64_t received_ms;
 	struct hasher *hasher; /* of this thread */
 };

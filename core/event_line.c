@@ -64,6 +64,10 @@ next_character(const unsigned char *s, size_t n, bool *may_show)
 	*may_show = false;
 	if ((s[0] >= 0x80 && s[0] < 0xc2) || s[0] > 0xf4 || len > n)
 		return 1;
+	/* Longer than it need be, a surrogate, or beyond U+10FFFF (RFC 3629 section 4). */
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0) ||
+		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90))
+		return 1;
 	for (size_t i = 1; i < len; i++) {
 		if ((s[i] & 0xc0) != 0x80)
 			return 1;

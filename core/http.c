@@ -97,6 +97,7 @@ http_server_new(
 		return NULL;
 	s->base = base;
 	s->shared = shared;
+	s->conf = shared->conf;
 	s->handler = *handler;
 	for (int i = 0; i < CONN_STATES; i++)
 		TAILQ_INIT(&s->conns[i]);
@@ -129,6 +130,12 @@ http_server_listen(struct http_server *s, int fd, enum http_listener kind)
 	s->listeners = l;
 	event_add(l->event, NULL);
 	return HSW_OK;
+}
+
+void
+http_server_set_conf(struct http_server *s, const struct server_conf *conf)
+{
+	s->conf = conf;
 }
 
 void

@@ -48,7 +48,7 @@ struct http_request {
 
 /* What all workers' servers share. */
 struct http_shared {
-	const struct server_conf *conf;
+	const struct server_conf *conf; /* of the start */
 	int64_t max_body_bytes;
 	_Atomic int64_t connections;
 };
@@ -67,6 +67,8 @@ struct http_server *http_server_new(
 	struct event_base *, struct http_shared *, const struct http_handler *);
 /* Takes connections from a listening, non-blocking socket; owns it. HSW_OK or HSW_ENOMEM. */
 int http_server_listen(struct http_server *, int fd, enum http_listener);
+/* Limits, timeouts and trusted proxies from now on, instead of those that are shared; it must live as long. */
+void http_server_set_conf(struct http_server *, const struct server_conf *);
 /* The certificate of new connections to HTTP_TLS listeners; takes over the reference. Must be set before
  * such a listener is. */
 void http_server_set_tls(struct http_server *, struct tls *);

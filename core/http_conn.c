@@ -24,7 +24,7 @@ void
 http_conn_set_state(struct http_conn *c, enum conn_state state)
 {
 	struct http_server *s = c->server;
-	const struct server_conf *conf = s->shared->conf;
+	const struct server_conf *conf = s->conf;
 	const int64_t timeouts[CONN_STATES] = {
 		[CONN_HANDSHAKE] = conf->header_timeout_ms,
 		[CONN_IDLE] = conf->idle_timeout_ms,
@@ -337,7 +337,7 @@ http_conn_open(struct listener *l, int fd, const struct sockaddr_storage *from)
 
 	int64_t before = atomic_fetch_add_explicit(
 		&s->shared->connections, 1, memory_order_relaxed);
-	bool has_room = before < s->shared->conf->max_connections || l->kind == HTTP_CONTROL;
+	bool has_room = before < s->conf->max_connections || l->kind == HTTP_CONTROL;
 	struct http_conn *c = has_room ? calloc(1, sizeof(*c)) : NULL;
 	struct tls *tls = l->kind == HTTP_TLS ? s->tls : NULL;
 	if (c == NULL || transport_open(&c->transport, fd, tls) != HSW_OK) {

@@ -72,6 +72,7 @@ struct listener {
 struct http_server {
 	struct event_base *base;
 	struct http_shared *shared;
+	const struct server_conf *conf; /* in use */
 	struct http_handler handler;
 	struct listener *listeners;
 	struct conn_list conns[CONN_STATES];

@@ -171,7 +171,7 @@ http_conn_parse(struct http_conn *c)
 	}
 	c->parsed = c->in_len;
 	if (!r->is_head_complete) {
-		if ((int64_t)c->in_len >= c->server->shared->conf->max_header_bytes)
+		if ((int64_t)c->in_len >= c->server->conf->max_header_bytes)
 			http_conn_refuse(c, 431, "Request header is too large");
 		return;
 	}

@@ -136,5 +136,5 @@ http_find_client(struct http_conn *c, struct http_request *r)
 
 	r->client = (struct forwarded_client){ c->peer, address_is_local(&c->peer),
 		c->transport.tls != NULL };
-	forwarded_apply(c->server->shared->conf, &headers, &r->client);
+	forwarded_apply(c->server->conf, &headers, &r->client);
 }

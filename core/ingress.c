@@ -22,11 +22,13 @@
 #include "err.h"
 #include "log.h"
 #include "raw.h"
+#include "router.h"
 #include "status_order.h"
 
 #define PREFIX "/in/"
-#define COMPLAIN_EVERY_MS 5000 /* one log line of refused requests a source */
-#define EVENT_LABEL_MAX 64     /* bytes of a provider's event name in metrics */
+#define COMPLAIN_EVERY_MS 5000      /* one log line of refused requests a source */
+#define RAW_KEEP_BYTES (256 * 1024) /* of memory for raw bodies are kept for the next one */
+#define EVENT_LABEL_MAX 64          /* bytes of a provider's event name in metrics */
 
 struct source {
 	struct source *next;
@@ -35,7 +37,7 @@ struct source {
 	const struct hsw_source_ops *ops;
 	struct hsw_handle *handle;
 	void *self;
-	struct metric *accepted, *refused, *duplicates;
+	struct metric *accepted, *refused, *duplicates, *unavailable;
 	int64_t complain_at_ms;
 	unsigned complaints; /* since the last line */
 };
@@ -46,10 +48,13 @@ struct ingress {
 	struct hsw_emit emit;
 	struct hasher *hasher;
 	struct buf base_url_json;
-	struct buf path;      /* of a request without its credential */
-	struct hsw_str body;  /* of the request that is being translated */
-	char retry_after[48]; /* header line of a 503 */
-	size_t waiting;       /* requests that wait for the store */
+	struct buf path;     /* of a request without its credential */
+	struct hsw_str body; /* of the request that is being translated */
+	struct hsw_str content_type;
+	const struct instance *instance; /* whose it is */
+	struct buf raw;                  /* the body as its first envelope has it */
+	char retry_after[48];            /* header line of a 503 */
+	size_t waiting;                  /* requests that wait for the store */
 	bool is_retired;
 };
 
@@ -133,6 +138,8 @@ refuse(struct source *source, struct http_request *r, int status, const char *ex
 	const char *why)
 {
 	complain(source, r, status, why);
+	if (status == 503)
+		metric_add(source->unavailable, 1);
 	http_reply_error(r, status, extra, why);
 }
 
@@ -333,6 +340,43 @@ get_header(const struct hsw_request *request, const char *name)
 
 /* ---- events on their way from the source ---- */
 
+static bool
+is_raw_wanted(const struct ingress *in, enum event_type type)
+{
+	const unsigned bit = 1u << type;
+
+	if (atomic_load_explicit(&in->instance->raw_types, memory_order_relaxed) & bit)
+		return true;
+	for (const struct config_section *s = in->env.config->sinks; s != NULL; s = s->next) {
+		if ((router_parts(s) & HSW_RAW) && (router_types(s->u.sink.events) & bit) &&
+			router_has_instance(&s->u.sink, in->instance->name))
+			return true;
+	}
+	return false;
+}
+
+/* The first event of a request brings the body along, where somebody wants it. */
+static int
+emit(struct source *source, struct hsw_emit *e, const struct hsw_event *event)
+{
+	struct ingress *in = source->ingress;
+	int type = event->type != NULL ? event_type_or_raw(str_of(event->type)) : -1;
+
+	in->raw.len = 0;
+	if (e->n == 0 && type >= 0 && is_raw_wanted(in, (enum event_type)type)) {
+		if (!raw_source(&in->raw, in->hasher, in->body, in->content_type)) {
+			buf_free(&in->raw);
+			return HSW_ENOMEM;
+		}
+		e->origin.raw = (struct hsw_str){ in->raw.data, in->raw.len };
+	}
+	int rc = emit_event(e, event);
+	e->origin.raw = (struct hsw_str){ "", 0 };
+	if (in->raw.len > RAW_KEEP_BYTES)
+		buf_free(&in->raw);
+	return rc;
+}
+
 /* Keeps an event without a canonical home as the provider sent it. Data is an object: another body is
  * put into one. */
 static int
@@ -357,7 +401,7 @@ emit_raw(struct source *source, struct hsw_emit *e, const struct hsw_event *even
 		raw.key = (struct hsw_str){ "", 0 };
 		raw.data = &piece;
 		raw.pieces = 1;
-		rc = emit_event(e, &raw);
+		rc = emit(source, e, &raw);
 	}
 	buf_free(&type);
 	buf_free(&data);
@@ -384,7 +428,7 @@ take_event(struct hsw_emit *e, const struct hsw_event *event)
 	if (event->type == NULL && source->section->u.source.unmapped == UNMAPPED_RAW)
 		return emit_raw(source, e, event);
 	if (event->type == NULL || !goes_backwards(source, e, event))
-		return emit_event(e, event);
+		return emit(source, e, event);
 	e->ignored++;
 	e->on_ignored(source, str_of("message.status-backwards"));
 	return HSW_OK;
@@ -462,6 +506,8 @@ translate(struct ingress *in, struct source *source, struct instance *instance,
 	in->emit.origin.received_ms = view.request.received_ms;
 	in->emit.arg = source;
 	in->body = r->body;
+	in->content_type = http_header(r, "content-type");
+	in->instance = instance;
 	if (source->ops->verify != NULL)
 		rc = source->ops->verify(source->self, &view.request, &err);
 	if (rc == HSW_OK)
@@ -506,15 +552,16 @@ ingress_handle(struct ingress *in, struct http_request *r)
 	}
 	skip_slash(&rest);
 	struct hsw_str name = take_segment(&rest);
+	struct instance *instance = catalog_find_known(in->env.catalog, name);
 	enum auth auth = is_challenge
 		? AUTH_OK
-		: credential_check(r, &source->section->u.source,
-			  catalog_find_known(in->env.catalog, name), &rest, &in->path);
+		: credential_check(r, &source->section->u.source, instance, &rest, &in->path);
 	if (auth != AUTH_OK) {
 		refuse(source, r, 401, "", auth_message(auth));
 		return;
 	}
-	struct instance *instance = catalog_find(in->env.catalog, name);
+	if (instance == NULL) /* only now: it may be made */
+		instance = catalog_find(in->env.catalog, name);
 	if (instance == NULL)
 		refuse(source, r, 404, "", "Unknown instance");
 	else if (is_challenge)
@@ -557,6 +604,7 @@ source_open(struct ingress *in, const struct config_section *section, struct hsw
 	s->accepted = metric_get("hookswitch_accepted_events_total", &label, 1);
 	s->duplicates = metric_get("hookswitch_duplicate_events_total", &label, 1);
 	s->refused = metric_get("hookswitch_refused_requests_total", &label, 1);
+	s->unavailable = metric_get("hookswitch_unavailable_requests_total", &label, 1);
 	s->handle = host_handle_new(who, &in->env.thread);
 	if (s->handle != NULL)
 		rc = s->ops->open(host_functions(), s->handle, section->conf, &s->self, &why);
@@ -583,6 +631,7 @@ ingress_open(const struct ingress_env *env, struct hsw_error *err)
 		return NULL;
 	}
 	in->env = *env;
+	config_ref(env->config);
 	buf_json_cstr(&in->base_url_json, env->config->server.base_url);
 	snprintf(in->retry_after, sizeof(in->retry_after), "Retry-After: %" PRId64 "\r\n",
 		(env->config->ingest.retry_after_ms + 999) / 1000);
@@ -590,7 +639,8 @@ ingress_open(const struct ingress_env *env, struct hsw_error *err)
 		in->base_url_json.len };
 	in->emit.origin.hasher = in->hasher;
 	in->emit.on_ignored = on_ignored;
-	for (const struct config_section *s = env->sources; s != NULL && rc == HSW_OK; s = s->next)
+	for (const struct config_section *s = env->config->sources; s != NULL && rc == HSW_OK;
+		s = s->next)
 		rc = source_open(in, s, err);
 	if (rc == HSW_OK)
 		return in;
@@ -622,5 +672,7 @@ ingress_close(struct ingress *in)
 	hasher_free(in->hasher);
 	buf_free(&in->base_url_json);
 	buf_free(&in->path);
+	config_unref(in->env.config);
+	buf_free(&in->raw);
 	free(in);
 }

@@ -16,9 +16,7 @@
 struct ingress;
 
 struct ingress_env {
-	const struct config *config;
-	const struct config_section
-		*sources; /* to open; of a newer configuration than config, perhaps */
+	const struct config *config;        /* whose sources are opened; it keeps a reference */
 	const struct catalog_view *catalog; /* the worker's */
 	struct journal *journal;
 	unsigned port;                 /* of the journal */

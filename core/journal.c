@@ -71,7 +71,9 @@ struct journal {
 	struct prune prune;
 	bool is_prune_failing; /* which was logged */
 	struct catalog *catalog;
-	const struct config *config;
+	const struct config *config; /* of the start */
+	const struct config
+		*retention; /* in use: what is kept for whom; the store thread's, a reference */
 	const struct journal_port *ports;
 	size_t n_ports;
 	_Atomic bool is_fed[JOURNAL_PORTS_MAX];
@@ -504,6 +506,7 @@ read_page(struct store_call *call, const struct store_port *store)
 			  store->self, page->after, page->max, PAGE_BYTES, add_row, page, &err);
 	if (rc != HSW_OK) {
 		page->rc = rc;
+		store_count_error("read", rc);
 		log_error("store", "reading the journal failed: %s", err.text);
 	}
 	page->is_end = page->rc == HSW_OK && page->n < page->max && page_bytes(page) < PAGE_BYTES;
@@ -550,7 +553,7 @@ static int64_t
 maintain(void *arg, const struct store_port *store)
 {
 	struct journal *j = arg;
-	struct floor floor = { j->config, INT64_MAX };
+	struct floor floor = { j->retention, INT64_MAX };
 	struct hsw_error err = { "" };
 	int64_t began = clock_mono_ms();
 	size_t n = 0;
@@ -558,11 +561,13 @@ maintain(void *arg, const struct store_port *store)
 	int rc = store->ops->cursors(store->self, lower_floor, &floor, &err);
 	if (rc == HSW_OK)
 		rc = store->ops->prune(store->self, floor.seq,
-			clock_wall_ms() - j->config->store.retention_ms, prune_batch(&j->prune), &n,
-			&err);
+			clock_wall_ms() - j->retention->store.retention_ms, prune_batch(&j->prune),
+			&n, &err);
 	int64_t wait = prune_done(&j->prune, rc == HSW_OK ? n : 0, clock_mono_ms() - began);
 	if (rc == HSW_OK)
 		rc = forget_memos(j, store, &err);
+	if (rc != HSW_OK)
+		store_count_error("prune", rc);
 	if (rc != HSW_OK && !j->is_prune_failing)
 		log_warn("store", "deleting old events failed: %s", err.text);
 	j->is_prune_failing = rc != HSW_OK;
@@ -636,6 +641,7 @@ journal_open(const struct config *config, struct catalog *catalog, const struct 
 		return NULL;
 	}
 	j->config = config;
+	j->retention = config_ref(config);
 	j->catalog = catalog;
 	j->ports = ports;
 	j->n_ports = n;
@@ -648,6 +654,7 @@ journal_open(const struct config *config, struct catalog *catalog, const struct 
 		.arg = j };
 	j->store = store_start(config, &hooks, err);
 	if (j->store == NULL) {
+		config_unref(j->retention);
 		free(j);
 		return NULL;
 	}
@@ -667,6 +674,7 @@ journal_close(struct journal *j)
 		return;
 	store_stop(j->store);
 	seen_free(j->seen);
+	config_unref(j->retention);
 	free(j);
 }
 
@@ -674,6 +682,13 @@ void
 journal_feed(struct journal *j, unsigned port)
 {
 	atomic_store(&j->is_fed[port], true);
+}
+
+void
+journal_configure(struct journal *j, const struct config *config)
+{
+	config_unref(j->retention);
+	j->retention = config_ref(config);
 }
 
 struct store *

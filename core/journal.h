@@ -45,6 +45,9 @@ void journal_close(struct journal *);
 /* The worker gets its first destination. On the store thread, or before the first append. */
 void journal_feed(struct journal *, unsigned port);
 
+/* From now on events are kept as long as this configuration, and its sinks, ask for. On the store thread. */
+void journal_configure(struct journal *, const struct config *);
+
 /* The store thread, for calls that are no business of the journal's (status, dead letters). */
 struct store *journal_store(struct journal *);
 

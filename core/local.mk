@@ -56,6 +56,7 @@ core_libcore_a_SOURCES = \
 	core/destination_cursor.c \
 	core/destination_intake.c \
 	core/destination_print.c \
+	core/destination_swap.c \
 	core/emit.c core/emit.h \
 	core/envelope.c core/envelope.h \
 	core/err.c core/err.h \
@@ -78,6 +79,7 @@ core_libcore_a_SOURCES = \
 	core/log.c core/log.h \
 	core/mailbox.c core/mailbox.h \
 	core/metrics.c core/metrics.h \
+	core/notice.c core/notice.h \
 	core/notify.c core/notify.h \
 	core/migrate.c core/migrate.h \
 	core/ops.c core/ops.h \
@@ -94,7 +96,7 @@ core_libcore_a_SOURCES = \
 	core/record.c core/record.h \
 	core/reload.c core/reload.h \
 	core/retry.c core/retry.h \
-	core/raw.c core/raw.h \
+	core/raw.c core/raw.h core/raw_form.c \
 	core/router.c core/router.h \
 	core/seal.c core/seal.h \
 	core/seqmap.c core/seqmap.h \
@@ -102,6 +104,7 @@ core_libcore_a_SOURCES = \
 	core/settings.c core/settings.h \
 	core/settings_load.c \
 	core/seen.c core/seen.h \
+	core/sinks.c core/sinks.h \
 	core/sockets.c core/sockets.h \
 	core/status_order.c core/status_order.h \
 	core/store.c core/store.h \

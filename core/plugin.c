@@ -127,7 +127,7 @@ check_info(struct plugin *p, enum hsw_kind kind, const char *name, struct hsw_er
 	return copy_ops(p, &kinds[kind], err);
 }
 
-/* The plugins that Debian packages apart from the daemon, because of the libraries that they pull. */
+/* The plugins that are Debian packages of their own. */
 static const struct {
 	enum hsw_kind kind;
 	const char *name;

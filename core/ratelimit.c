@@ -41,6 +41,14 @@ ratelimit_free(struct ratelimit *r)
 	free(r);
 }
 
+void
+ratelimit_set(struct ratelimit *r, int64_t limit)
+{
+	pthread_mutex_lock(&r->lock);
+	r->limit = limit;
+	pthread_mutex_unlock(&r->lock);
+}
+
 /* A clock that was set back must not keep one for ever; workers' clocks differ by milliseconds. */
 static bool
 is_over(const struct window *w, int64_t now_ms)

@@ -25,6 +25,8 @@ struct ratelimit_state {
 /* limit: requests of one key in a window; 0: no limit. NULL: out of memory. */
 struct ratelimit *ratelimit_new(int64_t limit);
 void ratelimit_free(struct ratelimit *);
+/* Another limit from now on; what was taken in a window still counts. Any thread. */
+void ratelimit_set(struct ratelimit *, int64_t limit);
 /* Counts one request of the key (a hash); now_ms: since 1970. false: it is over the limit. */
 bool ratelimit_take(
 	struct ratelimit *, uint64_t key, int64_t now_ms, struct ratelimit_state *state);

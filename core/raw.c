@@ -11,9 +11,10 @@
 
 #define DEPTH_MAX 64
 #define NAME_MAX_BYTES 64
+#define TYPE_MAX_BYTES 100 /* of a Content-Type are kept */
 
-static bool
-is_credential(const char *name)
+bool
+raw_is_credential(const char *name)
 {
 	static const char *const names[] = { "apikey", "api_key", "token", "access_token",
 		"instanceToken", "jwt", "authorization", "mediaKey", "password", "secret" };
@@ -40,7 +41,7 @@ write_object(struct buf *b, struct json_object *o)
 		is_first = false;
 		buf_json_cstr(b, name);
 		buf_str(b, ":");
-		if (value != NULL && is_credential(name))
+		if (value != NULL && raw_is_credential(name))
 			buf_str(b, "\"[redacted]\"");
 		else
 			write_value(b, value);
@@ -87,7 +88,26 @@ write_base64(struct buf *b, struct hsw_str body)
 	buf_str(b, "\"");
 }
 
-/* NULL: it is no JSON. json-c takes NaN and Infinity, which are none (RFC 8259 section 6). */
+/* json-c takes NaN and Infinity, which are no JSON (RFC 8259 section 6). Outside of strings, no other word has
+ * these letters. */
+static bool
+has_no_number(struct hsw_str body)
+{
+	bool in_string = false;
+
+	for (size_t i = 0; i < body.len; i++) {
+		char c = body.s[i];
+		if (c == '\\' && in_string)
+			i++;
+		else if (c == '"')
+			in_string = !in_string;
+		else if (!in_string && (c == 'N' || c == 'I'))
+			return true;
+	}
+	return false;
+}
+
+/* NULL: it is no JSON. */
 static struct json_object *
 parse(struct hsw_str body)
 {
@@ -100,24 +120,116 @@ parse(struct hsw_str body)
 	bool is_whole = json_tokener_get_error(t) == json_tokener_success &&
 		json_tokener_get_parse_end(t) == body.len;
 	json_tokener_free(t);
-	if (is_whole && memmem(body.s, body.len, "NaN", 3) == NULL &&
-		memmem(body.s, body.len, "Infinity", 8) == NULL)
+	if (is_whole && !has_no_number(body))
 		return o;
 	json_object_put(o);
 	return NULL;
 }
 
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static struct hsw_str
+trim(struct hsw_str s)
+{
+	while (s.len > 0 && is_space(s.s[s.len - 1]))
+		s.len--;
+	while (s.len > 0 && is_space(s.s[0]))
+		s = (struct hsw_str){ s.s + 1, s.len - 1 };
+	return s;
+}
+
+bool
+raw_redact(struct buf *b, struct hsw_str body)
+{
+	struct json_object *o = parse(trim(body));
+
+	if (o == NULL)
+		return false;
+	write_value(b, o);
+	json_object_put(o);
+	return true;
+}
+
 void
 raw_json(struct buf *b, struct hsw_str body)
 {
-	while (body.len > 0 && strchr(" \t\r\n", body.s[body.len - 1]) != NULL)
-		body.len--;
-	struct json_object *o = parse(body);
-	if (o != NULL)
-		write_value(b, o);
-	else
+	if (!raw_redact(b, body))
 		write_base64(b, body);
-	json_object_put(o);
+}
+
+/* ---- source.raw ---- */
+
+static bool
+is_multipart(struct hsw_str body, struct hsw_str type)
+{
+	static const char multipart[] = "multipart/";
+
+	return (type.len >= sizeof(multipart) - 1 &&
+		       strncasecmp(type.s, multipart, sizeof(multipart) - 1) == 0) ||
+		(body.len > 2 && memcmp(body.s, "--", 2) == 0);
+}
+
+static void
+write_form(struct buf *b, struct hsw_str body)
+{
+	struct buf form = BUF_INIT;
+
+	raw_form(&form, body);
+	write_base64(b, (struct hsw_str){ form.data, form.len });
+	b->failed = b->failed || form.failed;
+	buf_free(&form);
+}
+
+/* A member of a header: what stands in one without escapes. */
+static void
+write_type(struct buf *b, struct hsw_str type)
+{
+	for (size_t i = 0; i < type.len && i < TYPE_MAX_BYTES; i++) {
+		if (type.s[i] >= ' ' && type.s[i] <= '~' && type.s[i] != '"' && type.s[i] != '\\')
+			buf_append(b, &type.s[i], 1);
+	}
+}
+
+/* false: nothing is known of the credentials in it. */
+static bool
+write_raw(struct buf *b, struct hsw_str body, struct hsw_str type, bool *is_json)
+{
+	struct hsw_str text = trim(body);
+
+	*is_json = text.len > 0 && (text.s[0] == '{' || text.s[0] == '[');
+	if (*is_json)
+		return raw_redact(b, body);
+	if (body.len > RAW_MAX / 2 || is_multipart(text, type))
+		return false;
+	write_form(b, body);
+	return true;
+}
+
+bool
+raw_source(struct buf *b, struct hasher *hasher, struct hsw_str body, struct hsw_str type)
+{
+	unsigned char digest[SHA256_BYTES];
+	size_t before = b->len;
+	bool is_json = false;
+
+	if (!hasher_sha256(hasher, &body, 1, digest))
+		return false;
+	buf_str(b, ",\"raw\":");
+	if (!write_raw(b, body, type, &is_json) || b->len - before > RAW_MAX)
+		b->len = before;
+	buf_str(b, ",\"rawSha256\":\"");
+	buf_hex(b, digest, sizeof(digest));
+	buf_str(b, "\",\"rawType\":\"");
+	if (type.len > 0)
+		write_type(b, type);
+	else
+		buf_str(b, is_json ? "application/json" : "application/octet-stream");
+	buf_str(b, "\"");
+	return !b->failed;
 }
 
 void

@@ -395,7 +395,8 @@ record_read_key(struct hsw_str text, unsigned char salt[SEAL_SALT_BYTES], struct
 {
 	struct json_object *o = parse(text);
 	const char *hex = get_text(o, "salt"), *sealed = get_text(o, "check");
-	bool is_good = hex != NULL && strlen(hex) == 2 * SEAL_SALT_BYTES;
+	bool is_good = hex != NULL && strlen(hex) == 2 * SEAL_SALT_BYTES &&
+		strspn(hex, "0123456789abcdefABCDEF") == 2 * SEAL_SALT_BYTES;
 
 	for (size_t i = 0; i < SEAL_SALT_BYTES && is_good; i++)
 		is_good = sscanf(hex + 2 * i, "%2hhx", &salt[i]) == 1;

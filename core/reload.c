@@ -9,15 +9,34 @@
 
 /* What was found different, against what is in use. */
 struct outcome {
-	bool sources, log, tls;
-	unsigned restarts;
+	unsigned now, restarts;
 };
 
-static const struct config *
-config_in_use(const struct reload *r)
-{
-	return r->n_kept > 0 ? r->kept[r->n_kept - 1] : r->server->config;
-}
+/* What changes while the daemon runs. */
+static const struct {
+	const char *kind, *key; /* key: NULL: all, and the section as a whole */
+} at_once[] = {
+	{ "source", NULL },
+	{ "sink", NULL },
+	{ "log", "level" },
+	{ "log", "format" },
+	{ "server", "base_url" },
+	{ "server", "shutdown_timeout" },
+	{ "server", "max_connections" },
+	{ "server", "header_timeout" },
+	{ "server", "body_timeout" },
+	{ "server", "idle_timeout" },
+	{ "server", "max_header" },
+	{ "server", "trusted_proxies" },
+	{ "ingest", "retry_after" },
+	{ "store", "retention" },
+	{ "api", "account_token" },
+	{ "api", "rate_limit" },
+	{ "api", "instance_rate_limit" },
+	{ "api", "max_webhooks" },
+	{ "api", "https_only" },
+	{ "websocket", "origins" },
+};
 
 static bool
 is_key(const struct config_change *c, const char *kind, const char *key)
@@ -27,19 +46,21 @@ is_key(const struct config_change *c, const char *kind, const char *key)
 
 /* Without a listener for TLS there is nobody to give a certificate to; what status_order needs is made at the
  * start. */
-static bool *
-applied_by(const struct reload *r, struct outcome *o, const struct config_change *c)
+static bool
+is_applied(const struct reload *r, const struct config_change *c)
 {
 	const struct server *s = r->server;
 
-	if (strcmp(c->kind, "source") == 0 &&
-		(s->statuses != NULL || !is_key(c, "source", "status_order")))
-		return &o->sources;
-	if (is_key(c, "log", "level") || is_key(c, "log", "format"))
-		return &o->log;
-	if (s->tls != NULL && (is_key(c, "server", "tls_cert") || is_key(c, "server", "tls_key")))
-		return &o->tls;
-	return NULL;
+	if (is_key(c, "source", "status_order") && s->statuses == NULL)
+		return false;
+	if (is_key(c, "server", "tls_cert") || is_key(c, "server", "tls_key"))
+		return s->tls != NULL;
+	for (size_t i = 0; i < sizeof(at_once) / sizeof(at_once[0]); i++) {
+		if (at_once[i].key == NULL ? strcmp(c->kind, at_once[i].kind) == 0
+					   : is_key(c, at_once[i].kind, at_once[i].key))
+			return true;
+	}
+	return false;
 }
 
 struct visit {
@@ -62,15 +83,15 @@ static void
 on_change(void *arg, const struct config_change *c)
 {
 	const struct visit *v = arg;
-	bool *applied = applied_by(v->reload, v->outcome, c);
+	bool is_now = is_applied(v->reload, c);
 
-	if (v->of_restart != (applied == NULL))
+	if (v->of_restart == is_now)
 		return;
-	if (applied != NULL)
-		*applied = true;
+	if (is_now)
+		v->outcome->now++;
 	else
 		v->outcome->restarts++;
-	log_change(c, applied != NULL ? "takes effect now" : "takes effect with a restart");
+	log_change(c, is_now ? "takes effect now" : "takes effect with a restart");
 }
 
 /* Connections that are open keep the old certificate. */
@@ -93,37 +114,62 @@ apply_tls(struct server *s, const struct server_conf *conf)
 	log_info("server", "read the TLS certificate again file=%s", conf->tls_cert);
 }
 
-/* false: out of memory. */
-static bool
-keep(struct reload *r, struct config *fresh)
-{
-	struct config **grown = realloc(r->kept, (r->n_kept + 1) * sizeof(grown[0]));
+/* Of the store thread. */
+struct retention {
+	struct store_call call; /* first */
+	struct journal *journal;
+	const struct config *config; /* a reference */
+};
 
-	if (grown == NULL)
-		return false;
-	r->kept = grown;
-	r->kept[r->n_kept++] = fresh;
-	return true;
+static void
+set_retention(struct store_call *call, const struct store_port *store)
+{
+	struct retention *x = (struct retention *)call;
+
+	(void)store;
+	journal_configure(x->journal, x->config);
+	config_unref(x->config);
+	free(x);
+}
+
+/* Before sinks change: events that a new one waits for must not be deleted. */
+static void
+apply_retention(struct server *s, const struct config *c)
+{
+	struct retention *x = calloc(1, sizeof(*x));
+
+	if (x == NULL) {
+		log_error("config", "out of memory: events are kept as long as before");
+		return;
+	}
+	x->call.fn = set_retention;
+	x->journal = s->journal;
+	x->config = config_ref(c);
+	store_post_call(journal_store(s->journal), &x->call);
 }
 
 /* Sources are opened again even when their sections are the same: the files that they read, such as maps,
  * may have changed. */
 static void
-apply(struct reload *r, const struct config *c)
+apply(struct reload *r, const struct config *before, const struct config *c)
 {
 	struct server *s = r->server;
 
 	log_adjust((enum hsw_log_level)c->log.level, (enum log_format)c->log.format);
 	apply_tls(s, &c->server);
+	ratelimit_set(s->rate, c->api.rate_limit);
+	ratelimit_set(s->instance_rate, c->api.instance_rate_limit);
+	apply_retention(s, c);
 	for (unsigned i = 0; i < s->n_workers; i++)
-		worker_set_sources(&s->workers[i], c->sources);
+		worker_configure(&s->workers[i], c);
+	sinks_change(&r->sinks, before, c);
 }
 
 /* A new source's status_order is no change of a key. */
 static void
 warn_of_status_order(const struct reload *r)
 {
-	for (const struct config_section *s = config_in_use(r)->sources;
+	for (const struct config_section *s = r->in_use->sources;
 		s != NULL && r->server->statuses == NULL; s = s->next) {
 		if (s->u.source.status_order == STATUS_MONOTONIC)
 			log_warn("config", "[source %s] status_order takes effect with a restart",
@@ -132,28 +178,24 @@ warn_of_status_order(const struct reload *r)
 }
 
 static void
-take(struct reload *r, struct config *fresh)
+take(struct reload *r, const struct config *fresh)
 {
 	struct outcome o = { .restarts = 0 };
 	struct visit now = { r, &o, false }, later = { r, &o, true };
+	const struct config *before = r->in_use;
 
-	config_compare(config_in_use(r), fresh, on_change, &now);
+	config_compare(before, fresh, on_change, &now);
 	config_compare(r->server->config, fresh, on_change, &later);
-	bool is_changed = o.sources || o.log || o.tls;
-	if (!is_changed || !keep(r, fresh)) {
-		if (is_changed)
-			log_error(
-				"config", "out of memory: the running configuration stays in use");
-		config_free(fresh);
-	}
-	apply(r, config_in_use(r));
+	r->in_use = fresh;
+	apply(r, before, fresh);
+	config_unref(before);
 	warn_of_status_order(r);
-	log_info("config", "read again changed=%s restart_needed=%s", is_changed ? "yes" : "no",
+	log_info("config", "read again changed=%s restart_needed=%s", o.now > 0 ? "yes" : "no",
 		o.restarts > 0 ? "yes" : "no");
 }
 
-void
-reload_run(struct reload *r)
+static void
+read_again(struct reload *r)
 {
 	struct config_errors errors = { .count = 0 };
 	struct config *fresh = config_load(r->server->config->path, CONFIG_CHECK, &errors);
@@ -166,16 +208,44 @@ reload_run(struct reload *r)
 		log_error("config", "the running configuration stays in use errors=%zu",
 			errors.count);
 		/* A certificate that was renewed must not wait for somebody to mend the file. */
-		apply_tls(r->server, &config_in_use(r)->server);
+		apply_tls(r->server, &r->in_use->server);
 	}
 	config_errors_free(&errors);
+}
+
+int
+reload_init(struct reload *r, struct server *s)
+{
+	*r = (struct reload){ .server = s, .in_use = config_ref(s->config) };
+	return sinks_init(&r->sinks, s);
+}
+
+void
+reload_run(struct reload *r)
+{
+	r->is_wanted = true;
+	reload_go_on(r);
+}
+
+bool
+reload_is_busy(const struct reload *r)
+{
+	return r->is_wanted;
+}
+
+void
+reload_go_on(struct reload *r)
+{
+	if (!r->is_wanted || sinks_are_changing(&r->sinks))
+		return;
+	r->is_wanted = false;
+	read_again(r);
 }
 
 void
 reload_fini(struct reload *r)
 {
-	for (size_t i = 0; i < r->n_kept; i++)
-		config_free(r->kept[i]);
-	free(r->kept);
-	*r = (struct reload){ .n_kept = 0 };
+	config_unref(r->in_use);
+	r->in_use = NULL;
+	sinks_fini(&r->sinks);
 }

@@ -2,22 +2,28 @@
 /*
  * reload.h - the configuration is read again while the daemon runs. Main thread.
  *
- * Sources (and the files that they read), the log's level and format, and the TLS certificate change at once;
- * for what needs a restart the log says so. A file with errors changes nothing.
+ * What changes at once and what needs a restart stands in one table of reload.c; the log says it for each
+ * difference. A file with errors changes nothing.
  */
 #ifndef RELOAD_H
 #define RELOAD_H
 
-#include "worker.h"
+#include "sinks.h"
 
 struct reload {
 	struct server *server;
-	/* What was loaded since the start and is in use; workers point into it. */
-	struct config **kept;
-	size_t n_kept;
+	const struct config *in_use; /* a reference */
+	struct sinks sinks;
+	bool is_wanted; /* asked for while sinks are still changing */
 };
 
+/* When the workers run. HSW_OK or HSW_ENOMEM. */
+int reload_init(struct reload *, struct server *);
+/* Reads the file, or does so when reload_go_on is called and sinks do not change any more. */
 void reload_run(struct reload *);
+/* Whether reload_go_on should be called now and then. */
+bool reload_is_busy(const struct reload *);
+void reload_go_on(struct reload *);
 /* When no worker runs any more. */
 void reload_fini(struct reload *);
 

@@ -30,6 +30,25 @@ router_types(const char **names)
 	return types;
 }
 
+unsigned
+router_parts(const struct config_section *s)
+{
+	const struct hsw_sink_ops *ops = &s->plugin->ops.sink;
+	const struct sink_conf *c = &s->u.sink;
+	unsigned wanted = ops->parts;
+
+	wanted |= c->media_base64 ? HSW_MEDIA : 0;
+	wanted |= c->token ? HSW_TOKEN : 0;
+	wanted |= c->raw ? HSW_RAW : 0;
+	if (ops->needs != NULL)
+		wanted |= ops->needs(s->conf);
+	if (c->secrets == SECRETS_YES)
+		wanted |= HSW_CODES | HSW_KEYS;
+	else if (c->secrets == SECRETS_NO)
+		wanted &= ~(unsigned)(HSW_CODES | HSW_KEYS);
+	return wanted;
+}
+
 bool
 router_has_instance(const struct sink_conf *conf, struct hsw_str instance)
 {

@@ -29,6 +29,7 @@
 
 #define STOP_GRACE_MS 10000 /* for the store, past shutdown_timeout */
 #define STOP_CHECK_MS 20
+#define RELOAD_CHECK_MS 20
 
 /* ---- start ---- */
 
@@ -87,6 +88,7 @@ server_free(struct server *s)
 		worker_fini(&s->workers[i]);
 	settings_fini(s->settings);
 	webhook_sink_fini(&s->webhook_sink);
+	webhook_sink_fini(&s->notice_sink);
 	catalog_free(s->catalog);
 	ratelimit_free(s->rate);
 	ratelimit_free(s->instance_rate);
@@ -208,6 +210,9 @@ server_start(struct server *s, struct journal_port *ports, struct sockets *socke
 		log_warn("api", "webhooks cannot be set: %s", err->text);
 	else if (rc != HSW_OK)
 		return rc;
+	rc = webhook_sink_init_notices(&s->notice_sink, &s->config->server, err);
+	if (rc != HSW_OK)
+		return rc;
 	if (s->config->websocket_plugin == NULL &&
 		plugin_load(s->config->server.plugin_dir, HSW_SINK, "websocket", err) == NULL)
 		log_warn("ws", "WebSockets cannot be enabled: %s", err->text);
@@ -257,12 +262,15 @@ wait_for_stop(struct server *s, struct reload *reload, const sigset_t *signals)
 {
 	int64_t watchdog_ms = notify_watchdog_ms();
 	int64_t every_ms = watchdog_ms > 0 ? watchdog_ms / 2 : INT32_MAX;
-	const struct timespec pause = { every_ms / 1000, every_ms % 1000 * 1000000 };
+	const struct timespec idle = { every_ms / 1000, every_ms % 1000 * 1000000 };
+	const struct timespec busy = { 0, RELOAD_CHECK_MS * 1000000 };
 
 	for (;;) {
+		const struct timespec pause = reload_is_busy(reload) ? busy : idle;
 		int signal = sigtimedwait(signals, NULL, &pause);
 		if (signal < 0 && errno == EAGAIN && watchdog_ms > 0)
 			feed_watchdog(s, watchdog_ms);
+		reload_go_on(reload);
 		if (signal == SIGHUP)
 			handle_hup(s, reload);
 		else if (signal == SIGTERM || signal == SIGINT)
@@ -282,9 +290,8 @@ workers_have_ended(struct server *s)
 
 /* false: a worker hangs, or a second signal came. */
 static bool
-stop_workers(struct server *s, const sigset_t *signals)
+stop_workers(struct server *s, int64_t timeout, const sigset_t *signals)
 {
-	int64_t timeout = s->config->server.shutdown_timeout_ms;
 	int64_t until = clock_mono_ms() + timeout + STOP_GRACE_MS;
 	const struct timespec pause = { 0, STOP_CHECK_MS * 1000000 };
 
@@ -326,18 +333,20 @@ server_run(const struct config *config, const struct server_options *options)
 		.config = config, .handle = api_handle, .settings = &settings, .changes = &changes
 	};
 	struct sockets sockets = { .n = 0 };
-	struct reload reload = { .server = &s };
+	struct reload reload = { .server = NULL };
 	struct hsw_error err = { "" };
 	sigset_t signals;
 
 	change_queue_init(&changes);
 	block_signals(&signals);
 	raise_limits(&config->server);
-	if (server_start(&s, ports, &sockets, &err) != HSW_OK) {
+	if (server_start(&s, ports, &sockets, &err) != HSW_OK ||
+		reload_init(&reload, &s) != HSW_OK) {
 		log_error("server", "cannot start: %s", err.text);
 		notify_send("STATUS=Cannot start: %s", err.text);
 		sockets_close(&sockets);
 		server_free(&s);
+		reload_fini(&reload);
 		return 1;
 	}
 	sockets_close(&sockets);
@@ -348,7 +357,7 @@ server_run(const struct config *config, const struct server_options *options)
 	wait_for_stop(&s, &reload, &signals);
 	log_info("server", "stopping");
 	notify_send("STOPPING=1\nSTATUS=Finishing what is under way");
-	if (!stop_workers(&s, &signals))
+	if (!stop_workers(&s, reload.in_use->server.shutdown_timeout_ms, &signals))
 		_exit(1);
 	server_free(&s);
 	reload_fini(&reload);

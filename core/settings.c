@@ -30,6 +30,16 @@ entry_free(struct instance_settings *i)
 	free(i);
 }
 
+void
+settings_tell_raw(const struct instance_settings *i)
+{
+	unsigned types = 0;
+
+	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next)
+		types |= webhook_raw_types(w);
+	atomic_store(&i->instance->raw_types, types);
+}
+
 static void
 link_webhook(struct instance_settings *i, struct webhook *w)
 {
@@ -44,6 +54,7 @@ link_webhook(struct instance_settings *i, struct webhook *w)
 	}
 	w->next = *at;
 	*at = w;
+	settings_tell_raw(i);
 }
 
 int
@@ -281,6 +292,7 @@ settings_remove_webhook(struct settings *s, const struct store_port *store,
 		struct webhook *gone = *at;
 		*at = gone->next;
 		webhook_free(gone);
+		settings_tell_raw(i);
 	}
 	return rc;
 }

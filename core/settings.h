@@ -68,6 +68,8 @@ struct instance_settings *settings_find(struct settings *, struct hsw_str name);
 struct webhook *settings_find_webhook(const struct instance_settings *, const char *label);
 /* Enabled webhooks, but for those that get a part of a type only. */
 size_t settings_count_enabled(const struct instance_settings *);
+/* Tells those who take requests of which events raw bodies are wanted; after each change of webhooks. */
+void settings_tell_raw(const struct instance_settings *);
 /* Puts the instance and its WebSocket into the catalog. HSW_OK or HSW_ENOMEM. */
 int settings_publish(struct settings *, const struct instance_settings *);
 /* By name; calls fn for each. */

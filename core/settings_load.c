@@ -256,6 +256,7 @@ add_webhook(struct settings *s, const struct hsw_store_record *r)
 	while (*last != NULL)
 		last = &(*last)->next;
 	*last = w;
+	settings_tell_raw(i);
 	return HSW_OK;
 }
 

@@ -17,6 +17,7 @@
 #include "err.h"
 #include "host.h"
 #include "log.h"
+#include "metrics.h"
 
 #define GATHER_FROM 8            /* jobs of the last transaction from which on the next one waits */
 #define GATHER_NS 150000         /* for so long */
@@ -96,6 +97,38 @@ sort_mail(struct store *s)
 	}
 }
 
+static const char *
+kind_of_error(int rc)
+{
+	switch ((enum hsw_err)rc) {
+	case HSW_ELIMIT:
+		return "full";
+	case HSW_EAGAIN:
+	case HSW_ECLOSED:
+		return "unavailable";
+	case HSW_ENOMEM:
+		return "memory";
+	case HSW_EIO:
+		return "io";
+	case HSW_OK:
+	case HSW_EINVAL:
+	case HSW_EAUTH:
+	case HSW_ENOTSUP:
+	case HSW_ENOENT:
+	case HSW_EUNPROCESSABLE:
+		return "other";
+	}
+	return "other";
+}
+
+void
+store_count_error(const char *operation, int rc)
+{
+	const struct metric_label labels[] = { { "operation", str_of(operation) },
+		{ "kind", str_of(kind_of_error(rc)) } };
+	metric_add(metric_get("hookswitch_store_errors_total", labels, 2), 1);
+}
+
 static void
 log_failure(struct store *s, int rc, const struct hsw_error *err)
 {
@@ -107,6 +140,7 @@ log_failure(struct store *s, int rc, const struct hsw_error *err)
 		s->log_errors_at = 0;
 		return;
 	}
+	store_count_error("commit", rc);
 	if (now < s->log_errors_at)
 		return;
 	log_error("store", "a transaction failed and was rolled back: %s", err->text);

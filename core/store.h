@@ -61,6 +61,8 @@ struct store;
 
 /* Starts the thread and opens the store there. NULL: err says why. The config must outlive it. */
 struct store *store_start(const struct config *, const struct store_hooks *, struct hsw_error *err);
+/* Counts that an operation ("commit", "read", "prune") of the store failed. */
+void store_count_error(const char *operation, int rc);
 /* Does what is queued, closes, ends the thread. Nothing may be posted any more. NULL is allowed. */
 void store_stop(struct store *);
 

@@ -13,6 +13,7 @@
 #define PROBE_INTERVAL_MS 5000
 #define FAILURES_TO_OPEN 10
 #define MAX_RETRYING 10000
+#define FORMAT_RAW "raw" /* of sink-webhook */
 
 static const int64_t retry_ms[] = { 1000, 15000, 240000, 3600000 };
 
@@ -73,6 +74,13 @@ event_list_bits(const struct event_list *l)
 	for (size_t i = 0; i < l->n; i++)
 		bits |= 1u << l->types[i];
 	return bits;
+}
+
+unsigned
+webhook_raw_types(const struct webhook *w)
+{
+	bool is_raw = w->enabled && w->format != NULL && strcmp(w->format, FORMAT_RAW) == 0;
+	return is_raw ? event_list_bits(&w->events) : 0;
 }
 
 void
@@ -223,6 +231,25 @@ set_options(
 	if (rc == HSW_OK && w->by_events)
 		rc = set_option(
 			s, conf, "by_events", "byEvents", w->is_dashed ? "dashed" : "dotted", err);
+	return rc;
+}
+
+int
+webhook_sink_init_notices(
+	struct webhook_sink *s, const struct server_conf *conf, struct hsw_error *err)
+{
+	if (conf->notify_url == NULL)
+		return HSW_OK;
+	const struct plugin *plugin = plugin_load(conf->plugin_dir, HSW_SINK, "webhook", err);
+	if (plugin == NULL)
+		return HSW_ENOENT;
+	s->plugin = plugin;
+	s->conf = new_conf(plugin);
+	if (s->conf == NULL)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	int rc = set_option(s, s->conf, "url", "notify_url", conf->notify_url, err);
+	if (rc == HSW_OK)
+		rc = set_option(s, s->conf, "secret", "notify_secret", conf->notify_secret, err);
 	return rc;
 }
 

@@ -47,6 +47,8 @@ void event_list_all(struct event_list *);
 void event_list_of(struct event_list *, const char **names);
 /* Bits 1 << enum event_type. */
 unsigned event_list_bits(const struct event_list *);
+/* The types of which an enabled webhook wants the raw bodies; bits 1 << enum event_type. */
+unsigned webhook_raw_types(const struct webhook *);
 /* A JSON array of names. */
 void event_list_print(const struct event_list *, struct buf *);
 /* The object that clients read back. */
@@ -63,6 +65,10 @@ struct webhook_sink {
 /* Loads sink-webhook. Main thread. HSW_OK, or err says why; HSW_ENOENT: it is not installed, and no
  * section can be made. */
 int webhook_sink_init(struct webhook_sink *, const struct config *, struct hsw_error *err);
+/* The same for notices: they go to [server] notify_url, whatever its address. HSW_OK, also where there
+ * is none: then without a plugin. */
+int webhook_sink_init_notices(
+	struct webhook_sink *, const struct server_conf *, struct hsw_error *err);
 void webhook_sink_fini(struct webhook_sink *);
 /* Whether the sink knows the option for each webhook. */
 bool webhook_sink_has(const struct webhook_sink *, const char *key);

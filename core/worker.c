@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "err.h"
 #include "log.h"
+#include "notice.h"
 #include "sockets.h"
 
 #define DRAIN_CHECK_MS 5
@@ -23,7 +24,7 @@ struct command {
 	struct worker *worker;
 	int64_t timeout_ms;
 	struct tls *tls;
-	const struct config_section *sources;
+	const struct config *config;
 	size_t n;
 	struct socket sockets[];
 };
@@ -145,23 +146,25 @@ run_go(struct mail *mail)
 }
 
 static struct ingress *
-open_ingress(struct worker *w, const struct config_section *sources, struct hsw_error *err)
+open_ingress(struct worker *w, const struct config *config, struct hsw_error *err)
 {
-	const struct ingress_env env = { w->server->config, sources, &w->catalog,
-		w->server->journal, w->index, w->server->identities, w->server->statuses,
-		{ w->base, &w->box } };
+	const struct ingress_env env = { config, &w->catalog, w->server->journal, w->index,
+		w->server->identities, w->server->statuses, { w->base, &w->box } };
 
 	return ingress_open(&env, err);
 }
 
 static void
-run_set_sources(struct mail *mail)
+run_configure(struct mail *mail)
 {
 	struct command *c = (struct command *)mail;
 	struct worker *w = c->worker;
 	struct hsw_error err = { "" };
 
-	struct ingress *fresh = open_ingress(w, c->sources, &err);
+	http_server_set_conf(w->http, &c->config->server);
+	config_unref(w->config);
+	w->config = c->config;
+	struct ingress *fresh = open_ingress(w, w->config, &err);
 	if (fresh != NULL) {
 		ingress_retire(w->ingress);
 		w->ingress = fresh;
@@ -268,11 +271,14 @@ open_all(struct worker *w, struct hsw_error *err)
 		return err_set(err, HSW_ENOMEM, "out of memory");
 	if (w->server->tls != NULL)
 		http_server_set_tls(w->http, tls_ref(w->server->tls));
-	w->ingress = open_ingress(w, w->server->config->sources, err);
+	w->ingress = open_ingress(w, w->config, err);
 	if (w->ingress == NULL)
 		return HSW_EINVAL;
 	w->delivery.api_sink = &w->server->webhook_sink;
-	int rc = live_open(&live, &w->live, err);
+	int rc = notices_open(
+		&w->delivery, &w->server->notice_sink, &w->server->config->server, err);
+	if (rc == HSW_OK)
+		rc = live_open(&live, &w->live, err);
 	if (rc == HSW_OK)
 		rc = open_destinations(w, err);
 	if (rc == HSW_OK)
@@ -335,6 +341,7 @@ worker_init(struct worker *w, struct server *server, unsigned index)
 {
 	w->server = server;
 	w->index = index;
+	w->config = config_ref(server->config);
 	atomic_init(&w->turned_ms, clock_mono_ms());
 	sem_init(&w->ready, 0, 0);
 	sem_init(&w->go, 0, 0);
@@ -388,13 +395,13 @@ worker_go(struct worker *w, struct sockets *s)
 }
 
 void
-worker_set_sources(struct worker *w, const struct config_section *sources)
+worker_configure(struct worker *w, const struct config *config)
 {
-	struct command *c = command_new(w, run_set_sources, 0);
+	struct command *c = command_new(w, run_configure, 0);
 
 	if (c == NULL)
 		return;
-	c->sources = sources;
+	c->config = config_ref(config);
 	worker_post(w, &c->mail);
 }
 
@@ -446,6 +453,7 @@ worker_fini(struct worker *w)
 	if (w->server == NULL)
 		return;
 	catalog_view_fini(&w->catalog);
+	config_unref(w->config);
 	mailbox_fini(&w->box);
 	sem_destroy(&w->ready);
 	sem_destroy(&w->go);

@@ -27,15 +27,16 @@ struct sockets;
 
 /* What all workers share. Made by the main thread, then only read. */
 struct server {
-	const struct config *config;
+	const struct config *config; /* of the start; what may change is the workers' */
 	struct catalog *catalog;
 	struct journal *journal;
 	struct identities *identities;          /* NULL: [ingest] identity = off */
 	struct status_order *statuses;          /* NULL: no source asks for it */
 	struct ratelimit *rate, *instance_rate; /* of the API */
 	struct webhook_sink webhook_sink;
-	struct settings *settings;    /* the store thread's */
-	struct change_queue *changes; /* the store thread's */
+	struct webhook_sink notice_sink; /* without a plugin: nobody is told */
+	struct settings *settings;       /* the store thread's */
+	struct change_queue *changes;    /* the store thread's */
 	struct http_shared http;
 	struct tls *tls; /* of the start; NULL: no TLS listeners */
 	struct worker *workers;
@@ -54,6 +55,7 @@ struct worker {
 	pthread_t thread;
 	struct mailbox box;
 	struct catalog_view catalog;
+	const struct config *config; /* in use, a reference; the worker's own */
 	struct event_base *base;
 	struct event *mail, *second, *drain;
 	struct http_server *http;
@@ -80,9 +82,9 @@ int worker_init(struct worker *, struct server *, unsigned index);
 int worker_start(struct worker *, struct hsw_error *err);
 /* Lets it run: it listens on its own of these sockets, which are its property from now on. */
 void worker_go(struct worker *, struct sockets *);
-/* Any thread: takes requests with these sources from now on; they stay valid. What cannot be opened is
- * logged, and the sources stay as they were. */
-void worker_set_sources(struct worker *, const struct config_section *sources);
+/* Any thread: this configuration is in use from now on. Sources that cannot be opened are logged, and all of
+ * them stay as they were. */
+void worker_configure(struct worker *, const struct config *);
 /* Any thread: the certificate of new connections from now on. */
 void worker_set_tls(struct worker *, struct tls *);
 /* Any thread: open files again. */

@@ -134,11 +134,14 @@ static int
 upgrade(struct ws_client *c, const char *key, struct hsw_error *err)
 {
 	size_t head_len = 0;
+	char line[32];
 	int rc = await_head(c, &head_len, err);
 
 	if (rc != HSW_OK)
 		return rc;
-	if (sscanf(c->in.data, "HTTP/1.%*1d %3d", &c->status) != 1)
+	/* What was received ends without a NUL. */
+	snprintf(line, sizeof(line), "%.*s", (int)head_len, c->in.data);
+	if (sscanf(line, "HTTP/1.%*1d %3d", &c->status) != 1)
 		return err_set(err, HSW_EIO, "the answer is not HTTP");
 	if (c->status != 101) {
 		read_refusal(c, head_len, err);
@@ -159,6 +162,7 @@ ws_client_open(struct ws_client *c, const struct ws_url *u, const char *target, 
 	struct buf request = BUF_INIT;
 
 	c->in.len = c->message.len = 0;
+	c->is_partial = false;
 	c->status = 0;
 	c->close_code = 0;
 	int rc = ws_stream_open(&c->stream, u, ca, err);
@@ -202,7 +206,8 @@ parse_head(const struct buf *in, struct frame *f)
 		return HSW_EAGAIN;
 	unsigned short_len = b[1] & 0x7f;
 	unsigned more = short_len == 126 ? 2 : short_len == 127 ? 8 : 0;
-	if ((b[0] & 0x70) != 0 || (b[1] & 0x80) != 0 || ((b[0] & 8) != 0 && more > 0))
+	bool is_control = (b[0] & 8) != 0, is_final = (b[0] & 0x80) != 0;
+	if ((b[0] & 0x70) != 0 || (b[1] & 0x80) != 0 || (is_control && (more > 0 || !is_final)))
 		return HSW_EINVAL;
 	if (in->len < 2 + more)
 		return HSW_EAGAIN;
@@ -211,8 +216,7 @@ parse_head(const struct buf *in, struct frame *f)
 		len = len << 8 | b[2 + i];
 	if (len > MESSAGE_MAX)
 		return HSW_EINVAL;
-	*f = (struct frame){ (enum opcode)(b[0] & 0x0f), (b[0] & 0x80) != 0, 2 + more,
-		(size_t)len };
+	*f = (struct frame){ (enum opcode)(b[0] & 0x0f), is_final, 2 + more, (size_t)len };
 	return HSW_OK;
 }
 
@@ -242,15 +246,20 @@ take(struct ws_client *c, const struct frame *f, struct hsw_str payload, struct 
 		return on_close_frame(c, payload, err);
 	case TEXT:
 	case BINARY:
+		if (c->is_partial)
+			return HSW_EINVAL;
 		c->message.len = 0;
 		break;
 	case CONTINUATION:
+		if (!c->is_partial)
+			return HSW_EINVAL;
 		break;
 	default:
 		return HSW_EINVAL;
 	}
 	if (c->message.len + payload.len > MESSAGE_MAX)
 		return HSW_EINVAL;
+	c->is_partial = !f->is_final;
 	buf_append(&c->message, payload.s, payload.len);
 	return c->message.failed ? HSW_ENOMEM : f->is_final ? HSW_OK : HSW_EAGAIN;
 }

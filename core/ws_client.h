@@ -9,6 +9,7 @@ struct ws_client {
 	struct ws_stream stream; /* must_stop and mask are set by the caller */
 	struct buf in;           /* what was received and not read yet */
 	struct buf message;      /* the last one; of fragments: the ones so far */
+	bool is_partial;         /* more fragments of it are to come */
 	int status;              /* HTTP status of a refused upgrade; 0: there was no answer */
 	unsigned close_code;     /* of the server's close frame; 0: there was none */
 };

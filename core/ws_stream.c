@@ -22,6 +22,17 @@
 
 /* ---- URLs ---- */
 
+/* false: it does not fit. */
+static bool
+copy_text(char *to, size_t size, const char *from, size_t len)
+{
+	if (len >= size)
+		return false;
+	memcpy(to, from, len);
+	to[len] = '\0';
+	return true;
+}
+
 static bool
 set_host(struct ws_url *u, struct hsw_str host)
 {
@@ -30,14 +41,13 @@ set_host(struct ws_url *u, struct hsw_str host)
 	if (port != NULL && memchr(port, ']', host.len - (size_t)(port - host.s)) != NULL)
 		port = NULL;
 	size_t len = port != NULL ? (size_t)(port - host.s) : host.len;
-	if (port != NULL)
-		snprintf(u->port, sizeof(u->port), "%.*s", (int)(host.len - len - 1), port + 1);
+	if (port != NULL && !copy_text(u->port, sizeof(u->port), port + 1, host.len - len - 1))
+		return false;
 	if (len > 1 && host.s[0] == '[' && host.s[len - 1] == ']') {
 		host.s++;
 		len -= 2;
 	}
-	snprintf(u->host, sizeof(u->host), "%.*s", (int)len, host.s);
-	return len > 0 && len < sizeof(u->host) && u->port[0] != '\0';
+	return copy_text(u->host, sizeof(u->host), host.s, len) && len > 0 && u->port[0] != '\0';
 }
 
 int
@@ -51,19 +61,18 @@ ws_url_parse(const char *text, struct ws_url *u, struct hsw_error *err)
 		{ "wss://", "443", true }, { "https://", "443", true } };
 
 	*u = (struct ws_url){ .is_unix = strncmp(text, "unix:", 5) == 0 };
-	if (u->is_unix) {
-		snprintf(u->path, sizeof(u->path), "%s", text + 5);
+	if (u->is_unix && copy_text(u->path, sizeof(u->path), text + 5, strlen(text + 5)))
 		return HSW_OK;
-	}
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
 		size_t n = strlen(schemes[i].scheme);
 		if (strncmp(text, schemes[i].scheme, n) != 0)
 			continue;
 		size_t host = strcspn(text + n, "/");
+		const char *path = text + n + host;
 		snprintf(u->port, sizeof(u->port), "%s", schemes[i].port);
-		snprintf(u->path, sizeof(u->path), "%s", text + n + host);
 		u->is_tls = schemes[i].is_tls;
-		if (set_host(u, (struct hsw_str){ text + n, host }))
+		if (copy_text(u->path, sizeof(u->path), path, strlen(path)) &&
+			set_host(u, (struct hsw_str){ text + n, host }))
 			return HSW_OK;
 	}
 	return err_set(err, HSW_EINVAL,

@@ -7,6 +7,10 @@ PY_LOG_DRIVER = $(TEST_LOG_DRIVER)
 # Unit tests: one program for each group of modules, on core/libcore.a.
 if TESTS_ENABLED
 unit_tests = \
+	tests/unit/test_record \
+	tests/unit/test_pump \
+	tests/unit/test_ws_client \
+	tests/unit/test_shown \
 	tests/unit/test_http \
 	tests/unit/test_address \
 	tests/unit/test_api \
@@ -19,6 +23,7 @@ unit_tests = \
 	tests/unit/test_delivery_order \
 	tests/unit/test_delivery_pace \
 	tests/unit/test_envelope \
+	tests/unit/test_raw \
 	tests/unit/test_ini \
 	tests/unit/test_option \
 	tests/unit/test_router \
@@ -118,6 +123,12 @@ tests_unit_test_envelope_CFLAGS = $(unit_cflags)
 tests_unit_test_envelope_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_envelope_LDADD = $(unit_ldadd)
 
+tests_unit_test_raw_SOURCES = tests/unit/test_raw.c tests/unit/unit.h
+tests_unit_test_raw_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_raw_CFLAGS = $(unit_cflags)
+tests_unit_test_raw_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_raw_LDADD = $(unit_ldadd)
+
 tests_unit_test_router_SOURCES = tests/unit/test_router.c tests/unit/unit.h
 tests_unit_test_router_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_router_CFLAGS = $(unit_cflags)
@@ -153,6 +164,30 @@ tests_unit_test_http_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_http_CFLAGS = $(unit_cflags)
 tests_unit_test_http_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_http_LDADD = $(unit_ldadd)
+
+tests_unit_test_shown_SOURCES = tests/unit/test_shown.c tests/unit/unit.h
+tests_unit_test_shown_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_shown_CFLAGS = $(unit_cflags)
+tests_unit_test_shown_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_shown_LDADD = $(unit_ldadd)
+
+tests_unit_test_ws_client_SOURCES = tests/unit/test_ws_client.c tests/unit/unit.h
+tests_unit_test_ws_client_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_ws_client_CFLAGS = $(unit_cflags)
+tests_unit_test_ws_client_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_ws_client_LDADD = $(unit_ldadd)
+
+tests_unit_test_pump_SOURCES = tests/unit/test_pump.c tests/unit/unit.h
+tests_unit_test_pump_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_pump_CFLAGS = $(unit_cflags)
+tests_unit_test_pump_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_pump_LDADD = $(unit_ldadd)
+
+tests_unit_test_record_SOURCES = tests/unit/test_record.c tests/unit/unit.h
+tests_unit_test_record_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_record_CFLAGS = $(unit_cflags)
+tests_unit_test_record_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_record_LDADD = $(unit_ldadd)
 
 # Fuzzers, see `fuzzers` in Makefile.am.
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
@@ -271,12 +306,14 @@ tests_fuzz_fuzz_answer_LDADD = $(plugins_sink_webhook_la_OBJECTS) $(plugins_sink
 
 TESTS += \
 	tests/lint/abi.sh \
+	tests/lint/abidiff.sh \
 	tests/lint/exports.sh \
 	tests/lint/headers.sh \
 	tests/lint/layers.sh \
 	tests/lint/options.sh \
 	tests/lint/schema.py
 EXTRA_DIST += \
+	tests/abi tests/lint/abidiff.sh \
 	tests/lint/abi.c tests/lint/abi.sh tests/lint/exports.sh tests/lint/headers.sh tests/lint/layers.sh tests/lint/options.sh \
 	tests/lint/schema.py tests/fixtures tests/integration
 AM_TESTS_ENVIRONMENT = HOOKSWITCH_BUILD='$(abs_top_builddir)' HOOKSWITCH_SOURCE='$(abs_top_srcdir)' \

@@ -26,6 +26,7 @@ static const char *const encoding_words[] = { [SIGN_HEX] = "hex", [SIGN_BASE64] 
 static const char *const format_words[] = { [FORMAT_ENVELOPE] = "envelope",
 	[FORMAT_DATA] = "data",
 	[FORMAT_CLOUDEVENTS] = "cloudevents",
+	[FORMAT_RAW] = "raw",
 	NULL };
 static const char *const batch_format_words[] = {
 	[BATCH_JSON] = "json", [BATCH_NDJSON] = "ndjson", NULL
@@ -117,7 +118,9 @@ const struct hsw_option conf_options[] = {
 		.def = "envelope",
 		.choices = format_words,
 		.help = "What is sent of an event: envelope; data, its member data alone; or "
-			"cloudevents, a CloudEvent (1.0) with data in it." },
+			"cloudevents, a CloudEvent (1.0) with data in it; or raw, the provider's "
+			"own "
+			"body, once for each of its requests." },
 	{ .key = "batch",
 		.type = HSW_OPT_STRING,
 		.offset = MEMBER(batch),
@@ -224,6 +227,13 @@ conf_batch(const struct webhook_conf *conf, struct conf_batch *out, struct hsw_e
 	return HSW_OK;
 }
 
+unsigned
+conf_needs(const void *webhook_conf)
+{
+	const struct webhook_conf *conf = webhook_conf;
+	return conf->format == FORMAT_RAW ? HSW_RAW : 0;
+}
+
 int
 conf_check(const struct webhook_conf *conf, struct hsw_error *err)
 {
@@ -235,6 +245,11 @@ conf_check(const struct webhook_conf *conf, struct hsw_error *err)
 	if (rc == HSW_OK && conf->transform != NULL && conf->format != FORMAT_ENVELOPE) {
 		snprintf(err->text, sizeof(err->text),
 			"format: cannot stand beside transform, which makes all that is sent");
+		return HSW_EINVAL;
+	}
+	if (rc == HSW_OK && conf->batch != NULL && conf->format == FORMAT_RAW) {
+		snprintf(err->text, sizeof(err->text),
+			"batch: cannot stand beside format = raw: such bodies are of any type");
 		return HSW_EINVAL;
 	}
 	if (rc != HSW_OK || conf->batch == NULL || conf->by_events == BY_EVENTS_NO)

@@ -7,7 +7,7 @@
 
 enum by_events { BY_EVENTS_NO, BY_EVENTS_DOTTED, BY_EVENTS_DASHED };
 
-enum format { FORMAT_ENVELOPE, FORMAT_DATA, FORMAT_CLOUDEVENTS };
+enum format { FORMAT_ENVELOPE, FORMAT_DATA, FORMAT_CLOUDEVENTS, FORMAT_RAW };
 enum batch_format { BATCH_JSON, BATCH_NDJSON };
 enum compress { COMPRESS_NO, COMPRESS_GZIP };
 
@@ -42,6 +42,8 @@ struct conf_batch {
 
 /* All but the URL and what target.h and guard.h check. HSW_OK, or err says which option is wrong. */
 int conf_check(const struct webhook_conf *, struct hsw_error *err);
+/* The parts that are needed beside the plugin's own, as hsw_sink_ops.needs. */
+unsigned conf_needs(const void *webhook_conf);
 int conf_batch(const struct webhook_conf *, struct conf_batch *, struct hsw_error *err);
 
 #endif

@@ -2,12 +2,14 @@
 /* event.c - see event.h. */
 #include "event.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include <curl/curl.h>
+#include <openssl/evp.h>
 
 void
 event_text_free(struct event_text *t)
@@ -15,6 +17,7 @@ event_text_free(struct event_text *t)
 	pieces_free(&t->pieces);
 	pieces_free(&t->whole);
 	pieces_free(&t->without_media);
+	pieces_free(&t->source);
 	free(t->front);
 }
 
@@ -193,6 +196,84 @@ write_cloudevent(struct event_text *t, const struct hsw_host *host, const struct
 	return rc;
 }
 
+/* Bytes of the source from..to, one after the other, and a NUL. To be freed. */
+static char *
+copy_source(const struct event_text *t, size_t from, size_t to)
+{
+	struct pieces part = { 0 };
+	char *copy = malloc(to - from + 1), *at = copy;
+
+	if (copy != NULL && pieces_add_slice(&part, &t->source, from, to)) {
+		for (size_t i = 0; i < part.n; i++)
+			at = mempcpy(at, part.iov[i].iov_base, part.iov[i].iov_len);
+		*at = '\0';
+	} else {
+		free(copy);
+		copy = NULL;
+	}
+	pieces_free(&part);
+	return copy;
+}
+
+/* The string of rawType, which has no escapes, without its quotes. */
+static int
+read_type(struct event_text *t)
+{
+	size_t from, to;
+
+	if (!pieces_find(&t->source, "rawType", &from, &to) || to - from < 2)
+		return HSW_EINVAL;
+	char *type = copy_source(t, from + 1, to - 1);
+	if (type == NULL)
+		return HSW_ENOMEM;
+	snprintf(t->type, sizeof(t->type), "%s", type);
+	free(type);
+	return HSW_OK;
+}
+
+/* A body that is no JSON came as base64, in place of which its bytes are written. */
+static int
+write_decoded(struct event_text *t, size_t from, size_t to)
+{
+	size_t padding = 0, len = to - from - 2;
+
+	free(t->front);
+	t->front = len <= INT_MAX ? copy_source(t, from + 1, to - 1) : NULL;
+	if (t->front == NULL)
+		return HSW_ENOMEM;
+	while (padding < 2 && padding < len && t->front[len - 1 - padding] == '=')
+		padding++;
+	int n = EVP_DecodeBlock(
+		(unsigned char *)t->front, (const unsigned char *)t->front, (int)len);
+	if (n < (int)padding)
+		return HSW_EINVAL;
+	return pieces_add(&t->pieces, t->front, (size_t)n - padding) ? HSW_OK : HSW_ENOMEM;
+}
+
+static int
+write_raw(struct event_text *t)
+{
+	size_t from, to;
+	char *first;
+
+	pieces_clear(&t->source);
+	if (!pieces_find(&t->whole, "source", &from, &to))
+		return HSW_EINVAL;
+	if (!pieces_add_slice(&t->source, &t->whole, from, to))
+		return HSW_ENOMEM;
+	if (!pieces_find(&t->source, "raw", &from, &to))
+		return HSW_ENOENT;
+	int rc = read_type(t);
+	first = rc == HSW_OK ? copy_source(t, from, from + 1) : NULL;
+	if (first == NULL)
+		return rc != HSW_OK ? rc : HSW_ENOMEM;
+	bool is_base64 = *first == '"';
+	free(first);
+	if (is_base64)
+		return write_decoded(t, from, to);
+	return pieces_add_slice(&t->pieces, &t->source, from, to) ? HSW_OK : HSW_ENOMEM;
+}
+
 int
 event_write(struct event_text *t, const struct hsw_host *host, const struct hsw_envelope *env,
 	unsigned parts, enum format format, int64_t media_limit)
@@ -207,6 +288,8 @@ event_write(struct event_text *t, const struct hsw_host *host, const struct hsw_
 		return pieces_add_all(&t->pieces, &t->whole) ? HSW_OK : HSW_ENOMEM;
 	case FORMAT_DATA:
 		return write_data(t);
+	case FORMAT_RAW:
+		return write_raw(t);
 	case FORMAT_CLOUDEVENTS:
 		return write_cloudevent(t, host, env);
 	}

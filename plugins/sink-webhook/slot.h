@@ -18,7 +18,7 @@
 
 /* The header lines that change, in the order in which they are linked. LINE_EXPECT has no value: it
  * keeps curl from asking for leave to send a body that is longer than 1 MB. It is only linked in
- * for such, as every line costs a microsecond. The two of signatures are linked in where
+ * for such, as every line costs a microsecond. LINE_TYPE and the two of signatures are linked in where
  * the target has them. */
 enum {
 	LINE_EXPECT,
@@ -26,6 +26,7 @@ enum {
 	LINE_TIMESTAMP,
 	LINE_ATTEMPT,
 	LINE_REPLAY,
+	LINE_TYPE,
 	LINE_SIGNATURE,
 	LINE_HMAC,
 	LINES

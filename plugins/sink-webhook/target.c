@@ -15,9 +15,10 @@
 
 #include "headers.h"
 
+#define HASH_FIRST 2166136261u /* FNV-1a */
 #define CHAINS 256
 #define CACHED_MAX 1024
-#define FIXED_HEADERS 2 /* in front, without secrets, and one more for compressed bodies */
+#define FIXED_HEADERS_MAX 3 /* in front, without secrets */
 
 /* The members of the configuration that make a target. */
 static const size_t texts[] = { offsetof(struct webhook_conf, url),
@@ -53,6 +54,7 @@ struct target {
 	bool is_plain;
 	struct hsw_str tail; /* s = NULL: not made yet */
 	char *origin;        /* NULL: not made yet */
+	uint32_t origin_hash;
 	struct curl_slist *headers;
 };
 
@@ -142,6 +144,8 @@ targets_free(struct targets *all)
 static const char *
 content_type(const struct webhook_conf *conf)
 {
+	if (conf->format == FORMAT_RAW)
+		return NULL; /* each of its own */
 	if (conf->batch != NULL && conf->batch_format == BATCH_NDJSON)
 		return "Content-Type: application/x-ndjson";
 	if (conf->format != FORMAT_CLOUDEVENTS)
@@ -159,18 +163,20 @@ target_is_compressed(const struct target *t)
 static size_t
 fixed_headers(const struct target *t)
 {
-	return FIXED_HEADERS + target_is_compressed(t);
+	return 1 + (content_type(&t->conf) != NULL) + (size_t)target_is_compressed(t);
 }
 
 static int
 add_headers(struct target *t, struct hsw_error *err)
 {
-	const char *const fixed[FIXED_HEADERS + 1] = { content_type(&t->conf), t->all->user_agent,
-		"Content-Encoding: gzip" };
+	const char *const fixed[FIXED_HEADERS_MAX] = { content_type(&t->conf), t->all->user_agent,
+		target_is_compressed(t) ? "Content-Encoding: gzip" : NULL };
 	int rc = HSW_OK;
 
-	for (size_t i = 0; rc == HSW_OK && i < fixed_headers(t); i++)
-		rc = headers_add_line(&t->headers, fixed[i], strlen(fixed[i]));
+	for (size_t i = 0; rc == HSW_OK && i < FIXED_HEADERS_MAX; i++) {
+		if (fixed[i] != NULL)
+			rc = headers_add_line(&t->headers, fixed[i], strlen(fixed[i]));
+	}
 	if (rc == HSW_OK && t->conf.authorization != NULL)
 		rc = headers_add_authorization(&t->headers, t->conf.authorization, err);
 	if (rc == HSW_OK && t->conf.headers != NULL)
@@ -369,6 +375,15 @@ target_tail(struct target *t)
 	return t->tail;
 }
 
+/* FNV-1a, 32 bits */
+static uint32_t
+hash_more(uint32_t hash, const char *s)
+{
+	for (; s != NULL && *s != '\0'; s++)
+		hash = (hash ^ (unsigned char)*s) * 16777619u;
+	return (hash ^ 0xffu) * 16777619u;
+}
+
 const char *
 target_origin(struct target *t)
 {
@@ -382,7 +397,14 @@ target_origin(struct target *t)
 	write_part(f, t->plain_url, CURLUPART_HOST, "");
 	write_part(f, t->plain_url, CURLUPART_PORT, ":");
 	t->origin = (char *)written(f, &text, &len).s;
+	t->origin_hash = hash_more(HASH_FIRST, t->origin);
 	return t->origin;
+}
+
+uint32_t
+target_origin_hash(const struct target *t)
+{
+	return t->origin_hash;
 }
 
 bool
@@ -451,19 +473,10 @@ same(const char *a, const char *b)
 	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-/* FNV-1a, 32 bits */
-static uint32_t
-hash_more(uint32_t hash, const char *s)
-{
-	for (; s != NULL && *s != '\0'; s++)
-		hash = (hash ^ (unsigned char)*s) * 16777619u;
-	return (hash ^ 0xffu) * 16777619u;
-}
-
 static uint32_t
 hash_of(const struct webhook_conf *conf)
 {
-	uint32_t hash = 2166136261u;
+	uint32_t hash = HASH_FIRST;
 
 	for (size_t i = 0; i < NUMBERS; i++)
 		hash = hash * 31 + (uint32_t)number_at(conf, i);

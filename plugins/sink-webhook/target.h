@@ -37,6 +37,8 @@ bool target_is_plain(const struct target *);
 void target_leave_to_curl(struct target *);
 /* "host:port": where connections go. NULL: out of memory. */
 const char *target_origin(struct target *);
+/* Of that text, once it is made. */
+uint32_t target_origin_hash(const struct target *);
 /* A request's first lines; the header lines that never change and the empty line. s = NULL: out of memory. */
 struct hsw_str target_head(struct target *, struct hsw_str type);
 struct hsw_str target_tail(struct target *);

@@ -346,6 +346,7 @@ static const struct hsw_sink_ops ops = {
 	.cancel = webhook_cancel,
 	.drain = webhook_drain,
 	.close = webhook_close,
+	.needs = conf_needs,
 };
 
 HSW_PLUGIN(HSW_SINK, "webhook", "1.0", "posts events to an HTTP or HTTPS receiver",

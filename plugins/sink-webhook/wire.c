@@ -392,13 +392,9 @@ start_connecting(struct wire *wire)
 }
 
 static struct wire_list *
-chain_of(struct webhook *w, const char *origin)
+chain_of(const struct exchange *x)
 {
-	uint32_t hash = 2166136261u; /* FNV-1a */
-
-	for (; *origin != '\0'; origin++)
-		hash = (hash ^ (unsigned char)*origin) * 16777619u;
-	return &w->idle_wires[hash % WIRE_CHAINS];
+	return &x->w->idle_wires[target_origin_hash(x->target) % WIRE_CHAINS];
 }
 
 static int
@@ -411,7 +407,7 @@ wire_connect(struct exchange *x, const char *origin)
 		return rc;
 	wire->transfer.is_wire = true;
 	wire->w = x->w;
-	wire->chain = chain_of(x->w, origin);
+	wire->chain = chain_of(x);
 	wire->origin = strdup(origin);
 	wire->exchange = x;
 	wire->fd = -1;
@@ -472,11 +468,11 @@ is_fresh(const struct wire *wire)
 }
 
 static struct wire *
-find_idle(struct webhook *w, const char *origin)
+find_idle(const struct exchange *x, const char *origin)
 {
 	struct wire *wire;
 
-	LIST_FOREACH (wire, chain_of(w, origin), idle) {
+	LIST_FOREACH (wire, chain_of(x), idle) {
 		if (strcmp(wire->origin, origin) == 0)
 			return wire;
 	}
@@ -491,7 +487,7 @@ wire_start(struct exchange *x)
 
 	if (origin == NULL)
 		return HSW_ENOMEM;
-	while ((wire = find_idle(x->w, origin)) != NULL) {
+	while ((wire = find_idle(x, origin)) != NULL) {
 		if (is_fresh(wire)) {
 			LIST_REMOVE(wire, idle);
 			x->w->idle_wire_count--;

@@ -5,76 +5,24 @@
  */
 #include "postgres.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-struct known_destination {
-	char *name;
-	size_t len;
-	int64_t id;
-};
-
-static int
-compare(const struct known_destination *k, struct hsw_str name)
-{
-	size_t both = k->len < name.len ? k->len : name.len;
-	int order = both > 0 ? memcmp(k->name, name.s, both) : 0;
-
-	return order != 0 ? order : (k->len > name.len) - (k->len < name.len);
-}
-
-/* Where the name is, or where it would have to be inserted. */
-static size_t
-place_of(const struct postgres_store *s, struct hsw_str name)
-{
-	size_t low = 0, high = s->n_known;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (compare(&s->known[mid], name) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
 int64_t
 destinations_id(const struct postgres_store *s, struct hsw_str name)
 {
-	size_t at = place_of(s, name);
-
-	return at < s->n_known && compare(&s->known[at], name) == 0 ? s->known[at].id : 0;
+	return names_find(&s->known, name);
 }
 
 static int
 remember(struct postgres_store *s, struct hsw_str name, int64_t id, struct hsw_error *err)
 {
-	size_t at = place_of(s, name);
-	struct known_destination *grown = realloc(s->known, (s->n_known + 1) * sizeof(*grown));
-	char *copy = malloc(name.len + 1);
+	int rc = names_add(&s->known, name, id);
 
-	if (grown != NULL)
-		s->known = grown;
-	if (grown == NULL || copy == NULL) {
-		free(copy);
-		return pg_error(err, HSW_ENOMEM, "out of memory");
-	}
-	memcpy(copy, name.s, name.len);
-	memmove(&grown[at + 1], &grown[at], (s->n_known - at) * sizeof(*grown));
-	grown[at] = (struct known_destination){ copy, name.len, id };
-	s->n_known++;
-	return HSW_OK;
+	return rc == HSW_OK ? rc : pg_error(err, rc, "out of memory");
 }
 
 void
 destinations_free(struct postgres_store *s)
 {
-	for (size_t i = 0; i < s->n_known; i++)
-		free(s->known[i].name);
-	free(s->known);
-	s->known = NULL;
-	s->n_known = 0;
+	names_clear(&s->known);
 }
 
 int
@@ -136,14 +84,6 @@ store_cursors(void *self, hsw_cursor_fn *fn, void *arg, struct hsw_error *err)
 	return rc;
 }
 
-static void
-forget(struct postgres_store *s, size_t at)
-{
-	free(s->known[at].name);
-	memmove(&s->known[at], &s->known[at + 1], (s->n_known - at - 1) * sizeof(s->known[0]));
-	s->n_known--;
-}
-
 /* What held events back may be gone, so pruning begins again. */
 int
 store_detach(void *self, struct hsw_str destination, struct hsw_error *err)
@@ -157,9 +97,8 @@ store_detach(void *self, struct hsw_str destination, struct hsw_error *err)
 	params_int(&p, (int)id);
 	int rc = query_one(s, ST_DETACH, &p, "forgetting a destination", NULL, err);
 	/* A new connection has read the names anew. */
-	size_t at = place_of(s, destination);
-	if (rc == HSW_OK && at < s->n_known && s->known[at].id == id)
-		forget(s, at);
+	if (rc == HSW_OK && names_find(&s->known, destination) == id)
+		names_remove(&s->known, destination);
 	if (rc == HSW_OK)
 		prune_look_again(s, 0);
 	return rc;

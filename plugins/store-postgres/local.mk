@@ -1,6 +1,7 @@
 if PQ_FOUND
 plugin_LTLIBRARIES += plugins/store-postgres.la
 postgres_sources = \
+	plugins/common/names.c plugins/common/names.h \
 	plugins/store-postgres/append.c \
 	plugins/store-postgres/commit.c \
 	plugins/store-postgres/destinations.c \
@@ -16,7 +17,7 @@ postgres_sources = \
 	plugins/store-postgres/statements.c \
 	plugins/store-postgres/postgres.h
 plugins_store_postgres_la_SOURCES = $(postgres_sources)
-plugins_store_postgres_la_CPPFLAGS = $(plugin_cppflags)
+plugins_store_postgres_la_CPPFLAGS = $(plugin_cppflags) -I$(top_srcdir)/plugins/common
 plugins_store_postgres_la_CFLAGS = $(AM_CFLAGS) $(PQ_CFLAGS)
 plugins_store_postgres_la_LDFLAGS = $(plugin_ldflags)
 plugins_store_postgres_la_LIBADD = $(PQ_LIBS)

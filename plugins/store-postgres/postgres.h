@@ -14,6 +14,8 @@
 
 #include <hookswitch/store.h>
 
+#include "names.h"
+
 /* The statements, prepared once for each connection. Their texts and parameters: statements.c. */
 enum statement {
 	ST_BEGIN,
@@ -55,7 +57,6 @@ struct postgres_conf {
 	int64_t timeout_ms;
 };
 
-struct known_destination;
 
 struct postgres_store {
 	const struct hsw_host *host;
@@ -68,8 +69,7 @@ struct postgres_store {
 	bool is_ended;                   /* the server said that it ends this session */
 	bool is_incomplete;              /* a statement could not be queued: out of memory */
 	int64_t deadline_ms;             /* monotonic: of the running query */
-	struct known_destination *known; /* what this daemon attached, sorted by name */
-	size_t n_known;
+	struct names known; /* what this daemon attached */
 	int64_t pruned_upto;  /* what is left up to here is named by an exception: prune.c */
 	int64_t old_upto;     /* where the last search for old events ended */
 	int64_t last_seq;     /* that this daemon gave an event */

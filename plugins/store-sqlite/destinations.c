@@ -5,66 +5,18 @@
  */
 #include "sqlite.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-struct known_destination {
-	char *name;
-	size_t len;
-	int64_t id;
-};
-
-static int
-compare(const struct known_destination *k, struct hsw_str name)
-{
-	size_t both = k->len < name.len ? k->len : name.len;
-	int order = both > 0 ? memcmp(k->name, name.s, both) : 0;
-
-	return order != 0 ? order : (k->len > name.len) - (k->len < name.len);
-}
-
-/* Where the name is, or where it would have to be inserted. */
-static size_t
-place_of(const struct sqlite_store *s, struct hsw_str name)
-{
-	size_t low = 0, high = s->n_known;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (compare(&s->known[mid], name) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
 int64_t
 destinations_id(const struct sqlite_store *s, struct hsw_str name)
 {
-	size_t at = place_of(s, name);
-
-	return at < s->n_known && compare(&s->known[at], name) == 0 ? s->known[at].id : 0;
+	return names_find(&s->known, name);
 }
 
 static int
 remember(struct sqlite_store *s, struct hsw_str name, int64_t id, struct hsw_error *err)
 {
-	size_t at = place_of(s, name);
-	struct known_destination *grown = realloc(s->known, (s->n_known + 1) * sizeof(*grown));
-	char *copy = malloc(name.len + 1);
+	int rc = names_add(&s->known, name, id);
 
-	if (grown != NULL)
-		s->known = grown;
-	if (grown == NULL || copy == NULL) {
-		free(copy);
-		return sqlite_error(err, HSW_ENOMEM, "out of memory");
-	}
-	memcpy(copy, name.s, name.len);
-	memmove(&grown[at + 1], &grown[at], (s->n_known - at) * sizeof(*grown));
-	grown[at] = (struct known_destination){ copy, name.len, id };
-	s->n_known++;
-	return HSW_OK;
+	return rc == HSW_OK ? rc : sqlite_error(err, rc, "out of memory");
 }
 
 int
@@ -82,9 +34,7 @@ destinations_load(struct sqlite_store *s, struct hsw_error *err)
 void
 destinations_free(struct sqlite_store *s)
 {
-	for (size_t i = 0; i < s->n_known; i++)
-		free(s->known[i].name);
-	free(s->known);
+	names_clear(&s->known);
 }
 
 /* At the end of the log. */
@@ -130,14 +80,6 @@ store_cursors(void *self, hsw_cursor_fn *fn, void *arg, struct hsw_error *err)
 	return sqlite_done(s, ST_CURSORS, rc, "reading cursors", err);
 }
 
-static void
-forget(struct sqlite_store *s, size_t at)
-{
-	free(s->known[at].name);
-	memmove(&s->known[at], &s->known[at + 1], (s->n_known - at - 1) * sizeof(s->known[0]));
-	s->n_known--;
-}
-
 /* What held events back may be gone, so pruning begins again. */
 int
 store_detach(void *self, struct hsw_str destination, struct hsw_error *err)
@@ -155,7 +97,7 @@ store_detach(void *self, struct hsw_str destination, struct hsw_error *err)
 	}
 	rc = sqlite_end(s, rc, err);
 	if (rc == HSW_OK) {
-		forget(s, place_of(s, destination));
+		names_remove(&s->known, destination);
 		prune_look_again(s, 0);
 	}
 	return rc;

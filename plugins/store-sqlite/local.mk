@@ -1,5 +1,6 @@
 plugin_LTLIBRARIES += plugins/store-sqlite.la
 plugins_store_sqlite_la_SOURCES = \
+	plugins/common/names.c plugins/common/names.h \
 	plugins/store-sqlite/commit.c \
 	plugins/store-sqlite/db.c \
 	plugins/store-sqlite/destinations.c \
@@ -12,7 +13,7 @@ plugins_store_sqlite_la_SOURCES = \
 	plugins/store-sqlite/schema.c \
 	plugins/store-sqlite/sqlite.c \
 	plugins/store-sqlite/sqlite.h
-plugins_store_sqlite_la_CPPFLAGS = $(plugin_cppflags)
+plugins_store_sqlite_la_CPPFLAGS = $(plugin_cppflags) -I$(top_srcdir)/plugins/common
 plugins_store_sqlite_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 plugins_store_sqlite_la_LDFLAGS = $(plugin_ldflags)
 plugins_store_sqlite_la_LIBADD = $(SQLITE_LIBS)

@@ -11,6 +11,8 @@
 
 #include <hookswitch/store.h>
 
+#include "names.h"
+
 /* The statements, prepared once. Their texts and parameters: schema.c. */
 enum statement {
 	ST_BEGIN,
@@ -48,7 +50,6 @@ enum statement {
 	ST_COUNT
 };
 
-struct known_destination;
 
 struct sqlite_store {
 	const struct hsw_host *host;
@@ -59,8 +60,7 @@ struct sqlite_store {
 	sqlite3_stmt *st[ST_COUNT];
 	int64_t last_seq; /* of the log, also when it is empty */
 	int64_t last_memo;
-	struct known_destination *known; /* every row of the table, sorted by name */
-	size_t n_known;
+	struct names known; /* every row of the table */
 	int64_t pruned_upto; /* what is left up to here is named by an exception: prune.c */
 };
 

@@ -25,7 +25,7 @@ struct hsw_conn {
 	struct hsw_str instance; /* borrowed */
 	struct hsw_str key;      /* Sec-WebSocket-Key as sent (RFC 6455 section 4.1); borrowed */
 	struct hsw_str early;    /* bytes that came after the request's head; borrowed */
-	void *tls; /* NULL: bytes of fd are plain, also where the client speaks TLS */
+	void *tls;               /* NULL: bytes of fd are plain, also where the client speaks TLS */
 	/* Not NULL: to be called once, after fd was closed, on the handle's thread. */
 	void (*released)(void *token);
 	void *token;
@@ -79,6 +79,13 @@ struct hsw_sink_ops {
 	void (*broadcast)(void *self, const struct hsw_envelope *, unsigned parts);
 	/* Of HSW_SINK_LIVE: the instance is no more; ends its connections. Optional (NULL). */
 	void (*dismiss)(void *self, struct hsw_str instance);
+	/*
+	 * More parts (set of enum hsw_part) that a destination with these options gets, because it can
+	 * do nothing without them. conf: the plugin's conf struct, of a section or of a destination
+	 * made by the API. Called before open, and on any thread: it depends on nothing but conf.
+	 * Optional (NULL: none).
+	 */
+	unsigned (*needs)(const void *conf);
 };
 
 /* The sink writes in the order it is called and ends deliveries in that order: `ordering` and

@@ -14,7 +14,7 @@ import time
 import pytest
 
 from api_rig import ACCOUNT, ApiDaemon
-from rig import PROGRAM, Receiver, message, number_of, wait_for, whole_lines
+from rig import FIXTURES, PROGRAM, Receiver, message, number_of, wait_for, whole_lines
 
 EVENTS = ["message.exchange", "message.status", "call.update", "group.flow", "instance.state", "label.update"]
 MISSING = "Missing token in header, Authorization header, or query parameter"
@@ -206,6 +206,22 @@ def test_an_odd_label_is_one_like_others(daemon, receiver):
 ])
 def test_a_bad_webhook_is_refused_and_the_field_named(daemon, body, field):
     assert field in daemon.fails(400, "POST", "/api/events/webhook/sales", body)
+    assert daemon.webhooks("sales") == []
+
+
+def reserved_headers():
+    """Those that the sink sets by itself."""
+    text = (FIXTURES.parent.parent / "plugins" / "sink-webhook" / "headers.c").read_text()
+    return re.findall(r'"([\w-]+)"', text.split("reserved[] = {")[1].split("};")[0])
+
+
+def test_headers_that_the_sink_sets_are_refused_and_named(daemon):
+    names = reserved_headers()
+    assert len(names) >= 20
+    for name in names:
+        for written in name, name.upper():
+            body = {"enabled": True, "url": "http://example.com", "headers": {"X-Shop": "7", written: "x"}}
+            assert daemon.fails(400, "POST", "/api/events/webhook/sales", body) == f"headers: {written} cannot be set here"
     assert daemon.webhooks("sales") == []
 
 
@@ -588,7 +604,7 @@ def test_dead_letters_of_a_webhook_are_replayed(daemon):
     {"enabled": True, "url": "URL", "webhook_by_events": True, "webhook_base64": True,
      "events": ["MESSAGES_UPSERT", "connection.update", "PRESENCE_UPDATE"]},
     {"webhook": {"enabled": True, "url": "URL", "webhookByEvents": True, "webhookBase64": True, "byEvents": False,
-                 "headers": {}, "events": ["MESSAGES_UPSERT", "connection.update", "PRESENCE_UPDATE"]}},
+                 "headers": {"Content-Type": "application/json"}, "events": ["MESSAGES_UPSERT", "connection.update", "PRESENCE_UPDATE"]}},
     {"instanceName": "sales", "url": "URL", "byEvents": True, "base64": True, "integration": 5,
      "events": ["messages-upsert", "CONNECTION_UPDATE", "PRESENCE_UPDATE"]},
 ])
@@ -623,7 +639,8 @@ def test_evolution_clients_are_refused_like_others(daemon):
     daemon.fails(404, "POST", "/webhook/instance", {"instanceName": "zz", **good})
     for body, why in ({"enabled": True}, "url"), ({"url": "x"}, "url"), ({"events": ["NOPE"], **good}, "`NOPE`"), \
             ({"events": [None], **good}, "events"), ({"events": "CALL", **good}, "events"), \
-            ({"webhook_base64": 2, **good}, "webhook_base64"), ({"webhook": {"enabled": 1}}, "enabled"):
+            ({"webhook_base64": 2, **good}, "webhook_base64"), ({"headers": {"Host": "y"}, **good}, "headers: Host"), \
+            ({"headers": {"Content-Type": "text/plain"}, **good}, "headers: Content-Type"), ({"webhook": {"enabled": 1}}, "enabled"):
         assert why in daemon.fails(400, "POST", path, body)
     assert daemon.call("GET", "/webhook/find/sales")[1]["events"] == []
 

@@ -98,6 +98,9 @@ def test_full_disk_is_told_to_providers_and_heals_by_itself(make_receiver, make_
         retry_after = daemon.request("POST", "/in/evolution/sales", json.dumps(message(n, text="x" * 2000)),
                                      {"token": "ingest-SECRET-token"})[1].get("retry-after")
         assert retry_after == "5"
+        metrics = dict(line.rsplit(" ", 1) for line in daemon.request("GET", "/metrics")[2].decode().splitlines())
+        assert metrics['hookswitch_unavailable_requests_total{source="evolution"}'] == "2"
+        assert int(metrics['hookswitch_store_errors_total{operation="commit",kind="full"}']) >= 2
         filler.unlink()
         wait_for(lambda: daemon.post(message(n))[0] == 202, 10, "it takes events again")
         receiver.wait(accepted + 1)

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """SIGHUP: the configuration is read again while events flow."""
+import contextlib
 import json
 import pathlib
 import signal
+import socket
 import threading
+import time
 
 import pytest
 
-from rig import FIXTURES, TOKEN, certificate, free_port, message, number_of, wait_for, whole_lines
+from rig import FIXTURES, SLOW, TOKEN, certificate, free_port, message, number_of, wait_for, whole_lines
+from ws_rig import Client
 
 
 @pytest.fixture
@@ -52,6 +56,7 @@ def test_a_source_is_added_changed_and_removed(daemon):
     assert status_of(daemon, "evolution", TOKEN) == 202
 
 
+@pytest.mark.threads
 def test_requests_go_on_while_sources_change(daemon, folder):
     answers, stop = [], threading.Event()
 
@@ -92,8 +97,6 @@ def test_a_file_that_is_gone_changes_nothing(daemon):
 
 
 @pytest.mark.parametrize("before, after, words", [
-    ("[sink f]", "[sink g]\nplugin = file\npath = /nowhere/x\n[sink f]", "[sink g] added"),
-    ("plugin = file", "plugin = file\nevents = call.update", "[sink f] events changed"),
     ("[instance sales]", "[instance other]\n[instance sales]", "[instance other] added"),
     ("sales-SECRET-instance", "new-SECRET", "[instance sales] token changed"),
     ("[server]", "[server]\nworkers = 7", "[server] workers changed"),
@@ -116,6 +119,7 @@ def test_the_log_level_and_form_change(daemon):
     assert json.loads(daemon.log_text().splitlines()[-1])
 
 
+@pytest.mark.threads
 def test_a_map_is_read_again(make_daemon, folder):
     path = pathlib.Path(folder) / "m.ini"
     names = sorted(p.name for p in FIXTURES.parent.parent.glob("etc/maps/*.ini"))
@@ -129,6 +133,7 @@ def test_a_map_is_read_again(make_daemon, folder):
     assert "stay as they were" not in log
 
 
+@pytest.mark.threads
 def test_a_renewed_certificate_does_not_wait_for_a_file_that_is_mended(make_daemon, folder):
     _, cert = certificate(folder)
     daemon = make_daemon({}, server=f"listen_tls = 127.0.0.1:{free_port()}\ntls_cert = {cert}\n"
@@ -137,3 +142,351 @@ def test_a_renewed_certificate_does_not_wait_for_a_file_that_is_mended(make_daem
     certificate(folder)
     log = hup(daemon, "read the TLS certificate again")
     assert "stays in use errors=1" in log
+
+
+def instances(daemon, token):
+    return daemon.request("GET", "/api/instance/list", headers={"token": token})
+
+
+def test_the_api_s_options_change(make_daemon):
+    daemon = make_daemon({}, api="account_token = one-SECRET\nmax_webhooks = 1\nrate_limit = 1000/min")
+    assert instances(daemon, "one-SECRET")[1]["x-ratelimit-limit"] == "1000"
+    edit(daemon, "one-SECRET\nmax_webhooks = 1\nrate_limit = 1000/min", "two-SECRET\nmax_webhooks = 2\nrate_limit = 2000/min")
+    assert "changed=yes restart_needed=no" in hup(daemon)
+    wait_for(lambda: instances(daemon, "two-SECRET")[0] == 200)
+    assert instances(daemon, "one-SECRET")[0] == 401
+    assert instances(daemon, "two-SECRET")[1]["x-ratelimit-limit"] == "2000"
+    for label, status in ("a", 200), ("b", 200), ("c", 400):
+        body = json.dumps({"label": label, "enabled": True, "url": "http://example.com"})
+        assert daemon.request("POST", "/api/events/webhook/sales", body, {
+            "token": "two-SECRET", "Content-Type": "application/json"})[0] == status
+
+
+def test_the_server_s_limits_change(daemon):
+    long = {"token": TOKEN, "X-Long": "x" * 20000}
+    assert daemon.request("POST", "/in/evolution/sales", json.dumps(message(1)), long)[0] == 431
+    edit(daemon, "[server]", "[server]\nmax_header = 64k\ntrusted_proxies = 10.0.0.0/8\nidle_timeout = 3s")
+    assert "changed=yes restart_needed=no" in hup(daemon)
+    wait_for(lambda: daemon.request("POST", "/in/evolution/sales", json.dumps(message(1)), long)[0] == 202)
+
+
+# ---- sinks ----
+
+class Producers:
+    """Threads that post until they are stopped, each to its own chats; what was acknowledged is kept."""
+
+    CHATS = 3
+
+    def __init__(self, daemon, threads=4):
+        self.daemon, self.acknowledged, self.lock, self.stopping = daemon, [], threading.Lock(), threading.Event()
+        self.threads = [threading.Thread(target=self.run, args=(n,)) for n in range(threads)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, thread):
+        n = 0
+        while not self.stopping.is_set():
+            number = thread * 1000000 + n
+            status, _ = self.daemon.post(message(number, chat=thread * self.CHATS + n % self.CHATS))
+            assert status == 202
+            with self.lock:
+                self.acknowledged.append(number)
+            n += 1
+
+    def count(self):
+        with self.lock:
+            return len(self.acknowledged)
+
+    def more(self, n=50):
+        before = self.count()
+        wait_for(lambda: self.count() >= before + n, what="more events")
+
+    def stop(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+        return sorted(self.acknowledged)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def write_sinks(daemon, sinks):
+    text = daemon.ini.read_text().split("\n[sink ")[0]
+    for name, options in sinks.items():
+        text += f"\n[sink {name}]\n" + "".join(f"{key} = {value}\n" for key, value in options.items())
+    daemon.ini.write_text(text)
+
+
+def reload_sinks(daemon, sinks, changed):
+    """changed: name of each sink that must be reported as done."""
+    write_sinks(daemon, sinks)
+    before = len(daemon.log_text())
+    log = hup(daemon)
+    assert "restart_needed=no" in log
+    for name in changed:
+        wait_for(lambda: f"the sink is in use sink={name}\n" in daemon.log_text()[before:] or
+                 f"the sink is closed sink={name}\n" in daemon.log_text()[before:], what=f"{name} is changed")
+
+
+def in_order_of_chats(envelopes):
+    chats = {}
+    for number in map(number_of, envelopes):
+        chats.setdefault((number // 1000000, number % 1000000 % Producers.CHATS), []).append(number)
+    return all(numbers == sorted(numbers) for numbers in chats.values())
+
+
+class Datagrams:
+    """A local socket of syslog."""
+
+    def __init__(self, path):
+        self.numbers = []
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(path)
+        self.socket.settimeout(0.1)
+        self.stopping = False
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        while not self.stopping:
+            with contextlib.suppress(TimeoutError):
+                text = self.socket.recv(1 << 16).decode()
+                self.numbers.append(number_of(json.loads(text[text.index(" {") + 1:])))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stopping = True
+        self.thread.join()
+        self.socket.close()
+
+
+def lines_of(path):
+    return [json.loads(line) for line in whole_lines(path)]
+
+
+def hook(receiver, **options):
+    return {"plugin": "webhook", "url": receiver.url, **options}
+
+
+@pytest.mark.threads
+def test_every_event_goes_once_to_where_it_is_wanted_while_all_sinks_change(make_daemon, make_receiver, folder):
+    first, second = make_receiver(lambda *_: time.sleep(0.005) or 200), make_receiver()
+    collector = Datagrams(f"{folder}/syslog")
+    wanted = {
+        "hook": hook(first),
+        "lines": {"plugin": "file", "path": f"{folder}/a.jsonl"},
+        "log": {"plugin": "syslog", "target": f"unix:{folder}/syslog"}}
+    daemon = make_daemon(wanted, websocket="", instance="websocket = yes", server="workers = 3",
+                         api="rate_limit = none")
+    client = Client(daemon)
+    with collector, Producers(daemon) as producers:
+        producers.more()
+        for options in ({"url": second.url}, {"ordering": "none"}, {"ordering": "strict"},
+                        {"ordering": "chat-strict"}, {"ordering": "chat", "timeout": "7s"},
+                        {"concurrency": 2}, {"url": first.url, "concurrency": 8}):
+            wanted["hook"].update(options)
+            reload_sinks(daemon, wanted, ["hook"])
+            producers.more()
+        wanted["lines"]["path"] = f"{folder}/b.jsonl"
+        wanted["log"]["facility"] = "local4"
+        reload_sinks(daemon, wanted, ["lines", "log"])
+        producers.more()
+        numbers = producers.stop()
+        wait_for(lambda: len(first.arrivals) + len(second.arrivals) >= len(numbers))
+        wait_for(lambda: len(lines_of(f"{folder}/a.jsonl") + lines_of(f"{folder}/b.jsonl")) >= len(numbers))
+        wait_for(lambda: len(collector.numbers) >= len(numbers))
+        assert sorted(number_of(client.event()) for _ in numbers) == numbers
+        client.close()
+    hooked = sorted(first.arrivals + second.arrivals, key=lambda a: a.at)
+    assert sorted(number_of(a.envelope) for a in hooked) == numbers
+    assert all(a.attempt == 1 for a in hooked)
+    lines = lines_of(f"{folder}/a.jsonl") + lines_of(f"{folder}/b.jsonl")
+    assert sorted(map(number_of, lines)) == numbers and in_order_of_chats(lines)
+    assert lines_of(f"{folder}/a.jsonl") and lines_of(f"{folder}/b.jsonl")
+    assert sorted(collector.numbers) == numbers
+
+
+def test_sinks_are_added_renamed_and_removed_and_miss_nothing_while_they_are_there(make_daemon, make_receiver, folder):
+    receiver = make_receiver()
+    daemon = make_daemon({"keep": hook(receiver)}, server="workers = 2")
+    with Producers(daemon) as producers:
+        for n in range(4):
+            path = f"{folder}/{n}.jsonl"
+            reload_sinks(daemon, {"keep": hook(receiver), f"s{n}": {"plugin": "file", "path": path}}, [f"s{n}"])
+            from_here = producers.count()
+            producers.more()
+            with producers.lock:
+                later = producers.acknowledged[from_here:]
+            # Of each producer the first one may have been stored before the sink was there.
+            firsts = {min(n for n in later if n // 1000000 == p) for p in {n // 1000000 for n in later}}
+            sure = set(later) - firsts
+            wait_for(lambda: sure <= {number_of(e) for e in lines_of(path)})
+            assert sorted(s["name"] for s in daemon.status()["sinks"]) == ["keep", f"s{n}"]
+        reload_sinks(daemon, {"keep": hook(receiver)}, ["s3"])
+        assert [s["name"] for s in daemon.status()["sinks"]] == ["keep"]
+        numbers = producers.stop()
+    receiver.wait(len(numbers))
+    assert sorted(receiver.numbers()) == numbers
+    for n in range(4):
+        got = [number_of(e) for e in lines_of(f"{folder}/{n}.jsonl")]
+        assert len(got) == len(set(got)) and in_order_of_chats(lines_of(f"{folder}/{n}.jsonl"))
+
+
+def test_a_sink_that_comes_back_goes_on_where_it_was(make_daemon, folder):
+    sinks = {"f": {"plugin": "file", "path": f"{folder}/out.jsonl"}}
+    daemon = make_daemon(sinks)
+    daemon.accept(message(1))
+    wait_for(lambda: len(whole_lines(f"{folder}/out.jsonl")) == 1)
+    reload_sinks(daemon, {}, ["f"])
+    daemon.accept(message(2))
+    reload_sinks(daemon, sinks, ["f"])
+    daemon.accept(message(3))
+    wait_for(lambda: len(whole_lines(f"{folder}/out.jsonl")) == 3)
+    assert [number_of(e) for e in lines_of(f"{folder}/out.jsonl")] == [1, 2, 3]
+
+
+def test_the_filter_counts_from_the_reload_on(make_daemon, make_receiver):
+    receiver = make_receiver()
+    daemon = make_daemon({"h": hook(receiver)})
+    daemon.accept(message(1))
+    receiver.wait(1)
+    reload_sinks(daemon, {"h": hook(receiver, events="call.update")}, ["h"])
+    daemon.accept(message(2))
+    wait_for(lambda: daemon.sink("h")["lag"] == 0 or daemon.sink("h")["cursor"] > 0)
+    reload_sinks(daemon, {"h": hook(receiver)}, ["h"])
+    daemon.accept(message(3))
+    receiver.wait(2)
+    assert receiver.numbers() == [1, 3]
+
+
+@pytest.mark.threads
+@pytest.mark.parametrize("before, after", [("chat", "chat-strict"), ("chat-strict", "chat"), ("strict", "none"),
+                                           ("chat-strict", "strict")])
+def test_retries_are_taken_over(make_daemon, make_receiver, before, after):
+    down, up = make_receiver(lambda *_: 503), make_receiver()
+    options = {"retry": "300ms, 300ms, 300ms, 300ms, 300ms", "failures_to_open": 1000}
+    daemon = make_daemon({"h": hook(down, ordering=before, **options)})
+    for n in range(6):
+        daemon.accept(message(n, chat=n % 2))
+    wait_for(lambda: daemon.sink("h")["retrying"] > 0)
+    reload_sinks(daemon, {"h": hook(up, ordering=after, **options)}, ["h"])
+    up.wait(6)
+    wait_for(lambda: daemon.sink("h")["retrying"] == 0 and daemon.sink("h")["lag"] == 0)
+    assert sorted(up.numbers()) == list(range(6))
+    if after == "chat-strict":
+        assert [n for n in up.numbers() if n % 2] == [1, 3, 5]
+
+
+def test_what_is_in_flight_ends_first_and_is_not_sent_again(make_daemon, make_receiver):
+    release = threading.Event()
+    slow, other = make_receiver(lambda *_: release.wait(20) and 200), make_receiver()
+    daemon = make_daemon({"h": hook(slow, concurrency=2)})
+    for n in range(4):
+        daemon.accept(message(n, chat=0 if n < 2 else n))
+    slow.wait(2)
+    write_sinks(daemon, {"h": hook(other)})
+    hup(daemon)
+    assert not other.arrivals
+    release.set()
+    other.wait(2)
+    wait_for(lambda: daemon.sink("h")["lag"] == 0)
+    assert sorted(slow.numbers() + other.numbers()) == [0, 1, 2, 3] and len(slow.arrivals) == 2
+
+
+def test_what_hangs_is_taken_back_after_the_drain_time(make_daemon, make_receiver):
+    hanging, other = make_receiver(lambda *_: time.sleep(8) or None), make_receiver()
+    daemon = make_daemon({"h": hook(hanging, timeout="1h")}, server="shutdown_timeout = 300ms")
+    daemon.accept(message(1))
+    hanging.wait(1)
+    reload_sinks(daemon, {"h": hook(other, timeout="1h")}, ["h"])
+    other.wait(1)
+    assert other.arrivals[0].attempt == 1
+    hanging.close()
+
+
+def test_one_that_does_not_open_stays_as_it_was(make_daemon, folder):
+    daemon = make_daemon({"f": {"plugin": "file", "path": f"{folder}/out.jsonl"}})
+    write_sinks(daemon, {"f": {"plugin": "file", "path": f"{folder}/no/such/out.jsonl"}})
+    hup(daemon, "the sink stays as it was")
+    daemon.accept(message(1))
+    wait_for(lambda: len(whole_lines(f"{folder}/out.jsonl")) == 1)
+    pathlib.Path(f"{folder}/no/such").mkdir(parents=True)
+    hup(daemon, "the sink is in use sink=f")
+    daemon.accept(message(2))
+    wait_for(lambda: len(whole_lines(f"{folder}/no/such/out.jsonl")) == 1)
+
+
+def test_a_new_one_that_does_not_open_is_tried_with_the_next_reload(make_daemon, folder):
+    daemon = make_daemon({})
+    write_sinks(daemon, {"f": {"plugin": "file", "path": f"{folder}/no/out.jsonl"}})
+    hup(daemon, "the sink is not open")
+    assert not daemon.status()["sinks"]
+    pathlib.Path(f"{folder}/no").mkdir()
+    hup(daemon, "the sink is in use sink=f")
+    daemon.accept(message(1))
+    wait_for(lambda: len(whole_lines(f"{folder}/no/out.jsonl")) == 1)
+
+
+@pytest.mark.threads
+def test_the_daemon_stops_while_a_sink_drains(make_daemon, make_receiver):
+    hanging = make_receiver(lambda *_: time.sleep(8) or None)
+    daemon = make_daemon({"a": hook(hanging, timeout="1h"), "b": hook(hanging, timeout="1h")},
+                         server="shutdown_timeout = 1s\nworkers = 2")
+    daemon.accept(message(1))
+    hanging.wait(2)
+    write_sinks(daemon, {"a": hook(hanging, timeout="2m")})
+    hup(daemon)
+    daemon.stop()
+    hanging.close()
+
+
+def dead_letters(daemon):
+    return daemon.status()["dead"].get("h", 0)
+
+
+@pytest.mark.threads
+def test_dead_letters_stay_and_are_replayed_by_the_new_one(make_daemon, make_receiver):
+    bad, good = make_receiver(lambda *_: 400), make_receiver()
+    daemon = make_daemon({"h": hook(bad, drop_on="400")})
+    for n in range(3):
+        daemon.accept(message(n))
+    wait_for(lambda: dead_letters(daemon) == 3)
+    reload_sinks(daemon, {"h": hook(good)}, ["h"])
+    assert dead_letters(daemon) == 3 and not good.arrivals
+    daemon.command("dead", "replay", "--sink", "h", "--all")
+    good.wait(3)
+    assert sorted(good.numbers()) == [0, 1, 2]
+
+
+def open_files(daemon):
+    return len(list(pathlib.Path(f"/proc/{daemon.process.pid}/fd").iterdir()))
+
+
+def test_200_reloads_under_load_leak_nothing(make_daemon, make_receiver, folder):
+    receiver = make_receiver()
+
+    def sinks(n):
+        return {"hook": hook(receiver, concurrency=1 + n % 7, timeout=f"{5 + n % 3}s"),
+                "file": {"plugin": "file", "path": f"{folder}/{n % 2}.jsonl"},
+                f"s{n % 5}": {"plugin": "file", "path": f"{folder}/s{n % 5}.jsonl"}}
+    daemon = make_daemon(sinks(0), server="workers = 2")
+    marks = []
+    with Producers(daemon, threads=2) as producers:
+        for n in range(1, 201):
+            reload_sinks(daemon, sinks(n), ["hook", "file", f"s{n % 5}", f"s{(n - 1) % 5}"])
+            if n % 50 == 0:
+                marks.append((daemon.rss_mib(), open_files(daemon)))
+        numbers = producers.stop()
+    receiver.wait(len(numbers))
+    assert sorted(receiver.numbers()) == numbers
+    lines = lines_of(f"{folder}/0.jsonl") + lines_of(f"{folder}/1.jsonl")
+    assert sorted(map(number_of, lines)) == numbers
+    assert marks[-1][1] <= marks[0][1] + 4, marks
+    if SLOW == 1:
+        assert marks[-1][0] <= marks[1][0] + 8, marks

@@ -3,6 +3,7 @@
 import json
 import time
 
+from api_rig import ApiDaemon
 from rig import message, wait_for
 
 
@@ -124,3 +125,36 @@ def test_mistakes_of_replay_are_named(webhook):
         assert daemon.command("replay", *args, check=False).returncode == 2, args
     r = daemon.command("replay", "-s", "nobody", "--since", "1h", check=False)
     assert r.returncode == 1 and "no such [sink]" in r.stderr
+
+
+def test_webhooks_of_the_api_by_name_and_by_id(folder, make_receiver):
+    receiver = make_receiver()
+    daemon = ApiDaemon(folder).start()
+    try:
+        shop = daemon.ok("POST", "/api/instance/new", {"name": "shop"}, status=201)["instance"]
+        daemon.webhook("shop", receiver.url, label="crm", events=["message.exchange"])
+        for n in range(5):
+            daemon.accept(message(n), instance="shop")
+            daemon.accept(message(n), instance="sales")
+        receiver.wait(5)
+        settled(daemon, "shop/crm")
+        for name in ("shop/crm", shop["id"] + "/crm"):
+            rows = deliveries(daemon, name)
+            assert [r["outcome"] for r in rows] == ["delivered"] * 5
+        assert "would replay 5" in daemon.command(
+            "replay", "--sink", "shop/crm", "--since", "1h", "--dry-run").stdout
+        assert "replayed 5" in daemon.command("replay", "--sink", shop["id"] + "/crm", "--since", "1h").stdout
+        receiver.wait(10)
+        again = receiver.arrivals[5:]
+        assert sorted(a.envelope["id"] for a in again) == sorted(a.envelope["id"] for a in receiver.arrivals[:5])
+        assert all(a.headers["webhook-replay"] == "1" for a in again)
+        assert {a.envelope["instanceData"]["instance"] for a in again} == {"shop"}
+        for name in ("shop/other", "nobody/crm", "/crm", "shop/", "shop"):
+            r = daemon.command("replay", "--sink", name, "--since", "1h", check=False)
+            assert r.returncode == 1 and "no such" in r.stderr, name
+            assert daemon.command("deliveries", name, check=False).returncode == 1
+        daemon.webhook("shop", receiver.url, label="crm", enabled=False)
+        r = daemon.command("replay", "--sink", "shop/crm", "--since", "1h", check=False)
+        assert r.returncode == 1 and "no such" in r.stderr
+    finally:
+        daemon.stop()

@@ -60,6 +60,7 @@ def test_events_arrive_small_and_large(wss):
     wait_for(lambda: w.connections() == 1, what="the connection is given back")
 
 
+@pytest.mark.threads
 def test_many_clients_and_many_events(wss):
     w = wss()
 
@@ -100,6 +101,7 @@ def test_a_stop_is_told_with_1001(wss):
     asyncio.run(run())
 
 
+@pytest.mark.threads
 def test_a_client_that_vanishes_leaves_nothing(wss):
     w = wss()
 
@@ -115,6 +117,7 @@ def test_a_client_that_vanishes_leaves_nothing(wss):
     wait_for(lambda: len(list(folder.iterdir())) <= before, what="no descriptor is left")
 
 
+@pytest.mark.threads
 def test_a_reader_that_does_not_read_is_dropped(wss):
     w = wss()
 

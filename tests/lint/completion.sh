@@ -28,7 +28,17 @@ check()
 check "commands by their beginning" "check" hookswitch ch
 check "every command" "$(hookswitch --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p' | sort | tr '\n' ' ' | sed 's/ $//')" \
 	hookswitch ""
-check "options of a command" "--config --help --keep-undecryptable" hookswitch run --
+# options_of WORD...: the options that --help of the command lists, short and long.
+options_of()
+{
+	hookswitch "$@" --help | sed -n 's/^ *\(-.*\)/\1/p' | grep -oE -- '^(-[a-zA-Z], )?--[a-z-]+|^-[a-zA-Z]' |
+		tr -d ' ' | tr ',' '\n' | sort -u | tr '\n' ' ' | sed 's/ $//'
+}
+for command in $(hookswitch --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p'); do
+	check "options of $command" "$(options_of "$command")" hookswitch "$command" -
+done
+check "the program's own options" "$(options_of)" hookswitch -
+check "options by their beginning" "--config --help --keep-undecryptable" hookswitch run --
 check "actions of a command" "list purge replay show" hookswitch dead ""
 check "actions by their beginning" "replay" hookswitch dead re
 check "files after -c" "$top/contrib/completion/bash/hookswitch" hookswitch run -c "$top/contrib/completion/bash/hook"

@@ -21,7 +21,7 @@ TESTS += tests/plugins/store_sqlite.sh tests/plugins/test_store_sqlite
 if PQ_FOUND
 check_PROGRAMS += tests/plugins/test_store_postgres
 tests_plugins_test_store_postgres_SOURCES = tests/plugins/test_store_postgres.c $(store_rig) $(postgres_sources)
-tests_plugins_test_store_postgres_CPPFLAGS = $(store_test_cppflags)
+tests_plugins_test_store_postgres_CPPFLAGS = $(store_test_cppflags) -I$(top_srcdir)/plugins/common
 tests_plugins_test_store_postgres_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(PQ_CFLAGS)
 tests_plugins_test_store_postgres_LDADD = $(harness_ldadd) $(CHECK_LIBS) $(PQ_LIBS) -lpthread
 TESTS += tests/plugins/store_postgres.sh

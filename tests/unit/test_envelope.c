@@ -289,9 +289,99 @@ free_hasher(void)
 	hasher_free(hasher);
 }
 
+static struct hsw_envelope *
+make_with_raw(const struct hsw_event *ev, unsigned index)
+{
+	struct envelope_origin o = origin();
+	struct hsw_envelope *e;
+
+	o.raw = str_of(",\"raw\":{\"k\":1}");
+	ck_assert_int_eq(envelope_new(&o, ev, index, &e), HSW_OK);
+	envelope_finish(e, index + 1);
+	return e;
+}
+
+static bool
+has_raw(const struct hsw_envelope *e, unsigned parts)
+{
+	int n;
+	char *text = text_of(e, parts, &n);
+	struct json_object *root = json_tokener_parse(text);
+	struct json_object *source = json_object_object_get(root, "source");
+
+	ck_assert_ptr_nonnull(source);
+	ck_assert_ptr_nonnull(json_object_object_get(source, "count"));
+	bool has = json_object_object_get(source, "raw") != NULL;
+	json_object_put(root);
+	free(text);
+	return has;
+}
+
+START_TEST(raw_is_of_the_first_event_and_for_who_asks)
+{
+	static const struct hsw_piece whole = { { "{\"b\":2}", 7 }, 0 };
+	struct hsw_event ev = event();
+
+	ev.data = &whole;
+	ev.pieces = 1;
+	struct hsw_envelope *first = make_with_raw(&ev, 0), *second = make_with_raw(&ev, 1);
+	ck_assert(has_raw(first, HSW_RAW));
+	ck_assert(has_raw(first, HSW_RAW | HSW_TOKEN));
+	ck_assert(!has_raw(first, HSW_TOKEN | HSW_CODES | HSW_MEDIA | HSW_KEYS));
+	ck_assert(!has_raw(second, HSW_RAW));
+	envelope_unref(first);
+	envelope_unref(second);
+}
+END_TEST
+
+START_TEST(raw_with_codes_in_it_is_for_who_gets_codes)
+{
+	struct hsw_event ev = event(); /* it has a piece of HSW_CODES */
+	struct hsw_envelope *e = make_with_raw(&ev, 0);
+
+	ck_assert(!has_raw(e, HSW_RAW));
+	ck_assert(!has_raw(e, HSW_CODES));
+	ck_assert(has_raw(e, HSW_RAW | HSW_CODES));
+	envelope_unref(e);
+}
+END_TEST
+
+START_TEST(most_pieces_and_raw_come_back_from_a_row)
+{
+	struct hsw_piece many[HSW_PIECES_MAX];
+	struct hsw_event ev = event();
+	unsigned char layout[ENVELOPE_LAYOUT_MAX];
+
+	for (size_t i = 0; i < HSW_PIECES_MAX; i++)
+		many[i] = (struct hsw_piece){ { i == 0 ? "{\"a\":1" : ",\"a\":1", 6 },
+			i % 2 == 0 ? 0 : HSW_MEDIA };
+	many[HSW_PIECES_MAX - 1] = (struct hsw_piece){ { "}", 1 }, 0 };
+	many[HSW_PIECES_MAX - 2].part = HSW_KEYS;
+	ev.data = many;
+	ev.pieces = HSW_PIECES_MAX;
+	struct hsw_envelope *e = make_with_raw(&ev, 0);
+	const struct hsw_store_event row = { .seq = 1,
+		.received_ms = e->received_ms,
+		.instance = e->instance,
+		.type = e->type_name,
+		.provider = e->provider,
+		.key = e->key,
+		.body = e->body,
+		.layout = { (const char *)layout, envelope_layout(e, layout) } };
+	struct hsw_envelope *back = envelope_from_row(&row, e->token);
+	ck_assert_ptr_nonnull(back);
+	for (unsigned parts = 0; parts < 32; parts++)
+		ck_assert(has_raw(back, parts) == ((parts & HSW_RAW) != 0));
+	envelope_unref(e);
+	envelope_unref(back);
+}
+END_TEST
+
 UNIT_MAIN_WITH("envelope", make_hasher, free_hasher, text_without_parts_is_exactly_this,
 	every_choice_of_parts_is_json_and_has_just_those,
 	too_few_iovecs_are_an_error_not_a_cut_text, token_is_never_in_what_is_stored,
-	row_and_back_gives_the_same_text, broken_layouts_are_refused,
-	id_depends_on_type_and_identity_alone, ids_are_read_back_from_text,
-	malformed_events_of_a_source_are_refused, emit_counts_events_and_the_ignored)
+	raw_is_of_the_first_event_and_for_who_asks, raw_with_codes_in_it_is_for_who_gets_codes,
+	most_pieces_and_raw_come_back_from_a_row, row_and_back_gives_the_same_text,
+	broken_layouts_are_refused, id_depends_on_type_and_identity_alone,
+	ids_are_read_back_from_text, malformed_events_of_a_source_are_refused,
+	emit_counts_events_and_the_ignored)

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plugins that were built with the first headers of the interface work in the daemon of today."""
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+
+import pytest
+
+import rig
+from rig import TOKEN, Daemon, wait_for
+
+ABI = pathlib.Path(__file__).resolve().parents[1] / "abi"
+
+
+@pytest.fixture
+def plugins(folder, monkeypatch):
+    """The built plugins and, beside them, those of the first headers."""
+    path = pathlib.Path(folder) / "plugins"
+    path.mkdir()
+    for built in rig.PLUGINS.glob("*.so"):
+        (path / built.name).symlink_to(built)
+    for kind in "source", "sink":
+        subprocess.run(
+            shlex.split(os.environ.get("CC", "cc")) +
+            ["-std=gnu17", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-fvisibility=hidden",
+             f"-I{ABI}/1.0", f"{ABI}/first_{kind}.c", "-o", path / f"{kind}-first.so"], check=True)
+    monkeypatch.setattr(rig, "PLUGINS", path)
+    return path
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def post(daemon, number, proof="first"):
+    headers = {"token": TOKEN, "X-Proof": proof, "X-Id": f"FIRST{number}"}
+    return daemon.request("POST", "/in/first/sales", f"text {number}", headers)[0]
+
+
+def test_plugins_of_the_first_headers_work(folder, plugins):
+    path = pathlib.Path(folder) / "out"
+    # The last section of a configuration; [source first] goes before the sinks.
+    daemon = Daemon(folder, {"first": {"plugin": "first", "path": path}},
+                    source=f"[source first]\nplugin = first\ntoken = {TOKEN}").start()
+    try:
+        for number in range(20):
+            assert post(daemon, number) == 202
+        assert post(daemon, 99, proof="other") == 401
+        wait_for(lambda: len(lines(path)) == 20, what="all are delivered")
+        assert [e["data"] for e in lines(path)] == [
+            {"id": f"FIRST{n}", "text": f"text {n}"} for n in range(20)]
+        # The same message once more is the same event.
+        assert post(daemon, 7) == 202
+        assert post(daemon, 20) == 202
+        wait_for(lambda: len(lines(path)) == 21, what="the new one is delivered")
+        assert lines(path)[-1]["data"]["id"] == "FIRST20"
+        assert "first_lines" in daemon.request("GET", "/metrics")[2].decode()
+    finally:
+        daemon.stop()
+    assert "type message.exchange, attempt 1, received once" in daemon.log_text()

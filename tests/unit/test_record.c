@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the records of the settings: what is written comes back, secrets are sealed to their place. */
+#include "unit.h"
+
+#include <string.h>
+
+#include "record.h"
+
+static const unsigned char salt[SEAL_SALT_BYTES] = "0123456789abcde";
+static const struct hsw_str sales = { "sales", 5 }, other = { "other", 5 };
+static const struct hsw_str label = { "default", 7 };
+static struct seal *plain, *keyed, *stranger;
+
+static void
+setup(void)
+{
+	struct hsw_error err;
+
+	plain = seal_new(NULL, salt, &err);
+	keyed = seal_new(
+		"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", salt, &err);
+	stranger = seal_new(
+		"ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", salt, &err);
+	ck_assert(plain != NULL && keyed != NULL && stranger != NULL);
+}
+
+static void
+teardown(void)
+{
+	seal_free(plain);
+	seal_free(keyed);
+	seal_free(stranger);
+}
+
+static struct hsw_str
+str_of_buf(const struct buf *b)
+{
+	return (struct hsw_str){ b->data, b->len };
+}
+
+static void
+set(char **member, const char *text)
+{
+	*member = strdup(text);
+	ck_assert_ptr_nonnull(*member);
+}
+
+/* A webhook with all that it can have. */
+static void
+print_full(struct seal *seal, struct buf *text)
+{
+	struct webhook *w = webhook_new(label);
+
+	ck_assert_ptr_nonnull(w);
+	w->enabled = w->by_events = w->is_dashed = w->media_base64 = true;
+	w->only = ONLY_OUTGOING;
+	w->events = (struct event_list){ { TYPE_CALL_UPDATE, TYPE_MESSAGE_EXCHANGE }, 2 };
+	set(&w->url, "https://h/\"x\"");
+	set(&w->authorization, "Bearer SECRET-a");
+	set(&w->secret, "SECRET-s");
+	set(&w->headers, "A: SECRET-h\nB: c");
+	set(&w->format, "data");
+	set(&w->aliases, "MESSAGES_UPSERT");
+	record_print_webhook(seal, sales, w, text);
+	ck_assert(!text->failed);
+	webhook_free(w);
+}
+
+START_TEST(a_webhook_comes_back_with_all_it_has)
+{
+	struct seal *const seals[] = { plain, keyed };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct buf text = BUF_INIT;
+		print_full(seals[i], &text);
+		struct webhook *w = record_read_webhook(seals[i], sales, label, str_of_buf(&text));
+		ck_assert_ptr_nonnull(w);
+		ck_assert(w->enabled && w->by_events && w->is_dashed && w->media_base64);
+		ck_assert_int_eq(w->only, ONLY_OUTGOING);
+		ck_assert_uint_eq(w->events.n, 2);
+		ck_assert_int_eq(w->events.types[0], TYPE_CALL_UPDATE);
+		ck_assert_int_eq(w->events.types[1], TYPE_MESSAGE_EXCHANGE);
+		ck_assert_str_eq(w->label, "default");
+		ck_assert_str_eq(w->url, "https://h/\"x\"");
+		ck_assert_str_eq(w->authorization, "Bearer SECRET-a");
+		ck_assert_str_eq(w->secret, "SECRET-s");
+		ck_assert_str_eq(w->headers, "A: SECRET-h\nB: c");
+		ck_assert_str_eq(w->format, "data");
+		ck_assert_str_eq(w->aliases, "MESSAGES_UPSERT");
+		ck_assert_ptr_null(w->sealed_authorization);
+		webhook_free(w);
+		buf_free(&text);
+	}
+}
+END_TEST
+
+START_TEST(with_a_key_no_secret_can_be_read_in_a_record)
+{
+	struct buf text = BUF_INIT;
+
+	print_full(keyed, &text);
+	ck_assert_ptr_null(memmem(text.data, text.len, "SECRET", 6));
+	ck_assert_ptr_null(memmem(text.data, text.len, "plain:", 6));
+	buf_free(&text);
+}
+END_TEST
+
+START_TEST(a_secret_opens_with_its_key_and_in_its_place_only)
+{
+	const struct {
+		struct seal *seal;
+		struct hsw_str instance, label;
+	} rows[] = { { stranger, sales, label }, { plain, sales, label }, { keyed, other, label },
+		{ keyed, sales, { "second", 6 } } };
+	struct buf text = BUF_INIT;
+
+	print_full(keyed, &text);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct webhook *w = record_read_webhook(
+			rows[i].seal, rows[i].instance, rows[i].label, str_of_buf(&text));
+		ck_assert_ptr_nonnull(w);
+		ck_assert_ptr_null(w->authorization);
+		ck_assert_ptr_null(w->secret);
+		ck_assert_ptr_null(w->headers);
+		/* It is kept for a key that may come back. */
+		ck_assert(seal_is_encrypted(str_of(w->sealed_authorization)));
+		ck_assert_str_eq(w->url, "https://h/\"x\"");
+		webhook_free(w);
+	}
+	buf_free(&text);
+}
+END_TEST
+
+START_TEST(members_that_are_missing_are_not_set)
+{
+	struct webhook *w = record_read_webhook(plain, sales, label, str_of("{}"));
+
+	ck_assert_ptr_nonnull(w);
+	ck_assert(!w->enabled && !w->by_events && !w->is_dashed && !w->media_base64);
+	ck_assert_int_eq(w->only, ONLY_ALL);
+	ck_assert_uint_eq(w->events.n, 0);
+	ck_assert(w->url == NULL && w->authorization == NULL && w->headers == NULL);
+	webhook_free(w);
+}
+END_TEST
+
+START_TEST(damaged_records_are_refused)
+{
+	static const char *const rows[] = { "", "[]", "null", "\"x\"", "{", "{\"enabled\":true",
+		"x" };
+	unsigned char read[SEAL_SALT_BYTES];
+	struct websocket socket;
+	struct buf check = BUF_INIT;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct hsw_str text = str_of(rows[i]);
+		ck_assert_ptr_null(record_read_webhook(plain, sales, label, text));
+		ck_assert_ptr_null(record_read_instance(plain, sales, text));
+		ck_assert(!record_read_websocket(text, &socket));
+		ck_assert(!record_read_key(text, read, &check));
+	}
+	buf_free(&check);
+}
+END_TEST
+
+/* Nobody shall get more than was asked for by a version that knew more. */
+START_TEST(a_part_of_a_type_that_is_not_known_is_refused)
+{
+	ck_assert_ptr_null(record_read_webhook(
+		plain, sales, label, str_of("{\"enabled\":true,\"only\":\"tomorrow\"}")));
+}
+END_TEST
+
+START_TEST(an_instance_comes_back_and_without_its_key_has_no_token)
+{
+	struct buf text = BUF_INIT;
+	struct instance_settings made = {
+		.id = "0b5f", .created_ms = 1795239228123, .updated_ms = 2
+	};
+
+	made.instance = instance_new(sales, "SECRET-t");
+	record_print_instance(keyed, &made, &text);
+	instance_unref(made.instance);
+	ck_assert_ptr_null(memmem(text.data, text.len, "SECRET", 6));
+	for (int i = 0; i < 2; i++) {
+		struct instance_settings *read = record_read_instance(
+			i == 0 ? keyed : stranger, sales, str_of_buf(&text));
+		ck_assert_ptr_nonnull(read);
+		ck_assert_str_eq(read->id, "0b5f");
+		ck_assert_int_eq(read->created_ms, 1795239228123);
+		ck_assert_int_eq(read->updated_ms, 2);
+		ck_assert(i == 0 ? str_is(read->instance->token, "SECRET-t")
+				 : read->instance->token.s == NULL);
+		instance_unref(read->instance);
+		free(read);
+	}
+	buf_free(&text);
+}
+END_TEST
+
+START_TEST(the_key_record_tells_its_key_from_others)
+{
+	unsigned char read[SEAL_SALT_BYTES];
+	struct buf text = BUF_INIT, check = BUF_INIT;
+
+	record_print_key(keyed, salt, &text);
+	ck_assert(record_read_key(str_of_buf(&text), read, &check));
+	ck_assert_int_eq(memcmp(read, salt, sizeof(salt)), 0);
+	ck_assert(record_is_key(keyed, str_of_buf(&check)));
+	ck_assert(!record_is_key(stranger, str_of_buf(&check)));
+	ck_assert(!record_is_key(plain, str_of_buf(&check)));
+	ck_assert(!record_is_key(keyed, str_of("")));
+	ck_assert(!record_is_key(keyed, str_of("plain:other")));
+	buf_free(&text);
+	buf_free(&check);
+}
+END_TEST
+
+START_TEST(salts_are_32_hex_digits)
+{
+	static const char *const rows[] = { "{\"salt\":\"00\"}", "{\"salt\":7}", "{}",
+		"{\"salt\":\"000102030405060708090a0b0c0d0e0g\"}",
+		"{\"salt\":\"000102030405060708090a0b0c0d0e0f00\"}",
+		"{\"salt\":\" 1 2 3 4 5 6 7 8 9 a b c d e f 0\"}",
+		"{\"salt\":\"+1+2+3+4+5+6+7+8+9+a+b+c+d+e+f+0\"}" };
+	unsigned char read[SEAL_SALT_BYTES];
+	struct buf check = BUF_INIT;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		ck_assert_msg(!record_read_key(str_of(rows[i]), read, &check), "%s", rows[i]);
+	buf_free(&check);
+}
+END_TEST
+
+START_TEST(another_key_reseals_all_secrets_or_none)
+{
+	struct buf text = BUF_INIT, resealed = BUF_INIT, failed = BUF_INIT;
+
+	print_full(keyed, &text);
+	struct hsw_store_record record = { str_of(record_webhook), str_of("sales/default"),
+		str_of_buf(&text) };
+	ck_assert_int_eq(record_reseal(&record, keyed, stranger, &resealed), HSW_OK);
+	struct webhook *w = record_read_webhook(stranger, sales, label, str_of_buf(&resealed));
+	ck_assert_str_eq(w->authorization, "Bearer SECRET-a");
+	ck_assert_str_eq(w->secret, "SECRET-s");
+	ck_assert_str_eq(w->headers, "A: SECRET-h\nB: c");
+	webhook_free(w);
+	ck_assert_int_eq(record_reseal(&record, stranger, keyed, &failed), HSW_EAUTH);
+	ck_assert_uint_eq(failed.len, 0);
+	record.text = str_of("[]");
+	ck_assert_int_eq(record_reseal(&record, keyed, stranger, &failed), HSW_EINVAL);
+	buf_free(&text);
+	buf_free(&resealed);
+	buf_free(&failed);
+}
+END_TEST
+
+UNIT_MAIN_WITH("record", setup, teardown, a_webhook_comes_back_with_all_it_has,
+	with_a_key_no_secret_can_be_read_in_a_record,
+	a_secret_opens_with_its_key_and_in_its_place_only, members_that_are_missing_are_not_set,
+	damaged_records_are_refused, a_part_of_a_type_that_is_not_known_is_refused,
+	an_instance_comes_back_and_without_its_key_has_no_token,
+	the_key_record_tells_its_key_from_others, salts_are_32_hex_digits,
+	another_key_reseals_all_secrets_or_none)
