@@ -133,7 +133,7 @@ transact(struct postgres_store *s, struct hsw_write *const *writes, size_t n,
 	int rc = query_run(
 		s, "committing", events != NULL ? APPEND_NUMBER : -1, &r, is_conflict, err);
 	if (rc == HSW_OK && events != NULL)
-		append_number(writes, n, r);
+		append_number(s, writes, n, r);
 	PQclear(r);
 	return rc;
 }

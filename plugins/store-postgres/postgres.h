@@ -84,6 +84,7 @@ struct postgres_store {
 	struct names known; /* what this daemon attached */
 	int64_t pruned_upto;  /* what is left up to here is named by an exception: prune.c */
 	int64_t old_upto;     /* where the last search for old events ended */
+	int64_t last_seq;     /* that this daemon gave an event */
 	int64_t ids_since_ms; /* older ids are of no use any more */
 };
 
@@ -184,7 +185,10 @@ struct append *append_new(struct hsw_write *const *writes, size_t n_writes, size
 void append_free(struct append *);
 void append_add(struct postgres_store *, const struct append *);
 /* Gives the events their seq, from ST_APPEND's result; those that had come before get 0. */
-void append_number(struct hsw_write *const *writes, size_t n_writes, const PGresult *);
+void append_number(struct postgres_store *, struct hsw_write *const *writes, size_t n_writes,
+	const PGresult *);
+/* The next seq is above all that this daemon has given, whatever the database says. */
+int append_go_on(struct postgres_store *, struct hsw_error *err);
 
 /* ---- commit.c ---- */
 

@@ -162,6 +162,8 @@ set_up(struct postgres_store *s, struct hsw_error *err)
 		statements_prepare(s);
 		rc = query_run(s, "preparing", 0, NULL, NULL, err);
 	}
+	if (rc == HSW_OK)
+		rc = append_go_on(s, err);
 	return rc == HSW_OK ? destinations_load(s, err) : rc;
 }
 
