@@ -12,6 +12,7 @@
 
 #include "api_call.h"
 #include "api_json.h"
+#include "claim.h"
 #include "clock.h"
 #include "err.h"
 #include "log.h"
@@ -39,6 +40,7 @@ struct inquiry {
 	int64_t last; /* seq that was printed */
 	/* The webhooks, by label; found on the store thread. */
 	char **labels;
+	char **nodes;        /* which other node serves each; NULL: as far as is known none */
 	size_t n_labels, at; /* at: which is visited */
 	unsigned pages;
 };
@@ -50,9 +52,13 @@ inquiry_free(void *arg)
 
 	if (q == NULL)
 		return;
-	for (size_t i = 0; i < q->n_labels; i++)
+	for (size_t i = 0; i < q->n_labels; i++) {
 		free(q->labels[i]);
+		if (q->nodes != NULL)
+			free(q->nodes[i]);
+	}
 	free(q->labels);
+	free(q->nodes);
 	free(q->instance);
 	free(q->label);
 	free(q->after_label);
@@ -219,6 +225,7 @@ print_attempts(struct mail *mail)
 	struct tour *t = tour_of(mail);
 	struct inquiry *q = t->own;
 	const struct destination *d = find_destination(t);
+	const char *node = q->nodes != NULL ? q->nodes[q->at] : NULL;
 
 	tour_comma(t);
 	buf_str(&t->out, "{\"label\":");
@@ -228,8 +235,37 @@ print_attempts(struct mail *mail)
 		destination_print_attempts(d, q->with_delivered, &t->out);
 	else
 		buf_str(&t->out, "[]");
+	if (d == NULL && node != NULL) {
+		buf_str(&t->out, ",\"node\":");
+		buf_json_cstr(&t->out, node);
+	}
 	buf_str(&t->out, "}");
 	visit_next(t);
+}
+
+/* Only the node that serves a webhook knows its attempts: the answer names it. */
+static bool
+find_nodes(struct tour *t, const struct store_port *store)
+{
+	struct inquiry *q = t->own;
+
+	if (t->server->claims == NULL)
+		return true;
+	q->nodes = calloc(q->n_labels + 1, sizeof(q->nodes[0]));
+	if (q->nodes == NULL) {
+		fail(t, 503, "Out of memory");
+		return false;
+	}
+	for (size_t i = 0; i < q->n_labels; i++) {
+		struct buf node = BUF_INIT;
+		if (!set_destination(t, q->labels[i]))
+			return false;
+		claims_find(store, t->query.destination, &node);
+		if (node.len > 0)
+			q->nodes[i] = strndup(node.data, node.len);
+		buf_free(&node);
+	}
+	return true;
 }
 
 static void
@@ -237,8 +273,7 @@ list_attempts(struct store_call *call, const struct store_port *store)
 {
 	struct tour *t = (struct tour *)call;
 
-	(void)store;
-	if (!find_labels(t)) {
+	if (!find_labels(t) || !find_nodes(t, store)) {
 		tour_go_home(t);
 		return;
 	}

@@ -8,7 +8,6 @@
 #include "clock.h"
 #include "destination.h"
 #include "err.h"
-#include "log.h"
 #include "router.h"
 
 #define PAGE_EVENTS 1000 /* that are looked at in one call */
@@ -83,23 +82,6 @@ collect_seq(void *arg, const struct hsw_store_exception *x)
 	return seq_list_add(arg, x->seq);
 }
 
-/* They are retries already: one that loses its mark only comes without it after a restart. */
-static void
-mark(const struct store_port *store, struct hsw_str destination, const struct seq_list *list,
-	size_t from)
-{
-	struct hsw_error err = { "" };
-	int rc = HSW_OK;
-
-	for (size_t i = from; rc == HSW_OK && i < list->n; i += REPLAY_MAX) {
-		size_t n = list->n - i < REPLAY_MAX ? list->n - i : REPLAY_MAX;
-		rc = write_retries(store, destination, list->seqs + i, n, &err);
-	}
-	if (rc != HSW_OK)
-		log_warn("store", "replayed dead letters were not marked destination=%.*s: %s",
-			(int)destination.len, destination.s, err.text);
-}
-
 int
 dead_replay(const struct store_port *store, const struct hsw_dead_query *q, struct seq_list *list,
 	struct hsw_error *err)
@@ -109,9 +91,7 @@ dead_replay(const struct store_port *store, const struct hsw_dead_query *q, stru
 
 	if (rc == HSW_OK && list->n > before)
 		rc = store->ops->dead_replay(store->self, q, clock_wall_ms(), &n, err);
-	if (rc == HSW_OK)
-		mark(store, q->destination, list, before);
-	else
+	if (rc != HSW_OK)
 		list->n = before;
 	return rc;
 }
