@@ -82,7 +82,8 @@ def check_api():
     table = (SOURCE / "core/api.c").read_text()
     routes = {f"{method} {path.rstrip('/')}" for method, path in
               re.findall(r'\{ "([A-Z]+)", "(/[^"]*)",', table)}
-    page = {re.sub(r"/[A-Z]+$", "", route).replace("/INSTANCE/", "/*/") for route in re.findall(r"Li ([A-Z]+ /(?:api|webhook|ws)\S*)", API)}
+    page = {re.sub(r"/[A-Z]+$", "", route).replace("/INSTANCE/", "/*/")
+            for route in re.findall(r"Li ([A-Z]+ /(?:api|webhook|ws)\S*)", API)}
     assert len(routes) > 5
     tell("the routes of hookswitch-api(7) are those of the daemon", routes ^ page)
     described = {f"{method.upper()} {re.sub('/{[^/]*}$', '', path).replace('{instance}', '*')}" for path, methods in
