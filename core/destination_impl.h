@@ -108,8 +108,9 @@ struct destination {
 
 	/* health */
 	struct pace pace;
-	int failures; /* in a row */
-	bool is_held; /* the circuit is not closed, see circuit.c */
+	int failures;    /* in a row */
+	bool is_held;    /* the circuit is not closed, see circuit.c */
+	bool is_unknown; /* and is held because nothing is known of it yet: it may be up */
 	bool is_disabled, is_draining;
 	int64_t opened_at_ms; /* the circuit */
 	int64_t probed_seq;   /* the event that was tried last while it is open */
@@ -189,6 +190,8 @@ void destinations_on_tick(evutil_socket_t, short, void *delivery_thread);
 void destination_push_retry(struct destination *, struct retry);
 /* The chat goes on: the next one of its lane is tried, if it may be. */
 void destination_advance(struct destination *, struct lane *);
+/* So many retries may be in memory: what may fly, or enough to probe with. */
+size_t destination_retries_max(const struct destination *);
 /* Takes more events in, if there is room. */
 void destination_refill(struct destination *);
 /* Whether its section asks for the event. */
@@ -230,8 +233,12 @@ int64_t destination_lag(const struct destination *);
 
 /* ---- circuit.c ---- */
 
-/* An attempt failed. Whether it counts for its event. */
-bool circuit_failed(struct destination *);
+/* It begins to deliver: with care, where some events are known to have failed. */
+void circuit_begin(struct destination *);
+/* An attempt failed, with that status (0: no answer). Whether it counts for its event. */
+bool circuit_failed(struct destination *, int status);
+/* An attempt ended without telling whether the destination is up. */
+void circuit_told_nothing(struct destination *);
 /* One got through. */
 void circuit_succeeded(struct destination *);
 /* While it is not closed: the event to try now; NULL: not now. */
