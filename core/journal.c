@@ -160,32 +160,40 @@ is_out_of_turn(struct journal *j, const struct append *appends)
 	return first != 0 && !follow_own(j->follow, j->port, first, last);
 }
 
-/* Tells the workers how a transaction ended. Store thread. */
+static void
+post_to(struct journal *j, struct group *g, const bool *ports)
+{
+	for (unsigned i = 0; i < j->n_ports; i++) {
+		if (!ports[i])
+			continue;
+		g->mails[i] = (struct group_mail){ { .run = group_run }, g, i };
+		mailbox_post(j->ports[i].box, &g->mails[i].mail);
+	}
+}
+
+/* Tells the workers how a transaction ended; first those that answer nobody, so that whoever gets an answer
+ * may stop the daemon, and the event is with the others. Store thread. */
 static void
 post_group(struct journal *j, struct append *appends, int rc)
 {
 	struct group *g = appends->group;
-	bool wanted[JOURNAL_PORTS_MAX] = { false };
+	bool answering[JOURNAL_PORTS_MAX] = { false }, fed[JOURNAL_PORTS_MAX] = { false };
 	unsigned refs = 0;
 
 	g->is_held_back = rc == HSW_OK && is_out_of_turn(j, appends);
 	for (const struct append *a = appends; a != NULL; a = a->next)
-		wanted[a->port] = true;
+		answering[a->port] = true;
 	for (unsigned i = 0; i < j->n_ports; i++) {
-		wanted[i] |= rc == HSW_OK && !g->is_held_back && is_fed(j, i);
-		refs += wanted[i];
+		fed[i] = !answering[i] && rc == HSW_OK && !g->is_held_back && is_fed(j, i);
+		refs += answering[i] || fed[i];
 	}
 	g->journal = j;
 	g->appends = appends;
 	g->rc = rc;
 	atomic_init(&g->refs, refs);
 	/* Not to be touched after the last post: the group may be gone. */
-	for (unsigned i = 0; i < j->n_ports; i++) {
-		if (!wanted[i])
-			continue;
-		g->mails[i] = (struct group_mail){ { .run = group_run }, g, i };
-		mailbox_post(j->ports[i].box, &g->mails[i].mail);
-	}
+	post_to(j, g, fed);
+	post_to(j, g, answering);
 }
 
 static void
