@@ -18,6 +18,14 @@ make_room(struct hsw_emit *e)
 	return true;
 }
 
+struct hsw_str
+emit_instance(const struct hsw_event *event)
+{
+	bool has_it = event->size >= offsetof(struct hsw_event, instance) + sizeof(event->instance);
+
+	return has_it ? event->instance : (struct hsw_str){ "", 0 };
+}
+
 int
 emit_event(struct hsw_emit *e, const struct hsw_event *event)
 {

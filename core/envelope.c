@@ -279,6 +279,25 @@ envelope_new(const struct envelope_origin *o, const struct hsw_event *ev, unsign
 }
 
 void
+envelope_drop_raw(struct hsw_envelope *e)
+{
+	size_t i = 0;
+
+	while (i < e->ranges && (e->range[i].part & HSW_RAW) == 0)
+		i++;
+	if (i == 0 || i >= e->ranges)
+		return;
+	uint32_t begin = e->range[i - 1].end, end = e->range[i].end;
+	char *body = e->memory + (e->body.s - e->memory);
+	memmove(body + begin, body + end, e->body.len - end);
+	e->body.len -= end - begin;
+	e->ranges--;
+	for (; i < e->ranges; i++)
+		e->range[i] = (struct envelope_range){ e->range[i + 1].end - (end - begin),
+			e->range[i + 1].part };
+}
+
+void
 envelope_finish(struct hsw_envelope *e, unsigned count)
 {
 	struct writer w = { e->memory + (e->body.s - e->memory) + e->body.len, e };

@@ -87,6 +87,8 @@ struct envelope_origin {
  */
 int envelope_new(const struct envelope_origin *, const struct hsw_event *, unsigned index,
 	struct hsw_envelope **out);
+/* Takes the request's body out of it again; before envelope_finish. */
+void envelope_drop_raw(struct hsw_envelope *);
 /* Completes it: `count` envelopes are of this request. */
 void envelope_finish(struct hsw_envelope *, unsigned count);
 

@@ -94,6 +94,7 @@ core_libcore_a_SOURCES = \
 	core/circuit.c \
 	core/pace.c core/pace.h \
 	core/policy.c core/policy.h \
+	core/place.c core/place.h \
 	core/plugin.c core/plugin.h \
 	core/prune.c core/prune.h \
 	core/pump.c core/pump.h \
