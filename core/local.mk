@@ -91,6 +91,7 @@ core_libcore_a_SOURCES = \
 	core/policy.c core/policy.h \
 	core/plugin.c core/plugin.h \
 	core/prune.c core/prune.h \
+	core/retain.c core/retain.h \
 	core/pump.c core/pump.h \
 	core/ratelimit.c core/ratelimit.h \
 	core/record.c core/record.h \

@@ -177,6 +177,9 @@ AT(hsw_store_stats, last_seq, 8);
 AT(hsw_store_stats, events, 16);
 AT(hsw_store_stats, bytes, 24);
 
+AT(hsw_store_usage, bytes, 0);
+AT(hsw_store_usage, oldest_ms, 8);
+
 AT(hsw_store_ops, size, 0);
 AT(hsw_store_ops, open, 8);
 AT(hsw_store_ops, commit, 16);
@@ -197,6 +200,8 @@ AT(hsw_store_ops, records, 128);
 AT(hsw_store_ops, detach, 136);
 AT(hsw_store_ops, memos, 144);
 AT(hsw_store_ops, forget_memos, 152);
+AT(hsw_store_ops, usage, 160);
+AT(hsw_store_ops, dead_expire, 168);
 
 VALUE(HSW_OK, 0);
 VALUE(HSW_EINVAL, -1);
