@@ -103,3 +103,19 @@ def test_old_dead_letters_are_deleted_and_their_events_with_them(webhook, journa
     wait_for(lambda: metric(daemon, "hookswitch_dead_expired_total") == 10)
     counts = re.findall(r"deleted dead letters that were older than 2 s count=(\d+)", daemon.log_text())
     assert sum(map(int, counts)) == 10
+
+
+def test_a_backlog_is_given_up_by_another_name(webhook, journal):
+    store, ask = journal
+    daemon, receiver = webhook(lambda a, c: 503, store=store + "\nretention = 1s", options={"retry": "1s, forever"})
+    fill(daemon, range(1, 151))
+    wait_for(lambda: daemon.sink("out")["lag"] > 50)
+    receiver.behave = lambda a, c: 200
+    edit(daemon, "[sink out]", "[sink again]")
+    assert "[sink again] added: takes effect now" in hup(daemon)
+    wait_for(lambda: "[sink out]" in daemon.log_text() and [s["name"] for s in daemon.status()["sinks"]] == ["again"])
+    daemon.accept(message(1000))
+    wait_for(lambda: 1000 in receiver.numbers())
+    retrying = ask("SELECT count(*) FROM retries")[0]
+    wait_for(lambda: len(seqs(ask)) <= retrying, 20)
+    assert retrying < 150 and daemon.sink("again")["lag"] == 0
