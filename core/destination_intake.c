@@ -55,6 +55,8 @@ feed(struct destination *d, struct hsw_envelope *const *envelopes, size_t n)
 	if (!d->is_live)
 		return;
 	for (size_t i = 0; i < n; i++) {
+		if (envelopes[i]->seq <= d->position) /* a page had it already */
+			continue;
 		if (window_is_full(d) || !take(d, envelopes[i])) {
 			d->is_live = false;
 			break;
