@@ -97,6 +97,7 @@ core_libcore_a_SOURCES = \
 	core/place.c core/place.h \
 	core/plugin.c core/plugin.h \
 	core/prune.c core/prune.h \
+	core/retain.c core/retain.h \
 	core/pump.c core/pump.h \
 	core/ratelimit.c core/ratelimit.h \
 	core/record.c core/record.h \

@@ -30,6 +30,8 @@ static const struct {
 	{ "server", "trusted_proxies" },
 	{ "ingest", "retry_after" },
 	{ "store", "retention" },
+	{ "store", "retention_size" },
+	{ "store", "dead_retention" },
 	{ "api", "account_token" },
 	{ "api", "rate_limit" },
 	{ "api", "instance_rate_limit" },

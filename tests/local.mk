@@ -29,6 +29,7 @@ unit_tests = \
 	tests/unit/test_router \
 	tests/unit/test_pace \
 	tests/unit/test_prune \
+	tests/unit/test_retain \
 	tests/unit/test_seen \
 	tests/unit/test_seqmap
 check_PROGRAMS += $(unit_tests)
@@ -140,6 +141,12 @@ tests_unit_test_prune_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_prune_CFLAGS = $(unit_cflags)
 tests_unit_test_prune_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_prune_LDADD = $(unit_ldadd)
+
+tests_unit_test_retain_SOURCES = tests/unit/test_retain.c tests/unit/unit.h
+tests_unit_test_retain_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_retain_CFLAGS = $(unit_cflags)
+tests_unit_test_retain_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_retain_LDADD = $(unit_ldadd)
 
 tests_unit_test_seen_SOURCES = tests/unit/test_seen.c tests/unit/unit.h
 tests_unit_test_seen_CPPFLAGS = $(unit_cppflags)

@@ -182,6 +182,9 @@ AT(hsw_store_stats, last_seq, 8);
 AT(hsw_store_stats, events, 16);
 AT(hsw_store_stats, bytes, 24);
 
+AT(hsw_store_usage, bytes, 0);
+AT(hsw_store_usage, oldest_ms, 8);
+
 AT(hsw_store_ops, size, 0);
 AT(hsw_store_ops, open, 8);
 AT(hsw_store_ops, commit, 16);
@@ -210,6 +213,8 @@ AT(hsw_store_ops, release, 192);
 AT(hsw_store_ops, leave, 200);
 AT(hsw_store_ops, nodes, 208);
 AT(hsw_store_ops, alone, 216);
+AT(hsw_store_ops, usage, 224);
+AT(hsw_store_ops, dead_expire, 232);
 
 AT(hsw_store_watch, size, 0);
 AT(hsw_store_watch, arg, 8);
