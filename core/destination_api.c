@@ -127,7 +127,8 @@ count_undelivered(const struct destination *d)
 static bool
 has_left(const struct destination *d)
 {
-	return d->n_flying == 0 && d->n_saving == 0 && !d->is_reading && !d->is_writing_cursor;
+	return d->n_flying == 0 && d->n_saving == 0 && !d->is_reading && !d->is_writing_cursor &&
+		!d->is_saving_attempts;
 }
 
 void
@@ -178,6 +179,7 @@ destination_remove(
 	d->undelivered = count_undelivered(d);
 	d->is_leaving = d->is_draining = true;
 	delivery_cancel_all(d);
+	destination_drop_attempts(d);
 	destination_unlink(d);
 	d->next = t->leaving;
 	t->leaving = d;

@@ -116,6 +116,8 @@ void
 destination_swap_read(struct destination_swap *s, const struct store_port *store)
 {
 	s->rc = destination_read(s->after, store, &s->error);
+	if (s->rc == HSW_OK && s->before == NULL)
+		destination_recall_attempts(s->after, store);
 }
 
 /* What is not wanted any more counts as settled; where memory ends, the rest is read again. */
@@ -126,6 +128,8 @@ hand_over(struct destination *from, struct destination *to)
 
 	to->attempts = from->attempts;
 	from->attempts = (struct attempts){ 0 };
+	if (destination_drop_attempts(from))
+		destination_keep_attempts(to);
 	to->last_error_at_ms = from->last_error_at_ms;
 	to->last_status = from->last_status;
 	memcpy(to->last_error, from->last_error, sizeof(to->last_error));

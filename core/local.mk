@@ -22,6 +22,7 @@ core_libcore_a_SOURCES = \
 	core/api_ws.c \
 	core/auth.c core/auth.h \
 	core/attempts.c core/attempts.h \
+	core/attempts_text.c \
 	core/buf.c core/buf.h \
 	core/catalog.c core/catalog.h \
 	core/change.c core/change.h \
@@ -53,6 +54,7 @@ core_libcore_a_SOURCES = \
 	core/destination.c core/destination.h core/destination_impl.h \
 	core/destination_api.c \
 	core/destination_attach.c \
+	core/destination_attempts.c \
 	core/destination_cursor.c \
 	core/destination_intake.c \
 	core/destination_print.c \

@@ -137,6 +137,16 @@ load_settings(struct server *s, struct hsw_error *err)
 	return l.rc;
 }
 
+/* Once for all destinations, since it reads all records. The workers wait. */
+static void
+run_recall(void *arg, const struct store_port *store)
+{
+	struct server *s = arg;
+
+	for (unsigned i = 0; i < s->n_workers; i++)
+		destinations_recall_attempts(&s->workers[i].delivery, store);
+}
+
 static bool
 wants_status_order(const struct config *config)
 {
@@ -179,6 +189,8 @@ start_workers(struct server *s, struct journal_port *ports, struct hsw_error *er
 	}
 	for (unsigned i = 0; i < s->n_workers && rc == HSW_OK; i++)
 		rc = worker_start(&s->workers[i], err);
+	if (rc == HSW_OK)
+		store_run(journal_store(s->journal), run_recall, s);
 	return rc;
 }
 
