@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "claim.h"
 #include "err.h"
 #include "log.h"
 #include "record.h"
@@ -20,7 +21,7 @@ struct change_step {
 	struct change_step *next;
 	struct webhook_section *section; /* NULL: remove, or it was handed over */
 	int64_t cursor;
-	bool is_put;
+	bool is_put, is_missed; /* missed: the destination was not open here */
 	char name[];
 };
 
@@ -82,6 +83,9 @@ change_free(struct change *c)
 	config_unref(c->config);
 	atomic_fetch_sub(&c->server->on_tour, 1);
 	free_steps(c);
+	for (size_t i = 0; i < c->n_gone; i++)
+		free((char *)c->gone[i].s);
+	free(c->gone);
 	free(c->instance);
 	free(c->label);
 	free(c->token);
@@ -125,6 +129,10 @@ answer(struct mail *mail)
 static void
 go_home(struct change *c)
 {
+	if (c->home == NULL) {
+		change_free(c);
+		return;
+	}
 	c->mail.run = answer;
 	worker_post(c->home, &c->mail);
 }
@@ -225,6 +233,12 @@ end(struct store_call *call, const struct store_port *store)
 				"destination=%s: %s",
 				s->name, err.text);
 	}
+	for (const struct change_step *s = c->steps; s != NULL; s = s->next) {
+		if (s->is_missed)
+			claims_changed(c->server->claims, s->name);
+	}
+	if (c->server->claims != NULL && c->steps != NULL)
+		claims_refresh(c->server->claims, store);
 	if (c->finish != NULL)
 		c->finish(c);
 	go_home(c);
@@ -240,6 +254,8 @@ on_worker(struct mail *mail)
 	catalog_view_set(&w->catalog, c->server->catalog, c->snapshot);
 	if (c->is_deletion)
 		live_dismiss(w->live, str_of(c->instance));
+	for (size_t i = 0; i < c->n_gone; i++)
+		live_dismiss(w->live, c->gone[i]);
 	visit(c);
 }
 
@@ -316,6 +332,12 @@ put(struct change *c, struct worker *w, struct change_step *s)
 	struct hsw_error err = { "" };
 
 	s->section = NULL;
+	/* Whoever has the claim opens it. */
+	if (c->server->claims != NULL && destination_find(&w->delivery, str_of(s->name)) == NULL) {
+		s->is_missed = true;
+		webhook_section_free(section);
+		return;
+	}
 	if (destination_put(&w->delivery, section, s->cursor, &err) == HSW_OK)
 		return;
 	log_error("api", "a webhook cannot be opened destination=%s: %s", s->name, err.text);
@@ -341,4 +363,75 @@ visit(struct change *c)
 		return;
 	}
 	leave(c);
+}
+
+/* ---- what another node changed ---- */
+
+static void
+reload_put(void *arg, struct hsw_str instance, const struct webhook *w)
+{
+	struct change *c = arg;
+	struct hsw_error err = { "" };
+	struct webhook_section *s = webhook_section_new(
+		&c->server->webhook_sink, instance, w, &err);
+
+	if (s == NULL)
+		log_error("api", "a webhook cannot be opened instance=%.*s label=%s: %s",
+			(int)instance.len, instance.s, w->label, err.text);
+	else
+		change_put(c, c->store, s);
+}
+
+static void
+reload_remove(void *arg, struct hsw_str instance, const char *label)
+{
+	change_remove(arg, instance, label);
+}
+
+static void
+reload_gone(void *arg, struct hsw_str instance)
+{
+	struct change *c = arg;
+	struct hsw_str *grown = realloc(c->gone, (c->n_gone + 1) * sizeof(*grown));
+	char *name = strndup(instance.s, instance.len);
+
+	if (grown != NULL)
+		c->gone = grown;
+	if (grown == NULL || name == NULL) {
+		free(name);
+		log_error("api", "out of memory: WebSocket clients of %.*s stay", (int)instance.len,
+			instance.s);
+		return;
+	}
+	c->gone[c->n_gone++] = (struct hsw_str){ name, instance.len };
+}
+
+static void
+reload_apply(struct change *c, const struct store_port *store)
+{
+	const struct settings_watch watch = { c, reload_put, reload_remove, reload_gone };
+	struct hsw_error err = { "" };
+
+	c->store = store;
+	if (settings_reload(c->server->settings, store, &watch, &err) == HSW_OK) {
+		c->status = 0; /* one webhook that fails does not keep the rest */
+		return;
+	}
+	log_error("api", "what another node configured cannot be read: %s", err.text);
+	claims_forget_settings(c->server->claims);
+	change_fail(c, 503, "%s", err.text);
+}
+
+int
+change_reload(struct server *s)
+{
+	struct change *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return HSW_ENOMEM;
+	c->server = s;
+	c->apply = reload_apply;
+	atomic_fetch_add(&s->on_tour, 1);
+	change_post(c);
+	return HSW_OK;
 }

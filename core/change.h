@@ -45,6 +45,8 @@ struct change {
 	struct webhook_section *section; /* that the webhook becomes; NULL: it is disabled */
 	struct websocket websocket;
 	bool has_websocket, has_label;
+	struct hsw_str *gone; /* instances that another node deleted; owned, as are the texts */
+	size_t n_gone;
 	bool is_deletion;          /* of the instance: its WebSocket clients are closed */
 	struct instance *of_token; /* whose token it came with; NULL: the account's. Reference */
 
@@ -56,6 +58,7 @@ struct change {
 
 	/* on the way */
 	struct change_step *steps, *step;
+	const struct store_port *store; /* while it is applied, of a reload */
 	struct catalog_snapshot *snapshot;
 	unsigned stop; /* the worker that it is at */
 };
@@ -83,6 +86,9 @@ int change_put(struct change *, const struct store_port *, struct webhook_sectio
 void change_unput(struct change *, const struct store_port *);
 /* The destination "<instance>/<label>" shall be gone. */
 void change_remove(struct change *, struct hsw_str instance, const char *label);
+
+/* Reads again what another node configured. HSW_OK: it will; or HSW_ENOMEM. */
+int change_reload(struct server *);
 
 /* The worker that serves a destination of the API. */
 unsigned change_owner(const struct server *, const char *destination);

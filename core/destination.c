@@ -208,7 +208,9 @@ delivery_thread_fini(struct delivery_thread *t)
 		event_free(t->tick);
 	if (t->save_attempts != NULL)
 		event_free(t->save_attempts);
-	t->tick = t->save_attempts = NULL;
+	if (t->watch != NULL)
+		event_free(t->watch);
+	t->watch = t->tick = t->save_attempts = NULL;
 }
 
 void
@@ -262,7 +264,7 @@ destination_is_idle(struct destination *d)
 bool
 destinations_are_idle(const struct delivery_thread *t)
 {
-	bool all = t->leaving == NULL;
+	bool all = t->leaving == NULL && !t->is_recalling && t->n_opening == 0;
 
 	for (struct destination *d = t->first; d != NULL; d = d->next)
 		all &= destination_is_idle(d);

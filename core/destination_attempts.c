@@ -6,6 +6,8 @@
  * A failure puts its destination into the thread's queue; a timer writes from its head what has been
  * there for SAVE_AFTER_MS. So a destination is written at most that often, and a worker with many that
  * fail writes at most SAVE_AT_ONCE records each SAVE_EVERY_MS. Successes cost nothing.
+ *
+ * Everything runs on the worker, but read_all and read_one on the store thread.
  */
 #include "destination_impl.h"
 
@@ -100,7 +102,7 @@ make_note(struct destination *d)
 void
 destination_save_attempts(struct destination *d)
 {
-	if (d->is_saving_attempts || !destination_drop_attempts(d))
+	if (d->is_saving_attempts || d->wants_attempts || !destination_drop_attempts(d))
 		return;
 	d->has_attempts_failed = !make_note(d);
 	if (d->has_attempts_failed) {
@@ -143,59 +145,148 @@ destination_free_attempts(struct destination *d)
 
 /* ---- reading ---- */
 
+/* What one destination had. */
+struct recalled {
+	struct recalled *next;
+	struct attempts attempts;
+	bool is_damaged;
+	size_t len;
+	char name[];
+};
+
+struct recall {
+	struct store_call call; /* first */
+	struct mail mail;
+	struct delivery_thread *thread;
+	struct recalled *first;
+};
+
+static void ask(struct delivery_thread *);
+
 static void
-recall(struct destination *d, const struct hsw_store_record *r)
+recalled_free(struct recalled *r)
 {
-	if (attempts_decode(&d->attempts, r->text) != HSW_OK)
+	attempts_free(&r->attempts);
+	free(r);
+}
+
+static int
+read_one(void *arg, const struct hsw_store_record *record)
+{
+	struct recall *all = arg;
+
+	if (!str_is(record->kind, record_attempts))
+		return HSW_OK;
+	struct recalled *r = calloc(1, sizeof(*r) + record->name.len);
+	if (r == NULL)
+		return HSW_ENOMEM;
+	memcpy(r->name, record->name.s, record->name.len);
+	r->len = record->name.len;
+	r->is_damaged = attempts_decode(&r->attempts, record->text) != HSW_OK;
+	r->next = all->first;
+	all->first = r;
+	return HSW_OK;
+}
+
+/* The older ones first, then those that failed since it was opened. */
+static void
+merge(struct destination *d, struct attempts *older)
+{
+	const struct attempt *a;
+
+	for (size_t i = ATTEMPTS_KEPT; i-- > 0;) {
+		if ((a = attempts_newest(&d->attempts.failed, i)) != NULL)
+			attempts_note(older, a);
+	}
+	const struct attempt_ring failed = d->attempts.failed;
+	d->attempts.failed = older->failed;
+	older->failed = failed;
+}
+
+static void
+take(struct destination *d, struct recalled *r)
+{
+	d->wants_attempts = false;
+	if (r->is_damaged)
 		log_warn("router",
 			"the stored attempts of a destination are damaged and not shown "
 			"destination=%s",
 			d->name);
-}
-
-static int
-recall_of_thread(void *arg, const struct hsw_store_record *r)
-{
-	struct destination *d = str_is(r->kind, record_attempts) ? destination_find(arg, r->name)
-								 : NULL;
-
-	if (d != NULL)
-		recall(d, r);
-	return HSW_OK;
-}
-
-static int
-recall_of_one(void *arg, const struct hsw_store_record *r)
-{
-	struct destination *d = arg;
-
-	if (!str_is(r->kind, record_attempts) || !str_is(r->name, d->name))
-		return HSW_OK;
-	recall(d, r);
-	return HSW_ELIMIT; /* there is no other */
+	else
+		merge(d, &r->attempts);
 }
 
 static void
-complain(int rc, const struct hsw_error *err)
+on_recalled(struct mail *mail)
 {
-	if (rc != HSW_OK)
+	struct recall *all = (struct recall *)((char *)mail - offsetof(struct recall, mail));
+	struct delivery_thread *t = all->thread;
+	struct recalled *r;
+
+	while ((r = all->first) != NULL) {
+		struct destination *d = destination_find(t, (struct hsw_str){ r->name, r->len });
+		all->first = r->next;
+		if (d != NULL && d->wants_attempts)
+			take(d, r);
+		recalled_free(r);
+	}
+	free(all);
+	t->is_recalling = false;
+	if (t->must_recall) {
+		ask(t);
+		return;
+	}
+	for (struct destination *d = t->first; d != NULL; d = d->next)
+		d->wants_attempts = false;
+}
+
+/* On the store thread. */
+static void
+read_all(struct store_call *call, const struct store_port *store)
+{
+	struct recall *all = (struct recall *)call;
+	struct hsw_error err = { "" };
+
+	if (store->ops->records(store->self, read_one, all, &err) != HSW_OK)
 		log_warn("router", "the stored attempts cannot be read and are not shown: %s",
-			err->text);
+			err.text);
+	all->mail.run = on_recalled;
+	mailbox_post(all->thread->box, &all->mail);
+}
+
+static void
+ask(struct delivery_thread *t)
+{
+	struct recall *all = calloc(1, sizeof(*all));
+
+	t->must_recall = false;
+	if (all == NULL) {
+		log_warn("router", "out of memory: the stored attempts are not shown");
+		for (struct destination *d = t->first; d != NULL; d = d->next)
+			d->wants_attempts = false;
+		return;
+	}
+	t->is_recalling = true;
+	all->thread = t;
+	all->call.fn = read_all;
+	store_post_call(journal_store(t->journal), &all->call);
 }
 
 void
-destinations_recall_attempts(struct delivery_thread *t, const struct store_port *store)
+destination_recall_attempts(struct destination *d)
 {
-	struct hsw_error err = { "" };
+	d->wants_attempts = true;
+	if (d->thread->is_recalling)
+		d->thread->must_recall = true;
+	else
+		ask(d->thread);
+}
 
+void
+destinations_recall_attempts(struct delivery_thread *t)
+{
+	for (struct destination *d = t->first; d != NULL; d = d->next)
+		d->wants_attempts = true;
 	if (t->first != NULL)
-		complain(store->ops->records(store->self, recall_of_thread, t, &err), &err);
-}
-
-void
-destination_recall_attempts(struct destination *d, const struct store_port *store)
-{
-	struct hsw_error err = { "" };
-
-	complain(store->ops->records(store->self, recall_of_one, d, &err), &err);
+		ask(t);
 }

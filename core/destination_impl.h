@@ -78,6 +78,7 @@ struct destination {
 	void (*left)(void *arg, size_t undelivered);
 	void *left_arg;
 	size_t undelivered; /* when it was removed */
+	int64_t leave_by_ms; /* handed over: until then what is in flight may end; 0: it was removed */
 
 	/* what it wants */
 	unsigned types; /* bit 1 << enum event_type */
@@ -133,7 +134,8 @@ struct destination {
 	struct metric *delivered, *retried, *died, *lag, *waiting;
 	struct metric *circuit, *opened, *disabled, *allowed;
 	struct attempts attempts;
-	TAILQ_ENTRY(destination) unsaved_attempts;    /* in thread->unsaved_attempts */
+	TAILQ_ENTRY(destination) unsaved_attempts; /* in thread->unsaved_attempts */
+	bool wants_attempts; /* those of the store have not come yet; nothing is written before */
 	bool has_unsaved_attempts;                    /* it is in there */
 	bool is_saving_attempts, has_attempts_failed; /* the last write of them */
 	int64_t failed_since_ms; /* the first failure that is not written; clock_mono_ms */
@@ -199,8 +201,9 @@ void destination_save_attempts(struct destination *);
 void destinations_on_save_attempts(evutil_socket_t, short, void *delivery_thread);
 /* Frees them; no write is on its way. */
 void destination_free_attempts(struct destination *);
-/* What the store has of one that is not open yet; on the store thread. */
-void destination_recall_attempts(struct destination *, const struct store_port *);
+/* It was opened: what the store has of it comes, later, before what failed since. One read of the store is for
+ * all that are opened meanwhile. */
+void destination_recall_attempts(struct destination *);
 
 /* ---- destination_intake.c ---- */
 
@@ -220,6 +223,17 @@ void destination_on_page(struct journal_page *);
 /* Frees those that were removed and have nothing on its way any more. */
 void destinations_free_left(struct delivery_thread *);
 void destinations_close_api(struct delivery_thread *);
+/* One of the API's, without a link; takes the section, also on error. NULL: err says why. */
+struct destination *destination_new_api(
+	struct delivery_thread *, struct webhook_section *, struct hsw_error *err);
+/* Takes it from those that deliver; left comes when nothing of it is on its way any more. */
+void destination_leave(
+	struct destination *, void (*left)(void *arg, size_t undelivered), void *arg);
+
+/* ---- destination_claim.c ---- */
+
+/* Whether this node cannot tell that the destinations are its own. */
+bool destinations_are_paused(const struct delivery_thread *, int64_t now_ms);
 
 /* No longer among those of its thread. */
 void destination_unlink(struct destination *);

@@ -116,8 +116,6 @@ void
 destination_swap_read(struct destination_swap *s, const struct store_port *store)
 {
 	s->rc = destination_read(s->after, store, &s->error);
-	if (s->rc == HSW_OK && s->before == NULL)
-		destination_recall_attempts(s->after, store);
 }
 
 /* What is not wanted any more counts as settled; where memory ends, the rest is read again. */
@@ -188,6 +186,8 @@ destination_swap_end(struct destination_swap *s)
 	}
 	s->is_open = true;
 	destination_link(s->after);
+	if (s->before == NULL)
+		destination_recall_attempts(s->after);
 }
 
 /* ---- the thread ends ---- */

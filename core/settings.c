@@ -61,6 +61,9 @@ int
 settings_publish(struct settings *s, const struct instance_settings *i)
 {
 	const struct websocket *w = &i->websocket;
+
+	if (s->is_silent)
+		return HSW_OK;
 	const struct websocket_setting setting = { w->enabled, w->media_base64,
 		event_list_bits(&w->events) };
 

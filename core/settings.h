@@ -45,6 +45,8 @@ struct settings {
 	struct seal *seal;
 	struct instance_settings *instances;
 	bool keep_undecryptable;
+	bool is_shared; /* other nodes are there: they may be about to use what this one does not know */
+	bool is_silent; /* nothing of it goes into the catalog */
 };
 
 /* Settings of the instances that the catalog has. HSW_OK or HSW_ENOMEM. */
@@ -57,6 +59,20 @@ void settings_fini(struct settings *);
  * where there is one now. Forgets destinations of webhooks that are not there any more.
  */
 int settings_load(struct settings *, const struct store_port *, struct hsw_error *err);
+/* The instances, webhooks and WebSockets that the store has; into settings that have none of those yet. */
+int settings_read(struct settings *, const struct store_port *, struct hsw_error *err);
+
+/* What is to be done about what another node changed. The strings are borrowed until the call returns. */
+struct settings_watch {
+	void *arg;
+	void (*put)(void *arg, struct hsw_str instance, const struct webhook *);
+	void (*remove)(void *arg, struct hsw_str instance, const char *label);
+	void (*gone)(
+		void *arg, struct hsw_str instance); /* its WebSocket clients are to be closed */
+};
+/* Reads the records again. HSW_OK, or err says why nothing was changed. */
+int settings_reload(struct settings *, const struct store_port *, const struct settings_watch *,
+	struct hsw_error *err);
 /* Encrypts all values anew: from the old key to the configuration's. HSW_EAUTH: the old key is wrong,
  * nothing was changed. */
 int settings_rekey(const struct config *, const struct store_port *, const char *old_key,

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "claim.h"
 #include "clock.h"
 #include "err.h"
 #include "log.h"
@@ -279,6 +280,8 @@ open_all(struct worker *w, struct hsw_error *err)
 		&w->delivery, &w->server->notice_sink, &w->server->config->server, err);
 	if (rc == HSW_OK)
 		rc = live_open(&live, &w->live, err);
+	if (rc == HSW_OK && w->server->claims != NULL)
+		return destinations_watch(&w->delivery, claims_held_until_ms(w->server->claims));
 	if (rc == HSW_OK)
 		rc = open_destinations(w, err);
 	if (rc == HSW_OK)
@@ -326,8 +329,10 @@ worker_main(void *arg)
 	sem_post(&w->ready);
 	while (is_open && sem_wait(&w->go) != 0)
 		;
-	if (is_open && !w->must_stop)
+	if (is_open && !w->must_stop) {
+		destinations_recall_attempts(&w->delivery);
 		event_base_dispatch(w->base);
+	}
 	close_all(w);
 	free_loop(w);
 	atomic_store(&w->has_ended, true);
