@@ -23,6 +23,7 @@ core_libcore_a_SOURCES = \
 	core/api_ws.c \
 	core/auth.c core/auth.h \
 	core/attempts.c core/attempts.h \
+	core/attempts_text.c \
 	core/buf.c core/buf.h \
 	core/catalog.c core/catalog.h \
 	core/change.c core/change.h \
@@ -57,6 +58,7 @@ core_libcore_a_SOURCES = \
 	core/destination_api.c \
 	core/destination_claim.c \
 	core/destination_attach.c \
+	core/destination_attempts.c \
 	core/destination_cursor.c \
 	core/destination_intake.c \
 	core/destination_print.c \

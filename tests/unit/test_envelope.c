@@ -376,6 +376,29 @@ START_TEST(raw_that_is_dropped_leaves_no_trace)
 }
 END_TEST
 
+START_TEST(raw_with_codes_of_a_later_event_in_it_is_for_who_gets_codes)
+{
+	static const struct hsw_piece whole = { { "{\"b\":2}", 7 }, 0 };
+	struct hsw_event with_codes = event(), without = event();
+
+	without.data = &whole;
+	without.pieces = 1;
+	for (int has_codes = 0; has_codes < 2; has_codes++) {
+		struct hsw_emit emit = { .origin = origin() };
+		emit.origin.raw = str_of(",\"raw\":{\"k\":1}");
+		ck_assert_int_eq(emit_event(&emit, &without), HSW_OK);
+		emit.origin.raw = str_of("");
+		ck_assert_int_eq(emit_event(&emit, &without), HSW_OK);
+		ck_assert_int_eq(emit_event(&emit, has_codes ? &with_codes : &without), HSW_OK);
+		emit_finish(&emit);
+		ck_assert(has_raw(emit.envelopes[0], HSW_RAW) == !has_codes);
+		ck_assert(has_raw(emit.envelopes[0], HSW_RAW | HSW_CODES));
+		ck_assert(!has_raw(emit.envelopes[0], HSW_CODES));
+		emit_free(&emit);
+	}
+}
+END_TEST
+
 START_TEST(most_pieces_and_raw_come_back_from_a_row)
 {
 	struct hsw_piece many[HSW_PIECES_MAX];
@@ -411,7 +434,9 @@ UNIT_MAIN_WITH("envelope", make_hasher, free_hasher, text_without_parts_is_exact
 	every_choice_of_parts_is_json_and_has_just_those,
 	too_few_iovecs_are_an_error_not_a_cut_text, token_is_never_in_what_is_stored,
 	raw_is_of_the_first_event_and_for_who_asks, raw_with_codes_in_it_is_for_who_gets_codes,
-	raw_that_is_dropped_leaves_no_trace, most_pieces_and_raw_come_back_from_a_row,
-	row_and_back_gives_the_same_text, broken_layouts_are_refused,
-	id_depends_on_type_and_identity_alone, ids_are_read_back_from_text,
-	malformed_events_of_a_source_are_refused, emit_counts_events_and_the_ignored)
+	raw_that_is_dropped_leaves_no_trace,
+	raw_with_codes_of_a_later_event_in_it_is_for_who_gets_codes,
+	most_pieces_and_raw_come_back_from_a_row, row_and_back_gives_the_same_text,
+	broken_layouts_are_refused, id_depends_on_type_and_identity_alone,
+	ids_are_read_back_from_text, malformed_events_of_a_source_are_refused,
+	emit_counts_events_and_the_ignored)
