@@ -23,6 +23,13 @@ struct change_step {
 	char name[];
 };
 
+/* An instance whose WebSocket clients are closed. */
+struct change_ended {
+	struct change_ended *next;
+	size_t len;
+	char name[];
+};
+
 static void begin(struct change *, const struct store_port *);
 static void visit(struct change *);
 
@@ -62,6 +69,32 @@ change_new(struct worker *w, struct http_request *r, const char *headers)
 	return c;
 }
 
+struct change *
+change_new_own(
+	struct server *s, const struct config *config, void (*done)(struct change *), void *arg)
+{
+	struct change *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->server = s;
+	c->config = config_ref(config);
+	c->done = done;
+	c->arg = arg;
+	atomic_fetch_add(&s->on_tour, 1);
+	return c;
+}
+
+static void
+free_ended(struct change *c)
+{
+	while (c->ended != NULL) {
+		struct change_ended *next = c->ended->next;
+		free(c->ended);
+		c->ended = next;
+	}
+}
+
 static void
 free_steps(struct change *c)
 {
@@ -81,6 +114,7 @@ change_free(struct change *c)
 	config_unref(c->config);
 	atomic_fetch_sub(&c->server->on_tour, 1);
 	free_steps(c);
+	free_ended(c);
 	free(c->instance);
 	free(c->label);
 	free(c->token);
@@ -124,8 +158,13 @@ answer(struct mail *mail)
 static void
 go_home(struct change *c)
 {
-	c->mail.run = answer;
-	worker_post(c->home, &c->mail);
+	if (c->home != NULL) {
+		c->mail.run = answer;
+		worker_post(c->home, &c->mail);
+	} else {
+		c->done(c);
+		change_free(c);
+	}
 }
 
 /* ---- on the store thread ---- */
@@ -197,6 +236,22 @@ change_remove(struct change *c, struct hsw_str instance, const char *label)
 	buf_free(&name);
 }
 
+void
+change_end(struct change *c, struct hsw_str instance)
+{
+	struct change_ended *e = malloc(sizeof(*e) + instance.len);
+
+	if (e == NULL) {
+		log_error("api", "out of memory: WebSocket clients stay connected instance=%.*s",
+			(int)instance.len, instance.s);
+		return;
+	}
+	e->len = instance.len;
+	memcpy(e->name, instance.s, instance.len);
+	e->next = c->ended;
+	c->ended = e;
+}
+
 static void
 begin_next(struct change_queue *q, const struct store_port *store)
 {
@@ -237,8 +292,8 @@ on_worker(struct mail *mail)
 	struct worker *w = &c->server->workers[c->stop];
 
 	catalog_view_set(&w->catalog, c->server->catalog, c->snapshot);
-	if (c->is_deletion)
-		live_dismiss(w->live, str_of(c->instance));
+	for (const struct change_ended *e = c->ended; e != NULL; e = e->next)
+		live_dismiss(w->live, (struct hsw_str){ e->name, e->len });
 	visit(c);
 }
 

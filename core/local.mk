@@ -69,6 +69,7 @@ core_libcore_a_SOURCES = \
 	core/http_parse.c \
 	core/http_request.c \
 	core/ingress.c core/ingress.h \
+	core/instances.c core/instances.h \
 	core/ini.c core/ini.h \
 	core/ini_compare.c \
 	core/identities.c core/identities.h \
@@ -103,6 +104,7 @@ core_libcore_a_SOURCES = \
 	core/server.c core/server.h \
 	core/settings.c core/settings.h \
 	core/settings_load.c \
+	core/settings_reload.c \
 	core/seen.c core/seen.h \
 	core/sinks.c core/sinks.h \
 	core/sockets.c core/sockets.h \

@@ -18,6 +18,7 @@ static const struct {
 } at_once[] = {
 	{ "source", NULL },
 	{ "sink", NULL },
+	{ "instance", NULL },
 	{ "log", "level" },
 	{ "log", "format" },
 	{ "server", "base_url" },
@@ -162,6 +163,7 @@ apply(struct reload *r, const struct config *before, const struct config *c)
 	apply_retention(s, c);
 	for (unsigned i = 0; i < s->n_workers; i++)
 		worker_configure(&s->workers[i], c);
+	instances_change(&r->instances, c);
 	sinks_change(&r->sinks, before, c);
 }
 
@@ -217,7 +219,14 @@ int
 reload_init(struct reload *r, struct server *s)
 {
 	*r = (struct reload){ .server = s, .in_use = config_ref(s->config) };
+	instances_init(&r->instances, s);
 	return sinks_init(&r->sinks, s);
+}
+
+static bool
+is_changing(const struct reload *r)
+{
+	return sinks_are_changing(&r->sinks) || instances_are_changing(&r->instances);
 }
 
 void
@@ -236,7 +245,7 @@ reload_is_busy(const struct reload *r)
 void
 reload_go_on(struct reload *r)
 {
-	if (!r->is_wanted || sinks_are_changing(&r->sinks))
+	if (!r->is_wanted || is_changing(r))
 		return;
 	r->is_wanted = false;
 	read_again(r);

@@ -8,18 +8,20 @@
 #ifndef RELOAD_H
 #define RELOAD_H
 
+#include "instances.h"
 #include "sinks.h"
 
 struct reload {
 	struct server *server;
 	const struct config *in_use; /* a reference */
 	struct sinks sinks;
-	bool is_wanted; /* asked for while sinks are still changing */
+	struct instances instances;
+	bool is_wanted; /* asked for while something is still changing */
 };
 
 /* When the workers run. HSW_OK or HSW_ENOMEM. */
 int reload_init(struct reload *, struct server *);
-/* Reads the file, or does so when reload_go_on is called and sinks do not change any more. */
+/* Reads the file, or does so when reload_go_on is called and nothing is changing any more. */
 void reload_run(struct reload *);
 /* Whether reload_go_on should be called now and then. */
 bool reload_is_busy(const struct reload *);

@@ -34,20 +34,23 @@ struct instance_settings {
 	struct instance *instance;
 	char id[SETTINGS_ID_SIZE];      /* empty: of the configuration file */
 	int64_t created_ms, updated_ms; /* 0: of the configuration file; never changed */
-	struct webhook *webhooks;       /* by label */
+	const char *file; /* where the configuration file says it; NULL: made by the API */
+	int line;
+	struct webhook *webhooks; /* by label */
 	struct websocket websocket;
 	UT_hash_handle hh;
 };
 
 struct settings {
-	const struct config *config;
+	const struct config *config; /* of the instances; a reference */
 	struct catalog *catalog;
 	struct seal *seal;
 	struct instance_settings *instances;
 	bool keep_undecryptable;
 };
 
-/* Settings of the instances that the catalog has. HSW_OK or HSW_ENOMEM. */
+/* Settings of the configuration's instances: those that the catalog has, or, where that is NULL, new ones.
+ * HSW_OK or HSW_ENOMEM. */
 int settings_init(struct settings *, const struct config *, struct catalog *);
 void settings_fini(struct settings *);
 
@@ -57,6 +60,9 @@ void settings_fini(struct settings *);
  * where there is one now. Forgets destinations of webhooks that are not there any more.
  */
 int settings_load(struct settings *, const struct store_port *, struct hsw_error *err);
+/* Adds what the records say to the instances of the configuration, and changes nothing else. HSW_OK, or err
+ * says why not. */
+int settings_read(struct settings *, const struct store_port *, struct hsw_error *err);
 /* Encrypts all values anew: from the old key to the configuration's. HSW_EAUTH: the old key is wrong,
  * nothing was changed. */
 int settings_rekey(const struct config *, const struct store_port *, const char *old_key,
@@ -72,8 +78,27 @@ size_t settings_count_enabled(const struct instance_settings *);
 void settings_tell_raw(const struct instance_settings *);
 /* Puts the instance and its WebSocket into the catalog. HSW_OK or HSW_ENOMEM. */
 int settings_publish(struct settings *, const struct instance_settings *);
+/* The catalog has all of these and no other. HSW_OK or HSW_ENOMEM. */
+int settings_publish_all(struct settings *);
 /* By name; calls fn for each. */
 void settings_each(struct settings *, void (*fn)(void *arg, struct instance_settings *), void *arg);
+
+/* What settings_reload finds different. An instance that got another token is another one. */
+struct settings_visitor {
+	/* A webhook that gets events now. HSW_OK, or nothing is changed. */
+	int (*came)(void *arg, struct hsw_str instance, const struct webhook *);
+	void (*left)(void *arg, struct hsw_str instance, const struct webhook *);
+	/* WebSocket clients of that name are of an instance that is no more. */
+	void (*ended)(void *arg, struct hsw_str instance);
+	void *arg;
+};
+
+/*
+ * The instances are those that a start with this configuration would find, in the catalog, too. Instances that
+ * are the same stay what they are for those who have references. HSW_OK, or err says why nothing was changed.
+ */
+int settings_reload(struct settings *, const struct config *, const struct store_port *,
+	const struct settings_visitor *, struct hsw_error *err);
 
 /* ---- changes: HSW_OK, or why the store did not take it ---- */
 
