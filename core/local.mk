@@ -36,6 +36,7 @@ core_libcore_a_SOURCES = \
 	core/cmd_plugins_new.c \
 	core/cmd_migrate.c \
 	core/cmd_rekey.c \
+	core/cmd_reload.c \
 	core/cmd_run.c \
 	core/cmd_status.c \
 	core/cmd_tail.c \
@@ -45,6 +46,7 @@ core_libcore_a_SOURCES = \
 	core/config_listen.c core/config_listen.h \
 	core/control.c core/control.h core/control_impl.h \
 	core/control_deliveries.c \
+	core/control_reload.c core/control_reload.h \
 	core/credential.c core/credential.h \
 	core/crypt.c core/crypt.h \
 	core/delivery.c \
@@ -96,6 +98,7 @@ core_libcore_a_SOURCES = \
 	core/ratelimit.c core/ratelimit.h \
 	core/record.c core/record.h \
 	core/reload.c core/reload.h \
+	core/report.c core/report.h \
 	core/retry.c core/retry.h \
 	core/raw.c core/raw.h core/raw_form.c \
 	core/router.c core/router.h \

@@ -9,6 +9,7 @@
 #define RELOAD_H
 
 #include "instances.h"
+#include "report.h"
 #include "sinks.h"
 
 struct reload {
@@ -16,7 +17,10 @@ struct reload {
 	const struct config *in_use; /* a reference */
 	struct sinks sinks;
 	struct instances instances;
-	bool is_wanted; /* asked for while something is still changing */
+	struct report report;
+	struct mail *asking; /* that wait for the report */
+	bool is_running;     /* not all of it has taken effect yet */
+	bool is_wanted;      /* asked for while something is still changing */
 };
 
 /* When the workers run. HSW_OK or HSW_ENOMEM. */
@@ -26,6 +30,8 @@ void reload_run(struct reload *);
 /* Whether reload_go_on should be called now and then. */
 bool reload_is_busy(const struct reload *);
 void reload_go_on(struct reload *);
+/* The daemon stops: whoever waits is told. As long as somebody may ask. */
+void reload_refuse(struct reload *);
 /* When no worker runs any more. */
 void reload_fini(struct reload *);
 

@@ -170,6 +170,98 @@ def test_the_server_s_limits_change(daemon):
     wait_for(lambda: daemon.request("POST", "/in/evolution/sales", json.dumps(message(1)), long)[0] == 202)
 
 
+# ---- hookswitch reload ----
+
+def reload(daemon, status=0):
+    r = daemon.command("reload", "--json", check=False)
+    assert r.returncode == status, (r.returncode, r.stdout, r.stderr)
+    return json.loads(r.stdout)
+
+
+def test_the_command_tells_what_changed_and_what_needs_a_restart(daemon):
+    assert reload(daemon) == {"success": True, "changed": [], "restartNeeded": [], "errors": []}
+    edit(daemon, "[server]", "[server]\nworkers = 7")
+    edit(daemon, TOKEN, "other-SECRET")
+    assert reload(daemon) == {"success": True, "changed": ["[source evolution] token changed"],
+                              "restartNeeded": ["[server] workers changed"], "errors": []}
+    assert status_of(daemon, "evolution", "other-SECRET") == 202  # without waiting: it is done
+    text = daemon.command("reload").stdout
+    assert text == "[server] workers changed: takes effect with a restart\n"
+
+
+def test_the_command_fails_and_tells_all_errors(daemon):
+    original = daemon.ini.read_text()
+    edit(daemon, "[source evolution]", "[source evolution]\nnosuch = 1")
+    answer = reload(daemon, 1)
+    assert not answer["success"] and answer["changed"] == []
+    assert len(answer["errors"]) == 1 and "nosuch" in answer["errors"][0], answer
+    edit(daemon, "[log]", "[log]\nformat = loud")
+    r = daemon.command("reload", check=False)
+    assert r.returncode == 1 and r.stderr.count("\n") == 2 and r.stdout == "", r.stderr
+    assert "nosuch" in r.stderr and "loud" in r.stderr
+    daemon.ini.write_text(original)
+    assert reload(daemon)["success"]
+
+
+def test_the_command_tells_of_a_sink_that_does_not_open(daemon, folder):
+    original = daemon.ini.read_text()
+    edit(daemon, "out.jsonl", "no/such/folder/out.jsonl")
+    errors = reload(daemon, 1)["errors"]
+    assert len(errors) == 1 and "stays as it was" in errors[0], errors
+    daemon.ini.write_text(original)
+    assert reload(daemon)["errors"] == []
+    assert daemon.post(message(1))[0] == 202
+    wait_for(lambda: len(whole_lines(f"{folder}/out.jsonl")) == 1)
+
+
+@pytest.mark.threads
+def test_the_command_waits_until_a_sink_has_changed(make_daemon, make_receiver):
+    gate = threading.Event()
+    receiver = make_receiver(lambda arrival, connection: gate.wait(30) and 200)
+    daemon = make_daemon({"h": {"plugin": "webhook", "url": receiver.url}})
+    daemon.accept(message(1))
+    receiver.wait(1)
+    edit(daemon, "[sink h]", "[sink h]\nconcurrency = 7")
+    answers = []
+    asking = [threading.Thread(target=lambda: answers.append(reload(daemon))) for _ in range(3)]
+    for thread in asking:
+        thread.start()
+    wait_for(lambda: "[sink h] concurrency changed" in daemon.log_text())
+    assert daemon.post(message(2))[0] == 202 and answers == []
+    gate.set()
+    for thread in asking:
+        thread.join()
+    assert [a["success"] for a in answers] == [True] * 3
+    assert ["[sink h] concurrency changed"] in [a["changed"] for a in answers]
+
+
+@pytest.mark.threads
+def test_who_waits_is_told_that_the_daemon_stops(make_daemon, make_receiver):
+    gate = threading.Event()
+    receiver = make_receiver(lambda arrival, connection: gate.wait(30) and 200)
+    daemon = make_daemon({"h": {"plugin": "webhook", "url": receiver.url}})
+    daemon.accept(message(1))
+    receiver.wait(1)
+    edit(daemon, "[sink h]", "[sink h]\nconcurrency = 7")
+    results = []
+    asking = threading.Thread(target=lambda: results.append(daemon.command("reload", check=False)))
+    asking.start()
+    wait_for(lambda: "[sink h] concurrency changed" in daemon.log_text())
+    daemon.process.send_signal(signal.SIGTERM)
+    asking.join()
+    assert results[0].returncode == 1 and "the daemon is stopping" in results[0].stderr
+    gate.set()
+    assert daemon.process.wait(60) == 0
+    daemon.process = None
+    daemon.check_log()
+
+
+def test_without_a_daemon_the_command_says_so(daemon):
+    daemon.stop()
+    assert daemon.command("reload", check=False).returncode == 3
+    daemon.start()
+
+
 # ---- instances ----
 
 ACCOUNT = "account-SECRET"
