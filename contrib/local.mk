@@ -39,6 +39,7 @@ EXTRA_DIST += \
 	contrib/logrotate/hookswitch \
 	contrib/receivers/receiver.py contrib/receivers/receiver.mjs \
 	contrib/prometheus/hookswitch.rules.yml contrib/grafana/hookswitch.json \
+	contrib/sink-redis/Makefile contrib/sink-redis/README contrib/sink-redis/redis.c \
 	contrib/proxy/nginx.conf contrib/proxy/Caddyfile \
 	contrib/docker/Dockerfile contrib/docker/Dockerfile.dockerignore \
 	contrib/test contrib/test.py \

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "claim.h"
 #include "err.h"
 #include "log.h"
 
@@ -19,7 +20,7 @@ struct change_step {
 	struct change_step *next;
 	struct webhook_section *section; /* NULL: remove, or it was handed over */
 	int64_t cursor;
-	bool is_put;
+	bool is_put, is_missed; /* missed: the destination was not open here */
 	char name[];
 };
 
@@ -66,22 +67,6 @@ change_new(struct worker *w, struct http_request *r, const char *headers)
 	c->config = config_ref(w->config);
 	snprintf(c->headers, sizeof(c->headers), "%s", headers);
 	atomic_fetch_add(&w->server->on_tour, 1);
-	return c;
-}
-
-struct change *
-change_new_own(
-	struct server *s, const struct config *config, void (*done)(struct change *), void *arg)
-{
-	struct change *c = calloc(1, sizeof(*c));
-
-	if (c == NULL)
-		return NULL;
-	c->server = s;
-	c->config = config_ref(config);
-	c->done = done;
-	c->arg = arg;
-	atomic_fetch_add(&s->on_tour, 1);
 	return c;
 }
 
@@ -161,10 +146,11 @@ go_home(struct change *c)
 	if (c->home != NULL) {
 		c->mail.run = answer;
 		worker_post(c->home, &c->mail);
-	} else {
-		c->done(c);
-		change_free(c);
+		return;
 	}
+	if (c->done != NULL)
+		c->done(c);
+	change_free(c);
 }
 
 /* ---- on the store thread ---- */
@@ -190,22 +176,26 @@ add_step(struct change *c, const char *name, struct webhook_section *section)
 int
 change_put(struct change *c, const struct store_port *store, struct webhook_section *section)
 {
-	struct change_step *s = add_step(c, section->name, section);
 	struct hsw_error err = { "" };
+	int64_t cursor = 0;
 
+	journal_feed(c->server->journal, change_owner(c->server, section->name));
+	int rc = store->ops->attach(store->self, str_of(section->name), &cursor, &err);
+	if (rc != HSW_OK) {
+		log_error("api", "a destination cannot be made destination=%s: %s", section->name,
+			err.text);
+		change_fail(c, 500, "Failed to get webhook configuration");
+		webhook_section_free(section);
+		return rc;
+	}
+	struct change_step *s = add_step(c, section->name, section);
 	if (s == NULL) {
 		webhook_section_free(section);
 		change_fail(c, 503, "Out of memory");
 		return HSW_ENOMEM;
 	}
-	journal_feed(c->server->journal, change_owner(c->server, s->name));
-	int rc = store->ops->attach(store->self, str_of(s->name), &s->cursor, &err);
-	if (rc != HSW_OK) {
-		log_error("api", "a destination cannot be made destination=%s: %s", s->name,
-			err.text);
-		change_fail(c, 500, "Failed to get webhook configuration");
-	}
-	return rc;
+	s->cursor = cursor;
+	return HSW_OK;
 }
 
 void
@@ -265,6 +255,17 @@ begin_next(struct change_queue *q, const struct store_port *store)
 	begin(c, store);
 }
 
+/* By other nodes; or by an instance that another node made anew, after it forgot what the old one had. */
+static bool
+is_still_wanted(const struct change *c, const struct change_step *removed)
+{
+	for (const struct change_step *s = removed->next; s != NULL; s = s->next) {
+		if (s->is_put && strcmp(s->name, removed->name) == 0)
+			return true;
+	}
+	return c->keeps_destinations;
+}
+
 static void
 end(struct store_call *call, const struct store_port *store)
 {
@@ -273,12 +274,19 @@ end(struct store_call *call, const struct store_port *store)
 	struct hsw_error err = { "" };
 
 	for (const struct change_step *s = c->steps; s != NULL; s = s->next) {
-		if (!s->is_put && store->ops->detach(store->self, str_of(s->name), &err) != HSW_OK)
+		if (!s->is_put && !is_still_wanted(c, s) &&
+			store->ops->detach(store->self, str_of(s->name), &err) != HSW_OK)
 			log_warn("api",
 				"a destination is forgotten at the next start only "
 				"destination=%s: %s",
 				s->name, err.text);
 	}
+	for (const struct change_step *s = c->steps; s != NULL; s = s->next) {
+		if (s->is_missed)
+			claims_changed(c->server->claims, s->name);
+	}
+	if (c->server->claims != NULL && c->steps != NULL)
+		claims_refresh(c->server->claims, store);
 	if (c->finish != NULL)
 		c->finish(c);
 	go_home(c);
@@ -370,6 +378,12 @@ put(struct change *c, struct worker *w, struct change_step *s)
 	struct hsw_error err = { "" };
 
 	s->section = NULL;
+	/* Whoever has the claim opens it. */
+	if (c->server->claims != NULL && destination_find(&w->delivery, str_of(s->name)) == NULL) {
+		s->is_missed = true;
+		webhook_section_free(section);
+		return;
+	}
 	if (destination_put(&w->delivery, section, s->cursor, &err) == HSW_OK)
 		return;
 	log_error("api", "a webhook cannot be opened destination=%s: %s", s->name, err.text);
@@ -395,4 +409,71 @@ visit(struct change *c)
 		return;
 	}
 	leave(c);
+}
+
+/* ---- what the file says now, or another node changed ---- */
+
+static void
+reload_put(void *arg, struct hsw_str instance, const struct webhook *w)
+{
+	struct change *c = arg;
+	struct hsw_error err = { "" };
+	struct webhook_section *s = webhook_section_new(
+		&c->server->webhook_sink, instance, w, &err);
+
+	if (s == NULL)
+		log_error("api", "a webhook cannot be opened instance=%.*s label=%s: %s",
+			(int)instance.len, instance.s, w->label, err.text);
+	else
+		change_put(c, c->store, s);
+}
+
+static void
+reload_remove(void *arg, struct hsw_str instance, const char *label)
+{
+	change_remove(arg, instance, label);
+}
+
+static void
+reload_gone(void *arg, struct hsw_str instance)
+{
+	change_end(arg, instance);
+}
+
+static void
+reload_apply(struct change *c, const struct store_port *store)
+{
+	const struct settings_watch watch = { c, reload_put, reload_remove, reload_gone };
+	struct settings *settings = c->server->settings;
+	const struct config *config = c->config != NULL ? c->config : settings->config;
+	struct hsw_error err = { "" };
+
+	c->store = store;
+	c->keeps_destinations = c->config != NULL && settings->is_shared;
+	if (settings_reload(settings, config, store, &watch, &err) == HSW_OK) {
+		c->status = 0; /* one webhook that fails does not keep the rest */
+		return;
+	}
+	log_error("api", "the instances stay as they were: %s", err.text);
+	if (c->server->claims != NULL)
+		claims_forget_settings(c->server->claims);
+	change_fail(c, 503, "%s", err.text);
+}
+
+int
+change_reload(
+	struct server *s, const struct config *config, void (*done)(struct change *), void *arg)
+{
+	struct change *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return HSW_ENOMEM;
+	c->server = s;
+	c->config = config != NULL ? config_ref(config) : NULL;
+	c->apply = reload_apply;
+	c->done = done;
+	c->arg = arg;
+	atomic_fetch_add(&s->on_tour, 1);
+	change_post(c);
+	return HSW_OK;
 }

@@ -38,9 +38,9 @@ struct change {
 	 * know it. May be NULL. */
 	void (*finish)(struct change *);
 	/* On the store thread, in place of the answer, where no request waits: status and error say what came
-	 * of it. The change is freed afterwards. */
+	 * of it. The change is freed afterwards. May be NULL. */
 	void (*done)(struct change *);
-	void *arg; /* of apply and done */
+	void *arg; /* of done */
 
 	/* How the answer about a webhook looks; NULL: as RyzeAPI's. */
 	void (*print)(struct change *, const struct webhook *);
@@ -51,6 +51,7 @@ struct change {
 	struct webhook_section *section; /* that the webhook becomes; NULL: it is disabled */
 	struct websocket websocket;
 	bool has_websocket, has_label;
+	bool keeps_destinations;   /* for other nodes, which may have those that end here */
 	struct instance *of_token; /* whose token it came with; NULL: the account's. Reference */
 
 	/* what came of it */
@@ -62,6 +63,7 @@ struct change {
 	/* on the way */
 	struct change_step *steps, *step;
 	struct change_ended *ended;
+	const struct store_port *store; /* while it is applied, of a reload */
 	struct catalog_snapshot *snapshot;
 	unsigned stop; /* the worker that it is at */
 };
@@ -75,9 +77,6 @@ struct change_queue {
 void change_queue_init(struct change_queue *);
 /* NULL: out of memory; the request was answered. */
 struct change *change_new(struct worker *, struct http_request *, const char *headers);
-/* One without a request. NULL: out of memory. */
-struct change *change_new_own(
-	struct server *, const struct config *, void (*done)(struct change *), void *arg);
 void change_free(struct change *);
 /* Sends it on its way; it answers the request and frees itself. */
 void change_post(struct change *);
@@ -95,6 +94,10 @@ void change_remove(struct change *, struct hsw_str instance, const char *label);
 
 /* The instance is no more: its WebSocket clients are closed. */
 void change_end(struct change *, struct hsw_str instance);
+/* Instances as a start with this configuration would find them; NULL: with the one before, because another node
+ * changed records. done, where it is not NULL, is told on the store thread, as are its status and error. HSW_OK:
+ * it will; or HSW_ENOMEM. */
+int change_reload(struct server *, const struct config *, void (*done)(struct change *), void *arg);
 
 /* The worker that serves a destination of the API. */
 unsigned change_owner(const struct server *, const char *destination);

@@ -124,6 +124,8 @@ side_open(struct side *s, const char *dir, struct hsw_error *err)
 	s->store.ops = &s->plugin->ops.store;
 	rc = s->store.ops->open(host_functions(), s->handle, s->conf, &s->store.self, err);
 	s->is_open = rc == HSW_OK;
+	if (rc == HSW_OK && s->store.ops->alone != NULL)
+		rc = s->store.ops->alone(s->store.self, err);
 	return rc;
 }
 

@@ -29,8 +29,10 @@ split(const char *wanted, char *kind, size_t size, const char **name)
 	snprintf(kind, size, "%.*s", (int)(dash - wanted), wanted);
 	*name = dash + 1;
 	size_t n = strspn(*name, "abcdefghijklmnopqrstuvwxyz0123456789-");
-	return (strcmp(kind, "source") == 0 || strcmp(kind, "sink") == 0) && n > 0 &&
-		n <= NAME_LENGTH_MAX && (*name)[n] == '\0' && islower((unsigned char)**name);
+	bool is_kind = strcmp(kind, "source") == 0 || strcmp(kind, "sink") == 0 ||
+		strcmp(kind, "store") == 0;
+	return is_kind && n > 0 && n <= NAME_LENGTH_MAX && (*name)[n] == '\0' &&
+		islower((unsigned char)**name);
 }
 
 /* @NAME@ becomes the name, @METRIC@ the name as metrics may have it. */
@@ -107,8 +109,8 @@ cmd_plugins_new(const char *templates, const char *wanted)
 
 	if (!split(wanted, kind, sizeof(kind), &name)) {
 		fprintf(stderr,
-			"hookswitch: %s: expected source-NAME or sink-NAME, the name of a-z, 0-9 "
-			"and -\n",
+			"hookswitch: %s: expected source-NAME, sink-NAME or store-NAME, the name of "
+			"a-z, 0-9 and -\n",
 			wanted);
 		return CMD_USAGE;
 	}

@@ -34,7 +34,11 @@ static void
 rekey(void *arg, const struct store_port *store)
 {
 	struct rekey *r = arg;
-	r->rc = settings_rekey(r->config, store, r->old_key, &r->n, &r->err);
+
+	if (store->ops->alone != NULL)
+		r->rc = store->ops->alone(store->self, &r->err);
+	if (r->rc == HSW_OK)
+		r->rc = settings_rekey(r->config, store, r->old_key, &r->n, &r->err);
 }
 
 static void

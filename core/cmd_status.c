@@ -61,6 +61,28 @@ print_instances(struct json_object *instances)
 	}
 }
 
+/* Where several daemons share the store. */
+static void
+print_nodes(struct json_object *root)
+{
+	struct json_object *nodes = json_object_object_get(root, "nodes");
+	struct json_object *elsewhere = json_object_object_get(root, "elsewhere");
+
+	if (nodes == NULL)
+		return;
+	printf("node %s of ", text(root, "node"));
+	for (size_t i = 0; i < json_object_array_length(nodes); i++)
+		printf("%s%s", i > 0 ? ", " : "",
+			json_object_get_string(json_object_array_get_idx(nodes, i)));
+	printf("\n");
+	for (size_t i = 0; i < json_object_array_length(elsewhere); i++) {
+		struct json_object *s = json_object_array_get_idx(elsewhere, i);
+		const char *node = text(s, "node");
+		printf("%-20s %s%s\n", text(s, "name"),
+			*node != '\0' ? "served by " : "served by nobody yet", node);
+	}
+}
+
 static bool
 print(const struct buf *answer)
 {
@@ -78,6 +100,7 @@ print(const struct buf *answer)
 		printf("store %s: %" PRId64 " events, last seq %" PRId64 ", %" PRId64 " bytes\n",
 			text(store, "plugin"), number(store, "events"), number(store, "lastSeq"),
 			number(store, "bytes"));
+		print_nodes(root);
 		print_instances(json_object_object_get(root, "instances"));
 		print_sinks(json_object_object_get(root, "sinks"),
 			json_object_object_get(root, "dead"));

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "claim.h"
 #include "clock.h"
 #include "err.h"
 #include "log.h"
@@ -115,7 +116,12 @@ status_store(struct store_call *call, const struct store_port *store)
 	t->has_items = false;
 	if (rc == HSW_OK)
 		rc = store->ops->dead_counts(store->self, print_dead_count, t, &t->error);
-	buf_str(&t->out, "}}");
+	buf_str(&t->out, "}");
+	if (t->server->claims != NULL) {
+		buf_str(&t->out, ",");
+		claims_print(store, &t->out);
+	}
+	buf_str(&t->out, "}");
 	if (rc == HSW_OK)
 		tour_go_home(t);
 	else

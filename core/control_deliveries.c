@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "claim.h"
 #include "clock.h"
 #include "err.h"
 #include "router.h"
@@ -132,6 +133,21 @@ find_webhook(struct tour *t, struct hsw_str *instance)
 
 /* ---- attempts ---- */
 
+/* Only the node that serves a sink knows its attempts. */
+static void
+point_elsewhere(struct store_call *call, const struct store_port *store)
+{
+	struct tour *t = (struct tour *)call;
+	struct buf node = BUF_INIT;
+
+	claims_find(store, t->query.destination, &node);
+	if (node.len > 0 && !node.failed)
+		err_set(&t->error, HSW_ENOENT, "sink: node %.*s serves it: ask there",
+			(int)node.len, node.data);
+	buf_free(&node);
+	tour_go_home(t);
+}
+
 static void
 print_attempts(struct mail *mail)
 {
@@ -148,6 +164,10 @@ print_attempts(struct mail *mail)
 	} else {
 		t->status = 404;
 		err_set(&t->error, HSW_ENOENT, "sink: there is none of that name");
+		if (t->server->claims != NULL) {
+			tour_go_to_store(t, point_elsewhere);
+			return;
+		}
 	}
 	tour_go_home(t);
 }

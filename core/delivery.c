@@ -185,7 +185,7 @@ static bool
 may_start(const struct destination *d, int64_t now)
 {
 	return !d->is_draining && !d->is_disabled && now >= d->blocked_until_ms &&
-		pace_allows(&d->pace, d->n_flying, now);
+		!destinations_are_paused(d->thread, now) && pace_allows(&d->pace, d->n_flying, now);
 }
 
 /* Retries that are due go first, also those that are still being read. A new event of the log must not
@@ -261,7 +261,7 @@ next_wake(const struct destination *d, int64_t now)
 
 	if (!TAILQ_EMPTY(&d->unsaved))
 		at = d->save_again_at_ms;
-	if (d->is_draining || d->is_disabled)
+	if (d->is_draining || d->is_disabled || destinations_are_paused(d->thread, now))
 		return at;
 	if (first != NULL && !d->is_reading && d->n_retries_ready < d->concurrency &&
 		first->due_ms < at)

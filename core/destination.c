@@ -204,6 +204,9 @@ delivery_thread_fini(struct delivery_thread *t)
 {
 	if (t->tick != NULL)
 		event_free(t->tick);
+	if (t->watch != NULL)
+		event_free(t->watch);
+	t->watch = NULL;
 	t->tick = NULL;
 }
 
@@ -256,7 +259,7 @@ destination_is_idle(struct destination *d)
 bool
 destinations_are_idle(const struct delivery_thread *t)
 {
-	bool all = t->leaving == NULL;
+	bool all = t->leaving == NULL && t->n_opening == 0;
 
 	for (struct destination *d = t->first; d != NULL; d = d->next)
 		all &= destination_is_idle(d);

@@ -33,6 +33,11 @@ struct delivery_thread {
 	bool is_ticking;
 	struct destination *first;
 	struct destination *leaving; /* removed, but something of them is on its way */
+	/* With several nodes: nothing is delivered past it (clock_mono_ms). NULL: there is only this one. */
+	const _Atomic int64_t *held_until_ms;
+	struct event *watch; /* of held_until_ms; NULL: there is only this node */
+	bool is_paused;      /* it is over */
+	unsigned n_opening;  /* by destination_open_later */
 	struct destination_swap *swaps;
 	bool is_draining;
 	/* The one handle of all destinations that the API made. */
@@ -71,6 +76,21 @@ int destination_put_known(
  * it was behind: at most so many).
  */
 void destination_remove(struct delivery_thread *, struct hsw_str name,
+	void (*left)(void *arg, size_t undelivered), void *arg);
+
+/*
+ * Several nodes: those destinations are open that this one may deliver.
+ */
+
+/* Delivers nothing past that time from now on: milliseconds of clock_mono_ms. HSW_OK or HSW_ENOMEM. */
+int destinations_watch(struct delivery_thread *, const _Atomic int64_t *held_until_ms);
+/* Opens one while events flow, when cursor and exceptions were read. Takes the webhook's section, where it is
+ * one of the API's: else NULL. opened: later, with HSW_OK or why not, which was logged; while the worker
+ * drains, HSW_ECLOSED. */
+void destination_open_later(struct delivery_thread *, const struct config_section *,
+	struct webhook_section *, void (*opened)(void *arg, int rc), void *arg);
+/* Closes one: what is in flight may come to its end within ms. left: as of destination_remove. */
+void destination_hand_over(struct delivery_thread *, struct hsw_str name, int64_t ms,
 	void (*left)(void *arg, size_t undelivered), void *arg);
 
 /*

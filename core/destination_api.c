@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "clock.h"
 #include "err.h"
 #include "host.h"
 
@@ -41,8 +42,8 @@ destinations_close_api(struct delivery_thread *t)
 }
 
 /* NULL: err says why, and the section is freed. */
-static struct destination *
-api_destination_new(struct delivery_thread *t, struct webhook_section *s, struct hsw_error *err)
+struct destination *
+destination_new_api(struct delivery_thread *t, struct webhook_section *s, struct hsw_error *err)
 {
 	struct destination *d = NULL;
 
@@ -86,7 +87,7 @@ destination_put(
 		change(d, s);
 		return HSW_OK;
 	}
-	d = api_destination_new(t, s, err);
+	d = destination_new_api(t, s, err);
 	if (d == NULL)
 		return HSW_EIO;
 	d->cursor = d->position = cursor;
@@ -97,7 +98,7 @@ destination_put(
 int
 destination_put_known(struct delivery_thread *t, struct webhook_section *s, struct hsw_error *err)
 {
-	struct destination *d = api_destination_new(t, s, err);
+	struct destination *d = destination_new_api(t, s, err);
 	if (d == NULL)
 		return HSW_EIO;
 	int rc = destination_attach(d, err);
@@ -130,6 +131,18 @@ has_left(const struct destination *d)
 	return d->n_flying == 0 && d->n_saving == 0 && !d->is_reading && !d->is_writing_cursor;
 }
 
+/* One that is handed over: what another node need not do again is written down. */
+static void
+finish(struct destination *d)
+{
+	if (d->leave_by_ms == 0)
+		return;
+	if (d->n_flying > 0 && clock_mono_ms() >= d->leave_by_ms)
+		delivery_cancel_all(d);
+	if (d->n_flying == 0 && d->n_saving == 0 && !d->has_cursor_failed)
+		destination_write_cursor(d);
+}
+
 void
 destinations_free_left(struct delivery_thread *t)
 {
@@ -137,6 +150,7 @@ destinations_free_left(struct delivery_thread *t)
 
 	while (*at != NULL) {
 		struct destination *d = *at;
+		finish(d);
 		if (!has_left(d)) {
 			at = &d->next;
 			continue;
@@ -145,6 +159,8 @@ destinations_free_left(struct delivery_thread *t)
 		void (*left)(void *, size_t) = d->left;
 		void *arg = d->left_arg;
 		size_t undelivered = d->undelivered;
+		if (d->handle != NULL)
+			d->ops->close(d->self);
 		delivery_free_all(d);
 		destination_free(d);
 		left(arg, undelivered);
@@ -164,6 +180,23 @@ destination_unlink(struct destination *d)
 }
 
 void
+destination_leave(struct destination *d, void (*left)(void *, size_t), void *arg)
+{
+	struct delivery_thread *t = d->thread;
+
+	d->left = left;
+	d->left_arg = arg;
+	d->undelivered = count_undelivered(d);
+	d->is_leaving = d->is_draining = true;
+	destination_unlink(d);
+	d->next = t->leaving;
+	t->leaving = d;
+	metric_set(d->lag, 0);
+	metric_set(d->waiting, 0);
+	destination_start_tick(t);
+}
+
+void
 destination_remove(
 	struct delivery_thread *t, struct hsw_str name, void (*left)(void *, size_t), void *arg)
 {
@@ -173,15 +206,6 @@ destination_remove(
 		left(arg, 0);
 		return;
 	}
-	d->left = left;
-	d->left_arg = arg;
-	d->undelivered = count_undelivered(d);
-	d->is_leaving = d->is_draining = true;
 	delivery_cancel_all(d);
-	destination_unlink(d);
-	d->next = t->leaving;
-	t->leaving = d;
-	metric_set(d->lag, 0);
-	metric_set(d->waiting, 0);
-	destination_start_tick(t);
+	destination_leave(d, left, arg);
 }

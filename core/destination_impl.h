@@ -78,6 +78,7 @@ struct destination {
 	void (*left)(void *arg, size_t undelivered);
 	void *left_arg;
 	size_t undelivered; /* when it was removed */
+	int64_t leave_by_ms; /* handed over: until then what is in flight may end; 0: it was removed */
 
 	/* what it wants */
 	unsigned types; /* bit 1 << enum event_type */
@@ -200,6 +201,17 @@ void destination_on_page(struct journal_page *);
 /* Frees those that were removed and have nothing on its way any more. */
 void destinations_free_left(struct delivery_thread *);
 void destinations_close_api(struct delivery_thread *);
+/* One of the API's, without a link; takes the section, also on error. NULL: err says why. */
+struct destination *destination_new_api(
+	struct delivery_thread *, struct webhook_section *, struct hsw_error *err);
+/* Takes it from those that deliver; left comes when nothing of it is on its way any more. */
+void destination_leave(
+	struct destination *, void (*left)(void *arg, size_t undelivered), void *arg);
+
+/* ---- destination_claim.c ---- */
+
+/* Whether this node cannot tell that the destinations are its own. */
+bool destinations_are_paused(const struct delivery_thread *, int64_t now_ms);
 
 /* No longer among those of its thread. */
 void destination_unlink(struct destination *);

@@ -55,6 +55,8 @@ feed(struct destination *d, struct hsw_envelope *const *envelopes, size_t n)
 	if (!d->is_live)
 		return;
 	for (size_t i = 0; i < n; i++) {
+		if (envelopes[i]->seq <= d->position) /* a page had it already */
+			continue;
 		if (window_is_full(d) || !take(d, envelopes[i])) {
 			d->is_live = false;
 			break;
@@ -66,9 +68,17 @@ feed(struct destination *d, struct hsw_envelope *const *envelopes, size_t n)
 void
 destinations_feed(struct delivery_thread *t, struct hsw_envelope *const *envelopes, size_t n)
 {
+	/* A commit whose answer was lost may have been done: its events are read from the log. */
+	bool has_gap = envelopes[0]->seq > t->tail_seq + 1;
+
 	t->tail_seq = envelopes[n - 1]->seq;
-	for (struct destination *d = t->first; d != NULL; d = d->next)
+	for (struct destination *d = t->first; d != NULL; d = d->next) {
+		if (has_gap && d->is_live) {
+			d->is_live = false;
+			delivery_pump_soon(d);
+		}
 		feed(d, envelopes, n);
+	}
 }
 
 /* A short page means that the log was at its end, and what was committed later has been fed after it

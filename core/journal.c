@@ -16,6 +16,7 @@
 
 #include "clock.h"
 #include "err.h"
+#include "follow.h"
 #include "log.h"
 #include "prune.h"
 #include "seen.h"
@@ -39,6 +40,7 @@ struct group {
 	struct append *appends; /* in seq order; the first one's memory holds the group */
 	int rc;
 	_Atomic unsigned refs;
+	bool is_held_back; /* its events are read from the log, behind others' */
 	struct group_mail mails[];
 };
 
@@ -64,6 +66,8 @@ struct memory {
 
 struct journal {
 	struct store *store;
+	const struct store_port *port;        /* the store thread's */
+	struct follow *follow;                /* NULL: nobody else appends */
 	struct memory memories[MEMORIES_MAX]; /* of the store thread */
 	size_t n_memories;
 	size_t new_memos;  /* since old ones were forgotten */
@@ -131,7 +135,7 @@ group_run(struct mail *mail)
 		if (a->port == m->port)
 			a->done(a->arg, g->rc, a->n - a->write.admitted);
 	}
-	if (g->rc == HSW_OK && is_fed(g->journal, m->port)) {
+	if (g->rc == HSW_OK && !g->is_held_back && is_fed(g->journal, m->port)) {
 		for (struct append *a = g->appends; a != NULL; a = a->next) {
 			if (a->write.admitted > 0)
 				port->feed(port->arg, a->envelopes, a->write.admitted);
@@ -140,31 +144,56 @@ group_run(struct mail *mail)
 	group_unref(g);
 }
 
-/* Tells the workers how a transaction ended. Store thread. */
+/* The events of a transaction have seqs without a gap: it held the log. Store thread. */
+static bool
+is_out_of_turn(struct journal *j, const struct append *appends)
+{
+	int64_t first = 0, last = 0;
+
+	for (const struct append *a = appends; a != NULL && j->follow != NULL; a = a->next) {
+		if (a->write.admitted == 0)
+			continue;
+		if (first == 0)
+			first = a->envelopes[0]->seq;
+		last = a->envelopes[a->write.admitted - 1]->seq;
+	}
+	return first != 0 && !follow_own(j->follow, j->port, first, last);
+}
+
+static void
+post_to(struct journal *j, struct group *g, const bool *ports)
+{
+	for (unsigned i = 0; i < j->n_ports; i++) {
+		if (!ports[i])
+			continue;
+		g->mails[i] = (struct group_mail){ { .run = group_run }, g, i };
+		mailbox_post(j->ports[i].box, &g->mails[i].mail);
+	}
+}
+
+/* Tells the workers how a transaction ended; first those that answer nobody, so that whoever gets an answer
+ * may stop the daemon, and the event is with the others. Store thread. */
 static void
 post_group(struct journal *j, struct append *appends, int rc)
 {
 	struct group *g = appends->group;
-	bool wanted[JOURNAL_PORTS_MAX] = { false };
+	bool answering[JOURNAL_PORTS_MAX] = { false }, fed[JOURNAL_PORTS_MAX] = { false };
 	unsigned refs = 0;
 
+	g->is_held_back = rc == HSW_OK && is_out_of_turn(j, appends);
 	for (const struct append *a = appends; a != NULL; a = a->next)
-		wanted[a->port] = true;
+		answering[a->port] = true;
 	for (unsigned i = 0; i < j->n_ports; i++) {
-		wanted[i] |= rc == HSW_OK && is_fed(j, i);
-		refs += wanted[i];
+		fed[i] = !answering[i] && rc == HSW_OK && !g->is_held_back && is_fed(j, i);
+		refs += answering[i] || fed[i];
 	}
 	g->journal = j;
 	g->appends = appends;
 	g->rc = rc;
 	atomic_init(&g->refs, refs);
 	/* Not to be touched after the last post: the group may be gone. */
-	for (unsigned i = 0; i < j->n_ports; i++) {
-		if (!wanted[i])
-			continue;
-		g->mails[i] = (struct group_mail){ { .run = group_run }, g, i };
-		mailbox_post(j->ports[i].box, &g->mails[i].mail);
-	}
+	post_to(j, g, fed);
+	post_to(j, g, answering);
 }
 
 static void
@@ -579,6 +608,7 @@ maintain(void *arg, const struct store_port *store)
 struct question {
 	struct hsw_str destination;
 	int64_t seq;
+	const struct store_port *port;
 	int rc;
 	struct hsw_error *err;
 };
@@ -597,6 +627,7 @@ ask_last_seq(void *arg, const struct store_port *store)
 	struct hsw_store_stats stats = { 0 };
 
 	q->rc = store->ops->stats(store->self, &stats, q->err);
+	q->port = store;
 	q->seq = stats.last_seq;
 }
 
@@ -661,6 +692,7 @@ journal_open(const struct config *config, struct catalog *catalog, const struct 
 	struct question q = { .err = err };
 	store_run(j->store, ask_last_seq, &q);
 	j->last_seq = q.seq;
+	j->port = q.port;
 	if (q.rc == HSW_OK && open_seen(j, err) == HSW_OK)
 		return j;
 	journal_close(j);
@@ -673,9 +705,31 @@ journal_close(struct journal *j)
 	if (j == NULL)
 		return;
 	store_stop(j->store);
+	follow_free(j->follow);
 	seen_free(j->seen);
 	config_unref(j->retention);
 	free(j);
+}
+
+int
+journal_share(struct journal *j)
+{
+	const struct follow_env env = { j->catalog, j->ports, j->n_ports, is_fed, j };
+
+	j->follow = follow_new(&env, j->store, j->last_seq);
+	return j->follow != NULL ? HSW_OK : HSW_ENOMEM;
+}
+
+void
+journal_follow(struct journal *j, const struct store_port *store, int64_t last_seq)
+{
+	follow_upto(j->follow, store, last_seq);
+}
+
+void
+journal_unfollow(struct journal *j)
+{
+	follow_stop(j->follow);
 }
 
 void

@@ -57,6 +57,15 @@ int journal_attach(
 	struct journal *, struct hsw_str destination, int64_t *cursor, struct hsw_error *err);
 int64_t journal_last_seq(struct journal *);
 
+/* ---- several nodes ---- */
+
+/* The store thread: others append, too, and what they append is fed from now on. HSW_OK or HSW_ENOMEM. */
+int journal_share(struct journal *);
+/* The store thread: the log goes up to there. */
+void journal_follow(struct journal *, const struct store_port *, int64_t last_seq);
+/* The store thread: what others append is not fed any more. */
+void journal_unfollow(struct journal *);
+
 /* ---- appending ---- */
 
 /* Takes over the references of the n envelopes, all complete, also on error. done(arg, rc, duplicates) comes

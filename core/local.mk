@@ -25,6 +25,8 @@ core_libcore_a_SOURCES = \
 	core/buf.c core/buf.h \
 	core/catalog.c core/catalog.h \
 	core/change.c core/change.h \
+	core/claim.c core/claim.h \
+	core/claim_print.c \
 	core/client.c core/client.h \
 	core/clock.c core/clock.h \
 	core/cmd.h \
@@ -54,6 +56,7 @@ core_libcore_a_SOURCES = \
 	core/delivery_save.c \
 	core/destination.c core/destination.h core/destination_impl.h \
 	core/destination_api.c \
+	core/destination_claim.c \
 	core/destination_attach.c \
 	core/destination_cursor.c \
 	core/destination_intake.c \
@@ -63,6 +66,7 @@ core_libcore_a_SOURCES = \
 	core/envelope.c core/envelope.h \
 	core/err.c core/err.h \
 	core/event_line.c core/event_line.h \
+	core/follow.c core/follow.h \
 	core/forwarded.c core/forwarded.h \
 	core/host.c core/host.h \
 	core/http.c core/http.h core/http_impl.h \
@@ -106,8 +110,7 @@ core_libcore_a_SOURCES = \
 	core/seqmap.c core/seqmap.h \
 	core/server.c core/server.h \
 	core/settings.c core/settings.h \
-	core/settings_load.c \
-	core/settings_reload.c \
+	core/settings_load.c core/settings_reload.c \
 	core/seen.c core/seen.h \
 	core/sinks.c core/sinks.h \
 	core/sockets.c core/sockets.h \

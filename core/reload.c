@@ -54,6 +54,9 @@ is_applied(const struct reload *r, const struct config_change *c)
 		return false;
 	if (is_key(c, "server", "tls_cert") || is_key(c, "server", "tls_key"))
 		return s->tls != NULL;
+	/* With several nodes it is not for this one alone to say who delivers. */
+	if (strcmp(c->kind, "sink") == 0 && s->claims != NULL)
+		return false;
 	for (size_t i = 0; i < sizeof(at_once) / sizeof(at_once[0]); i++) {
 		if (at_once[i].key == NULL ? strcmp(c->kind, at_once[i].kind) == 0
 					   : is_key(c, at_once[i].kind, at_once[i].key))
@@ -148,7 +151,8 @@ apply(struct reload *r, const struct config *before, const struct config *c)
 	for (unsigned i = 0; i < s->n_workers; i++)
 		worker_configure(&s->workers[i], c);
 	instances_change(&r->instances, c);
-	sinks_change(&r->sinks, before, c);
+	if (s->claims == NULL)
+		sinks_change(&r->sinks, before, c);
 }
 
 /* A new source's status_order is no change of a key. */

@@ -18,6 +18,7 @@
 
 #include "api.h"
 #include "change.h"
+#include "claim.h"
 #include "clock.h"
 #include "err.h"
 #include "log.h"
@@ -83,7 +84,10 @@ server_free(struct server *s)
 		worker_join(&s->workers[i]);
 	identities_close(s->identities);
 	status_order_free(s->statuses);
+	if (s->journal != NULL)
+		claims_leave(s->claims);
 	journal_close(s->journal);
+	claims_free(s->claims);
 	for (unsigned i = 0; s->workers != NULL && i < s->n_workers; i++)
 		worker_fini(&s->workers[i]);
 	settings_fini(s->settings);
@@ -108,7 +112,10 @@ static void
 run_load(void *arg, const struct store_port *store)
 {
 	struct loading *l = arg;
-	l->rc = settings_load(l->server->settings, store, l->err);
+	struct server *s = l->server;
+
+	s->settings->is_shared = s->claims != NULL && claims_have_company(store);
+	l->rc = settings_load(s->settings, store, l->err);
 }
 
 /* A worker with a webhook must be fed from the first event on. */
@@ -168,7 +175,9 @@ start_workers(struct server *s, struct journal_port *ports, struct hsw_error *er
 	s->journal = journal_open(s->config, s->catalog, ports, s->n_workers, err);
 	if (s->journal == NULL)
 		return HSW_EIO;
-	rc = load_settings(s, err);
+	rc = claims_start(s, &s->claims, err);
+	if (rc == HSW_OK)
+		rc = load_settings(s, err);
 	if (rc == HSW_OK && s->config->ingest.identity == IDENTITY_LEARN) {
 		s->identities = identities_open(s->journal, err);
 		rc = s->identities != NULL ? HSW_OK : HSW_EIO;
@@ -180,7 +189,7 @@ start_workers(struct server *s, struct journal_port *ports, struct hsw_error *er
 	}
 	for (unsigned i = 0; i < s->n_workers && rc == HSW_OK; i++)
 		rc = worker_start(&s->workers[i], err);
-	return rc;
+	return rc == HSW_OK && s->claims != NULL ? claims_begin(s->claims, err) : rc;
 }
 
 static int
@@ -296,6 +305,7 @@ stop_workers(struct server *s, struct reload *reload, int64_t timeout, const sig
 	int64_t until = clock_mono_ms() + timeout + STOP_GRACE_MS;
 	const struct timespec pause = { 0, STOP_CHECK_MS * 1000000 };
 
+	claims_stop(s->claims);
 	for (unsigned i = 0; i < s->n_workers; i++)
 		worker_drain(&s->workers[i], timeout);
 	while (!workers_have_ended(s)) {

@@ -47,6 +47,7 @@ struct settings {
 	struct seal *seal;
 	struct instance_settings *instances;
 	bool keep_undecryptable;
+	bool is_shared; /* other nodes are there: they may be about to use what this one does not know */
 };
 
 /* Settings of the configuration's instances: those that the catalog has, or, where that is NULL, new ones.
@@ -83,22 +84,23 @@ int settings_publish_all(struct settings *);
 /* By name; calls fn for each. */
 void settings_each(struct settings *, void (*fn)(void *arg, struct instance_settings *), void *arg);
 
-/* What settings_reload finds different. An instance that got another token is another one. */
-struct settings_visitor {
-	/* A webhook that gets events now. HSW_OK, or nothing is changed. */
-	int (*came)(void *arg, struct hsw_str instance, const struct webhook *);
-	void (*left)(void *arg, struct hsw_str instance, const struct webhook *);
-	/* WebSocket clients of that name are of an instance that is no more. */
-	void (*ended)(void *arg, struct hsw_str instance);
+/* What is to be done about what settings_reload finds different. The strings are borrowed until the call
+ * returns. */
+struct settings_watch {
 	void *arg;
+	void (*put)(void *arg, struct hsw_str instance, const struct webhook *);
+	void (*remove)(void *arg, struct hsw_str instance, const char *label);
+	/* Its WebSocket clients are to be closed: they are of an instance that is no more. */
+	void (*gone)(void *arg, struct hsw_str instance);
 };
 
 /*
- * The instances are those that a start with this configuration would find, in the catalog, too. Instances that
- * are the same stay what they are for those who have references. HSW_OK, or err says why nothing was changed.
+ * The file was read again, or another node changed records: the instances are those that a start with this
+ * configuration would find, in the catalog, too. Instances that are the same stay what they are for those who
+ * have references. HSW_OK, or err says why nothing was changed.
  */
 int settings_reload(struct settings *, const struct config *, const struct store_port *,
-	const struct settings_visitor *, struct hsw_error *err);
+	const struct settings_watch *, struct hsw_error *err);
 
 /* ---- changes: HSW_OK, or why the store did not take it ---- */
 

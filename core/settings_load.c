@@ -359,7 +359,7 @@ settings_load(struct settings *s, const struct store_port *store, struct hsw_err
 		rc = open_key(s, &l, store, err);
 	if (rc == HSW_OK && (add_all(s, &l) != HSW_OK || settings_publish_all(s) != HSW_OK))
 		rc = err_set(err, HSW_ENOMEM, "out of memory");
-	if (rc == HSW_OK)
+	if (rc == HSW_OK && !s->is_shared)
 		rc = forget_destinations(s, store, err);
 	free_all(&l);
 	return rc;

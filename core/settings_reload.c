@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * settings_reload.c - the instances of a configuration that was read again (see settings.h). Store thread.
+ * settings_reload.c - the configuration was read again, or another node changed records (see settings.h). Store
+ * thread.
  *
  * A draft is made as a start would make it, from the configuration and the store's records, and compared with
  * what is in use. So an instance that the API has, too, gets the same answer either way.
@@ -10,78 +11,127 @@
 #include "err.h"
 
 static bool
+is_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool
+is_list(const struct event_list *a, const struct event_list *b)
+{
+	return a->n == b->n && memcmp(a->types, b->types, a->n) == 0;
+}
+
+/* All that a webhook says. */
+static bool
+is_webhook(const struct webhook *a, const struct webhook *b)
+{
+	return a->enabled == b->enabled && a->by_events == b->by_events &&
+		a->media_base64 == b->media_base64 && a->is_dashed == b->is_dashed &&
+		is_list(&a->events, &b->events) && a->only == b->only && is_text(a->url, b->url) &&
+		is_text(a->authorization, b->authorization) && is_text(a->secret, b->secret) &&
+		is_text(a->headers, b->headers) && is_text(a->format, b->format) &&
+		is_text(a->sealed_authorization, b->sealed_authorization) &&
+		is_text(a->aliases, b->aliases);
+}
+
+static void
+compare_webhooks(const struct instance_settings *before, const struct instance_settings *now,
+	const struct settings_watch *watch)
+{
+	const struct hsw_str name = now->instance->name;
+
+	for (const struct webhook *w = before->webhooks; w != NULL; w = w->next) {
+		const struct webhook *is = settings_find_webhook(now, w->label);
+		if (w->enabled && (is == NULL || !is->enabled))
+			watch->remove(watch->arg, name, w->label);
+	}
+	for (const struct webhook *w = now->webhooks; w != NULL; w = w->next) {
+		const struct webhook *was = settings_find_webhook(before, w->label);
+		if (w->enabled && (was == NULL || !is_webhook(was, w)))
+			watch->put(watch->arg, name, w);
+	}
+}
+
+static void
+remove_webhooks(const struct instance_settings *i, const struct settings_watch *watch)
+{
+	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next) {
+		if (w->enabled)
+			watch->remove(watch->arg, i->instance->name, w->label);
+	}
+}
+
+static void
+put_webhooks(const struct instance_settings *i, const struct settings_watch *watch)
+{
+	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next) {
+		if (w->enabled)
+			watch->put(watch->arg, i->instance->name, w);
+	}
+}
+
+static bool
 is_same_token(const struct instance *a, const struct instance *b)
 {
 	return a->token.s == NULL ? b->token.s == NULL
 				  : b->token.s != NULL && str_equal(a->token, b->token);
 }
 
+/* The API deleted it and made another one of its name. From the file to the API and back it is the same. */
+static bool
+is_made_anew(const struct instance_settings *before, const struct instance_settings *now)
+{
+	return *before->id != '\0' && *now->id != '\0' && strcmp(before->id, now->id) != 0;
+}
+
 /* One that is the same is not made anew: requests that are under way have it. */
 static void
-keep_or_succeed(struct instance_settings *fresh, const struct instance_settings *before)
+keep_or_succeed(struct instance_settings *now, const struct instance_settings *before)
 {
-	if (is_same_token(fresh->instance, before->instance)) {
-		instance_unref(fresh->instance);
-		fresh->instance = instance_ref(before->instance);
-		fresh->hh.key = fresh->instance->name.s;
+	if (is_same_token(now->instance, before->instance)) {
+		instance_unref(now->instance);
+		now->instance = instance_ref(before->instance);
+		now->hh.key = now->instance->name.s; /* the same name */
 	} else {
-		instance_succeed(fresh->instance, before->instance);
+		instance_succeed(now->instance, before->instance);
 	}
-	settings_tell_raw(fresh);
-}
-
-static bool
-has_enabled(const struct instance_settings *i, const char *label)
-{
-	const struct webhook *w = i != NULL ? settings_find_webhook(i, label) : NULL;
-
-	return w != NULL && w->enabled;
-}
-
-/* Those of one that another does not have. */
-static int
-visit_webhooks(const struct instance_settings *i, const struct instance_settings *other,
-	int (*fn)(void *, struct hsw_str, const struct webhook *), void *arg)
-{
-	int rc = HSW_OK;
-
-	for (const struct webhook *w = i->webhooks; w != NULL && rc == HSW_OK; w = w->next) {
-		if (w->enabled && !has_enabled(other, w->label))
-			rc = fn(arg, i->instance->name, w);
-	}
-	return rc;
-}
-
-static int
-leave(void *arg, struct hsw_str instance, const struct webhook *w)
-{
-	const struct settings_visitor *v = arg;
-
-	v->left(v->arg, instance, w);
-	return HSW_OK;
-}
-
-static int
-visit_fresh(struct settings *s, struct settings *draft, const struct settings_visitor *v)
-{
-	int rc = HSW_OK;
-
-	for (struct instance_settings *i = draft->instances; i != NULL && rc == HSW_OK;
-		i = i->hh.next)
-		rc = visit_webhooks(i, settings_find(s, i->instance->name), v->came, v->arg);
-	return rc;
+	settings_tell_raw(now);
 }
 
 static void
-visit_old(struct settings *s, struct settings *draft, const struct settings_visitor *v)
+keep_all(struct settings *s, struct settings *draft)
+{
+	for (struct instance_settings *i = draft->instances; i != NULL; i = i->hh.next) {
+		const struct instance_settings *before = settings_find(s, i->instance->name);
+		if (before != NULL && !is_made_anew(before, i))
+			keep_or_succeed(i, before);
+	}
+}
+
+static void
+compare_old(struct settings *s, struct settings *draft, const struct settings_watch *watch)
 {
 	for (struct instance_settings *i = s->instances; i != NULL; i = i->hh.next) {
-		struct instance_settings *fresh = settings_find(draft, i->instance->name);
-		if (fresh == NULL || !is_same_token(fresh->instance, i->instance))
-			v->ended(v->arg, i->instance->name);
-		visit_webhooks(i, fresh, leave, (void *)v);
-		if (fresh != NULL)
-			keep_or_succeed(fresh, i);
+		const struct instance_settings *now = settings_find(draft, i->instance->name);
+		if (now == NULL || is_made_anew(i, now))
+			remove_webhooks(i, watch);
+		if (now == NULL || now->instance != i->instance) {
+			atomic_store(&i->instance->is_deleted, true);
+			watch->gone(watch->arg, i->instance->name);
+		}
+	}
+}
+
+static void
+compare_new(struct settings *s, struct settings *draft, const struct settings_watch *watch)
+{
+	for (struct instance_settings *i = draft->instances; i != NULL; i = i->hh.next) {
+		const struct instance_settings *before = settings_find(s, i->instance->name);
+		if (before == NULL || is_made_anew(before, i))
+			put_webhooks(i, watch);
+		else
+			compare_webhooks(before, i, watch);
 	}
 }
 
@@ -108,22 +158,22 @@ exchange(struct settings *s, struct settings *draft)
 
 int
 settings_reload(struct settings *s, const struct config *config, const struct store_port *store,
-	const struct settings_visitor *v, struct hsw_error *err)
+	const struct settings_watch *watch, struct hsw_error *err)
 {
 	struct settings draft = { .seal = s->seal, .keep_undecryptable = s->keep_undecryptable };
 	int rc = make_draft(&draft, config, store, err);
 
-	if (rc == HSW_OK)
-		rc = visit_fresh(s, &draft, v);
 	if (rc == HSW_OK) {
-		visit_old(s, &draft, v);
+		keep_all(s, &draft);
 		draft.catalog = s->catalog;
-		rc = settings_publish_all(&draft);
-		if (rc != HSW_OK)
-			err_set(err, rc, "out of memory");
+		if (settings_publish_all(&draft) != HSW_OK)
+			rc = err_set(err, HSW_ENOMEM, "out of memory");
 	}
-	if (rc == HSW_OK)
+	if (rc == HSW_OK) {
+		compare_old(s, &draft, watch);
+		compare_new(s, &draft, watch);
 		exchange(s, &draft);
+	}
 	draft.seal = NULL; /* of s */
 	settings_fini(&draft);
 	return rc;

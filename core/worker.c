@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "claim.h"
 #include "clock.h"
 #include "err.h"
 #include "log.h"
@@ -282,6 +283,8 @@ open_all(struct worker *w, struct hsw_error *err)
 		&w->delivery, &w->server->notice_sink, &w->server->config->server, err);
 	if (rc == HSW_OK)
 		rc = live_open(&live, &w->live, err);
+	if (rc == HSW_OK && w->server->claims != NULL)
+		return destinations_watch(&w->delivery, claims_held_until_ms(w->server->claims));
 	if (rc == HSW_OK)
 		rc = open_destinations(w, err);
 	if (rc == HSW_OK)

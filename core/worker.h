@@ -21,6 +21,7 @@
 #include "settings.h"
 
 struct change_queue;
+struct claims;
 struct sockets;
 
 #define WORKER_TURN_MS 1000
@@ -37,6 +38,7 @@ struct server {
 	struct webhook_sink notice_sink; /* without a plugin: nobody is told */
 	struct settings *settings;       /* the store thread's */
 	struct change_queue *changes;    /* the store thread's */
+	struct claims *claims;           /* NULL: this is the only node */
 	struct http_shared http;
 	struct mailbox reloads; /* to the main thread: requests to read the configuration again */
 	struct tls *tls;        /* of the start; NULL: no TLS listeners */

@@ -20,6 +20,9 @@ dist_sinktemplate_DATA = sdk/examples/sink/NAME.c sdk/examples/sink/Makefile sdk
 sourcetemplatedir = $(datadir)/hookswitch/templates/source
 dist_sourcetemplate_DATA = sdk/examples/source/NAME.c sdk/examples/source/Makefile \
 	sdk/examples/source/sample.ini sdk/examples/source/test.sh
+storetemplatedir = $(datadir)/hookswitch/templates/store
+dist_storetemplate_DATA = sdk/examples/store/NAME.c sdk/examples/store/Makefile \
+	sdk/examples/store/sample.ini sdk/examples/store/test.sh
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = sdk/hookswitch.pc sdk/hookswitch-harness.pc
 

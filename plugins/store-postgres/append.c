@@ -170,7 +170,8 @@ append_add(struct postgres_store *s, const struct append *a)
 
 /* The rows are those of the events that were appended, in the order of the batch. */
 void
-append_number(struct hsw_write *const *writes, size_t n_writes, const PGresult *r)
+append_number(struct postgres_store *s, struct hsw_write *const *writes, size_t n_writes,
+	const PGresult *r)
 {
 	int row = 0;
 
@@ -181,6 +182,32 @@ append_number(struct hsw_write *const *writes, size_t n_writes, const PGresult *
 		bool is_it = row < PQntuples(r) && PQgetlength(r, row, 1) == sizeof(e->id) &&
 			memcmp(PQgetvalue(r, row, 1), e->id, sizeof(e->id)) == 0;
 		e->seq = is_it ? result_bigint(r, row, 0) : 0;
+		if (e->seq > s->last_seq)
+			s->last_seq = e->seq;
 		row += is_it;
 	}
+}
+
+/*
+ * A server that took over without the last transactions of the one before must not give their seqs to other
+ * events: destinations that have passed them would pass those over, too.
+ */
+int
+append_go_on(struct postgres_store *s, struct hsw_error *err)
+{
+	struct params p = { 0 };
+	PGresult *r = NULL;
+
+	if (s->last_seq == 0)
+		return HSW_OK;
+	params_bigint(&p, s->last_seq);
+	query_add_text(s, "UPDATE log SET last_seq = $1 WHERE last_seq < $1", &p);
+	int rc = query_run(s, "setting up", 0, &r, NULL, err);
+	if (rc == HSW_OK && strcmp(PQcmdTuples(r), "0") != 0)
+		s->host->log(s->handle, HSW_LOG_ERROR,
+			"the database is older than the one before: events that were committed are "
+			"not in it last_seq=%lld",
+			(long long)s->last_seq);
+	PQclear(r);
+	return rc;
 }

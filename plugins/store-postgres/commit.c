@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* commit.c - a batch of writes in one transaction and one round trip. */
-#include "postgres.h"
+#include <string.h>
+
+#include "node.h"
 
 #define CONFLICT_TRIES 3
 #define APPEND_NUMBER 2 /* of ST_APPEND among the statements */
@@ -31,6 +33,18 @@ add_short(struct postgres_store *s, enum statement which, const struct hsw_write
 	query_add(s, which, &p);
 }
 
+void
+touch_add(struct postgres_store *s, int64_t first, int64_t last)
+{
+	struct params p = { 0 };
+
+	params_int(&p, (int)first);
+	params_int(&p, (int)last);
+	params_bytes(&p, (struct hsw_str){ s->node_name, strlen(s->node_name) });
+	query_add(s, ST_TOUCH, &p);
+	query_add(s, ST_NOTIFY_CLAIMS, NULL);
+}
+
 static void
 add_write(struct postgres_store *s, const struct hsw_write *w)
 {
@@ -44,6 +58,8 @@ add_write(struct postgres_store *s, const struct hsw_write *w)
 		return;
 	case HSW_WRITE_RETRY:
 		add_exception(s, ST_RETRY, w, id, w->due_ms);
+		if (!node_holds(s, w->destination))
+			touch_add(s, id, id);
 		return;
 	case HSW_WRITE_SETTLED:
 		prune_look_again(s, w->seq);
@@ -76,13 +92,24 @@ check(const struct postgres_store *s, const struct hsw_write *w, struct hsw_erro
 	case HSW_WRITE_RETRY:
 	case HSW_WRITE_SETTLED:
 	case HSW_WRITE_DEAD:
-		if (destinations_id(s, w->destination) != 0)
+		/* Another node may have forgotten it: then the write changes nothing. */
+		if (destinations_id(s, w->destination) != 0 || s->node != NULL)
 			return HSW_OK;
 		return pg_error(err, HSW_EINVAL, "destination %.*s was never attached",
 			(int)(w->destination.len < 100 ? w->destination.len : 100),
 			w->destination.s);
 	}
 	return pg_error(err, HSW_EINVAL, "unknown kind of write %d", (int)w->kind);
+}
+
+static bool
+has_settings(struct hsw_write *const *writes, size_t n)
+{
+	bool has = false;
+
+	for (size_t i = 0; i < n; i++)
+		has |= writes[i]->kind == HSW_WRITE_RECORD || writes[i]->kind == HSW_WRITE_FORGET;
+	return has;
 }
 
 static int
@@ -98,11 +125,15 @@ transact(struct postgres_store *s, struct hsw_write *const *writes, size_t n,
 	}
 	for (size_t i = 0; i < n; i++)
 		add_write(s, writes[i]);
+	if (has_settings(writes, n))
+		query_add(s, ST_SETTINGS, NULL);
+	if (events != NULL && node_has_company(s))
+		query_add(s, ST_NOTIFY_EVENTS, NULL);
 	query_add(s, ST_COMMIT, NULL);
 	int rc = query_run(
 		s, "committing", events != NULL ? APPEND_NUMBER : -1, &r, is_conflict, err);
 	if (rc == HSW_OK && events != NULL)
-		append_number(writes, n, r);
+		append_number(s, writes, n, r);
 	PQclear(r);
 	return rc;
 }

@@ -58,13 +58,22 @@ store_attach(void *self, struct hsw_str destination, int64_t *cursor, struct hsw
 	query_add(s, ST_DESTINATION, &p);
 	int number = destinations_id(s, destination) == 0;
 	rc = query_run(s, "adding a destination", number, &r, NULL, err);
+	if (rc == HSW_OK && PQntuples(r) == 0 && number == 0) {
+		/* Another node deleted it. */
+		PQclear(r);
+		names_remove(&s->known, destination);
+		return store_attach(s, destination, cursor, err);
+	}
 	if (rc != HSW_OK)
 		return rc;
 	if (PQntuples(r) != 1)
 		rc = pg_error(err, HSW_EIO, "PostgreSQL: the destination was deleted by others");
 	else
 		*cursor = result_bigint(r, 0, 1);
-	if (rc == HSW_OK && destinations_id(s, destination) == 0)
+	int64_t known = destinations_id(s, destination);
+	if (rc == HSW_OK && known != 0 && known != result_int(r, 0, 0))
+		names_remove(&s->known, destination);
+	if (rc == HSW_OK && known != result_int(r, 0, 0))
 		rc = remember(s, destination, result_int(r, 0, 0), err);
 	PQclear(r);
 	return rc;

@@ -165,7 +165,20 @@ store_dead_replay(
 		s, q, begin_of(s, q), q->limit > 0 ? (int64_t)q->limit : INT64_MAX);
 
 	params_bigint(&p, due);
-	return change(s, ST_DEAD_REPLAY, &p, "replaying dead letters", n, err);
+	PGresult *r = NULL;
+	int rc = session_need(s, err);
+	*n = 0;
+	if (rc != HSW_OK)
+		return rc;
+	const int64_t id = destinations_id(s, q->destination);
+	query_add(s, ST_DEAD_REPLAY, &p);
+	if (s->node != NULL)
+		touch_add(s, id, id);
+	rc = query_run(s, "replaying dead letters", 0, &r, NULL, err);
+	if (rc == HSW_OK)
+		*n = strtoul(PQcmdTuples(r), NULL, 10);
+	PQclear(r);
+	return rc;
 }
 
 int

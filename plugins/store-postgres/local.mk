@@ -7,6 +7,7 @@ postgres_sources = \
 	plugins/store-postgres/destinations.c \
 	plugins/store-postgres/error.c \
 	plugins/store-postgres/exceptions.c \
+	plugins/store-postgres/node.c \
 	plugins/store-postgres/postgres.c \
 	plugins/store-postgres/prune.c \
 	plugins/store-postgres/query.c \
@@ -14,8 +15,11 @@ postgres_sources = \
 	plugins/store-postgres/records.c \
 	plugins/store-postgres/schema.c \
 	plugins/store-postgres/session.c \
+	plugins/store-postgres/share.c \
 	plugins/store-postgres/statements.c \
-	plugins/store-postgres/postgres.h
+	plugins/store-postgres/node.h \
+	plugins/store-postgres/postgres.h \
+	plugins/store-postgres/share.h
 plugins_store_postgres_la_SOURCES = $(postgres_sources)
 plugins_store_postgres_la_CPPFLAGS = $(plugin_cppflags) -I$(top_srcdir)/plugins/common
 plugins_store_postgres_la_CFLAGS = $(AM_CFLAGS) $(PQ_CFLAGS)

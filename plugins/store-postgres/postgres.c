@@ -4,6 +4,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "node.h"
+#include "share.h"
 
 #define NAME_MAX_BYTES 63 /* of PostgreSQL's names */
 
@@ -15,8 +19,11 @@ static const struct hsw_option options[] = {
 		"files and PGPASSWORD work." },
 	{ "schema", HSW_OPT_STRING, 0, offsetof(struct postgres_conf, schema), "hookswitch", 0, 0,
 		NULL,
-		"The schema that holds the tables. Made at the first start; each daemon needs its "
-		"own." },
+		"The schema that holds the tables. Made at the first start; daemons that name the "
+		"same one share the work." },
+	{ "node", HSW_OPT_STRING, 0, offsetof(struct postgres_conf, node), "", 0, 0, NULL,
+		"This daemon's name among those that share the schema; each has its own. Without "
+		"one: the host's name." },
 	{ "timeout", HSW_OPT_MSEC, 0, offsetof(struct postgres_conf, timeout_ms), "10s", 1000,
 		600000, NULL,
 		"How long the server may take for one transaction. Then the connection is given "
@@ -43,9 +50,39 @@ check_conf(const struct postgres_conf *conf, struct hsw_error *err)
 	return HSW_OK;
 }
 
+static bool
+is_name(const char *s)
+{
+	size_t len = strlen(s);
+
+	return len > 0 && len <= NODE_NAME_MAX &&
+		strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+		len;
+}
+
+static int
+choose_name(struct postgres_store *s, struct hsw_error *err)
+{
+	char host[NODE_NAME_MAX + 1] = "";
+	const char *name = s->conf->node;
+
+	if (name == NULL || *name == '\0') {
+		if (gethostname(host, sizeof(host) - 1) != 0)
+			host[0] = '\0';
+		name = host;
+	}
+	if (!is_name(name))
+		return pg_error(err, HSW_EINVAL,
+			"node: expected a name of 1 to %d letters, digits, dots, hyphens and "
+			"underscores%s",
+			NODE_NAME_MAX, name == host ? ", as the host's name is none" : "");
+	memcpy(s->node_name, name, strlen(name) + 1);
+	return HSW_OK;
+}
+
 int
 postgres_open(const struct hsw_host *host, struct hsw_handle *handle,
-	const struct postgres_conf *conf, bool is_exclusive, struct postgres_store **out,
+	const struct postgres_conf *conf, bool is_user, struct postgres_store **out,
 	struct hsw_error *err)
 {
 	int rc = check_conf(conf, err);
@@ -58,8 +95,10 @@ postgres_open(const struct hsw_host *host, struct hsw_handle *handle,
 	s->host = host;
 	s->handle = handle;
 	s->conf = conf;
-	s->is_exclusive = is_exclusive;
-	rc = session_open(s, err);
+	s->is_user = is_user;
+	rc = choose_name(s, err);
+	if (rc == HSW_OK)
+		rc = session_open(s, err);
 	if (rc == HSW_OK)
 		*out = s;
 	else
@@ -70,6 +109,7 @@ postgres_open(const struct hsw_host *host, struct hsw_handle *handle,
 void
 postgres_close(struct postgres_store *s)
 {
+	node_free(s->node);
 	session_drop(s);
 	destinations_free(s);
 	free(s);
@@ -112,6 +152,14 @@ static const struct hsw_store_ops ops = {
 	.detach = store_detach,
 	.memos = store_memos,
 	.forget_memos = store_forget_memos,
+	.join = node_join,
+	.want = node_want,
+	.news = node_news,
+	.claims = node_claims,
+	.release = node_release,
+	.leave = node_leave,
+	.nodes = node_each,
+	.alone = store_alone,
 };
 
 HSW_PLUGIN(HSW_STORE, "postgres", "1.0", "a PostgreSQL database", sizeof(struct postgres_conf),

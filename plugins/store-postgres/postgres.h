@@ -49,20 +49,32 @@ enum statement {
 	ST_MEMOS,
 	ST_FORGET_MEMOS,
 	ST_DETACH,
+	ST_TOUCH,
+	ST_SETTINGS,
+	ST_NOTIFY_EVENTS,
+	ST_NOTIFY_CLAIMS,
+	ST_WANTED_FROM,
 	ST_COUNT
 };
 
 struct postgres_conf {
-	const char *dsn, *schema;
+	const char *dsn, *schema, *node;
 	int64_t timeout_ms;
 };
+
+struct node;
 
 
 struct postgres_store {
 	const struct hsw_host *host;
 	struct hsw_handle *handle;
 	const struct postgres_conf *conf;
-	bool is_exclusive;               /* the session holds the lock of the one daemon */
+	bool is_user; /* the session holds a lock that keeps those away who need the schema alone */
+	bool is_alone;     /* it is that one */
+	bool is_named;     /* it holds the lock of this node's name */
+	bool is_listening; /* it gets the other nodes' notifications */
+	struct node *node; /* NULL: did not join */
+	char node_name[64];
 	PGconn *db;                      /* NULL: not connected */
 	int64_t connect_at;              /* monotonic ms: not before */
 	bool was_lost;                   /* since then no connection worked */
@@ -72,6 +84,7 @@ struct postgres_store {
 	struct names known; /* what this daemon attached */
 	int64_t pruned_upto;  /* what is left up to here is named by an exception: prune.c */
 	int64_t old_upto;     /* where the last search for old events ended */
+	int64_t last_seq;     /* that this daemon gave an event */
 	int64_t ids_since_ms; /* older ids are of no use any more */
 };
 
@@ -94,6 +107,10 @@ int64_t session_now_ms(void);
 int session_open(struct postgres_store *, struct hsw_error *err);
 /* Makes sure that there is a connection, as far as can be told without asking the server. */
 int session_need(struct postgres_store *, struct hsw_error *err);
+/* Takes the lock of this node's name, now and with each new connection; tries for some seconds. */
+int session_name(struct postgres_store *, struct hsw_error *err);
+/* Has the schema alone from now on. HSW_EAGAIN: others use it. */
+int store_alone(void *self, struct hsw_error *err);
 /* Gives the connection up; the next session_need makes another. */
 void session_drop(struct postgres_store *);
 
@@ -168,11 +185,18 @@ struct append *append_new(struct hsw_write *const *writes, size_t n_writes, size
 void append_free(struct append *);
 void append_add(struct postgres_store *, const struct append *);
 /* Gives the events their seq, from ST_APPEND's result; those that had come before get 0. */
-void append_number(struct hsw_write *const *writes, size_t n_writes, const PGresult *);
+void append_number(struct postgres_store *, struct hsw_write *const *writes, size_t n_writes,
+	const PGresult *);
+/* The next seq is above all that this daemon has given, whatever the database says. */
+int append_go_on(struct postgres_store *, struct hsw_error *err);
 
 /* ---- commit.c ---- */
 
 int store_commit(void *self, struct hsw_write *const *writes, size_t n, struct hsw_error *err);
+
+/* Queues word to the nodes that serve these destinations (by ids, from first to last): their exceptions
+ * changed. */
+void touch_add(struct postgres_store *, int64_t first, int64_t last);
 
 /* ---- read.c ---- */
 
@@ -211,9 +235,9 @@ void prune_look_again(struct postgres_store *, int64_t seq);
 
 /* ---- postgres.c ---- */
 
-/* is_exclusive: refuse to share the schema with another daemon. */
+/* is_user: refuse to open a schema that somebody has alone. */
 int postgres_open(const struct hsw_host *, struct hsw_handle *, const struct postgres_conf *,
-	bool is_exclusive, struct postgres_store **, struct hsw_error *err);
+	bool is_user, struct postgres_store **, struct hsw_error *err);
 void postgres_close(struct postgres_store *);
 
 #endif

@@ -177,6 +177,19 @@ delete_events(struct pass *p, int64_t upto, size_t max, size_t *n)
 	return rc;
 }
 
+/* A destination that only other nodes know holds events back, too. */
+static int
+keep_for_others(struct postgres_store *s, int64_t *upto, struct hsw_error *err)
+{
+	PGresult *r = NULL;
+	int rc = query_one(s, ST_WANTED_FROM, NULL, "looking for what other nodes want", &r, err);
+
+	if (rc == HSW_OK && PQgetisnull(r, 0, 0) == 0 && result_bigint(r, 0, 0) < *upto)
+		*upto = result_bigint(r, 0, 0);
+	PQclear(r);
+	return rc;
+}
+
 int
 store_prune(
 	void *self, int64_t upto, int64_t before_ms, size_t max, size_t *n, struct hsw_error *err)
@@ -193,6 +206,8 @@ store_prune(
 	if (max > INT64_MAX)
 		max = INT64_MAX;
 	int rc = max > 0 ? forget_ids(s, max, &is_done, err) : HSW_OK;
+	if (rc == HSW_OK && max > 0 && s->node != NULL)
+		rc = keep_for_others(s, &upto, err);
 	if (rc == HSW_OK && max > 0)
 		rc = delete_events(&p, upto, max, n);
 	if (rc == HSW_OK && !is_done)

@@ -49,6 +49,16 @@ static const char *const migrations[] = {
 	" PRIMARY KEY (kind, name));"
 	"CREATE TABLE memos (kind bytea NOT NULL, n bigint GENERATED ALWAYS AS IDENTITY,"
 	" at bigint NOT NULL, text bytea NOT NULL, PRIMARY KEY (kind, n));",
+	/* Several daemons on one schema. */
+	"CREATE TABLE settings (only_row boolean PRIMARY KEY CHECK (only_row),"
+	" version bigint NOT NULL);"
+	"INSERT INTO settings VALUES (true, 1);"
+	"CREATE TABLE nodes (name text PRIMARY KEY, until timestamptz NOT NULL)"
+	" WITH (fillfactor = 20);"
+	"CREATE TABLE wants (node text NOT NULL, destination int NOT NULL,"
+	" PRIMARY KEY (node, destination));"
+	"CREATE TABLE claims (destination int PRIMARY KEY, node text NOT NULL,"
+	" touched bigint NOT NULL);",
 };
 
 #define VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

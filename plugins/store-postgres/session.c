@@ -58,27 +58,67 @@ make_connection(const struct postgres_store *s)
 	return PQconnectdbParams(keys, values, 1);
 }
 
-/* A lock of the session, which ends with it. */
+/* Locks of the session, which end with it. key: a text of SQL with the schema as $1 and the node as $2. */
 static int
-take_lock(struct postgres_store *s, struct hsw_error *err)
+try_lock(struct postgres_store *s, const char *sql, bool *is_ours, struct hsw_error *err)
 {
 	struct params p = { 0 };
 	PGresult *r = NULL;
 
 	params_bytes(&p, (struct hsw_str){ s->conf->schema, strlen(s->conf->schema) });
-	query_add_text(s,
-		"SELECT pg_try_advisory_lock(hashtextextended('hookswitch daemon ' || $1, 0))", &p);
+	params_bytes(&p, (struct hsw_str){ s->node_name, strlen(s->node_name) });
+	query_add_text(s, sql, &p);
 	int rc = query_run(s, "locking the schema", 0, &r, NULL, err);
-	if (rc != HSW_OK)
-		return rc;
-	bool is_ours = PQgetvalue(r, 0, 0)[0] != 0;
+	if (rc == HSW_OK)
+		*is_ours = PQgetvalue(r, 0, 0)[0] != 0;
 	PQclear(r);
-	if (is_ours)
-		return HSW_OK;
+	return rc;
+}
+
+#define SCHEMA_KEY "(hashtextextended('hookswitch daemon ' || $1::text, 0))"
+#define AND_NODE_IS_TEXT " WHERE $2::text IS NOT NULL"
+
+static int
+take_schema(struct postgres_store *s, struct hsw_error *err)
+{
+	bool is_ours = false;
+	int rc = try_lock(s,
+		s->is_alone ? "SELECT pg_try_advisory_lock" SCHEMA_KEY AND_NODE_IS_TEXT
+			    : "SELECT pg_try_advisory_lock_shared" SCHEMA_KEY AND_NODE_IS_TEXT,
+		&is_ours, err);
+
+	if (rc != HSW_OK || is_ours)
+		return rc;
 	return pg_error(err, HSW_EAGAIN,
 		"PostgreSQL: the schema %s is in use by another hookswitch: stop that one, or name "
 		"another schema",
 		s->conf->schema);
+}
+
+static int
+take_name(struct postgres_store *s, struct hsw_error *err)
+{
+	bool is_ours = false;
+	int rc = try_lock(s,
+		"SELECT pg_try_advisory_lock("
+		"hashtextextended('hookswitch node ' || $1::text || ' ' || $2::text, 0))",
+		&is_ours, err);
+
+	if (rc != HSW_OK || is_ours)
+		return rc;
+	return pg_error(err, HSW_EAGAIN,
+		"PostgreSQL: the schema %s is in use by another hookswitch whose node is %s, too: "
+		"stop "
+		"that one, or give this one another name ([store] node)",
+		s->conf->schema, s->node_name);
+}
+
+static int
+take_locks(struct postgres_store *s, struct hsw_error *err)
+{
+	int rc = s->is_user ? take_schema(s, err) : HSW_OK;
+
+	return rc == HSW_OK && s->is_named ? take_name(s, err) : rc;
 }
 
 /* A transaction that the daemon left in the middle must not hold the lock of the log for long. */
@@ -95,6 +135,13 @@ set_limits(struct postgres_store *s, struct hsw_error *err)
 	/* A plan for each set of values would cost more than the statements themselves. */
 	query_add_text(s, "SET plan_cache_mode = force_generic_plan", NULL);
 	query_add_text(s, "SET jit = off", NULL);
+	/* A host that is gone must not keep its locks for hours. */
+	query_add_text(s, "SET tcp_keepalives_idle = 3", NULL);
+	query_add_text(s, "SET tcp_keepalives_interval = 2", NULL);
+	query_add_text(s, "SET tcp_keepalives_count = 3", NULL);
+	query_add_text(s, "SET tcp_user_timeout = 5000", NULL);
+	if (s->is_listening)
+		query_add_text(s, "LISTEN hookswitch", NULL);
 	return query_run(s, "setting up", 0, NULL, NULL, err);
 }
 
@@ -105,8 +152,8 @@ set_up(struct postgres_store *s, struct hsw_error *err)
 		return pg_connection_error(s->db, "setting up", err);
 	PQsetNoticeReceiver(s->db, see_notice, s);
 	int rc = set_limits(s, err);
-	if (rc == HSW_OK && s->is_exclusive)
-		rc = take_lock(s, err);
+	if (rc == HSW_OK)
+		rc = take_locks(s, err);
 	if (rc == HSW_OK)
 		rc = schema_migrate(s, err);
 	if (rc == HSW_OK)
@@ -115,6 +162,8 @@ set_up(struct postgres_store *s, struct hsw_error *err)
 		statements_prepare(s);
 		rc = query_run(s, "preparing", 0, NULL, NULL, err);
 	}
+	if (rc == HSW_OK)
+		rc = append_go_on(s, err);
 	return rc == HSW_OK ? destinations_load(s, err) : rc;
 }
 
@@ -162,15 +211,58 @@ session_need(struct postgres_store *s, struct hsw_error *err)
 	return rc;
 }
 
-int
-session_open(struct postgres_store *s, struct hsw_error *err)
+static int
+try_long(struct postgres_store *s, int (*fn)(struct postgres_store *, struct hsw_error *),
+	struct hsw_error *err)
 {
 	static const struct timespec pause = { 0, LOCK_PAUSE_MS * 1000000L };
-	int rc = connect_once(s, err);
+	int rc = fn(s, err);
 
 	for (int i = 0; i < LOCK_TRIES && rc == HSW_EAGAIN; i++) {
 		nanosleep(&pause, NULL);
-		rc = connect_once(s, err);
+		rc = fn(s, err);
 	}
+	return rc;
+}
+
+int
+session_open(struct postgres_store *s, struct hsw_error *err)
+{
+	return try_long(s, connect_once, err);
+}
+
+static int
+name_once(struct postgres_store *s, struct hsw_error *err)
+{
+	int rc = session_need(s, err);
+
+	return rc == HSW_OK ? take_name(s, err) : rc;
+}
+
+int
+session_name(struct postgres_store *s, struct hsw_error *err)
+{
+	int rc = try_long(s, name_once, err);
+
+	s->is_named = rc == HSW_OK;
+	return rc;
+}
+
+static int
+alone_once(struct postgres_store *s, struct hsw_error *err)
+{
+	int rc = session_need(s, err);
+
+	return rc == HSW_OK ? take_schema(s, err) : rc;
+}
+
+int
+store_alone(void *self, struct hsw_error *err)
+{
+	struct postgres_store *s = self;
+
+	s->is_alone = true;
+	int rc = try_long(s, alone_once, err);
+	s->is_alone = rc == HSW_OK;
 	return rc;
 }

@@ -26,7 +26,10 @@
 	" AND x.seq > $3::bigint AND (length($5::bytea) = 0 OR e.id = $5)"                   \
 	" ORDER BY x.destination, x.seq LIMIT $4::bigint"
 
-#define EXCEPTION_VALUES "($1::int, $2::bigint, $3::int, $4::bigint, $5::int, $6::bytea)"
+/* Another node may have deleted the destination: what it is owed is not kept then. */
+#define EXCEPTION_VALUES                                                      \
+	"SELECT $1::int, $2::bigint, $3::int, $4::bigint, $5::int, $6::bytea" \
+	" WHERE EXISTS (SELECT FROM destinations WHERE id = $1::int)"
 
 static const char *const statements[ST_COUNT] = {
 	/* The administrator's default may be another level. */
@@ -61,12 +64,12 @@ static const char *const statements[ST_COUNT] = {
 		" WHERE $10 = 0 OR g.n IN (SELECT n FROM kept)"
 		" RETURNING seq, id",
 	[ST_CURSOR] = "UPDATE destinations SET cursor = $2 WHERE id = $1 AND cursor < $2",
-	[ST_RETRY] = "INSERT INTO retries VALUES " EXCEPTION_VALUES
+	[ST_RETRY] = "INSERT INTO retries " EXCEPTION_VALUES
 		     " ON CONFLICT (destination, seq) DO UPDATE SET attempts = EXCLUDED.attempts,"
 		     " due_at = EXCLUDED.due_at, status = EXCLUDED.status, error = EXCLUDED.error",
 	[ST_SETTLED] = "DELETE FROM retries WHERE destination = $1 AND seq = $2",
 	[ST_DEAD] = "WITH gone AS (DELETE FROM retries WHERE destination = $1 AND seq = $2)"
-		    " INSERT INTO dead VALUES " EXCEPTION_VALUES
+		    " INSERT INTO dead " EXCEPTION_VALUES
 		    " ON CONFLICT (destination, seq) DO UPDATE SET attempts = EXCLUDED.attempts,"
 		    " died_at = EXCLUDED.died_at, status = EXCLUDED.status, error = EXCLUDED.error",
 	[ST_ATTACH] = "INSERT INTO destinations (name, cursor) SELECT $1::bytea, last_seq FROM log"
@@ -122,8 +125,22 @@ static const char *const statements[ST_COUNT] = {
 			    " (SELECT n, at FROM memos WHERE kind = $1 ORDER BY n LIMIT 1000) f"
 			    " WHERE f.at < $2))",
 	[ST_DETACH] = "WITH r AS (DELETE FROM retries WHERE destination = $1),"
-		      " x AS (DELETE FROM dead WHERE destination = $1)"
+		      " x AS (DELETE FROM dead WHERE destination = $1),"
+		      " c AS (DELETE FROM claims WHERE destination = $1),"
+		      " w AS (DELETE FROM wants WHERE destination = $1)"
 		      " DELETE FROM destinations WHERE id = $1",
+	/* $1, $2: ids of the first and the last destination; $3: this node, which knows. */
+	[ST_TOUCH] = "UPDATE claims SET touched = touched + 1 WHERE destination >= $1::int"
+		     " AND destination <= $2::int AND node <> $3::text",
+	[ST_SETTINGS] = "WITH v AS (UPDATE settings SET version = version + 1 RETURNING version)"
+			" SELECT pg_notify('hookswitch', 's ' || current_schema()) FROM v",
+	[ST_NOTIFY_EVENTS] = "SELECT pg_notify('hookswitch', 'e' || last_seq || ' ' ||"
+			     " current_schema()) FROM log",
+	[ST_NOTIFY_CLAIMS] = "SELECT pg_notify('hookswitch', 'c ' || current_schema())",
+	/* What a node that is away for a while will want is kept for it. */
+	[ST_WANTED_FROM] = "SELECT min(cursor) FROM destinations d JOIN wants w ON w.destination ="
+			   " d.id JOIN nodes n ON n.name = w.node WHERE n.until >"
+			   " clock_timestamp() - interval '7 days'",
 };
 
 static const char *const names[ST_COUNT] = {
@@ -158,6 +175,11 @@ static const char *const names[ST_COUNT] = {
 	[ST_MEMOS] = "memos",
 	[ST_FORGET_MEMOS] = "forget_memos",
 	[ST_DETACH] = "detach",
+	[ST_TOUCH] = "touch",
+	[ST_SETTINGS] = "settings",
+	[ST_NOTIFY_EVENTS] = "notify_events",
+	[ST_NOTIFY_CLAIMS] = "notify_claims",
+	[ST_WANTED_FROM] = "wanted_from",
 };
 
 const char *

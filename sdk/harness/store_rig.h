@@ -22,8 +22,8 @@ extern const struct hsw_store_ops *ops RIG_NAME(ops);
 extern void *store RIG_NAME(self);
 extern struct hsw_error error RIG_NAME(error);
 
-/* What is tested, from the next rig_start on; borrowed. is_volatile: it keeps nothing when it is closed, so that a
- * test that opens it again is skipped there. */
+/* What is tested, from the next rig_start on; borrowed. is_volatile: it keeps nothing when it is closed, so that
+ * rig_reopen leaves it open and a test that kills it is skipped. */
 void rig_use(const struct hsw_plugin *, const char *const *options, bool is_volatile) RIG_NAME(use);
 
 /* Setup: loads the plugin, makes a folder, opens a store. Teardown: closes, deletes the folder. */

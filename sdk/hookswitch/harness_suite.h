@@ -48,7 +48,7 @@ struct fake_subject {
 	const char *path;           /* of the requests, see struct hsw_request; NULL: "" */
 	const char *query;          /* NULL: "" */
 	const char *const *headers; /* "name", "value", ..., NULL; NULL: none */
-	/* Of stores: it keeps nothing when it is closed. Tests that open one again are skipped there. */
+	/* Of stores: it keeps nothing when it is closed. Tests leave it open, and do not kill it. */
 	bool is_volatile;
 };
 

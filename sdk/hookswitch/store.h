@@ -105,6 +105,48 @@ typedef int hsw_record_fn(void *arg, const struct hsw_store_record *);
 typedef int hsw_memo_fn(void *arg, int64_t at_ms, struct hsw_str text);
 typedef int hsw_count_fn(void *arg, struct hsw_str destination, int64_t count);
 
+/* ---- several daemons on one store ---- */
+
+/* What a store tells a daemon that joined. Both are called on any thread, also while another call of the store
+ * is under way, and return at once. */
+struct hsw_store_watch {
+	uint32_t size; /* sizeof(struct hsw_store_watch) */
+	void *arg;
+	/* Nobody else is given a claim of this daemon's before until_ms: milliseconds of CLOCK_MONOTONIC.
+	 * Past it the daemon delivers nothing. */
+	void (*proved)(void *arg, int64_t until_ms);
+	/* news, or claims, may say something else than before: ask again. */
+	void (*wake)(void *arg);
+};
+
+/* What all daemons of the store did. */
+struct hsw_store_news {
+	int64_t last_seq; /* of the log; what it names, and all before it, can be read */
+	int64_t settings; /* grows with each transaction that has a HSW_WRITE_RECORD or _FORGET */
+};
+
+enum hsw_claim_state {
+	HSW_CLAIM_OTHER, /* another daemon delivers it, or nobody yet */
+	HSW_CLAIM_HELD,  /* this one does */
+	/* This one has to stop delivering it and then to call release. Until then no other daemon gets it,
+	 * but where it was lost: then `proved` is not called before release was. */
+	HSW_CLAIM_ENDING
+};
+
+/* A destination that this daemon could deliver. The strings are borrowed until the callback returns. */
+struct hsw_claim {
+	struct hsw_str destination;
+	struct hsw_str node; /* who delivers it; empty: nobody, or it is not known */
+	enum hsw_claim_state state;
+	/* Changes when another daemon wrote a retry of the destination: its exceptions are to be read
+	 * afresh. */
+	int64_t touched;
+};
+
+typedef int hsw_claim_fn(void *arg, const struct hsw_claim *);
+/* is_self: it is this daemon. */
+typedef int hsw_node_fn(void *arg, struct hsw_str node, int is_self);
+
 struct hsw_store_ops {
 	uint32_t size; /* sizeof(struct hsw_store_ops) */
 
@@ -174,6 +216,33 @@ struct hsw_store_ops {
 	/* Of the first thousand memos of a kind deletes those with at_ms < before_ms. */
 	int (*forget_memos)(
 		void *self, struct hsw_str kind, int64_t before_ms, struct hsw_error *err);
+
+	/*
+	 * What follows is optional, for stores that several daemons share; join brings all of it but
+	 * `alone`. The log of such a store is in the order of seq for every reader: who has read an event
+	 * has read all with a lower seq. A daemon that has not joined (a tool) has no claims.
+	 */
+
+	/* The daemon is one of several from now on. The watch is copied; it is not used any more when
+	 * close returns. HSW_EAGAIN: not now (the store is away, or another daemon has the name). */
+	int (*join)(void *self, const struct hsw_store_watch *, struct hsw_error *err);
+	/* The destinations that this daemon can deliver, all of them attached; in the place of those
+	 * that were named before. The store gives each to one of the daemons that want it, about as
+	 * many to each. */
+	int (*want)(void *self, const struct hsw_str *names, size_t n, struct hsw_error *err);
+	/* What is known already; does not ask a server. */
+	void (*news)(void *self, struct hsw_store_news *);
+	/* A call of fn for each destination that was named in want, by name, and those that are ending;
+	 * as news. */
+	int (*claims)(void *self, hsw_claim_fn *fn, void *arg);
+	/* The daemon does not deliver a destination that is ending any more. */
+	void (*release)(void *self, struct hsw_str destination);
+	/* It delivers nothing any more: others may have all that it held, at once. */
+	void (*leave)(void *self);
+	/* The daemons that are there now; as news. */
+	int (*nodes)(void *self, hsw_node_fn *fn, void *arg);
+	/* Keeps daemons away until close. HSW_EAGAIN: there is one, and err says so. */
+	int (*alone)(void *self, struct hsw_error *err);
 };
 
 #ifdef __cplusplus

@@ -5,6 +5,7 @@ import tempfile
 import pytest
 
 from rig import Daemon, Receiver
+from sdk_rig import installed, sdk  # noqa: F401 (fixtures)
 
 
 def pytest_configure(config):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pathlib
+import signal
 import sqlite3
 import urllib.parse
 
@@ -49,7 +50,8 @@ def test_of_several_events_the_first_brings_it_along(make_receiver, make_daemon)
     assert daemon.accept(several())["accepted"] == 3
     daemon.accept(message(9))
     envelopes.wait(4)
-    sources = sorted((e["source"] for e in envelopes.envelopes()[:3]), key=lambda s: s["index"])
+    sources = sorted((e["source"] for e in envelopes.envelopes() if e["source"]["count"] == 3),
+                     key=lambda s: s["index"])
     assert ["raw" in s for s in sources] == [True, False, False]
     wait_for(lambda: daemon.sink("r")["delivered"] == 4)
     assert sorted(json.loads(a.body)["event"] for a in raw.arrivals) == ["messages.update", "messages.upsert"]
@@ -191,3 +193,15 @@ def test_batch_beside_format_raw_is_refused(make_daemon):
     daemon.process = None
     assert "format = raw" in daemon.log_text()
     assert TOKEN not in daemon.log_text()
+
+
+def test_raw_is_stored_from_a_reload_on(webhook):
+    daemon, receiver = webhook()
+    daemon.accept(message(1))
+    receiver.wait(1)
+    daemon.configure({"out": {"plugin": "webhook", "url": receiver.url, "raw": "yes"}})
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "read again" in daemon.log_text())
+    n = iter(range(2, 1000))
+    wait_for(lambda: daemon.accept(message(next(n))) and any("raw" in e["source"] for e in receiver.envelopes()))
+    assert "raw" not in receiver.envelopes()[0]["source"]

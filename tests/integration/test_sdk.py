@@ -1,73 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plugins of strangers: made by `plugins new`, built out of the tree with the public headers, loaded."""
 import json
-import os
 import pathlib
+import re
 import socket
 import subprocess
 
 import pytest
 
-from rig import BUILD, PLUGINS, PROGRAM, SLOW, message, wait_for
-
-SOURCE = pathlib.Path(__file__).resolve().parents[2]
-SANITIZED = SLOW > 1
-
-
-@pytest.fixture(scope="session")
-def installed(tmp_path_factory):
-    """The root of what `make install` puts there, and its prefix below that."""
-    root = tmp_path_factory.mktemp("installed")
-    environment = {**os.environ}
-    environment.pop("MAKEFLAGS", None)
-    done = subprocess.run(["make", "-s", "-C", BUILD, "install", f"DESTDIR={root}"], env=environment,
-                          capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    pc, = root.rglob("hookswitch.pc")
-    for file in pc.parent.glob("*.pc"):
-        # Below another root a prefix is not where it says.
-        lines = [f"{line.partition('=')[0]}={root}{line.partition('=')[2]}"
-                 if line.partition("=")[2].startswith("/") else line for line in file.read_text().splitlines()]
-        file.write_text("\n".join(lines) + "\n")
-    return root, pc.parent
-
-
-@pytest.fixture
-def sdk(folder, installed):
-    """A folder, and an environment in which nothing but what is installed is found."""
-    root, pc = installed
-    folder = pathlib.Path(folder)
-    program, = root.rglob("bin/hookswitch")
-    environment = {**os.environ, "PKG_CONFIG_PATH": str(pc), "HOOKSWITCH": str(program),
-                   "HOOKSWITCH_PLUGIN_TEST": str(program.parent / "hookswitch-plugin-test")}
-    environment.pop("MAKEFLAGS", None)
-    # The daemon is to find our plugins beside those of the test, and tests are not to meet each other's.
-    plugins = folder / "plugins"
-    plugins.mkdir()
-    for plugin in PLUGINS.glob("*.so"):
-        (plugins / plugin.name).symlink_to(plugin)
-    return folder, environment
-
-
-def new(folder, name, installed=None):
-    templates = next(installed[0].rglob("share/hookswitch/templates")) if installed else SOURCE / "sdk/examples"
-    return subprocess.run([PROGRAM, "plugins", "new", "-t", templates, name], cwd=folder,
-                          capture_output=True, text=True)
-
-
-def make(folder, name, environment, *targets):
-    # -Werror: strangers begin with code that has no warnings.
-    done = subprocess.run(["make", "-C", folder / name, *targets, "CFLAGS=-O1 -Wall -Wextra -Werror"],
-                          env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+from rig import BUILD, PLUGINS, SLOW, message, wait_for
+from sdk_rig import SANITIZED, make, new
 
 
 @pytest.mark.skipif(SANITIZED, reason="the library of the events is built with sanitizers")
 def test_a_new_source_is_built_tested_and_installed(sdk):
     folder, environment = sdk
     assert new(folder, "source-foo").returncode == 0
-    assert make(folder, "source-foo", environment, "check").count("\nok - ") == 5
+    out = make(folder, "source-foo", environment, "check")
+    assert out.count("\nok - ") == 5 and out.count("\nok ") == 5 + 9, out
     make(folder, "source-foo", environment, "install", f"plugindir={folder}/plugins")
     assert (folder / "plugins/source-foo.so").exists()
 
@@ -75,7 +25,8 @@ def test_a_new_source_is_built_tested_and_installed(sdk):
 def test_a_new_sink_gets_events_of_the_daemon(sdk, make_daemon):
     folder, environment = sdk
     assert new(folder, "sink-foo-bar").returncode == 0
-    assert "ok - it is loaded" in make(folder, "sink-foo-bar", environment, "check")
+    out = make(folder, "sink-foo-bar", environment, "check")
+    assert "ok - it is loaded" in out and out.count("\nok ") == 2 + 9, out
     make(folder, "sink-foo-bar", environment, "install", f"plugindir={folder}/plugins")
     path = f"{folder}/events.sock"
     daemon = make_daemon({"out": {"plugin": "foo-bar", "path": path, "retry": "100ms, 100ms, 60s"}}, start=False)
@@ -89,6 +40,159 @@ def test_a_new_sink_gets_events_of_the_daemon(sdk, make_daemon):
         envelope = json.loads(receiver.recv(65536))
     assert envelope["event"] == "message.exchange" and envelope["instanceData"]["instance"] == "sales"
     assert "hookswitch_sink_foo_bar_datagrams_total" in daemon.request("GET", "/metrics")[2].decode()
+
+
+@pytest.mark.skipif(SANITIZED, reason="the installed program would need the sanitizer first")
+def test_a_new_store_is_tested_and_is_the_journal_of_a_daemon(sdk, installed, make_daemon):
+    folder, environment = sdk
+    assert new(folder, "store-foo", installed).returncode == 0
+    out = make(folder, "store-foo", environment, "check")
+    assert "ok - it is loaded" in out and out.count("\nok ") == 38 and out.count("# SKIP") == 1, out
+    make(folder, "store-foo", environment, "install", f"plugindir={folder}/plugins")
+    daemon = make_daemon({"out": {"plugin": "file", "path": f"{folder}/out.ndjson"}}, start=False)
+    text = daemon.ini.read_text().replace(str(PLUGINS), f"{folder}/plugins")
+    store = re.search(r"\[store\]\n(?:[^\[\n].*\n|\n)*", text)[0]
+    daemon.ini.write_text(text.replace(store, "[store]\nplugin = foo\nmemory = 1m\n\n"))
+    daemon.start()
+    for i in range(3):
+        daemon.accept(message(i))
+    wait_for(lambda: pathlib.Path(f"{folder}/out.ndjson").exists() and
+             len(pathlib.Path(f"{folder}/out.ndjson").read_text().splitlines()) == 3, what="three events")
+
+
+# What a store must not do, and the test that finds it.
+STORE_BREACHES = {
+    "a cursor goes back": ("known->seq >= row->seq", "known->seq > INT64_MAX - 1"),
+    "half a batch is kept": ("if (rc == HSW_OK)\n\t\t\tapply", "if (made[i] != NULL)\n\t\t\tapply"),
+    "a retry outlives its death": ("if (row->table == DEAD)", "if (row->table == EVENTS)"),
+    "named events are pruned": ("|| is_named(s, s->rows[i]->seq)", ""),
+}
+
+
+@pytest.mark.skipif(SANITIZED, reason="the harness would end with the sanitizer's status")
+@pytest.mark.parametrize("breach", STORE_BREACHES)
+def test_the_harness_finds_breaches_of_stores(sdk, breach):
+    folder, environment = sdk
+    assert new(folder, "store-foo").returncode == 0
+    code = folder / "store-foo/foo.c"
+    text = re.sub(r"\s+", " ", STORE_BREACHES[breach][0])
+    pattern = re.escape(text).replace(r"\ ", r"\s+")
+    changed, n = re.subn(pattern, lambda _: STORE_BREACHES[breach][1], code.read_text())
+    assert n == 1
+    code.write_text(changed)
+    # What the change leaves unused is no matter here.
+    done = subprocess.run(["make", "-C", folder / "store-foo", "CFLAGS=-O1"], env=environment, capture_output=True,
+                          text=True)
+    assert done.returncode == 0, done.stderr
+    done = subprocess.run([environment["HOOKSWITCH_PLUGIN_TEST"], "--volatile", folder / "store-foo/store-foo.so"],
+                          capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1 and "\nnot ok" in done.stdout, done.stdout + done.stderr
+
+
+# What a source must not do, and a part of what the harness says of it.
+SOURCE_BREACHES = {
+    "none": (None, "", ""),
+    "a leak": ("json_object_put(body);", "", "bytes in use became"),
+    "no text": ('snprintf(err->text, sizeof(err->text), "body: too large an event, or no memory");', "(void)err;",
+                "without a text"),
+    "emit is not asked": ("int rc = translate_message(s, body, emit, out);",
+                          "int rc = translate_message(s, body, emit, out); rc = HSW_OK;", "and translate returned 0"),
+    "it differs": ("canon_party_add(&m.chat, cj_literal(body, \"from\"));",
+                   "static int n; char a[30]; snprintf(a, sizeof(a), \"%d\", 100000 + n++);\n"
+                   "\tcanon_party_add(&m.chat, text_of(a));", "and then"),
+    "it reads on": ("if (body == NULL)", "if (*(const volatile char *)(request->body.s + request->body.len) == 1 || "
+                    "body == NULL)", ""),
+    "it says too much": ("return HSW_EINVAL; /*", "{ snprintf(err->text, sizeof(err->text), \"a\\nb\"); "
+                         "return HSW_EINVAL; } /*", "more than one line"),
+}
+
+
+@pytest.mark.skipif(SANITIZED, reason="the library of the events is built with sanitizers")
+@pytest.mark.parametrize("breach", SOURCE_BREACHES)
+def test_the_harness_finds_breaches_of_sources(sdk, breach):
+    folder, environment = sdk
+    assert new(folder, "source-foo").returncode == 0
+    code = folder / "source-foo/foo.c"
+    old, changed, said = SOURCE_BREACHES[breach]
+    if old:
+        assert code.read_text().count(old) == 1
+        code.write_text(code.read_text().replace(old, changed))
+    make(folder, "source-foo", environment)
+    (folder / "message.json").write_text(
+        '{"id": "ABC", "from": "5511912345678", "name": "Ana", "text": "Hello", "time": 1763771103}')
+    done = subprocess.run([environment["HOOKSWITCH_PLUGIN_TEST"], "--payload", folder / "message.json",
+                           folder / "source-foo/source-foo.so"], capture_output=True, text=True, timeout=300)
+    if old:
+        assert done.returncode == 1 and "\nnot ok" in done.stdout and said in done.stderr, done.stdout + done.stderr
+    else:
+        assert done.returncode == 0 and done.stdout.count("\nok ") == 9, done.stdout + done.stderr
+
+
+CHECK_TEST = r"""
+#include <stdio.h>
+#include <string.h>
+#include <check.h>
+#include <hookswitch/harness.h>
+#include <hookswitch/harness_suite.h>
+
+static struct fake_subject subject;
+
+START_TEST(it_keeps_to_the_contract)
+{
+	fake_suite_run(&subject, (size_t)_i);
+}
+END_TEST
+
+START_TEST(without_a_receiver_it_asks_for_another_attempt)
+{
+	struct hsw_error err;
+	struct hsw_handle *h = fake_open_plugin(subject.plugin, subject.options, &err);
+	const struct hsw_envelope *e = fake_envelope_text("{}");
+	const struct fake_result *r = fake_wait(fake_deliver(h, e, 1));
+	ck_assert_int_eq(r->outcome, HSW_RETRY);
+	ck_assert_str_ne(r->text, "");
+	fake_unref(e);
+	fake_close(h);
+}
+END_TEST
+
+int
+main(void)
+{
+	struct hsw_error err;
+	static const char *const options[] = { "path", "/nonexistent/x.sock", NULL };
+
+	if (!fake_subject_load(&subject, "./sink-foo.so", &err)) {
+		fprintf(stderr, "%s\n", err.text);
+		return 1;
+	}
+	subject.options = options;
+	Suite *suite = suite_create("foo");
+	TCase *tcase = tcase_create("foo");
+	tcase_set_timeout(tcase, 60);
+	tcase_add_loop_test(tcase, it_keeps_to_the_contract, 0, (int)fake_suite_size(&subject));
+	tcase_add_test(tcase, without_a_receiver_it_asks_for_another_attempt);
+	suite_add_tcase(suite, tcase);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
+"""
+
+
+@pytest.mark.skipif(SANITIZED, reason="the library of the harness is built with sanitizers")
+@pytest.mark.skipif(subprocess.run(["pkg-config", "--exists", "check"]).returncode != 0, reason="there is no Check")
+def test_a_test_of_ones_own_links_the_harness(sdk):
+    folder, environment = sdk
+    assert new(folder, "sink-foo").returncode == 0
+    make(folder, "sink-foo", environment)
+    (folder / "sink-foo/test.c").write_text(CHECK_TEST)
+    build = ("cc -std=gnu17 -Wall -Wextra -Werror $(pkg-config --cflags hookswitch-harness check) -o t test.c "
+             "$(pkg-config --libs hookswitch-harness check) && ./t")
+    done = subprocess.run(build, shell=True, cwd=folder / "sink-foo", env=environment, capture_output=True, text=True)
+    assert done.returncode == 0 and "100%: Checks: 10," in done.stdout, done.stdout + done.stderr
 
 
 def test_a_folder_that_is_there_and_a_bad_name_are_refused(sdk):

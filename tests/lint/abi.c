@@ -197,6 +197,27 @@ AT(hsw_store_ops, records, 128);
 AT(hsw_store_ops, detach, 136);
 AT(hsw_store_ops, memos, 144);
 AT(hsw_store_ops, forget_memos, 152);
+AT(hsw_store_ops, join, 160);
+AT(hsw_store_ops, want, 168);
+AT(hsw_store_ops, news, 176);
+AT(hsw_store_ops, claims, 184);
+AT(hsw_store_ops, release, 192);
+AT(hsw_store_ops, leave, 200);
+AT(hsw_store_ops, nodes, 208);
+AT(hsw_store_ops, alone, 216);
+
+AT(hsw_store_watch, size, 0);
+AT(hsw_store_watch, arg, 8);
+AT(hsw_store_watch, proved, 16);
+AT(hsw_store_watch, wake, 24);
+
+AT(hsw_store_news, last_seq, 0);
+AT(hsw_store_news, settings, 8);
+
+AT(hsw_claim, destination, 0);
+AT(hsw_claim, node, 16);
+AT(hsw_claim, state, 32);
+AT(hsw_claim, touched, 40);
 
 VALUE(HSW_OK, 0);
 VALUE(HSW_EINVAL, -1);

@@ -25,6 +25,14 @@ tests_plugins_test_store_postgres_CPPFLAGS = $(store_test_cppflags) -I$(top_srcd
 tests_plugins_test_store_postgres_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(PQ_CFLAGS)
 tests_plugins_test_store_postgres_LDADD = $(harness_ldadd) $(CHECK_LIBS) $(PQ_LIBS) -lpthread
 TESTS += tests/plugins/store_postgres.sh
+
+check_PROGRAMS += tests/plugins/test_store_postgres_share
+tests_plugins_test_store_postgres_share_SOURCES = tests/plugins/test_store_postgres_share.c \
+	plugins/store-postgres/share.c plugins/store-postgres/share.h
+tests_plugins_test_store_postgres_share_CPPFLAGS = $(store_test_cppflags)
+tests_plugins_test_store_postgres_share_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_store_postgres_share_LDADD = $(CHECK_LIBS)
+TESTS += tests/plugins/test_store_postgres_share
 endif
 EXTRA_DIST += tests/plugins/store_sqlite.sh tests/plugins/store_postgres.sh tests/plugins/with_postgres.sh
 

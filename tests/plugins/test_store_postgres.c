@@ -165,16 +165,58 @@ END_TEST
 
 /* ---- one daemon ---- */
 
-START_TEST(a_second_daemon_is_refused_and_takes_over_when_the_first_ends)
+static void
+ignore_proof(void *arg, int64_t until_ms)
 {
-	void *first = store;
+	(void)arg;
+	(void)until_ms;
+}
+
+static void
+ignore_wake(void *arg)
+{
+	(void)arg;
+}
+
+static int
+join(void)
+{
+	static const struct hsw_store_watch watch = { sizeof(watch), NULL, ignore_proof,
+		ignore_wake };
+
+	return ops->join(store, &watch, &error);
+}
+
+START_TEST(a_second_daemon_of_the_same_name_is_refused_until_the_first_ends)
+{
+	void *first = store, *second;
 	int64_t seq;
 
-	ck_assert_int_eq(rig_open(), HSW_EAGAIN);
+	assert_ok(join());
+	assert_ok(rig_open());
+	second = store;
+	ck_assert_int_eq(join(), HSW_EAGAIN);
+	ck_assert_ptr_nonnull(strstr(error.text, "in use by another hookswitch whose node is"));
+	ops->close(first);
+	store = second;
+	assert_ok(join());
+	assert_ok(append_event("one", 1, 0, &seq));
+}
+END_TEST
+
+START_TEST(who_needs_the_schema_alone_waits_for_the_others)
+{
+	void *first = store, *second;
+
+	assert_ok(rig_open());
+	second = store;
+	ck_assert_int_eq(ops->alone(store, &error), HSW_EAGAIN);
 	ck_assert_ptr_nonnull(strstr(error.text, "in use by another hookswitch"));
 	ops->close(first);
-	assert_ok(rig_open());
-	assert_ok(append_event("one", 1, 0, &seq));
+	assert_ok(ops->alone(second, &error));
+	store = NULL;
+	ck_assert_int_eq(rig_open(), HSW_EAGAIN);
+	store = second;
 }
 END_TEST
 
@@ -300,13 +342,18 @@ END_TEST
 
 START_TEST(a_transaction_that_was_in_the_way_of_another_is_done_again)
 {
+	static const char *const states[] = { "40001", "40P01" };
 	int64_t seq;
 
-	sql("CREATE SEQUENCE tries");
-	raise_on_append("nextval('tries') < 3", "40001");
-	assert_ok(append_event("one", 1, 0, &seq));
-	ck_assert_int_eq(seq, 1);
-	ck_assert_str_eq(log_seqs(), "1");
+	for (int i = 0; i < 2; i++) {
+		sql("CREATE SEQUENCE tries");
+		raise_on_append("nextval('tries') < 3", states[i]);
+		assert_ok(append_event("one", 1, 0, &seq));
+		ck_assert_int_eq(seq, i + 1);
+		sql("DROP TRIGGER fail ON events");
+		sql("DROP SEQUENCE tries");
+	}
+	ck_assert_str_eq(log_seqs(), "1 2");
 }
 END_TEST
 
@@ -382,7 +429,7 @@ START_TEST(a_reader_never_passes_an_event_of_four_writers_over)
 	struct hsw_error err = { "" };
 	int64_t last = 0;
 
-	shared_conf = (struct postgres_conf){ getenv("PGTEST_DSN"), schema, 10000 };
+	shared_conf = (struct postgres_conf){ getenv("PGTEST_DSN"), schema, NULL, 10000 };
 	struct postgres_store *reader = open_shared();
 	for (int i = 0; i < WRITERS; i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, write_rounds, NULL), 0);
@@ -400,7 +447,8 @@ END_TEST
 UNIT_MAIN_WITH("store-postgres", start, end, an_id_that_came_before_is_not_appended_again,
 	of_a_batch_the_first_of_an_id_is_appended, without_a_window_the_same_id_is_appended_twice,
 	ids_that_are_too_old_are_deleted,
-	a_second_daemon_is_refused_and_takes_over_when_the_first_ends,
+	a_second_daemon_of_the_same_name_is_refused_until_the_first_ends,
+	who_needs_the_schema_alone_waits_for_the_others,
 	a_newer_schema_and_one_of_somebody_else_are_refused,
 	a_session_that_ended_between_two_calls_is_replaced,
 	a_server_that_starts_anew_is_found_again, a_server_that_does_not_answer_is_given_up_in_time,

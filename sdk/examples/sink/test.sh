@@ -1,5 +1,5 @@
-# The daemon can load it, and says what its options are. HOOKSWITCH names the program, where it is not the
-# installed one.
+# The daemon can load it, says what its options are, and it keeps to the contract. HOOKSWITCH and
+# HOOKSWITCH_PLUGIN_TEST name the programs, where they are not the installed ones.
 set -eu
 hookswitch=${HOOKSWITCH:-hookswitch}
 
@@ -15,3 +15,5 @@ expect()
 }
 expect "it is loaded" "sink-@NAME@ 0.1"
 expect "it has its option" "path"
+# It really delivers: lead it to where that does no harm. Here nobody listens.
+"${HOOKSWITCH_PLUGIN_TEST:-hookswitch-plugin-test}" ./sink-@NAME@.so path="$PWD/nobody.sock"

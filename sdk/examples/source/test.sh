@@ -1,4 +1,5 @@
-# What payloads become. HOOKSWITCH names the program, where it is not the installed one.
+# What payloads become, and whether it keeps to the contract. HOOKSWITCH and HOOKSWITCH_PLUGIN_TEST name the programs,
+# where they are not the installed ones.
 set -eu
 hookswitch=${HOOKSWITCH:-hookswitch}
 payload=$(mktemp)
@@ -22,3 +23,6 @@ expect "its chat" "$message" "5511912345678@s.whatsapp.net"
 expect "its time" "$message" "2025-11-22T00:25:03Z"
 expect "without an id it is ignored" '{"from": "5511912345678", "text": "Hello"}' "ignored"
 expect "what is no JSON is refused" '{"id":' "body"
+# The same payload again, by another handle, cut at every byte and otherwise spoilt.
+printf '%s' "$message" >"$payload"
+"${HOOKSWITCH_PLUGIN_TEST:-hookswitch-plugin-test}" --payload "$payload" ./source-@NAME@.so

@@ -1,0 +1,434 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stores under real conditions: steady load, full disks, a server that hangs, refuses to write or is replaced."""
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import time
+
+import pytest
+
+from rig import BUILD, PLUGINS, SLOW, TOKEN, free_port, message, wait_for
+from test_crash import Producers
+from test_postgres import BIN, Server
+
+FULL = os.environ.get("HOOKSWITCH_TEST_SCALE") == "full"
+needs_postgres = pytest.mark.skipif(
+    BIN is None or not (PLUGINS / "store-postgres.so").exists(), reason="without PostgreSQL")
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root may mount a small disk")
+# A failing store says so once in ten seconds.
+LOG_EVERY_S = 10
+
+
+def post(daemon, number, text=None):
+    return daemon.request("POST", "/in/evolution/sales", json.dumps(message(number, text=text)),
+                          {"token": TOKEN})
+
+
+@contextlib.contextmanager
+def pg_folder():
+    with tempfile.TemporaryDirectory(prefix="hookswitch-pg-", dir="/var/tmp") as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def running(server):
+    try:
+        yield server
+    finally:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            server.stop()
+
+
+@pytest.fixture
+def server():
+    with pg_folder() as folder, running(Server(folder)) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def small_disk(folder, size):
+    pathlib.Path(folder).mkdir(exist_ok=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], check=False).returncode:
+        pytest.skip("a tmpfs cannot be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def cpu_seconds(daemon):
+    fields = pathlib.Path(f"/proc/{daemon.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def failures(daemon):
+    return daemon.log_text().count("a transaction failed and was rolled back")
+
+
+def fill_until_refused(daemon, text, accepted):
+    """Posts until the store is full; returns the refusal's headers."""
+    for number in range(len(accepted) + 1, 100000):
+        status, headers, answer = post(daemon, number, text)
+        if status != 202:
+            assert status == 503, answer
+            return headers
+        accepted.append(number)
+    raise AssertionError("the disk was never full")
+
+
+def stays_calm(daemon, text=None, seconds=2):
+    """While everything is refused, the log and the CPU stay quiet."""
+    began, said = time.monotonic(), failures(daemon)
+    refused = 0
+    while time.monotonic() < began + seconds:
+        status, headers, _ = post(daemon, 90000000 + refused, text)
+        assert status == 503 and int(headers["retry-after"]) >= 1
+        refused += 1
+    assert refused > 20
+    assert failures(daemon) - said <= 1 + seconds / LOG_EVERY_S
+    spent, began = cpu_seconds(daemon), time.monotonic()
+    time.sleep(1)
+    assert cpu_seconds(daemon) - spent < 0.3 * (time.monotonic() - began) * SLOW
+
+
+def arrive_exactly_once(receiver, accepted):
+    wait_for(lambda: not set(accepted) - set(receiver.numbers()), 20, "every accepted event arrives")
+    ids = {}
+    for envelope in receiver.envelopes():
+        ids.setdefault(envelope["data"]["id"], set()).add(envelope["id"])
+    assert all(len(found) == 1 for found in ids.values())
+
+
+# ---- steady load ----
+
+BENCH = BUILD / "contrib/bench/hookswitch-bench"
+
+
+@pytest.mark.skipif(not BENCH.exists(), reason="without the bench")
+def test_with_a_short_retention_rows_and_file_stay_bounded(folder):
+    """The bench pours in as much as the machine can take: far more than 2,000 events/s, where it is not slowed."""
+    events = 1_000_000 if FULL else 100_000
+    bench = subprocess.Popen(
+        [BENCH, "--only", "W1", "--port", str(free_port()), "--events", str(events),
+         "--store", f"path = {folder}/small.db;retention = 0s"],
+        env={**os.environ, "TMPDIR": folder}, cwd=BUILD, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    path, rows, sizes = pathlib.Path(folder) / "small.db", [], []
+    while bench.poll() is None:
+        with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(
+                sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+            rows.append(db.execute("SELECT count(*) FROM events").fetchone()[0])
+            sizes.append(path.stat().st_size)
+        time.sleep(0.2)
+    output = bench.communicate()[0]
+    assert bench.returncode == 0, output
+    assert len(rows) > 5, output
+    # Without pruning it is a row for each event, and 1.5 KB.
+    assert max(rows) < events / 4, rows
+    assert max(sizes) < events * 1500 / 4, sizes
+
+
+@needs_postgres
+@pytest.mark.skipif(not (BUILD / "tests/plugins/bench_store").exists(), reason="without make check")
+def test_tables_of_postgres_stay_bounded(server):
+    """Through the store alone: the daemon's other work would only make it slower."""
+    events = 5_000_000 if FULL else 200_000
+    env = {**os.environ, "STORE_PLUGIN": str(PLUGINS / "store-postgres.so"),
+           "STORE_CONF": f"dsn={server.dsn};schema=bounded"}
+    bench = subprocess.Popen([BUILD / "tests/plugins/bench_store", str(events), "100", "400", "500", "1000"],
+                             env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    # Autovacuum looks once a minute, which is longer than this test.
+    while bench.poll() is None:
+        time.sleep(0.5)
+        with contextlib.suppress(subprocess.CalledProcessError):
+            server.sql("VACUUM (TRUNCATE off) bounded.events, bounded.ids")
+    output = bench.communicate()[0]
+    assert bench.returncode == 0, output
+    sizes = [float(mb) for mb in re.findall(r" mb=([0-9.]+)", output)]
+    assert len(sizes) == 10, output
+    # Room that vacuum frees is used again: as the first tables were filled, so the last ones are not.
+    assert sizes[-1] - sizes[5] < (sizes[3] - sizes[0]) / 2, output
+    assert int(server.sql("SELECT count(*) FROM bounded.dead")) == events // 10000
+    assert int(server.sql("SELECT count(*) FROM bounded.dead d JOIN bounded.events e USING (seq)")) == events // 10000
+
+
+# ---- full disks ----
+
+@needs_root
+def test_a_full_disk_under_sqlite(webhook, folder):
+    with small_disk(f"{folder}/disk", "8m") as disk:
+        filler = pathlib.Path(disk) / "filler"
+        filler.write_bytes(bytes(3 << 20))
+        daemon, receiver = webhook(store=f"path = {disk}/hookswitch.db")
+        accepted = []
+        headers = fill_until_refused(daemon, "x" * 3000, accepted)
+        assert int(headers["retry-after"]) >= 1
+        stays_calm(daemon)
+        filler.unlink()
+        number = len(accepted) + 1
+        wait_for(lambda: post(daemon, number)[0] == 202, 5, "it works again by itself")
+        accepted.append(number)
+        arrive_exactly_once(receiver, accepted)
+        assert "writing works again" in daemon.log_text()
+        daemon.stop()
+        with sqlite3.connect(f"{disk}/hookswitch.db") as db:
+            assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            assert db.execute("SELECT count(*) FROM events").fetchone()[0] >= len(accepted)
+
+
+@needs_root
+@needs_postgres
+def test_a_full_disk_under_the_tables_of_postgres(webhook, server, folder):
+    with small_disk(f"{server.folder}/disk", "16m") as disk:
+        shutil.chown(disk, "nobody", "nogroup")
+        filler = pathlib.Path(disk) / "filler"
+        filler.write_bytes(bytes(8 << 20))
+        # It would find room for the next one.
+        server.sql("ALTER SYSTEM SET autovacuum = off")
+        server.sql("SELECT pg_reload_conf()")
+        server.sql(f"CREATE TABLESPACE small LOCATION '{disk}'")
+        server.sql("ALTER ROLE hookswitch SET default_tablespace = small")
+        daemon, receiver = webhook(store=f"plugin = postgres\ndsn = {server.dsn}")
+        accepted = []
+        headers = fill_until_refused(daemon, "x" * 6000, accepted)
+        assert int(headers["retry-after"]) >= 1
+        assert "(53100)" in daemon.log_text()
+        stays_calm(daemon, "x" * 6000)
+        filler.unlink()
+        number = len(accepted) + 1
+        wait_for(lambda: post(daemon, number)[0] == 202, 5, "it works again by itself")
+        accepted.append(number)
+        arrive_exactly_once(receiver, accepted)
+        daemon.stop()
+        server.stop("fast")
+
+
+@needs_root
+@needs_postgres
+def test_a_full_disk_under_the_wal_of_postgres(webhook, server, folder):
+    """The server panics; what it had committed is there when it has room and is started again."""
+    with small_disk(f"{server.folder}/disk", "48m") as disk:
+        shutil.chown(disk, "nobody", "nogroup")
+        server.stop("fast")
+        wal = pathlib.Path(f"{server.folder}/data/pg_wal")
+        shutil.copytree(wal, f"{disk}/pg_wal")
+        for root, folders, files in os.walk(f"{disk}/pg_wal"):
+            for name in [".", *folders, *files]:
+                shutil.chown(os.path.join(root, name), "nobody", "nogroup")
+        shutil.rmtree(wal)
+        wal.symlink_to(f"{disk}/pg_wal")
+        room = shutil.disk_usage(disk).free
+        filler = pathlib.Path(disk) / "filler"
+        filler.write_bytes(bytes(room - (1 << 20)))
+        server.start()
+        daemon, receiver = webhook(store=f"plugin = postgres\ndsn = {server.dsn}")
+        accepted = []
+        fill_until_refused(daemon, "x" * 60000, accepted)
+        stays_calm(daemon)
+        filler.unlink()
+        if subprocess.run([*server.user, BIN / "pg_ctl", "-D", f"{server.folder}/data", "status"],
+                          capture_output=True, check=False).returncode != 0:
+            server.start()
+        number = len(accepted) + 1
+        wait_for(lambda: post(daemon, number)[0] == 202, 10, "it goes on by itself")
+        accepted.append(number)
+        arrive_exactly_once(receiver, accepted)
+        daemon.stop()
+        server.stop("immediate")
+
+
+# ---- a server that refuses, hangs, or is replaced ----
+
+@needs_postgres
+def test_a_server_that_becomes_read_only(webhook, server):
+    daemon, receiver = webhook(store=f"plugin = postgres\ndsn = {server.dsn}")
+    accepted = []
+    server.sql("ALTER SYSTEM SET default_transaction_read_only = on")
+    server.sql("SELECT pg_reload_conf()")
+    began = time.monotonic()
+    fill_until_refused(daemon, "x", accepted)
+    assert time.monotonic() - began < 5 * SLOW
+    stays_calm(daemon)
+    subprocess.run(["psql", "-Atqc", "SET default_transaction_read_only = off", "-c",
+                    "ALTER SYSTEM RESET default_transaction_read_only", "-c", "SELECT pg_reload_conf()", server.dsn],
+                   check=True, capture_output=True)
+    number = len(accepted) + 1
+    wait_for(lambda: post(daemon, number)[0] == 202, 5, "it works again by itself")
+    arrive_exactly_once(receiver, [*accepted, number])
+
+
+def processes_of(server):
+    first = int(pathlib.Path(f"{server.folder}/data/postmaster.pid").read_text().split()[0])
+    children = pathlib.Path(f"/proc/{first}/task/{first}/children").read_text().split()
+    return [first, *map(int, children)]
+
+
+@needs_postgres
+def test_a_server_that_hangs(webhook, server):
+    daemon, receiver = webhook(store=f"plugin = postgres\ndsn = {server.dsn}\ntimeout = 1s")
+    daemon.accept(message(1))
+    stopped = processes_of(server)
+    try:
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        for number in range(2, 5):
+            began = time.monotonic()
+            assert post(daemon, number)[0] == 503
+            # The timeout of a transaction, then connect_timeout.
+            assert time.monotonic() - began < 6 * SLOW
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+    wait_for(lambda: post(daemon, 5)[0] == 202, 10, "it goes on by itself")
+    # Those that were refused may have been stored all the same: then they arrive as well, once.
+    arrive_exactly_once(receiver, [1, 5])
+    for number in (2, 3, 4):
+        daemon.accept(message(number))
+    daemon.accept(message(6))
+    arrive_exactly_once(receiver, [1, 2, 3, 4, 5, 6])
+    assert sorted(receiver.numbers()) == [1, 2, 3, 4, 5, 6]
+
+
+class Proxy:
+    """Between the daemon and the server; can lose the answers of the server."""
+
+    def __init__(self, server):
+        self.path = f"{server.folder}/.s.PGSQL.5432"
+        self.port = free_port()
+        self.loses_answers = False
+        self.listening = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.listening.accept()
+                upstream = socket.socket(socket.AF_UNIX)
+                upstream.connect(self.path)
+                threading.Thread(target=self.copy, args=(client, upstream, False), daemon=True).start()
+                threading.Thread(target=self.copy, args=(upstream, client, True), daemon=True).start()
+
+    def copy(self, source, target, is_answer):
+        with contextlib.suppress(OSError):
+            while (data := source.recv(65536)):
+                if is_answer and self.loses_answers:
+                    break
+                target.sendall(data)
+        for s in (source, target):
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self.listening.close()
+
+
+@needs_postgres
+def test_a_commit_whose_answer_is_lost_is_neither_lost_nor_doubled(webhook, server):
+    with contextlib.closing(Proxy(server)) as proxy:
+        daemon, receiver = webhook(
+            store=f"plugin = postgres\ndsn = host=127.0.0.1 port={proxy.port} user=hookswitch dbname=postgres"
+                  " sslmode=disable gssencmode=disable")
+        daemon.accept(message(1))
+        receiver.wait(1)
+        proxy.loses_answers = True
+        assert post(daemon, 2)[0] == 503
+        wait_for(lambda: server.sql("SELECT count(*) FROM hookswitch.events") == "2", 5,
+                 "the server has committed all the same")
+        proxy.loses_answers = False
+        wait_for(lambda: post(daemon, 2)[0] == 202, 10, "the producer's retry is taken")
+        daemon.accept(message(3))
+        arrive_exactly_once(receiver, [1, 2, 3])
+        assert sorted(receiver.numbers()) == [1, 2, 3]
+        assert server.sql("SELECT count(*) FROM hookswitch.events") == "3"
+
+
+class Replica(Server):
+    """A streaming replica of a server."""
+
+    def __init__(self, folder, primary):
+        self.folder, self.user = folder, primary.user
+        if self.user:
+            shutil.chown(folder, "nobody", "nogroup")
+        self.run("pg_basebackup", "-D", f"{folder}/data", "-R", "-X", "stream", "-c", "fast", "-d", primary.dsn)
+        with open(f"{folder}/data/postgresql.conf", "a") as conf:
+            conf.write(f"unix_socket_directories = '{folder}'\n")
+        self.start()
+
+    def promote(self):
+        self.run("pg_ctl", "-D", f"{self.folder}/data", "-w", "promote")
+
+
+@pytest.fixture
+def pair(server):
+    with pg_folder() as folder, running(Replica(folder, server)) as replica:
+        yield server, replica
+
+
+def both(primary, replica):
+    return (f"plugin = postgres\ndsn = host={primary.folder},{replica.folder} user=hookswitch dbname=postgres"
+            " target_session_attrs=read-write")
+
+
+def kill_9(server):
+    pids = processes_of(server)
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+@needs_postgres
+def test_failover_to_a_synchronous_replica_loses_nothing(webhook, pair):
+    primary, replica = pair
+    primary.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+    primary.sql("SELECT pg_reload_conf()")
+    wait_for(lambda: primary.sql("SELECT sync_state FROM pg_stat_replication") == "sync", 10, "it is synchronous")
+    daemon, receiver = webhook(store=both(primary, replica))
+    producers = Producers(daemon.port)
+    wait_for(lambda: len(producers.accepted) > 200, what="events before")
+    kill_9(primary)
+    before = len(producers.accepted)
+    replica.promote()
+    wait_for(lambda: len(producers.accepted) > before + 100, 15, "it goes on by itself")
+    producers.stop()
+    arrive_exactly_once(receiver, producers.accepted)
+    stored = set(replica.sql("SELECT encode(id, 'hex') FROM hookswitch.events").split())
+    assert {ident.removeprefix("evt_").replace("-", "") for ident in producers.accepted.values()} <= stored
+    assert replica.sql("SELECT count(*) = count(DISTINCT id) FROM hookswitch.events") == "t"
+
+
+@needs_postgres
+def test_after_a_failover_that_lost_transactions_what_comes_is_delivered(webhook, pair):
+    primary, replica = pair
+    daemon, receiver = webhook(store=both(primary, replica))
+    daemon.accept(message(1))
+    receiver.wait(1)
+    wait_for(lambda: replica.sql("SELECT count(*) FROM hookswitch.events") == "1", 5, "the replica has the first")
+    # From here on the replica is behind.
+    replica.sql("ALTER SYSTEM SET primary_conninfo = ''")
+    replica.sql("SELECT pg_reload_conf()")
+    wait_for(lambda: primary.sql("SELECT count(*) FROM pg_stat_replication") == "0", 5, "they are separated")
+    for number in range(2, 22):
+        daemon.accept(message(number))
+    receiver.wait(21)
+    kill_9(primary)
+    replica.promote()
+    wait_for(lambda: post(daemon, 22)[0] == 202, 15, "it goes on by itself")
+    for number in range(23, 32):
+        daemon.accept(message(number))
+    arrive_exactly_once(receiver, range(1, 32))
+    assert "older than the one before" in daemon.log_text()
+    # The lost ones were delivered; their numbers are nobody else's.
+    assert replica.sql("SELECT string_agg(seq::text, ',' ORDER BY seq) FROM hookswitch.events") == ",".join(
+        map(str, [1, *range(22, 32)]))
+    daemon.stop()
+    daemon.start()
+    daemon.accept(message(32))
+    arrive_exactly_once(receiver, range(1, 33))
