@@ -40,6 +40,7 @@ core_libcore_a_SOURCES = \
 	core/cmd_plugins_new.c \
 	core/cmd_migrate.c \
 	core/cmd_rekey.c \
+	core/cmd_reload.c \
 	core/cmd_run.c \
 	core/cmd_status.c \
 	core/cmd_tail.c \
@@ -49,6 +50,7 @@ core_libcore_a_SOURCES = \
 	core/config_listen.c core/config_listen.h \
 	core/control.c core/control.h core/control_impl.h \
 	core/control_deliveries.c \
+	core/control_reload.c core/control_reload.h \
 	core/credential.c core/credential.h \
 	core/crypt.c core/crypt.h \
 	core/delivery.c \
@@ -76,6 +78,7 @@ core_libcore_a_SOURCES = \
 	core/http_parse.c \
 	core/http_request.c \
 	core/ingress.c core/ingress.h \
+	core/instances.c core/instances.h \
 	core/ini.c core/ini.h \
 	core/ini_compare.c \
 	core/identities.c core/identities.h \
@@ -105,6 +108,7 @@ core_libcore_a_SOURCES = \
 	core/record.c core/record.h \
 	core/redeliver.c core/redeliver.h \
 	core/reload.c core/reload.h \
+	core/report.c core/report.h \
 	core/retry.c core/retry.h \
 	core/raw.c core/raw.h core/raw_form.c \
 	core/router.c core/router.h \

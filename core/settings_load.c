@@ -237,7 +237,7 @@ add_instance(struct settings *s, const struct hsw_store_record *r)
 		return HSW_OK;
 	}
 	HASH_ADD_KEYPTR(hh, s->instances, i->instance->name.s, i->instance->name.len, i);
-	return i->hh.tbl != NULL ? settings_publish(s, i) : HSW_ENOMEM;
+	return i->hh.tbl != NULL ? HSW_OK : HSW_ENOMEM;
 }
 
 static int
@@ -272,11 +272,9 @@ add_websocket(struct settings *s, const struct hsw_store_record *r)
 {
 	struct instance_settings *i = settings_find(s, r->name);
 
-	if (i == NULL || !record_read_websocket(r->text, &i->websocket)) {
+	if (i == NULL || !record_read_websocket(r->text, &i->websocket))
 		complain(r, i == NULL ? "there is no such instance" : "it is damaged");
-		return HSW_OK;
-	}
-	return settings_publish(s, i);
+	return HSW_OK;
 }
 
 /* Instances first: "instance" is the first kind in the store's order, too. */
@@ -366,7 +364,7 @@ settings_load(struct settings *s, const struct store_port *store, struct hsw_err
 
 	if (rc == HSW_OK)
 		rc = open_key(s, &l, store, err);
-	if (rc == HSW_OK && add_all(s, &l) != HSW_OK)
+	if (rc == HSW_OK && (add_all(s, &l) != HSW_OK || settings_publish_all(s) != HSW_OK))
 		rc = err_set(err, HSW_ENOMEM, "out of memory");
 	if (rc == HSW_OK && !s->is_shared)
 		rc = forget_destinations(s, store, err);

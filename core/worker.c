@@ -173,6 +173,9 @@ run_configure(struct mail *mail)
 		log_error("server", "the sources stay as they were worker=%u: %s", w->index,
 			err.text);
 	}
+	w->configure_rc = fresh != NULL ? HSW_OK : HSW_EINVAL;
+	w->configure_error = err;
+	atomic_store(&w->is_configuring, false);
 	free(c);
 }
 
@@ -407,6 +410,7 @@ worker_configure(struct worker *w, const struct config *config)
 	if (c == NULL)
 		return;
 	c->config = config_ref(config);
+	atomic_store(&w->is_configuring, true);
 	worker_post(w, &c->mail);
 }
 
