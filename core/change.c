@@ -15,6 +15,7 @@
 #include "claim.h"
 #include "err.h"
 #include "log.h"
+#include "record.h"
 
 struct change_step {
 	struct change_step *next;
@@ -226,7 +227,7 @@ end(struct store_call *call, const struct store_port *store)
 	struct hsw_error err = { "" };
 
 	for (const struct change_step *s = c->steps; s != NULL; s = s->next) {
-		if (!s->is_put && store->ops->detach(store->self, str_of(s->name), &err) != HSW_OK)
+		if (!s->is_put && record_detach(store, str_of(s->name), &err) != HSW_OK)
 			log_warn("api",
 				"a destination is forgotten at the next start only "
 				"destination=%s: %s",

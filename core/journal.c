@@ -386,7 +386,7 @@ journal_write(struct journal *j, unsigned port, struct journal_note *note)
 	note->port = port;
 	note->job.writes = &note->write;
 	note->job.n = 1;
-	note->job.bytes = 0;
+	note->job.bytes = note->write.record != NULL ? note->write.record->text.len : 0;
 	store_post_write(j->store, &note->job);
 }
 

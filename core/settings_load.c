@@ -57,11 +57,18 @@ keep_record(void *arg, const struct hsw_store_record *r)
 	return HSW_OK;
 }
 
+/* Attempts are no settings: nothing of them is sealed, and there may be a lot of them. */
+static int
+keep_setting(void *arg, const struct hsw_store_record *r)
+{
+	return str_is(r->kind, record_attempts) ? HSW_OK : keep_record(arg, r);
+}
+
 static int
 read_all(struct loading *l, const struct store_port *store, struct hsw_error *err)
 {
 	*l = (struct loading){ .last = &l->first };
-	int rc = store->ops->records(store->self, keep_record, l, err);
+	int rc = store->ops->records(store->self, keep_setting, l, err);
 	return l->failed ? err_set(err, HSW_ENOMEM, "out of memory") : rc;
 }
 
@@ -334,7 +341,7 @@ forget_destinations(struct settings *s, const struct store_port *store, struct h
 	sweep.gone.last = &sweep.gone.first;
 	int rc = store->ops->cursors(store->self, note_gone, &sweep, err);
 	for (const struct loaded *r = sweep.gone.first; r != NULL && rc == HSW_OK; r = r->next)
-		rc = store->ops->detach(store->self, r->record.name, err);
+		rc = record_detach(store, r->record.name, err);
 	free_all(&sweep.gone);
 	return rc;
 }

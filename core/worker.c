@@ -329,8 +329,10 @@ worker_main(void *arg)
 	sem_post(&w->ready);
 	while (is_open && sem_wait(&w->go) != 0)
 		;
-	if (is_open && !w->must_stop)
+	if (is_open && !w->must_stop) {
+		destinations_recall_attempts(&w->delivery);
 		event_base_dispatch(w->base);
+	}
 	close_all(w);
 	free_loop(w);
 	atomic_store(&w->has_ended, true);

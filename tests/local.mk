@@ -19,6 +19,7 @@ unit_tests = \
 	tests/unit/test_canon_content \
 	tests/unit/test_canon_events \
 	tests/unit/test_config \
+	tests/unit/test_attempts \
 	tests/unit/test_delivery \
 	tests/unit/test_delivery_order \
 	tests/unit/test_delivery_pace \
@@ -123,6 +124,12 @@ tests_unit_test_envelope_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_envelope_CFLAGS = $(unit_cflags)
 tests_unit_test_envelope_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_envelope_LDADD = $(unit_ldadd)
+
+tests_unit_test_attempts_SOURCES = tests/unit/test_attempts.c tests/unit/unit.h
+tests_unit_test_attempts_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_attempts_CFLAGS = $(unit_cflags)
+tests_unit_test_attempts_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_attempts_LDADD = $(unit_ldadd)
 
 tests_unit_test_raw_SOURCES = tests/unit/test_raw.c tests/unit/unit.h
 tests_unit_test_raw_CPPFLAGS = $(unit_cppflags)

@@ -110,9 +110,10 @@ static const char *const statements[ST_COUNT] = {
 	[ST_DEAD_REPLAY] = "WITH found AS (SELECT x.*" DEAD_MATCH "),"
 			   " gone AS (DELETE FROM dead x USING found f WHERE x.destination ="
 			   " f.destination AND x.seq = f.seq) INSERT INTO retries"
-			   " SELECT destination, seq, 0, $7::bigint, status, error FROM found"
+			   " SELECT destination, seq, 0, $7::bigint, status,"
+			   " 'replay: '::bytea || error FROM found"
 			   " ON CONFLICT (destination, seq) DO UPDATE SET attempts = 0,"
-			   " due_at = EXCLUDED.due_at",
+			   " due_at = EXCLUDED.due_at, error = EXCLUDED.error",
 	[ST_DEAD_PURGE] = "WITH found AS (SELECT x.*" DEAD_MATCH ") DELETE FROM dead x USING"
 			  " found f WHERE x.destination = f.destination AND x.seq = f.seq",
 	[ST_DEAD_EXPIRE] = "WITH looked AS (SELECT destination, seq, died_at FROM dead"

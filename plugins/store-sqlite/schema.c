@@ -108,8 +108,9 @@ static const char *const statements[ST_COUNT] = {
 			 ", CASE WHEN ?6 THEN e.body ELSE x'' END, " EXCEPTION_COLUMNS("x.died_at")
 				 DEAD_MATCH,
 	[ST_DEAD_COUNTS] = "SELECT " NAME ", count(*) FROM dead x GROUP BY x.destination",
-	[ST_DEAD_TO_RETRY] = "INSERT OR REPLACE INTO retries"
-			     " SELECT x.destination, x.seq, 0, ?6, x.status, x.error" DEAD_MATCH,
+	[ST_DEAD_TO_RETRY] =
+		"INSERT OR REPLACE INTO retries"
+		" SELECT x.destination, x.seq, 0, ?6, x.status, 'replay: ' || x.error" DEAD_MATCH,
 	[ST_DEAD_DELETE] = "DELETE FROM dead WHERE (destination, seq) IN"
 			   " (SELECT x.destination, x.seq" DEAD_MATCH ")",
 	/* The last one of a look, or the end. */

@@ -195,8 +195,9 @@ struct hsw_store_ops {
 	/* Counts of dead letters, a call of fn for each destination that has any. */
 	int (*dead_counts)(void *self, hsw_count_fn *fn, void *arg, struct hsw_error *err);
 	/*
-	 * Turns the matching dead letters of q->destination into retries with no attempts made and
-	 * due_ms = due, in one transaction. *n: how many.
+	 * Turns the matching dead letters of q->destination into retries with no attempts made,
+	 * due_ms = due and a text that begins with "replay" (deliveries are marked by it), in one
+	 * transaction. *n: how many.
 	 */
 	int (*dead_replay)(void *self, const struct hsw_dead_query *q, int64_t due, size_t *n,
 		struct hsw_error *err);

@@ -107,6 +107,9 @@ AT(hsw_request, instance, 56);
 AT(hsw_request, body, 72);
 AT(hsw_request, received_ms, 88);
 AT(hsw_request, header, 96);
+AT(hsw_request, phone_of, 104);
+AT(hsw_request, learn, 112);
+AT(hsw_request, daemon, 120);
 
 AT(hsw_piece, bytes, 0);
 AT(hsw_piece, part, 16);
@@ -118,6 +121,7 @@ AT(hsw_event, identity, 32);
 AT(hsw_event, key, 48);
 AT(hsw_event, data, 64);
 AT(hsw_event, pieces, 72);
+AT(hsw_event, instance, 80);
 
 AT(hsw_reply, size, 0);
 AT(hsw_reply, status, 4);
@@ -131,6 +135,7 @@ AT(hsw_source_ops, verify, 16);
 AT(hsw_source_ops, translate, 24);
 AT(hsw_source_ops, close, 32);
 AT(hsw_source_ops, challenge, 40);
+AT(hsw_source_ops, names_instances, 48);
 
 AT(hsw_store_event, seq, 0);
 AT(hsw_store_event, received_ms, 8);
