@@ -81,10 +81,11 @@ static const char *const statements[ST_COUNT] = {
 	[ST_STATS] = "SELECT (SELECT seq FROM events ORDER BY seq LIMIT 1), last_seq,"
 		     " (SELECT sum(pg_total_relation_size(t::regclass))::bigint FROM"
 		     " unnest(ARRAY['events', 'ids', 'memos', 'retries', 'dead']) t) FROM log",
+	/* x.seq > $1 keeps a merge join from reading all dead letters before it: 0.2 against 280 ms for 100,000. */
 	[ST_USAGE] = "SELECT last_seq, e.seq, e.received_at FROM log LEFT JOIN LATERAL"
 		     " (SELECT seq, received_at FROM events e WHERE seq > $1"
-		     " AND NOT EXISTS (SELECT 1 FROM retries x WHERE x.seq = e.seq)"
-		     " AND NOT EXISTS (SELECT 1 FROM dead x WHERE x.seq = e.seq)"
+		     " AND NOT EXISTS (SELECT 1 FROM retries x WHERE x.seq = e.seq AND x.seq > $1)"
+		     " AND NOT EXISTS (SELECT 1 FROM dead x WHERE x.seq = e.seq AND x.seq > $1)"
 		     " ORDER BY seq LIMIT 1) e ON true",
 	/* $1, $2: the first and the last seq; $3: how many between them. */
 	[ST_SAMPLE] = "SELECT (SELECT count(*) FROM retries) + (SELECT count(*) FROM dead),"
