@@ -21,7 +21,7 @@ of_mail(struct mail *mail)
 void
 control_reload(struct worker *w, struct http_request *r)
 {
-	struct tour *t = tour_new(w, r);
+	struct tour *t = tour_new(w, r, "");
 
 	if (t == NULL)
 		return;
