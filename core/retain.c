@@ -3,8 +3,8 @@
  * retain.c - see retain.h.
  *
  * retention_size is a control loop: above it all that is settled counts as old, and goes oldest first, a batch
- * at a time, until a twentieth less is in use. So it works in bursts, and a batch that deletes a little too
- * much does not matter. What it measures must fall with each batch: that is the store's to see to.
+ * at a time, until a twentieth less is in use. So it works in bursts, and a batch is
+ * no larger than is needed, as far as those before it tell: an event may be a kilobyte or megabytes. What it measures must fall with each batch: that is the store's to see to.
  */
 #include "retain.h"
 
@@ -112,6 +112,29 @@ age_ms(const struct retain *r)
 	return age > 0 ? age : 0;
 }
 
+static void
+learn_size(struct retain *r, int64_t bytes_before)
+{
+	int64_t freed = bytes_before - r->usage.bytes;
+
+	if (r->deleted > 0 && freed / (int64_t)r->deleted > r->event_bytes)
+		r->event_bytes = freed / (int64_t)r->deleted;
+	r->deleted = 0;
+}
+
+/* How many events to delete at most. */
+static size_t
+batch_size(const struct retain *r, int64_t limit)
+{
+	int64_t over = r->usage.bytes - (limit - limit / RETAIN_SLACK);
+	size_t batch = prune_batch(&r->prune);
+
+	if (!r->is_short)
+		return batch;
+	size_t needed = r->event_bytes > 0 ? 1 + (size_t)(over / r->event_bytes) : RETAIN_FIRST;
+	return needed < batch ? needed : batch;
+}
+
 static int
 measure(struct retain *r, int64_t limit, const struct store_port *store, struct hsw_error *err)
 {
@@ -121,9 +144,11 @@ measure(struct retain *r, int64_t limit, const struct store_port *store, struct 
 		r->is_short = false;
 	if (!r->is_short && now < r->measure_at)
 		return HSW_OK;
+	int64_t before = r->usage.bytes;
 	int rc = store->ops->usage(store->self, &r->usage, err);
 	if (rc != HSW_OK)
 		return rc;
+	learn_size(r, before);
 	r->measure_at = now + (limit > 0 ? RETAIN_LIMITED_MS : RETAIN_MEASURE_MS);
 	metric_set(metric_get("hookswitch_store_used_bytes", NULL, 0), r->usage.bytes);
 	metric_set(metric_get("hookswitch_store_oldest_event_seconds", NULL, 0), age_ms(r) / 1000);
@@ -131,6 +156,8 @@ measure(struct retain *r, int64_t limit, const struct store_port *store, struct 
 		r->is_short = true;
 	else if (r->usage.bytes <= limit - limit / RETAIN_SLACK)
 		r->is_short = false;
+	if (!r->is_short)
+		r->event_bytes = 0;
 	return HSW_OK;
 }
 
@@ -183,9 +210,10 @@ retain_run(struct retain *r, const struct config *config, const struct store_por
 		rc = store->ops->cursors(store->self, lower_floor, &floor, err);
 	if (rc == HSW_OK)
 		rc = store->ops->prune(store->self, floor.seq,
-			r->is_short ? now : now - conf->retention_ms, prune_batch(&r->prune), &n,
-			err);
+			r->is_short ? now : now - conf->retention_ms,
+			batch_size(r, conf->retention_size), &n, err);
 	int64_t wait = prune_done(&r->prune, n, clock_mono_ms() - began);
+	r->deleted += n;
 	if (rc != HSW_OK)
 		return rc;
 	if (r->is_short)

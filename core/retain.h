@@ -10,6 +10,7 @@
 #include "store.h"
 
 #define RETAIN_SLACK 20        /* retention_size is undershot by one part in so many */
+#define RETAIN_FIRST 10        /* events that go first, to see what one takes */
 #define RETAIN_LIMITED_MS 1000 /* how often the room in use is looked at where it is limited, ... */
 #define RETAIN_MEASURE_MS 10000 /* ... and where only the metrics want it */
 #define RETAIN_SAY_MS 3600000   /* a shortage is logged as often, at most */
@@ -24,6 +25,8 @@ struct retain {
 	struct prune prune;
 	bool is_short;                /* more than retention_size is in use, or was until now */
 	struct hsw_store_usage usage; /* as of the last look */
+	int64_t event_bytes;          /* that deleting one set free, at the most; 0: not seen yet */
+	size_t deleted;               /* since the last look */
 	int64_t measure_at;           /* clock_mono_ms: not before */
 	int64_t say_early_at, say_full_at; /* clock_mono_ms: these are not logged before */
 	int64_t dead_at;                   /* clock_mono_ms: the next look at dead letters */
