@@ -298,7 +298,7 @@ look(struct store_call *call, const struct store_port *store)
 		return;
 	store->ops->news(store->self, &news);
 	journal_follow(c->server->journal, store, news.last_seq);
-	if (news.settings != c->settings && change_reload(c->server) == HSW_OK)
+	if (news.settings != c->settings && change_reload(c->server, NULL, NULL, NULL) == HSW_OK)
 		c->settings = news.settings;
 	HASH_ITER(hh, c->entries, e, next)
 	e->is_known = false;

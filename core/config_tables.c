@@ -99,6 +99,15 @@ static const struct hsw_option store_options[] = {
 	{ "retention", HSW_OPT_MSEC, 0, S(retention_ms), "24h", 0, INT64_MAX / 2, NULL,
 		"How long events are kept after every sink has settled them. Events that a sink "
 		"still waits for, and dead letters, are kept longer." },
+	{ "retention_size", HSW_OPT_SIZE, 0, S(retention_size), "0", 0, INT64_MAX / 2, NULL,
+		"When the journal takes more than this, the oldest settled events go earlier, "
+		"until "
+		"it is a twentieth below. Never what a sink still waits for, retries or dead "
+		"letters. 0: no limit." },
+	{ "dead_retention", HSW_OPT_MSEC, 0, S(dead_retention_ms), "0s", 0, INT64_MAX / 2, NULL,
+		"How long dead letters are kept; then they are deleted, and their events with "
+		"them. "
+		"0s: until somebody deletes them." },
 	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
 };
 #undef S

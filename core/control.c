@@ -283,6 +283,7 @@ control_handle(struct worker *w, struct http_request *r)
 		void (*fn)(struct worker *, struct http_request *);
 	} routes[] = {
 		{ "GET", "/status", status },
+		{ "POST", "/reload", control_reload },
 		{ "GET", "/dead", dead },
 		{ "POST", "/dead/replay", replay },
 		{ "POST", "/dead/purge", purge },

@@ -13,8 +13,9 @@ bool control_is_sink(const struct config *, struct hsw_str name);
 /* A number of the query; 0: it is not there, or is none. */
 int64_t control_number(const struct http_request *, const char *name);
 
-/* GET /deliveries, POST /replay */
+/* GET /deliveries, POST /replay, POST /reload */
 void control_deliveries(struct worker *, struct http_request *);
 void control_replay(struct worker *, struct http_request *);
+void control_reload(struct worker *, struct http_request *);
 
 #endif

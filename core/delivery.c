@@ -157,6 +157,8 @@ note_attempt(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct h
 	attempts_note(&slot->d->attempts, &a);
 	if (outcome == HSW_DELIVERED)
 		slot->d->last_delivered_at_ms = a.at_ms;
+	else if (!slot->d->is_leaving || slot->d->leave_by_ms != 0)
+		destination_keep_attempts(slot->d);
 }
 
 static void

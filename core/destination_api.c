@@ -128,7 +128,8 @@ count_undelivered(const struct destination *d)
 static bool
 has_left(const struct destination *d)
 {
-	return d->n_flying == 0 && d->n_saving == 0 && !d->is_reading && !d->is_writing_cursor;
+	return d->n_flying == 0 && d->n_saving == 0 && !d->is_reading && !d->is_writing_cursor &&
+		!d->is_saving_attempts;
 }
 
 /* One that is handed over: what another node need not do again is written down. */
@@ -141,6 +142,8 @@ finish(struct destination *d)
 		delivery_cancel_all(d);
 	if (d->n_flying == 0 && d->n_saving == 0 && !d->has_cursor_failed)
 		destination_write_cursor(d);
+	if (d->n_flying == 0 && d->n_saving == 0 && !d->has_attempts_failed)
+		destination_save_attempts(d);
 }
 
 void
@@ -207,5 +210,6 @@ destination_remove(
 		return;
 	}
 	delivery_cancel_all(d);
+	destination_drop_attempts(d);
 	destination_leave(d, left, arg);
 }

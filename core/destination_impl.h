@@ -135,6 +135,12 @@ struct destination {
 	struct metric *delivered, *retried, *died, *lag, *waiting;
 	struct metric *circuit, *opened, *disabled, *allowed;
 	struct attempts attempts;
+	TAILQ_ENTRY(destination) unsaved_attempts; /* in thread->unsaved_attempts */
+	bool wants_attempts; /* those of the store have not come yet; nothing is written before */
+	bool has_unsaved_attempts;                    /* it is in there */
+	bool is_saving_attempts, has_attempts_failed; /* the last write of them */
+	int64_t failed_since_ms; /* the first failure that is not written; clock_mono_ms */
+	struct attempts_note *attempts_note; /* NULL: nothing was written yet */
 	int last_status;
 	char last_error[NOTE_TEXT_MAX];
 	int64_t last_error_at_ms, last_delivered_at_ms; /* since 1970 */
@@ -183,6 +189,22 @@ void destination_moved(struct destination *, unsigned settled);
 void destination_start_tick(struct delivery_thread *);
 /* Event callback of that. */
 void destinations_on_tick(evutil_socket_t, short, void *delivery_thread);
+
+/* ---- destination_attempts.c ---- */
+
+/* An attempt failed: it will be written, soon. */
+void destination_keep_attempts(struct destination *);
+/* It will not. Whether there was something to write. */
+bool destination_drop_attempts(struct destination *);
+/* Writes what is not written yet, unless a write is on its way. */
+void destination_save_attempts(struct destination *);
+/* Event callback: those that have waited long enough. */
+void destinations_on_save_attempts(evutil_socket_t, short, void *delivery_thread);
+/* Frees them; no write is on its way. */
+void destination_free_attempts(struct destination *);
+/* It was opened: what the store has of it comes, later, before what failed since. One read of the store is for
+ * all that are opened meanwhile. */
+void destination_recall_attempts(struct destination *);
 
 /* ---- destination_intake.c ---- */
 

@@ -18,7 +18,7 @@
 #include "err.h"
 #include "follow.h"
 #include "log.h"
-#include "prune.h"
+#include "retain.h"
 #include "seen.h"
 
 #define SEEN_KIND "seen"     /* of memos: the ids of a transaction, 8 bytes each */
@@ -72,7 +72,7 @@ struct journal {
 	size_t n_memories;
 	size_t new_memos;  /* since old ones were forgotten */
 	int64_t forget_at; /* clock_mono_ms */
-	struct prune prune;
+	struct retain retain;
 	bool is_prune_failing; /* which was logged */
 	struct catalog *catalog;
 	const struct config *config; /* of the start */
@@ -386,7 +386,7 @@ journal_write(struct journal *j, unsigned port, struct journal_note *note)
 	note->port = port;
 	note->job.writes = &note->write;
 	note->job.n = 1;
-	note->job.bytes = 0;
+	note->job.bytes = note->write.record != NULL ? note->write.record->text.len : 0;
 	store_post_write(j->store, &note->job);
 }
 
@@ -557,42 +557,14 @@ journal_read(struct journal *j, unsigned port, struct journal_page *page)
 
 /* ---- retention ---- */
 
-struct floor {
-	const struct config *config;
-	int64_t seq;
-};
-
-/* Only destinations that are configured hold events back: those of sections, and all whose name has
- * a slash, as those of the API are forgotten with their configuration. */
-static int
-lower_floor(void *arg, struct hsw_str destination, int64_t cursor)
-{
-	struct floor *f = arg;
-
-	if (memchr(destination.s, '/', destination.len) != NULL && cursor < f->seq)
-		f->seq = cursor;
-	for (const struct config_section *s = f->config->sinks; s != NULL; s = s->next) {
-		if (str_is(destination, s->name) && cursor < f->seq)
-			f->seq = cursor;
-	}
-	return HSW_OK;
-}
-
 static int64_t
 maintain(void *arg, const struct store_port *store)
 {
 	struct journal *j = arg;
-	struct floor floor = { j->retention, INT64_MAX };
 	struct hsw_error err = { "" };
-	int64_t began = clock_mono_ms();
-	size_t n = 0;
+	int64_t wait = PRUNE_FAILED_MS;
 
-	int rc = store->ops->cursors(store->self, lower_floor, &floor, &err);
-	if (rc == HSW_OK)
-		rc = store->ops->prune(store->self, floor.seq,
-			clock_wall_ms() - j->retention->store.retention_ms, prune_batch(&j->prune),
-			&n, &err);
-	int64_t wait = prune_done(&j->prune, rc == HSW_OK ? n : 0, clock_mono_ms() - began);
+	int rc = retain_run(&j->retain, j->retention, store, &wait, &err);
 	if (rc == HSW_OK)
 		rc = forget_memos(j, store, &err);
 	if (rc != HSW_OK)

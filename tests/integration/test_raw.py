@@ -4,6 +4,7 @@ import hashlib
 import json
 import pathlib
 import signal
+import socket
 import sqlite3
 import urllib.parse
 
@@ -111,6 +112,26 @@ def test_qr_codes_in_a_body_stay_out_of_files(webhook, make_daemon, make_receive
     assert code in paths["yes"].read_text()
     assert code not in paths["no"].read_text()
     assert "raw" not in json.loads(paths["no"].read_text())["source"]
+
+
+def test_a_syslog_line_has_it_without_codes(make_daemon, folder):
+    path = f"{folder}/log.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.bind(path)
+        log.settimeout(20)
+        daemon = make_daemon({"siem": {"plugin": "syslog", "target": f"unix:{path}", "raw": "yes"}})
+        text = json.dumps(message(1, text="Bom dia ] \\ \n"), indent=1)
+        daemon.accept(text)
+        line = log.recv(65536).decode()
+        source = json.loads(line[line.index(' {"'):])["source"]
+        assert source["raw"] == redacted(message(1, text="Bom dia ] \\ \n"))
+        assert source["rawSha256"] == hashlib.sha256(text.encode()).hexdigest()
+        assert "SECRET" not in line and "\n" not in line
+        qr = json.loads((FIXTURES / "evolution/docfork-qrcode.updated.json").read_text())
+        daemon.accept(qr)
+        line = log.recv(65536).decode()
+        assert qr["data"]["qrcode"]["code"] not in line
+        assert "raw" not in json.loads(line[line.index(' {"'):])["source"]
 
 
 def test_format_raw_sends_the_body_and_its_type(webhook):
