@@ -28,7 +28,10 @@ core_libcore_a_SOURCES = \
 	core/catalog.c core/catalog.h \
 	core/change.c core/change.h \
 	core/claim.c core/claim.h \
+	core/claim_impl.h \
+	core/claim_names.c core/claim_names.h \
 	core/claim_print.c \
+	core/claim_section.c \
 	core/client.c core/client.h \
 	core/clock.c core/clock.h \
 	core/cmd.h \
