@@ -260,7 +260,7 @@ static const struct hsw_option sink_options[] = {
 	{ "disable_after", HSW_OPT_MSEC, 0, S(disable_after_ms), "0s", 0, INT64_C(31536000000),
 		NULL,
 		"A destination whose circuit was open for so long, such as 5d, is disabled until "
-		"the next start; its events are kept. 0s: never." },
+		"`hookswitch enable` or the next start; its events are kept. 0s: never." },
 	{ "max_retrying", HSW_OPT_INT, 0, S(max_retrying), "10000", 1, 10000000, NULL,
 		"How many failed events wait for another attempt at once; beyond it no new event "
 		"is "
