@@ -64,6 +64,7 @@ struct postgres_conf {
 
 struct node;
 
+#define TIMELINE_LEN 8
 
 struct postgres_store {
 	const struct hsw_host *host;
@@ -75,16 +76,18 @@ struct postgres_store {
 	bool is_listening; /* it gets the other nodes' notifications */
 	struct node *node; /* NULL: did not join */
 	char node_name[64];
-	PGconn *db;                      /* NULL: not connected */
-	int64_t connect_at;              /* monotonic ms: not before */
-	bool was_lost;                   /* since then no connection worked */
-	bool is_ended;                   /* the server said that it ends this session */
-	bool is_incomplete;              /* a statement could not be queued: out of memory */
-	int64_t deadline_ms;             /* monotonic: of the running query */
-	struct names known; /* what this daemon attached */
-	int64_t pruned_upto;  /* what is left up to here is named by an exception: prune.c */
-	int64_t old_upto;     /* where the last search for old events ended */
-	int64_t last_seq;     /* that this daemon gave an event */
+	PGconn *db;          /* NULL: not connected */
+	int64_t connect_at;  /* monotonic ms: not before */
+	bool was_lost;       /* since then no connection worked */
+	bool is_ended;       /* the server said that it ends this session */
+	bool is_incomplete;  /* a statement could not be queued: out of memory */
+	int64_t deadline_ms; /* monotonic: of the running query */
+	struct names known;  /* what this daemon attached */
+	int64_t pruned_upto; /* what is left up to here is named by an exception: prune.c */
+	int64_t old_upto;    /* where the last search for old events ended */
+	int64_t last_seq;    /* that this daemon gave an event */
+	char timeline[TIMELINE_LEN +
+		1];           /* of the last connection; it changes when a standby takes over */
 	int64_t ids_since_ms; /* older ids are of no use any more */
 };
 
@@ -187,7 +190,7 @@ void append_add(struct postgres_store *, const struct append *);
 /* Gives the events their seq, from ST_APPEND's result; those that had come before get 0. */
 void append_number(struct postgres_store *, struct hsw_write *const *writes, size_t n_writes,
 	const PGresult *);
-/* The next seq is above all that this daemon has given, whatever the database says. */
+/* The next seq is above all that any daemon has been given, whatever the database says. */
 int append_go_on(struct postgres_store *, struct hsw_error *err);
 
 /* ---- commit.c ---- */
