@@ -155,7 +155,8 @@ static const struct hsw_option log_options[] = {
 static const struct hsw_option instance_options[] = {
 	{ "token", HSW_OPT_SECRET, 0, S(token), NULL, 0, 0, NULL,
 		"The instance's own token: what sinks with `token = yes` find in "
-		"instanceData.token." },
+		"instanceData.token. Of this instance alone: neither another one nor the account "
+		"has the same." },
 	{ "websocket", HSW_OPT_BOOL, 0, S(websocket), "no", 0, 0, NULL,
 		"Send the instance's events to clients that connect to /ws/NAME with its token." },
 	{ "websocket_events", HSW_OPT_LIST, 0, S(websocket_events), NULL, 0, 0, NULL,

@@ -781,3 +781,35 @@ def test_a_webhook_has_its_format_also_after_a_restart(tmp_path, receiver):
         assert receiver.arrivals[2].envelope["event"] == "message.exchange"
     finally:
         d.stop()
+
+
+# ---- tokens tell who asks ----
+
+
+def test_check_refuses_tokens_that_are_shared(tmp_path):
+    d = ApiDaemon(tmp_path, instances=("sales", "shop"))
+    text = d.ini.read_text().replace("shop-SECRET-instance", "sales-SECRET-instance")
+    d.ini.write_text(text)
+    line = text.splitlines().index("[instance shop]") + 2
+    r = d.command("check", check=False)
+    assert r.returncode == 1 and f"{d.ini}:{line}: [instance shop] token: is the token of [instance sales]" in r.stderr
+    assert "SECRET" not in r.stderr
+    d.ini.write_text(text.replace("sales-SECRET-instance", ACCOUNT, 1).replace("sales-SECRET-instance", "other"))
+    r = d.command("check", check=False)
+    assert r.returncode == 1 and "[instance sales] token: is the account_token of [api]" in r.stderr
+
+
+@pytest.mark.parametrize("what", ["instance", "account"])
+def test_the_file_may_not_have_the_token_of_an_instance_of_the_api(daemon, what):
+    daemon.ok("POST", "/api/instance/new", {"name": "made", "token": "made-SECRET"}, status=201)
+    daemon.stop()
+    before = daemon.ini.read_text()
+    daemon.ini.write_text(before.replace("sales-SECRET-instance" if what == "instance" else ACCOUNT, "made-SECRET"))
+    r = subprocess.run([PROGRAM, "run", "-c", daemon.ini], capture_output=True, text=True, timeout=30)
+    said = r.stdout + r.stderr
+    assert r.returncode == 1 and "the token of the instance made" in said, said
+    assert ("[instance sales]" if what == "instance" else "[api] account_token") in said
+    assert "SECRET" not in said
+    daemon.ini.write_text(before)
+    daemon.start()
+    daemon.ok("GET", "/api/instance/list", token="made-SECRET")
