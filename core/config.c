@@ -574,7 +574,8 @@ load_all(struct config *c, enum config_scope scope, struct config_errors *errors
 	load_single(c, "log", &c->log, errors);
 	if (scope == CONFIG_CLIENT)
 		return;
-	load_single(c, "ingest", &c->ingest, errors);
+	struct loader ingest = load_single(c, "ingest", &c->ingest, errors);
+	c->ingest.rate_limit = check_rate(&ingest, "rate_limit", c->ingest.rate_limit_text);
 	struct loader api = load_single(c, "api", &c->api, errors);
 	check_api(c, &api);
 	load_store(c, errors);
