@@ -51,6 +51,7 @@ core_libcore_a_SOURCES = \
 	core/cmd_webhook.c \
 	core/config.c core/config.h \
 	core/config_listen.c core/config_listen.h \
+	core/config_tokens.c core/config_tokens.h \
 	core/control.c core/control.h core/control_impl.h \
 	core/control_deliveries.c \
 	core/control_reload.c core/control_reload.h \
