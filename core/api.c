@@ -32,7 +32,8 @@ enum {
 };
 
 static const struct route {
-	const char *method, *path;
+	const char *method;
+	const char *path; /* the instance follows it, or is the asterisk */
 	unsigned flags;
 	void (*fn)(struct api_call *);
 } routes[] = {
@@ -51,6 +52,10 @@ static const struct route {
 	{ "PUT", "/api/config/return", GIVES_INSTANCE, api_config_return },
 	{ "PUT", "/api/config/connect", GIVES_INSTANCE, api_config_connect },
 	{ "PUT", "/api/config/disconnect", GIVES_INSTANCE, api_config_disconnect },
+	{ "GET", "/api/deliveries/", HAS_INSTANCE, api_deliveries },
+	{ "GET", "/api/dead/", HAS_INSTANCE, api_dead },
+	{ "POST", "/api/dead/*/replay", HAS_INSTANCE, api_dead_replay },
+	{ "POST", "/api/replay/", HAS_INSTANCE, api_replay },
 	{ "GET", "/ws/", HAS_INSTANCE | INSTANCE_FIRST, api_ws },
 };
 
@@ -243,18 +248,21 @@ is_below(struct hsw_str path, const char *prefix)
 	return path.len > n && memcmp(path.s, prefix, n) == 0;
 }
 
-/* A path without an instance is met whole; one with it by what stands before it. */
+/* A path without an instance is met whole; one with it by what stands around it. */
 static bool
 is_path_of(const struct route *route, struct hsw_str path, struct hsw_str *instance)
 {
-	size_t n = strlen(route->path);
+	size_t before = strcspn(route->path, "*");
+	const char *after = route->path + before + (route->path[before] == '*');
+	size_t n = strlen(after);
 
 	*instance = (struct hsw_str){ path.s, 0 };
 	if (!(route->flags & HAS_INSTANCE))
 		return str_is(path, route->path);
-	if (!is_below(path, route->path))
+	if (path.len <= before + n || memcmp(path.s, route->path, before) != 0 ||
+		memcmp(path.s + path.len - n, after, n) != 0)
 		return false;
-	*instance = (struct hsw_str){ path.s + n, path.len - n };
+	*instance = (struct hsw_str){ path.s + before, path.len - before - n };
 	return memchr(instance->s, '/', instance->len) == NULL;
 }
 

@@ -68,6 +68,10 @@ void api_webhook_delete(struct api_call *);
 void api_websocket_set(struct api_call *);
 void api_websocket_get(struct api_call *);
 void api_ws(struct api_call *);
+void api_deliveries(struct api_call *);
+void api_dead(struct api_call *);
+void api_dead_replay(struct api_call *);
+void api_replay(struct api_call *);
 /* Evolution API's */
 void api_evolution_set(struct api_call *);
 void api_evolution_set_own(struct api_call *);

@@ -344,17 +344,19 @@ apply_delete(struct change *c, const struct store_port *store)
 		change_fail(c, 404, "Instance not found");
 		return;
 	}
-	if (i->instance->file != NULL) {
+	if (i->file != NULL) {
 		change_fail(c, 409, "Instance %s is defined in %s, line %d: remove it there",
-			c->instance, i->instance->file, i->instance->line);
+			c->instance, i->file, i->line);
 		return;
 	}
 	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next) {
 		if (w->enabled)
 			change_remove(c, i->instance->name, w->label);
 	}
-	if (settings_remove(settings, store, i, &err) == HSW_OK)
+	if (settings_remove(settings, store, i, &err) == HSW_OK) {
+		change_end(c, str_of(c->instance));
 		return;
+	}
 	log_error("api", "an instance was not deleted instance=%s: %s", c->instance, err.text);
 	change_fail(c, 500, "%s", failed_instance);
 }
@@ -376,7 +378,6 @@ api_instance_delete(struct api_call *call)
 	if (c == NULL)
 		return;
 	c->apply = apply_delete;
-	c->is_deletion = true;
 	c->finish = finish_delete;
 	change_post(c);
 }

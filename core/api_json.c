@@ -2,8 +2,10 @@
 /* api_json.c - see api_json.h. */
 #include "api_json.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "err.h"
 #include "option.h"
 
@@ -117,6 +119,44 @@ api_json_bool(
 		return wrong_type(field, v, "true or false", err);
 	*out = json_object_get_boolean(v);
 	return HSW_OK;
+}
+
+int
+api_json_number(struct json_object *o, const char *field, int64_t min, int64_t max, int64_t *out,
+	struct hsw_error *err)
+{
+	struct json_object *v = json_object_object_get(o, field);
+
+	if (v == NULL)
+		return HSW_OK;
+	if (!json_object_is_type(v, json_type_int))
+		return wrong_type(field, v, "a number", err);
+	int64_t n = json_object_get_int64(v);
+	if (n < min)
+		return err_set(err, HSW_EINVAL, "%.60s: below %" PRId64, field, min);
+	if (n > max)
+		return err_set(err, HSW_EINVAL, "%.60s: above %" PRId64, field, max);
+	*out = n;
+	return HSW_OK;
+}
+
+int
+api_json_time(struct json_object *o, const char *field, int64_t *wall_ms, bool *is_set,
+	struct hsw_error *err)
+{
+	static const char expected[] = "a time such as 2026-11-21T09:30:00Z, or milliseconds since "
+				       "1970";
+	struct json_object *v = json_object_object_get(o, field);
+
+	*is_set = v != NULL;
+	if (v == NULL || json_object_is_type(v, json_type_int))
+		return api_json_number(o, field, 0, CLOCK_LAST_MS, wall_ms, err);
+	if (!json_object_is_type(v, json_type_string))
+		return wrong_type(field, v, expected, err);
+	const char *s = json_object_get_string(v);
+	if (strlen(s) == (size_t)json_object_get_string_len(v) && clock_parse(s, wall_ms))
+		return HSW_OK;
+	return err_set(err, HSW_EINVAL, "%.60s: expected %s", field, expected);
 }
 
 static bool

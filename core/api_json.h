@@ -22,6 +22,12 @@ int api_json_text(
 /* is_set may be NULL; *out stays as it was where there is none. */
 int api_json_bool(
 	struct json_object *, const char *field, bool *out, bool *is_set, struct hsw_error *err);
+/* From min to max; *out stays as it was where there is none. */
+int api_json_number(struct json_object *, const char *field, int64_t min, int64_t max, int64_t *out,
+	struct hsw_error *err);
+/* A text that clock_parse reads, or milliseconds since 1970; *out stays as it was where there is none. */
+int api_json_time(struct json_object *, const char *field, int64_t *wall_ms, bool *is_set,
+	struct hsw_error *err);
 /* Names of types, each once, in their order; empty where there is none. */
 int api_json_events(
 	struct json_object *, const char *field, struct event_list *out, struct hsw_error *err);

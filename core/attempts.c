@@ -7,6 +7,11 @@
 
 #include "clock.h"
 
+const char *const attempt_outcomes[ATTEMPT_OUTCOMES] = { [HSW_DELIVERED] = "delivered",
+	[HSW_RETRY] = "failed",
+	[HSW_REJECT] = "dead",
+	[HSW_GONE] = "gone" };
+
 void
 attempts_note(struct attempts *all, const struct attempt *a)
 {
@@ -22,9 +27,8 @@ attempts_note(struct attempts *all, const struct attempt *a)
 	to->text = a->text != NULL ? strndup(a->text, ATTEMPT_TEXT_BYTES) : NULL;
 }
 
-/* The i-th newest; NULL: there are not so many. */
-static const struct attempt *
-newest(const struct attempt_ring *ring, size_t i)
+const struct attempt *
+attempts_newest(const struct attempt_ring *ring, size_t i)
 {
 	size_t kept = ring->n < ATTEMPTS_KEPT ? ring->n : ATTEMPTS_KEPT;
 	return i < kept ? &ring->items[(ring->n - 1 - i) % ATTEMPTS_KEPT] : NULL;
@@ -33,17 +37,13 @@ newest(const struct attempt_ring *ring, size_t i)
 static void
 print(const struct attempt *a, struct buf *out)
 {
-	static const char *const names[] = { [HSW_DELIVERED] = "delivered",
-		[HSW_RETRY] = "failed",
-		[HSW_REJECT] = "dead",
-		[HSW_GONE] = "gone" };
 	char when[CLOCK_TEXT_SIZE];
 
 	clock_text(a->at_ms, when);
 	buf_printf(out,
 		"{\"at\":\"%s\",\"id\":\"%.*s\",\"attempt\":%d,\"outcome\":\"%s\",\"status\":%d,"
 		"\"tookMs\":%lld,\"replay\":%s",
-		when, ENVELOPE_ID_TEXT, a->id, a->number, names[a->outcome], a->status,
+		when, ENVELOPE_ID_TEXT, a->id, a->number, attempt_outcomes[a->outcome], a->status,
 		(long long)a->took_ms, a->is_replay ? "true" : "false");
 	if (a->text != NULL) {
 		buf_str(out, ",\"error\":");
@@ -60,9 +60,10 @@ attempts_print(const struct attempts *all, bool with_delivered, struct buf *out)
 
 	buf_str(out, "[");
 	for (;; separator = ",") {
-		const struct attempt *failed = newest(&all->failed, f);
-		const struct attempt *delivered = with_delivered ? newest(&all->delivered, d)
-								 : NULL;
+		const struct attempt *failed = attempts_newest(&all->failed, f);
+		const struct attempt *delivered = with_delivered
+			? attempts_newest(&all->delivered, d)
+			: NULL;
 		if (failed == NULL && delivered == NULL)
 			break;
 		bool is_failed = delivered == NULL ||

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * attempts.h - the last attempts of one destination, for people: how long they took and what came back.
- * Those that failed have a ring of their own, so that successes do not push them out. In memory only.
+ * Those that failed have a ring of their own, so that successes do not push them out. They have a text form,
+ * too, which the store keeps over a restart (destination_attempts.c).
  */
 #ifndef ATTEMPTS_H
 #define ATTEMPTS_H
@@ -9,8 +10,11 @@
 #include "buf.h"
 #include "envelope.h"
 
-#define ATTEMPTS_KEPT 100       /* of each ring */
-#define ATTEMPT_TEXT_BYTES 1024 /* of what came back are kept */
+#define ATTEMPTS_KEPT 100                 /* of each ring */
+#define ATTEMPT_TEXT_BYTES 1024           /* of what came back are kept */
+#define ATTEMPTS_STORED_BYTES (64u << 10) /* the text form has at most so many */
+
+#define ATTEMPT_OUTCOMES (HSW_GONE + 1)
 
 struct attempt {
 	int64_t at_ms; /* since 1970: when it ended */
@@ -34,8 +38,19 @@ struct attempts {
 
 /* text is copied. Without memory nothing is noted. */
 void attempts_note(struct attempts *, const struct attempt *);
+/* The i-th newest, from 0; NULL: there are not so many. */
+const struct attempt *attempts_newest(const struct attempt_ring *, size_t i);
+/* How the outcome is told: "failed", ... */
+extern const char *const attempt_outcomes[ATTEMPT_OUTCOMES];
 /* A JSON array, newest first; delivered ones only where they are wanted. */
 void attempts_print(const struct attempts *, bool with_delivered, struct buf *);
 void attempts_free(struct attempts *);
+
+/* ---- attempts_text.c ---- */
+
+/* Those that failed as JSON text: the newest of them that fit. It fails by text->failed. */
+void attempts_encode(const struct attempts *, struct buf *text);
+/* Adds those of a text behind the ones that are there. HSW_OK, HSW_EINVAL: it is damaged, nothing was added. */
+int attempts_decode(struct attempts *, struct hsw_str text);
 
 #endif

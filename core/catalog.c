@@ -2,8 +2,8 @@
 /*
  * catalog.c - see catalog.h.
  *
- * Who calls what from where: catalog_new and catalog_free the main thread; catalog_put and catalog_remove
- * the store thread (the main thread before there is one); the rest any thread on its own view.
+ * Who calls what from where: catalog_new and catalog_free the main thread; catalog_put,
+ * catalog_replace and catalog_remove the store thread (the main thread before there is one); the rest any thread on its own view.
  */
 #include "catalog.h"
 
@@ -14,16 +14,11 @@
 #include "crypt.h"
 #include "router.h"
 
-struct entry {
-	struct instance *instance;
-	struct websocket_setting websocket;
-};
-
 /* Sorted by name. */
 struct catalog_snapshot {
 	_Atomic unsigned refs;
 	size_t n;
-	struct entry entries[];
+	struct catalog_entry entries[];
 };
 
 /* One that auto_create let in. */
@@ -127,6 +122,13 @@ instance_get_seen(struct instance *i, struct instance_seen *out)
 	pthread_mutex_unlock(&i->lock);
 }
 
+void
+instance_succeed(struct instance *i, struct instance *before)
+{
+	instance_get_seen(before, &i->seen);
+	atomic_store(&i->last_event_ms, atomic_load(&before->last_event_ms));
+}
+
 /* ---- snapshots ---- */
 
 struct catalog_snapshot *
@@ -179,7 +181,8 @@ is_at(const struct catalog_snapshot *s, size_t at, struct hsw_str name)
 
 /* A copy without `removed` entries at `at`, and with `added` there, where it is not NULL. */
 static struct catalog_snapshot *
-splice(const struct catalog_snapshot *s, size_t at, size_t removed, const struct entry *added)
+splice(const struct catalog_snapshot *s, size_t at, size_t removed,
+	const struct catalog_entry *added)
 {
 	size_t n = s->n - removed + (added != NULL);
 	struct catalog_snapshot *copy = malloc(sizeof(*copy) + n * sizeof(copy->entries[0]));
@@ -214,10 +217,26 @@ int
 catalog_put(struct catalog *c, struct instance *i, const struct websocket_setting *websocket)
 {
 	const struct catalog_snapshot *s = c->master.now;
-	const struct entry entry = { i, *websocket };
+	const struct catalog_entry entry = { i, *websocket };
 	size_t at = place_of(s, i->name);
 
 	return replace_master(c, splice(s, at, is_at(s, at, i->name), &entry));
+}
+
+int
+catalog_replace(struct catalog *c, const struct catalog_entry *entries, size_t n)
+{
+	struct catalog_snapshot *s = malloc(sizeof(*s) + n * sizeof(s->entries[0]));
+
+	if (s == NULL)
+		return HSW_ENOMEM;
+	atomic_init(&s->refs, 1);
+	s->n = n;
+	for (size_t i = 0; i < n; i++) {
+		s->entries[i] = entries[i];
+		instance_ref(entries[i].instance);
+	}
+	return replace_master(c, s);
 }
 
 int
@@ -241,8 +260,6 @@ put_section(struct catalog *c, const struct config_section *section)
 
 	if (i == NULL)
 		return HSW_ENOMEM;
-	i->file = section->file;
-	i->line = section->line;
 	int rc = catalog_put(c, i, &websocket);
 	instance_unref(i);
 	return rc;

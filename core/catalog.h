@@ -4,8 +4,8 @@
  *
  * Instances come from the configuration file and from the API. They stand in immutable snapshots with
  * counted references; every thread looks into its own view, which holds one snapshot, so finding an
- * instance takes no lock. The store thread alone makes new snapshots (catalog_put, catalog_remove) and
- * sends them to the workers. It also sends them what was committed, so a worker sees a change after the
+ * instance takes no lock. The store thread alone makes new snapshots (catalog_put, catalog_replace,
+ * catalog_remove) and sends them to the workers. It also sends them what was committed, so a worker sees a change after the
  * events that were committed before it. Those that auto_create lets in are added under a lock.
  */
 #ifndef CATALOG_H
@@ -32,10 +32,8 @@ struct instance_seen {
 struct instance {
 	_Atomic unsigned refs;
 	struct hsw_str name;
-	struct hsw_str token;      /* s = NULL: none */
-	struct hsw_str token_json; /* `,"token":"..."`, empty without a token */
-	const char *file;          /* where the configuration file says it; NULL: made by the API */
-	int line;
+	struct hsw_str token;          /* s = NULL: none */
+	struct hsw_str token_json;     /* `,"token":"..."`, empty without a token */
 	struct metric *events;         /* accepted */
 	_Atomic int64_t last_event_ms; /* since 1970; 0: none yet */
 	_Atomic unsigned
@@ -53,12 +51,19 @@ void instance_unref(struct instance *); /* NULL is allowed */
 /* An instance.state came: jid empty leaves the number as it was. Any thread. */
 void instance_saw(struct instance *, struct hsw_str state, struct hsw_str jid);
 void instance_get_seen(struct instance *, struct instance_seen *out);
+/* It takes the place of one of its name: what was seen of that one was seen of it. Before others have it. */
+void instance_succeed(struct instance *, struct instance *before);
 
 /* The WebSocket of an instance. */
 struct websocket_setting {
 	bool enabled;
 	bool media_base64;
 	unsigned events; /* bits 1 << enum event_type */
+};
+
+struct catalog_entry {
+	struct instance *instance;
+	struct websocket_setting websocket;
 };
 
 /* ---- the catalog ---- */
@@ -82,6 +87,8 @@ struct catalog_view *catalog_master(struct catalog *);
 /* Adds an instance with its WebSocket, takes a reference, or replaces the one of its name. HSW_OK or
  * HSW_ENOMEM. */
 int catalog_put(struct catalog *, struct instance *, const struct websocket_setting *);
+/* These, sorted by name, take the place of all. Takes references. HSW_OK or HSW_ENOMEM. */
+int catalog_replace(struct catalog *, const struct catalog_entry *, size_t n);
 /* HSW_OK, also when there is none of that name, or HSW_ENOMEM. */
 int catalog_remove(struct catalog *, struct hsw_str name);
 

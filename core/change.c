@@ -15,12 +15,20 @@
 #include "claim.h"
 #include "err.h"
 #include "log.h"
+#include "record.h"
 
 struct change_step {
 	struct change_step *next;
 	struct webhook_section *section; /* NULL: remove, or it was handed over */
 	int64_t cursor;
 	bool is_put, is_missed; /* missed: the destination was not open here */
+	char name[];
+};
+
+/* An instance whose WebSocket clients are closed. */
+struct change_ended {
+	struct change_ended *next;
+	size_t len;
 	char name[];
 };
 
@@ -64,6 +72,16 @@ change_new(struct worker *w, struct http_request *r, const char *headers)
 }
 
 static void
+free_ended(struct change *c)
+{
+	while (c->ended != NULL) {
+		struct change_ended *next = c->ended->next;
+		free(c->ended);
+		c->ended = next;
+	}
+}
+
+static void
 free_steps(struct change *c)
 {
 	while (c->steps != NULL) {
@@ -82,9 +100,7 @@ change_free(struct change *c)
 	config_unref(c->config);
 	atomic_fetch_sub(&c->server->on_tour, 1);
 	free_steps(c);
-	for (size_t i = 0; i < c->n_gone; i++)
-		free((char *)c->gone[i].s);
-	free(c->gone);
+	free_ended(c);
 	free(c->instance);
 	free(c->label);
 	free(c->token);
@@ -128,12 +144,14 @@ answer(struct mail *mail)
 static void
 go_home(struct change *c)
 {
-	if (c->home == NULL) {
-		change_free(c);
+	if (c->home != NULL) {
+		c->mail.run = answer;
+		worker_post(c->home, &c->mail);
 		return;
 	}
-	c->mail.run = answer;
-	worker_post(c->home, &c->mail);
+	if (c->done != NULL)
+		c->done(c);
+	change_free(c);
 }
 
 /* ---- on the store thread ---- */
@@ -159,22 +177,26 @@ add_step(struct change *c, const char *name, struct webhook_section *section)
 int
 change_put(struct change *c, const struct store_port *store, struct webhook_section *section)
 {
-	struct change_step *s = add_step(c, section->name, section);
 	struct hsw_error err = { "" };
+	int64_t cursor = 0;
 
+	journal_feed(c->server->journal, change_owner(c->server, section->name));
+	int rc = store->ops->attach(store->self, str_of(section->name), &cursor, &err);
+	if (rc != HSW_OK) {
+		log_error("api", "a destination cannot be made destination=%s: %s", section->name,
+			err.text);
+		change_fail(c, 500, "Failed to get webhook configuration");
+		webhook_section_free(section);
+		return rc;
+	}
+	struct change_step *s = add_step(c, section->name, section);
 	if (s == NULL) {
 		webhook_section_free(section);
 		change_fail(c, 503, "Out of memory");
 		return HSW_ENOMEM;
 	}
-	journal_feed(c->server->journal, change_owner(c->server, s->name));
-	int rc = store->ops->attach(store->self, str_of(s->name), &s->cursor, &err);
-	if (rc != HSW_OK) {
-		log_error("api", "a destination cannot be made destination=%s: %s", s->name,
-			err.text);
-		change_fail(c, 500, "Failed to get webhook configuration");
-	}
-	return rc;
+	s->cursor = cursor;
+	return HSW_OK;
 }
 
 void
@@ -205,6 +227,22 @@ change_remove(struct change *c, struct hsw_str instance, const char *label)
 	buf_free(&name);
 }
 
+void
+change_end(struct change *c, struct hsw_str instance)
+{
+	struct change_ended *e = malloc(sizeof(*e) + instance.len);
+
+	if (e == NULL) {
+		log_error("api", "out of memory: WebSocket clients stay connected instance=%.*s",
+			(int)instance.len, instance.s);
+		return;
+	}
+	e->len = instance.len;
+	memcpy(e->name, instance.s, instance.len);
+	e->next = c->ended;
+	c->ended = e;
+}
+
 static void
 begin_next(struct change_queue *q, const struct store_port *store)
 {
@@ -218,6 +256,17 @@ begin_next(struct change_queue *q, const struct store_port *store)
 	begin(c, store);
 }
 
+/* By other nodes; or by an instance that another node made anew, after it forgot what the old one had. */
+static bool
+is_still_wanted(const struct change *c, const struct change_step *removed)
+{
+	for (const struct change_step *s = removed->next; s != NULL; s = s->next) {
+		if (s->is_put && strcmp(s->name, removed->name) == 0)
+			return true;
+	}
+	return c->keeps_destinations;
+}
+
 static void
 end(struct store_call *call, const struct store_port *store)
 {
@@ -226,7 +275,8 @@ end(struct store_call *call, const struct store_port *store)
 	struct hsw_error err = { "" };
 
 	for (const struct change_step *s = c->steps; s != NULL; s = s->next) {
-		if (!s->is_put && store->ops->detach(store->self, str_of(s->name), &err) != HSW_OK)
+		if (!s->is_put && !is_still_wanted(c, s) &&
+			record_detach(store, str_of(s->name), &err) != HSW_OK)
 			log_warn("api",
 				"a destination is forgotten at the next start only "
 				"destination=%s: %s",
@@ -251,10 +301,8 @@ on_worker(struct mail *mail)
 	struct worker *w = &c->server->workers[c->stop];
 
 	catalog_view_set(&w->catalog, c->server->catalog, c->snapshot);
-	if (c->is_deletion)
-		live_dismiss(w->live, str_of(c->instance));
-	for (size_t i = 0; i < c->n_gone; i++)
-		live_dismiss(w->live, c->gone[i]);
+	for (const struct change_ended *e = c->ended; e != NULL; e = e->next)
+		live_dismiss(w->live, (struct hsw_str){ e->name, e->len });
 	visit(c);
 }
 
@@ -364,7 +412,7 @@ visit(struct change *c)
 	leave(c);
 }
 
-/* ---- what another node changed ---- */
+/* ---- what the file says now, or another node changed ---- */
 
 static void
 reload_put(void *arg, struct hsw_str instance, const struct webhook *w)
@@ -390,46 +438,42 @@ reload_remove(void *arg, struct hsw_str instance, const char *label)
 static void
 reload_gone(void *arg, struct hsw_str instance)
 {
-	struct change *c = arg;
-	struct hsw_str *grown = realloc(c->gone, (c->n_gone + 1) * sizeof(*grown));
-	char *name = strndup(instance.s, instance.len);
-
-	if (grown != NULL)
-		c->gone = grown;
-	if (grown == NULL || name == NULL) {
-		free(name);
-		log_error("api", "out of memory: WebSocket clients of %.*s stay", (int)instance.len,
-			instance.s);
-		return;
-	}
-	c->gone[c->n_gone++] = (struct hsw_str){ name, instance.len };
+	change_end(arg, instance);
 }
 
 static void
 reload_apply(struct change *c, const struct store_port *store)
 {
 	const struct settings_watch watch = { c, reload_put, reload_remove, reload_gone };
+	struct settings *settings = c->server->settings;
+	const struct config *config = c->config != NULL ? c->config : settings->config;
 	struct hsw_error err = { "" };
 
 	c->store = store;
-	if (settings_reload(c->server->settings, store, &watch, &err) == HSW_OK) {
+	c->keeps_destinations = c->config != NULL && settings->is_shared;
+	if (settings_reload(settings, config, store, &watch, &err) == HSW_OK) {
 		c->status = 0; /* one webhook that fails does not keep the rest */
 		return;
 	}
-	log_error("api", "what another node configured cannot be read: %s", err.text);
-	claims_forget_settings(c->server->claims);
+	log_error("api", "the instances stay as they were: %s", err.text);
+	if (c->server->claims != NULL)
+		claims_forget_settings(c->server->claims);
 	change_fail(c, 503, "%s", err.text);
 }
 
 int
-change_reload(struct server *s)
+change_reload(
+	struct server *s, const struct config *config, void (*done)(struct change *), void *arg)
 {
 	struct change *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		return HSW_ENOMEM;
 	c->server = s;
+	c->config = config != NULL ? config_ref(config) : NULL;
 	c->apply = reload_apply;
+	c->done = done;
+	c->arg = arg;
 	atomic_fetch_add(&s->on_tour, 1);
 	change_post(c);
 	return HSW_OK;

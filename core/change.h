@@ -5,7 +5,8 @@
  * when it is answered; and home.
  *
  * Changes are made one after another: the next begins when the one before has been at all workers.
- * Requests that only read are not held up by that.
+ * Requests that only read are not held up by that. A configuration that was read again comes the same way,
+ * without a request.
  */
 #ifndef CHANGE_H
 #define CHANGE_H
@@ -16,6 +17,7 @@
 #define CHANGE_HEADERS_SIZE 192
 
 struct change_step;
+struct change_ended;
 
 struct change {
 	struct store_call call; /* first */
@@ -23,7 +25,7 @@ struct change {
 	struct change *next; /* in the queue */
 	struct server *server;
 	const struct config *config; /* in use when it came; a reference */
-	struct worker *home;
+	struct worker *home;         /* NULL: no request waits for it */
 	struct http_request *http;
 	char headers[CHANGE_HEADERS_SIZE]; /* of the answer */
 	bool is_read;
@@ -35,6 +37,10 @@ struct change {
 	/* On the store thread, when all workers have done theirs: writes `out` where apply could not
 	 * know it. May be NULL. */
 	void (*finish)(struct change *);
+	/* On the store thread, in place of the answer, where no request waits: status and error say what came
+	 * of it. The change is freed afterwards. May be NULL. */
+	void (*done)(struct change *);
+	void *arg; /* of done */
 
 	/* How the answer about a webhook looks; NULL: as RyzeAPI's. */
 	void (*print)(struct change *, const struct webhook *);
@@ -45,9 +51,7 @@ struct change {
 	struct webhook_section *section; /* that the webhook becomes; NULL: it is disabled */
 	struct websocket websocket;
 	bool has_websocket, has_label;
-	struct hsw_str *gone; /* instances that another node deleted; owned, as are the texts */
-	size_t n_gone;
-	bool is_deletion;          /* of the instance: its WebSocket clients are closed */
+	bool keeps_destinations;   /* for other nodes, which may have those that end here */
 	struct instance *of_token; /* whose token it came with; NULL: the account's. Reference */
 
 	/* what came of it */
@@ -58,6 +62,7 @@ struct change {
 
 	/* on the way */
 	struct change_step *steps, *step;
+	struct change_ended *ended;
 	const struct store_port *store; /* while it is applied, of a reload */
 	struct catalog_snapshot *snapshot;
 	unsigned stop; /* the worker that it is at */
@@ -87,8 +92,12 @@ void change_unput(struct change *, const struct store_port *);
 /* The destination "<instance>/<label>" shall be gone. */
 void change_remove(struct change *, struct hsw_str instance, const char *label);
 
-/* Reads again what another node configured. HSW_OK: it will; or HSW_ENOMEM. */
-int change_reload(struct server *);
+/* The instance is no more: its WebSocket clients are closed. */
+void change_end(struct change *, struct hsw_str instance);
+/* Instances as a start with this configuration would find them; NULL: with the one before, because another node
+ * changed records. done, where it is not NULL, is told on the store thread, as are its status and error. HSW_OK:
+ * it will; or HSW_ENOMEM. */
+int change_reload(struct server *, const struct config *, void (*done)(struct change *), void *arg);
 
 /* The worker that serves a destination of the API. */
 unsigned change_owner(const struct server *, const char *destination);

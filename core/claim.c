@@ -285,7 +285,7 @@ look(struct store_call *call, const struct store_port *store)
 	journal_follow(c->server->journal, store, news.last_seq);
 	if (c->is_untold)
 		claims_refresh(c, store);
-	if (news.settings != c->settings && change_reload(c->server) == HSW_OK)
+	if (news.settings != c->settings && change_reload(c->server, NULL, NULL, NULL) == HSW_OK)
 		c->settings = news.settings;
 	HASH_ITER(hh, c->entries, e, next)
 	e->is_known = false;

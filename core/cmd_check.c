@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "host.h"
+#include "place.h"
 
 static const char usage[] =
 	"Usage: hookswitch check [-c FILE]\n"
@@ -39,9 +40,11 @@ check_source(const struct config_section *s, const struct host_thread *thread)
 	int rc = handle != NULL ? ops->open(host_functions(), handle, s->conf, &self, &why)
 				: HSW_ENOMEM;
 
-	if (rc == HSW_OK)
+	if (rc == HSW_OK) {
+		rc = place_check(s, ops, self, &why);
 		ops->close(self);
-	else
+	}
+	if (rc != HSW_OK)
 		fprintf(stderr, "%s:%d: [source %s]: %s\n", s->file, s->line, s->name, why.text);
 	host_handle_free(handle);
 	return rc == HSW_OK;

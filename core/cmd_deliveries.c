@@ -16,7 +16,7 @@ static const char usage[] =
 	"\n"
 	"Shows the last attempts of a sink, the newest last: up to 100 that arrived and 100 that "
 	"did\n"
-	"not. The daemon has them in memory only. A webhook of the API is called INSTANCE/LABEL.\n"
+	"not. Only the latter outlive a restart. A webhook of the API is called INSTANCE/LABEL.\n"
 	"\n"
 	"  -c, --config FILE  the daemon's configuration (for its control socket)\n"
 	"  -f, --failed       only those that failed\n"

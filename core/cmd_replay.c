@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <json.h>
@@ -31,7 +30,9 @@ static const char usage[] =
 	"get\n"
 	"them with the header `webhook-replay: 1`. Interrupted, it stops where it is.\n"
 	"\n"
-	"TIME is 2026-11-21T09:30:00Z, or how long ago: 90m, 2h, 3d.\n"
+	"TIME is 2026-11-21T09:30:00Z (or with an offset, or the date alone), or how long ago: "
+	"90m,\n"
+	"2h, 3d.\n"
 	"\n"
 	"  -c, --config FILE  the daemon's configuration (for its control socket)\n"
 	"  -s, --sink NAME    the sink that gets them; of a webhook of the API: INSTANCE/LABEL\n"
@@ -61,21 +62,11 @@ struct replay {
 static bool
 parse_time(const char *s, int64_t *out)
 {
-	struct tm tm = { 0 };
 	int64_t ago;
 
-	if (option_parse_msec(s, &ago) == HSW_OK && ago >= 0) {
-		*out = clock_wall_ms() - ago;
-		return true;
-	}
-	const char *end = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
-	if (end == NULL)
-		return false;
-	if (*end == '.')
-		end += 1 + strspn(end + 1, "0123456789");
-	if (strcmp(end, "Z") != 0)
-		return false;
-	*out = (int64_t)timegm(&tm) * 1000;
+	if (option_parse_msec(s, &ago) != HSW_OK || ago < 0)
+		return clock_parse(s, out);
+	*out = clock_wall_ms() - ago;
 	return true;
 }
 

@@ -14,6 +14,7 @@
 #include "emit.h"
 #include "host.h"
 #include "option.h"
+#include "place.h"
 
 static const char usage[] =
 	"Usage: hookswitch translate [OPTION...] SOURCE FILE\n"
@@ -27,13 +28,19 @@ static const char usage[] =
 	"  -d, --plugin-dir DIR   look for the plugin there\n"
 	"  -e, --explain          tell how the source came to it, if it can: which section of the\n"
 	"                         map took an event, and which of its keys were empty\n"
-	"  -i, --instance NAME    the instance; default: example\n"
+	"  -i, --instance NAME    the instance, where the events do not name it; default: example\n"
 	"  -p, --path PATH        what follows the instance in the URL, such as /messages-upsert\n"
 	"  -h, --help             this text\n";
 
 struct job {
 	const char *config_path, *plugin_dir, *instance, *path, *source, *file;
 	bool explains;
+};
+
+/* What is on its way. */
+struct translated {
+	const struct job *job;
+	bool is_by_event; /* its events name their instances */
 };
 
 static int
@@ -75,6 +82,22 @@ print_envelope(const struct hsw_envelope *e)
 	putchar('\n');
 }
 
+/* Each instance that an event names is taken for one that exists. */
+static int
+take_event(struct hsw_emit *emit, const struct hsw_event *event)
+{
+	const struct translated *t = emit->arg;
+	struct hsw_str name = emit_instance(event);
+
+	emit->origin.instance = t->is_by_event ? name : str_of(t->job->instance);
+	if (event->type == NULL || config_name_is_valid(emit->origin.instance))
+		return emit_event(emit, event);
+	emit->ignored++;
+	fprintf(stderr, "ignored: %.*s names no instance\n", (int)event->provider_event.len,
+		event->provider_event.s);
+	return HSW_OK;
+}
+
 static struct hsw_str
 no_header(const struct hsw_request *request, const char *name)
 {
@@ -90,24 +113,25 @@ translate(const struct hsw_source_ops *ops, void *self, const struct job *job, c
 {
 	struct buf url = BUF_INIT;
 	struct hsw_error err = { "it cannot be read" };
+	struct translated translated = { job, place_is_by_event(ops, self) };
 	struct hsw_emit emit = { .on_ignored = print_ignored,
+		.arg = &translated,
 		.origin = { .hasher = hasher_new() } };
 	const struct hsw_request request = { .size = sizeof(request),
 		.method = str_of("POST"),
 		.path = str_of(job->path),
 		.query = { "", 0 },
-		.instance = str_of(job->instance),
+		.instance = str_of(translated.is_by_event ? "" : job->instance),
 		.body = body,
 		.received_ms = clock_wall_ms(),
 		.header = no_header };
 
 	buf_json_cstr(&url, base_url);
 	emit.origin.base_url_json = (struct hsw_str){ url.data, url.len };
-	emit.origin.instance = request.instance;
 	emit.origin.provider = str_of(provider);
 	emit.origin.received_ms = request.received_ms;
 	int rc = emit.origin.hasher != NULL && !url.failed
-		? ops->translate(self, &request, emit_event, &emit, &err)
+		? ops->translate(self, &request, take_event, &emit, &err)
 		: HSW_ENOMEM;
 	if (rc == HSW_OK) {
 		emit_finish(&emit);

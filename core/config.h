@@ -54,7 +54,9 @@ struct api_conf {
 
 struct store_conf {
 	const char *plugin;
-	int64_t retention_ms; /* how long settled events are kept for replay */
+	int64_t retention_ms;      /* how long settled events are kept for replay */
+	int64_t retention_size;    /* bytes; over it settled events go earlier; 0: no limit */
+	int64_t dead_retention_ms; /* how long dead letters are kept; 0: until they are deleted */
 };
 
 enum ingest_identity { IDENTITY_LEARN, IDENTITY_OFF };

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control.c - see control.h.
- *
- * A tour is an answer in the making that goes from thread to thread as mail: to every worker for what only
- * it may look at, to the store thread, and home, where it is sent.
+ * control.c - see control.h. Each request is a tour, see tour.h: to every worker for what only it may look
+ * at, and to the store thread.
  */
 #include "control_impl.h"
 
@@ -17,77 +15,6 @@
 
 #define DEAD_LIST_MAX 1000 /* dead letters of one answer */
 
-void
-tour_free(struct tour *t)
-{
-	config_unref(t->config);
-	atomic_fetch_sub(&t->server->on_tour, 1);
-	buf_free(&t->out);
-	buf_free(&t->sink);
-	buf_free(&t->id_text);
-	free(t->seqs);
-	free(t);
-}
-
-static void
-answer(struct mail *mail)
-{
-	struct tour *t = (struct tour *)((char *)mail - offsetof(struct tour, mail));
-
-	if (t->out.failed)
-		http_reply_error(t->http, 503, "", "Out of memory");
-	else if (t->status != 0)
-		http_reply_error(t->http, t->status, "", t->error.text);
-	else
-		http_reply(t->http, 200, "", (struct hsw_str){ t->out.data, t->out.len });
-	tour_free(t);
-}
-
-void
-tour_go_home(struct tour *t)
-{
-	t->mail.run = answer;
-	worker_post(t->home, &t->mail);
-}
-
-void
-tour_go_to_store(struct tour *t, void (*fn)(struct store_call *, const struct store_port *))
-{
-	t->call.fn = fn;
-	store_post_call(journal_store(t->server->journal), &t->call);
-}
-
-static void
-comma(struct tour *t)
-{
-	if (t->has_items)
-		buf_str(&t->out, ",");
-	t->has_items = true;
-}
-
-struct tour *
-tour_new(struct worker *w, struct http_request *r)
-{
-	struct tour *t = calloc(1, sizeof(*t));
-
-	if (t == NULL) {
-		http_reply_error(r, 503, "", "Out of memory");
-		return NULL;
-	}
-	t->server = w->server;
-	t->home = w;
-	t->http = r;
-	atomic_fetch_add(&t->server->on_tour, 1);
-	return t;
-}
-
-void
-tour_fail(struct tour *t, int rc)
-{
-	t->status = rc == HSW_ENOENT ? 404 : 503;
-	tour_go_home(t);
-}
-
 /* ---- status ---- */
 
 static int
@@ -95,7 +22,7 @@ print_dead_count(void *arg, struct hsw_str destination, int64_t count)
 {
 	struct tour *t = arg;
 
-	comma(t);
+	tour_comma(t);
 	buf_json(&t->out, destination);
 	buf_printf(&t->out, ":%" PRId64, count);
 	return HSW_OK;
@@ -131,11 +58,11 @@ status_store(struct store_call *call, const struct store_port *store)
 static void
 status_worker(struct mail *mail)
 {
-	struct tour *t = (struct tour *)((char *)mail - offsetof(struct tour, mail));
+	struct tour *t = tour_of(mail);
 	const struct worker *w = &t->server->workers[t->stop++];
 
 	for (const struct destination *d = w->delivery.first; d != NULL; d = destination_next(d)) {
-		comma(t);
+		tour_comma(t);
 		destination_print(d, &t->out);
 	}
 	if (t->stop < t->server->n_workers)
@@ -151,7 +78,7 @@ print_instance(void *arg, const struct instance *i)
 	int64_t last = atomic_load_explicit(&i->last_event_ms, memory_order_relaxed);
 	char text[CLOCK_TEXT_SIZE];
 
-	comma(t);
+	tour_comma(t);
 	buf_str(&t->out, "{\"name\":");
 	buf_json(&t->out, i->name);
 	buf_printf(&t->out, ",\"events\":%" PRId64, metric_value(i->events));
@@ -165,7 +92,7 @@ print_instance(void *arg, const struct instance *i)
 static void
 status(struct worker *w, struct http_request *r)
 {
-	struct tour *t = tour_new(w, r);
+	struct tour *t = tour_new(w, r, "");
 	char started[CLOCK_TEXT_SIZE];
 
 	if (t == NULL)
@@ -189,26 +116,12 @@ static int
 print_dead(void *arg, const struct hsw_store_exception *x)
 {
 	struct tour *t = arg;
-	char when[CLOCK_TEXT_SIZE];
 
-	comma(t);
-	clock_text(x->at_ms, when);
+	tour_comma(t);
 	buf_str(&t->out, "{\"sink\":");
 	buf_json(&t->out, x->destination);
-	buf_str(&t->out, ",\"id\":\"evt_");
-	buf_hex(&t->out, x->event->id, sizeof(x->event->id));
-	buf_printf(&t->out, "\",\"seq\":%" PRId64 ",\"event\":", x->seq);
-	buf_json(&t->out, x->event->type);
-	buf_str(&t->out, ",\"instance\":");
-	buf_json(&t->out, x->event->instance);
-	buf_printf(&t->out,
-		",\"attempts\":%d,\"status\":%d,\"diedAt\":\"%s\",\"error\":", x->attempts,
-		x->status, when);
-	buf_json(&t->out, x->text);
-	if (t->query.with_body) {
-		buf_str(&t->out, ",\"envelope\":");
-		buf_append(&t->out, x->event->body.s, x->event->body.len);
-	}
+	buf_str(&t->out, ",");
+	dead_print(x, t->query.with_body, &t->out);
 	buf_str(&t->out, "}");
 	t->count++;
 	return HSW_OK;
@@ -251,12 +164,12 @@ dead_purge(struct store_call *call, const struct store_port *store)
 static void
 replay_worker(struct mail *mail)
 {
-	struct tour *t = (struct tour *)((char *)mail - offsetof(struct tour, mail));
+	struct tour *t = tour_of(mail);
 	struct destination *d = destination_find(
 		&t->server->workers[t->stop].delivery, t->query.destination);
 
 	if (d != NULL)
-		destination_retry(d, t->seqs, t->n_seqs, false);
+		destination_retry(d, t->replayed.seqs, t->replayed.n, true);
 	if (d == NULL && ++t->stop < t->server->n_workers) {
 		worker_post(&t->server->workers[t->stop], &t->mail);
 		return;
@@ -264,39 +177,18 @@ replay_worker(struct mail *mail)
 	tour_go_home(t);
 }
 
-static int
-collect_seq(void *arg, const struct hsw_store_exception *x)
-{
-	struct tour *t = arg;
-
-	if (t->n_seqs == t->cap_seqs) {
-		size_t cap = t->cap_seqs != 0 ? 2 * t->cap_seqs : 64;
-		int64_t *grown = realloc(t->seqs, cap * sizeof(grown[0]));
-		if (grown == NULL)
-			return HSW_ENOMEM; /* the rest is left for another call */
-		t->seqs = grown;
-		t->cap_seqs = cap;
-	}
-	t->seqs[t->n_seqs++] = x->seq;
-	return HSW_OK;
-}
-
 static void
-dead_replay(struct store_call *call, const struct store_port *store)
+replay_dead(struct store_call *call, const struct store_port *store)
 {
 	struct tour *t = (struct tour *)call;
-	int rc = store->ops->dead(store->self, &t->query, collect_seq, t, &t->error);
+	int rc = dead_replay(store, &t->query, &t->replayed, &t->error);
 
-	if (rc == HSW_OK)
-		rc = store->ops->dead_replay(
-			store->self, &t->query, clock_wall_ms(), &t->count, &t->error);
+	t->count = t->replayed.n;
 	print_count(t, "replayed");
-	if (rc != HSW_OK) {
+	if (rc != HSW_OK)
 		tour_fail(t, rc);
-		return;
-	}
-	t->mail.run = replay_worker;
-	worker_post(&t->server->workers[0], &t->mail);
+	else
+		tour_go_to_worker(t, 0, replay_worker);
 }
 
 bool
@@ -348,7 +240,7 @@ read_query(struct tour *t)
 static void
 dead(struct worker *w, struct http_request *r)
 {
-	struct tour *t = tour_new(w, r);
+	struct tour *t = tour_new(w, r, "");
 
 	if (t == NULL || !read_query(t))
 		return;
@@ -360,7 +252,7 @@ dead(struct worker *w, struct http_request *r)
 static void
 replay(struct worker *w, struct http_request *r)
 {
-	struct tour *t = tour_new(w, r);
+	struct tour *t = tour_new(w, r, "");
 
 	if (t == NULL || !read_query(t))
 		return;
@@ -371,13 +263,13 @@ replay(struct worker *w, struct http_request *r)
 		tour_free(t);
 		return;
 	}
-	tour_go_to_store(t, dead_replay);
+	tour_go_to_store(t, replay_dead);
 }
 
 static void
 purge(struct worker *w, struct http_request *r)
 {
-	struct tour *t = tour_new(w, r);
+	struct tour *t = tour_new(w, r, "");
 
 	if (t != NULL && read_query(t))
 		tour_go_to_store(t, dead_purge);
@@ -391,6 +283,7 @@ control_handle(struct worker *w, struct http_request *r)
 		void (*fn)(struct worker *, struct http_request *);
 	} routes[] = {
 		{ "GET", "/status", status },
+		{ "POST", "/reload", control_reload },
 		{ "GET", "/dead", dead },
 		{ "POST", "/dead/replay", replay },
 		{ "POST", "/dead/purge", purge },

@@ -14,40 +14,6 @@
 #include "claim.h"
 #include "clock.h"
 #include "err.h"
-#include "router.h"
-
-#define PAGE_EVENTS 1000 /* that are looked at in one call */
-#define REPLAY_MAX 1000  /* that are replayed by one call */
-
-struct replay {
-	const struct sink_conf *conf;
-	struct webhook_section *made; /* conf is in it, where the API made the sink */
-	struct buf event, chat;       /* empty: all */
-	int64_t since_ms, until_ms;
-	int64_t settled; /* the sink's cursor */
-	int64_t next;    /* every event up to it was looked at */
-	int64_t seqs[REPLAY_MAX];
-	size_t n, limit;
-	size_t n_read;
-	bool is_dry, is_over;
-};
-
-static void
-replay_free(struct replay *p)
-{
-	if (p == NULL)
-		return;
-	buf_free(&p->event);
-	buf_free(&p->chat);
-	webhook_section_free(p->made);
-	free(p);
-}
-
-static struct tour *
-tour_of(struct mail *mail)
-{
-	return (struct tour *)((char *)mail - offsetof(struct tour, mail));
-}
 
 /* The destination, where this worker serves it; else the mail goes on to the next, if there is one. */
 static struct destination *
@@ -187,7 +153,7 @@ resolve(struct store_call *call, const struct store_port *store)
 void
 control_deliveries(struct worker *w, struct http_request *r)
 {
-	struct tour *t = tour_new(w, r);
+	struct tour *t = tour_new(w, r, "");
 
 	if (t == NULL)
 		return;
@@ -202,110 +168,15 @@ control_deliveries(struct worker *w, struct http_request *r)
 
 /* ---- replay ---- */
 
-static bool
-is_same(const struct buf *wanted, struct hsw_str s)
-{
-	return wanted->len == 0 || (wanted->len == s.len && memcmp(wanted->data, s.s, s.len) == 0);
-}
-
-static bool
-is_wanted_part(const struct replay *p, const struct hsw_store_event *e)
-{
-	if (p->conf->only == ONLY_ALL)
-		return true;
-	struct hsw_envelope *envelope = envelope_from_row(e, (struct hsw_str){ "", 0 });
-	bool is_wanted = envelope != NULL && router_has_part(p->conf, envelope);
-	envelope_unref(envelope);
-	return is_wanted;
-}
-
-static bool
-is_wanted(const struct replay *p, const struct hsw_store_event *e)
-{
-	int type = event_type_of(e->type);
-
-	return e->received_ms >= p->since_ms && e->received_ms <= p->until_ms &&
-		is_same(&p->event, e->type) && is_same(&p->chat, e->key) && type >= 0 &&
-		(router_types(p->conf->events) & 1u << type) != 0 &&
-		router_has_instance(p->conf, e->instance) && is_wanted_part(p, e);
-}
-
-static int
-look_at(void *arg, const struct hsw_store_event *e)
-{
-	struct replay *p = ((struct tour *)arg)->replay;
-
-	if (e->seq > p->settled) {
-		p->is_over = true;
-		return HSW_ECLOSED;
-	}
-	if (p->n == p->limit)
-		return HSW_ELIMIT;
-	p->n_read++;
-	p->next = e->seq;
-	if (is_wanted(p, e))
-		p->seqs[p->n++] = e->seq;
-	return HSW_OK;
-}
-
-static int
-take_cursor(void *arg, struct hsw_str destination, int64_t cursor)
-{
-	struct tour *t = arg;
-
-	if (str_is(destination, t->sink.data))
-		t->replay->settled = cursor;
-	return HSW_OK;
-}
-
-static int
-leave_out(void *arg, const struct hsw_store_exception *x)
-{
-	struct replay *p = ((struct tour *)arg)->replay;
-	size_t kept = 0;
-
-	for (size_t i = 0; i < p->n; i++) {
-		if (p->seqs[i] != x->seq)
-			p->seqs[kept++] = p->seqs[i];
-	}
-	p->n = kept;
-	return p->n > 0 && x->seq < p->seqs[p->n - 1] ? HSW_OK : HSW_ECLOSED;
-}
-
-static int
-make_retries(struct tour *t, const struct store_port *store)
-{
-	const struct replay *p = t->replay;
-	struct hsw_write *writes = calloc(p->n, sizeof(*writes));
-	struct hsw_write **list = calloc(p->n, sizeof(*list));
-	int rc = writes != NULL && list != NULL ? HSW_OK : HSW_ENOMEM;
-
-	for (size_t i = 0; rc == HSW_OK && i < p->n; i++) {
-		writes[i] = (struct hsw_write){ .kind = HSW_WRITE_RETRY,
-			.destination = t->query.destination,
-			.seq = p->seqs[i],
-			.due_ms = clock_wall_ms(),
-			.text = str_of(REPLAY_TEXT) };
-		list[i] = &writes[i];
-	}
-	if (rc == HSW_OK)
-		rc = store->ops->commit(store->self, list, p->n, &t->error);
-	free(writes);
-	free(list);
-	return rc;
-}
-
 static void
 finish_piece(struct tour *t, size_t retrying)
 {
-	struct replay *p = t->replay;
+	const struct replay *p = t->replay;
 
 	buf_printf(&t->out,
 		"{\"success\":true,\"matched\":%zu,\"next\":%" PRId64
 		",\"more\":%s,\"retrying\":%zu}",
 		p->n, p->next, p->is_over ? "false" : "true", retrying);
-	t->replay = NULL;
-	replay_free(p);
 	tour_go_home(t);
 }
 
@@ -321,23 +192,6 @@ take_up(struct mail *mail)
 	if (d != NULL)
 		destination_retry(d, t->replay->seqs, t->replay->n, true);
 	finish_piece(t, d != NULL ? destination_retrying(d) : 0);
-}
-
-static int
-select_events(struct tour *t, const struct store_port *store)
-{
-	struct replay *p = t->replay;
-	int rc = store->ops->cursors(store->self, take_cursor, t, &t->error);
-
-	if (rc == HSW_OK)
-		rc = store->ops->read(
-			store->self, p->next, PAGE_EVENTS, PAGE_BYTES, look_at, t, &t->error);
-	if (p->n_read == 0)
-		p->is_over = true;
-	if (rc == HSW_OK && p->n > 0)
-		rc = store->ops->retries(store->self, t->query.destination, p->seqs[0] - 1,
-			SIZE_MAX, leave_out, t, &t->error);
-	return rc;
 }
 
 /* What the sink wants. A webhook may be changed, or go, between two pieces. */
@@ -370,21 +224,15 @@ replay_piece(struct store_call *call, const struct store_port *store)
 	int rc = find_conf(t);
 
 	if (rc == HSW_OK)
-		rc = select_events(t, store);
-	if (rc == HSW_OK && p->n > 0 && !p->is_dry)
-		rc = make_retries(t, store);
-	if (rc != HSW_OK) {
-		t->replay = NULL;
-		replay_free(p);
+		rc = replay_select(p, store, t->query.destination, &t->error);
+	if (rc == HSW_OK && !t->is_dry)
+		rc = replay_commit(p, store, t->query.destination, &t->error);
+	if (rc != HSW_OK)
 		tour_fail(t, rc);
-		return;
-	}
-	if (p->is_dry) {
+	else if (t->is_dry)
 		finish_piece(t, 0);
-		return;
-	}
-	t->mail.run = take_up;
-	worker_post(&t->server->workers[0], &t->mail);
+	else
+		tour_go_to_worker(t, 0, take_up);
 }
 
 static struct replay *
@@ -401,7 +249,6 @@ replay_new(const struct http_request *r, const struct sink_conf *conf)
 	if (p->until_ms == 0)
 		p->until_ms = clock_wall_ms();
 	p->next = control_number(r, "after");
-	p->is_dry = control_number(r, "dry") != 0;
 	p->limit = limit > 0 && limit < REPLAY_MAX ? limit : REPLAY_MAX;
 	http_query(r, "event", &p->event);
 	http_query(r, "chat", &p->chat);
@@ -411,7 +258,7 @@ replay_new(const struct http_request *r, const struct sink_conf *conf)
 void
 control_replay(struct worker *w, struct http_request *r)
 {
-	struct tour *t = tour_new(w, r);
+	struct tour *t = tour_new(w, r, "");
 
 	if (t == NULL)
 		return;
@@ -419,6 +266,7 @@ control_replay(struct worker *w, struct http_request *r)
 		t->query.destination = (struct hsw_str){ t->sink.data, t->sink.len };
 	buf_append(&t->sink, "", 1);
 	t->query.destination.s = t->sink.data;
+	t->is_dry = control_number(r, "dry") != 0;
 	t->config = config_ref(w->config);
 	t->replay = replay_new(r, find_sink(t->config, t->query.destination));
 	if (t->replay == NULL) {

@@ -30,6 +30,15 @@ remember_error(struct destination *d, const struct hsw_detail *detail)
 }
 
 static void
+settle(struct hsw_delivery *slot)
+{
+	if (slot->is_retry)
+		delivery_save(slot, HSW_WRITE_SETTLED);
+	else
+		delivery_settle(slot);
+}
+
+static void
 on_delivered(struct hsw_delivery *slot, const struct hsw_detail *detail)
 {
 	struct destination *d = slot->d;
@@ -37,16 +46,13 @@ on_delivered(struct hsw_delivery *slot, const struct hsw_detail *detail)
 	(void)detail;
 	metric_add(d->delivered, 1);
 	delivery_let_chat_go(slot);
-	if (d->failures > 0)
+	if (d->failures > 0 || d->is_held)
 		circuit_succeeded(d);
 	if (d->pace.is_auto || d->pace.is_starting || d->pace.pauses > 0) {
 		int64_t now = clock_mono_ms();
 		pace_succeeded(&d->pace, d->n_flying, now - slot->started_ms, now);
 	}
-	if (slot->is_retry)
-		delivery_save(slot, HSW_WRITE_SETTLED);
-	else
-		delivery_settle(slot);
+	settle(slot);
 }
 
 static void
@@ -86,7 +92,7 @@ on_failed(struct hsw_delivery *slot, const struct hsw_detail *detail)
 	remember_error(d, detail);
 	metric_add(d->retried, 1);
 	judge_pace(d, detail);
-	if (!circuit_failed(d)) {
+	if (!circuit_failed(d, detail->status)) {
 		delivery_make_ready(slot); /* it keeps its place, as if it had not been tried */
 		return;
 	}
@@ -111,6 +117,7 @@ static void
 on_rejected(struct hsw_delivery *slot, const struct hsw_detail *detail)
 {
 	remember_error(slot->d, detail);
+	circuit_told_nothing(slot->d);
 	delivery_let_chat_go(slot);
 	slot->attempts++;
 	die(slot);
@@ -150,6 +157,18 @@ note_attempt(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct h
 	attempts_note(&slot->d->attempts, &a);
 	if (outcome == HSW_DELIVERED)
 		slot->d->last_delivered_at_ms = a.at_ms;
+	else if (!slot->d->is_leaving || slot->d->leave_by_ms != 0)
+		destination_keep_attempts(slot->d);
+}
+
+static void
+land(struct hsw_delivery *slot)
+{
+	struct destination *d = slot->d;
+
+	TAILQ_REMOVE(&d->flying, slot, link);
+	d->n_flying--;
+	d->blocked_until_ms = 0;
 }
 
 static void
@@ -168,14 +187,28 @@ finish(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_det
 		d->ended(slot, outcome, detail);
 		return;
 	}
-	TAILQ_REMOVE(&d->flying, slot, link);
-	d->n_flying--;
-	d->blocked_until_ms = 0;
+	land(slot);
 	if (detail == NULL)
 		detail = &nothing;
 	outcome = policy_outcome(d->conf, outcome, detail->status);
 	note_attempt(slot, outcome, detail);
 	on[outcome](slot, detail);
+	delivery_pump_soon(d);
+}
+
+static void
+skip(struct hsw_delivery *slot)
+{
+	struct destination *d = slot->d;
+
+	if (d->ended != NULL) {
+		d->ended(slot, HSW_DELIVERED, NULL);
+		return;
+	}
+	land(slot);
+	circuit_told_nothing(d);
+	delivery_let_chat_go(slot);
+	settle(slot);
 	delivery_pump_soon(d);
 }
 
@@ -246,8 +279,8 @@ start(struct hsw_delivery *slot, int64_t now)
 		finish(slot, HSW_RETRY, &detail);
 		return true;
 	}
-	TAILQ_REMOVE(&d->flying, slot, link);
-	d->n_flying--;
+	land(slot);
+	circuit_told_nothing(d);
 	delivery_make_ready(slot);
 	d->blocked_until_ms = now + EAGAIN_PAUSE_MS;
 	return false;
@@ -265,7 +298,7 @@ next_wake(const struct destination *d, int64_t now)
 		at = d->save_again_at_ms;
 	if (d->is_draining || d->is_disabled || destinations_are_paused(d->thread, now))
 		return at;
-	if (first != NULL && !d->is_reading && d->n_retries_ready < d->concurrency &&
+	if (first != NULL && !d->is_reading && d->n_retries_ready < destination_retries_max(d) &&
 		first->due_ms < at)
 		at = first->due_ms;
 	if (d->blocked_until_ms != 0 && d->blocked_until_ms < at)
@@ -439,6 +472,6 @@ void
 delivery_register(void)
 {
 	static const struct host_delivery functions = { host_envelope, host_parts, host_attempt,
-		host_target, finish, host_set_data, host_get_data, host_is_replay };
+		host_target, finish, host_set_data, host_get_data, host_is_replay, skip };
 	host_set_delivery(&functions);
 }

@@ -59,7 +59,7 @@ destination_free(struct destination *d)
 	config_unref(d->config);
 	retry_free(&d->retries);
 	lanes_free(&d->lanes);
-	attempts_free(&d->attempts);
+	destination_free_attempts(d);
 	free(d->excepted);
 	free(d->page);
 	webhook_section_free(d->owned);
@@ -129,6 +129,7 @@ destination_link(struct destination *d)
 {
 	d->next = d->thread->first;
 	d->thread->first = d;
+	circuit_begin(d);
 	delivery_pump_soon(d);
 }
 
@@ -195,8 +196,10 @@ delivery_thread_init(struct delivery_thread *t, struct event_base *base, struct 
 		.tail_seq = journal_last_seq(journal),
 		.random = (uint64_t)clock_wall_ms() * 2654435761u + port + 1,
 	};
+	TAILQ_INIT(&t->unsaved_attempts);
 	t->tick = evtimer_new(base, destinations_on_tick, t);
-	return t->tick != NULL ? HSW_OK : HSW_ENOMEM;
+	t->save_attempts = evtimer_new(base, destinations_on_save_attempts, t);
+	return t->tick != NULL && t->save_attempts != NULL ? HSW_OK : HSW_ENOMEM;
 }
 
 void
@@ -204,10 +207,11 @@ delivery_thread_fini(struct delivery_thread *t)
 {
 	if (t->tick != NULL)
 		event_free(t->tick);
+	if (t->save_attempts != NULL)
+		event_free(t->save_attempts);
 	if (t->watch != NULL)
 		event_free(t->watch);
-	t->watch = NULL;
-	t->tick = NULL;
+	t->watch = t->tick = t->save_attempts = NULL;
 }
 
 void
@@ -245,7 +249,7 @@ destinations_cancel(struct delivery_thread *t)
 	destination_swaps_cancel(t);
 }
 
-/* The last cursor is written when nothing else is on its way. */
+/* The last cursor, and attempts, are written when nothing else is on its way. */
 bool
 destination_is_idle(struct destination *d)
 {
@@ -253,13 +257,15 @@ destination_is_idle(struct destination *d)
 		return false;
 	if (!d->has_cursor_failed)
 		destination_write_cursor(d);
-	return !d->is_writing_cursor;
+	if (!d->has_attempts_failed)
+		destination_save_attempts(d);
+	return !d->is_writing_cursor && !d->is_saving_attempts;
 }
 
 bool
 destinations_are_idle(const struct delivery_thread *t)
 {
-	bool all = t->leaving == NULL && t->n_opening == 0;
+	bool all = t->leaving == NULL && !t->is_recalling && t->n_opening == 0;
 
 	for (struct destination *d = t->first; d != NULL; d = d->next)
 		all &= destination_is_idle(d);

@@ -11,6 +11,8 @@
 #ifndef DESTINATION_H
 #define DESTINATION_H
 
+#include <sys/queue.h>
+
 #include <event2/event.h>
 
 #include "buf.h"
@@ -31,6 +33,10 @@ struct delivery_thread {
 	uint64_t random;    /* for jitter; not 0 */
 	struct event *tick; /* writes cursors; armed while there is something to write */
 	bool is_ticking;
+	/* Destinations with failed attempts that are not written yet; the timer, while there are any. */
+	TAILQ_HEAD(, destination) unsaved_attempts;
+	struct event *save_attempts;
+	bool is_recalling, must_recall; /* the store is asked for attempts; and will be once more */
 	struct destination *first;
 	struct destination *leaving; /* removed, but something of them is on its way */
 	/* With several nodes: nothing is delivered past it (clock_mono_ms). NULL: there is only this one. */
@@ -122,6 +128,9 @@ void destination_swap_read(struct destination_swap *, const struct store_port *)
 /* Closes the old handle and opens the new one, which takes over what the old one had not delivered. Where it does
  * not open, the old one is opened again. */
 void destination_swap_end(struct destination_swap *);
+
+/* For the start, when the loop is about to run: the failed attempts that were kept, of all that are open, come later. */
+void destinations_recall_attempts(struct delivery_thread *);
 
 /* The worker feeds committed envelopes, ascending. */
 void destinations_feed(struct delivery_thread *, struct hsw_envelope *const *, size_t n);

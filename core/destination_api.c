@@ -129,7 +129,7 @@ static bool
 has_left(const struct destination *d)
 {
 	return d->n_flying == 0 && d->n_saving == 0 && !delivery_has_gap(d, clock_mono_ms()) &&
-		!d->is_reading && !d->is_writing_cursor;
+		!d->is_reading && !d->is_writing_cursor && !d->is_saving_attempts;
 }
 
 /* One that is handed over: what another node need not do again is written down. */
@@ -144,6 +144,8 @@ finish(struct destination *d)
 		delivery_cancel_all(d);
 	if (d->n_flying == 0 && d->n_saving == 0 && !d->has_cursor_failed)
 		destination_write_cursor(d);
+	if (d->n_flying == 0 && d->n_saving == 0 && !d->has_attempts_failed)
+		destination_save_attempts(d);
 }
 
 void
@@ -210,5 +212,6 @@ destination_remove(
 		return;
 	}
 	delivery_cancel_all(d);
+	destination_drop_attempts(d);
 	destination_leave(d, left, arg);
 }

@@ -98,9 +98,10 @@ finish_opening(struct mail *mail)
 		o->rc = HSW_ECLOSED;
 	if (o->rc == HSW_OK)
 		o->rc = open_sink(d, &o->err);
-	if (o->rc == HSW_OK)
+	if (o->rc == HSW_OK) {
 		destination_link(d);
-	else if (o->rc != HSW_ECLOSED)
+		destination_recall_attempts(d);
+	} else if (o->rc != HSW_ECLOSED)
 		log_error("router", "a destination cannot be opened destination=%s: %s", d->name,
 			o->err.text);
 	if (o->rc != HSW_OK)

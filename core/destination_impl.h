@@ -109,8 +109,9 @@ struct destination {
 
 	/* health */
 	struct pace pace;
-	int failures; /* in a row */
-	bool is_held; /* the circuit is not closed, see circuit.c */
+	int failures;    /* in a row */
+	bool is_held;    /* the circuit is not closed, see circuit.c */
+	bool is_unknown; /* and is held because nothing is known of it yet: it may be up */
 	bool is_disabled, is_draining;
 	int64_t opened_at_ms; /* the circuit */
 	int64_t probed_seq;   /* the event that was tried last while it is open */
@@ -135,6 +136,12 @@ struct destination {
 	struct metric *delivered, *retried, *died, *lag, *waiting;
 	struct metric *circuit, *opened, *disabled, *allowed;
 	struct attempts attempts;
+	TAILQ_ENTRY(destination) unsaved_attempts; /* in thread->unsaved_attempts */
+	bool wants_attempts; /* those of the store have not come yet; nothing is written before */
+	bool has_unsaved_attempts;                    /* it is in there */
+	bool is_saving_attempts, has_attempts_failed; /* the last write of them */
+	int64_t failed_since_ms; /* the first failure that is not written; clock_mono_ms */
+	struct attempts_note *attempts_note; /* NULL: nothing was written yet */
 	int last_status;
 	char last_error[NOTE_TEXT_MAX];
 	int64_t last_error_at_ms, last_delivered_at_ms; /* since 1970 */
@@ -184,12 +191,30 @@ void destination_start_tick(struct delivery_thread *);
 /* Event callback of that. */
 void destinations_on_tick(evutil_socket_t, short, void *delivery_thread);
 
+/* ---- destination_attempts.c ---- */
+
+/* An attempt failed: it will be written, soon. */
+void destination_keep_attempts(struct destination *);
+/* It will not. Whether there was something to write. */
+bool destination_drop_attempts(struct destination *);
+/* Writes what is not written yet, unless a write is on its way. */
+void destination_save_attempts(struct destination *);
+/* Event callback: those that have waited long enough. */
+void destinations_on_save_attempts(evutil_socket_t, short, void *delivery_thread);
+/* Frees them; no write is on its way. */
+void destination_free_attempts(struct destination *);
+/* It was opened: what the store has of it comes, later, before what failed since. One read of the store is for
+ * all that are opened meanwhile. */
+void destination_recall_attempts(struct destination *);
+
 /* ---- destination_intake.c ---- */
 
 /* A retry of the store waits for its time; or, in memory, one of a lane may be tried now. */
 void destination_push_retry(struct destination *, struct retry);
 /* The chat goes on: the next one of its lane is tried, if it may be. */
 void destination_advance(struct destination *, struct lane *);
+/* So many retries may be in memory: what may fly, or enough to probe with. */
+size_t destination_retries_max(const struct destination *);
 /* Takes more events in, if there is room. */
 void destination_refill(struct destination *);
 /* Whether its section asks for the event. */
@@ -231,8 +256,12 @@ int64_t destination_lag(const struct destination *);
 
 /* ---- circuit.c ---- */
 
-/* An attempt failed. Whether it counts for its event. */
-bool circuit_failed(struct destination *);
+/* It begins to deliver: with care, where some events are known to have failed. */
+void circuit_begin(struct destination *);
+/* An attempt failed, with that status (0: no answer). Whether it counts for its event. */
+bool circuit_failed(struct destination *, int status);
+/* An attempt ended without telling whether the destination is up. */
+void circuit_told_nothing(struct destination *);
 /* One got through. */
 void circuit_succeeded(struct destination *);
 /* While it is not closed: the event to try now; NULL: not now. */

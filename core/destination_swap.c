@@ -126,6 +126,8 @@ hand_over(struct destination *from, struct destination *to)
 
 	to->attempts = from->attempts;
 	from->attempts = (struct attempts){ 0 };
+	if (destination_drop_attempts(from))
+		destination_keep_attempts(to);
 	to->last_error_at_ms = from->last_error_at_ms;
 	to->last_status = from->last_status;
 	memcpy(to->last_error, from->last_error, sizeof(to->last_error));
@@ -184,6 +186,8 @@ destination_swap_end(struct destination_swap *s)
 	}
 	s->is_open = true;
 	destination_link(s->after);
+	if (s->before == NULL)
+		destination_recall_attempts(s->after);
 }
 
 /* ---- the thread ends ---- */

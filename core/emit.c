@@ -18,6 +18,14 @@ make_room(struct hsw_emit *e)
 	return true;
 }
 
+struct hsw_str
+emit_instance(const struct hsw_event *event)
+{
+	bool has_it = event->size >= offsetof(struct hsw_event, instance) + sizeof(event->instance);
+
+	return has_it ? event->instance : (struct hsw_str){ "", 0 };
+}
+
 int
 emit_event(struct hsw_emit *e, const struct hsw_event *event)
 {
@@ -31,6 +39,9 @@ emit_event(struct hsw_emit *e, const struct hsw_event *event)
 		return HSW_ELIMIT;
 	if (!make_room(e))
 		return HSW_ENOMEM;
+	/* The first one may have the request's body, with the codes of all in it. */
+	if (e->n > 0 && envelope_has_codes(event))
+		envelope_guard_raw(e->envelopes[0]);
 	int rc = envelope_new(&e->origin, event, (unsigned)e->n, &e->envelopes[e->n]);
 	e->n += rc == HSW_OK;
 	return rc;

@@ -17,6 +17,8 @@ struct hsw_emit {
 	void *arg;
 };
 
+/* The instance that the event names; empty: none, or its plugin does not know of it. */
+struct hsw_str emit_instance(const struct hsw_event *);
 /* The function that translate is given. */
 int emit_event(struct hsw_emit *, const struct hsw_event *);
 /* Completes the envelopes; then they may be used. */

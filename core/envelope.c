@@ -183,15 +183,21 @@ allocate(const struct hsw_store_event *row, struct hsw_str token, size_t body, e
 	return e;
 }
 
+bool
+envelope_has_codes(const struct hsw_event *ev)
+{
+	unsigned parts = 0;
+
+	for (size_t i = 0; i < ev->pieces && i < HSW_PIECES_MAX; i++)
+		parts |= ev->data[i].part;
+	return (parts & HSW_CODES) != 0;
+}
+
 /* Codes of the event are in the request's body, too. Its media keys are not. */
 static uint8_t
 raw_part(const struct hsw_event *ev)
 {
-	unsigned part = HSW_RAW;
-
-	for (size_t i = 0; i < ev->pieces; i++)
-		part |= ev->data[i].part & HSW_CODES;
-	return (uint8_t)part;
+	return envelope_has_codes(ev) ? HSW_RAW | HSW_CODES : HSW_RAW;
 }
 
 static void
@@ -276,6 +282,34 @@ envelope_new(const struct envelope_origin *o, const struct hsw_event *ev, unsign
 	}
 	buf_free(&name);
 	return rc;
+}
+
+void
+envelope_drop_raw(struct hsw_envelope *e)
+{
+	size_t i = 0;
+
+	while (i < e->ranges && (e->range[i].part & HSW_RAW) == 0)
+		i++;
+	if (i == 0 || i >= e->ranges)
+		return;
+	uint32_t begin = e->range[i - 1].end, end = e->range[i].end;
+	char *body = e->memory + (e->body.s - e->memory);
+	memmove(body + begin, body + end, e->body.len - end);
+	e->body.len -= end - begin;
+	e->ranges--;
+	for (; i < e->ranges; i++)
+		e->range[i] = (struct envelope_range){ e->range[i + 1].end - (end - begin),
+			e->range[i + 1].part };
+}
+
+void
+envelope_guard_raw(struct hsw_envelope *e)
+{
+	for (size_t i = 0; i < e->ranges; i++) {
+		if (e->range[i].part & HSW_RAW)
+			e->range[i].part |= HSW_CODES;
+	}
 }
 
 void

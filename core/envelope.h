@@ -87,6 +87,12 @@ struct envelope_origin {
  */
 int envelope_new(const struct envelope_origin *, const struct hsw_event *, unsigned index,
 	struct hsw_envelope **out);
+/* Takes the request's body out of it again; before envelope_finish. */
+void envelope_drop_raw(struct hsw_envelope *);
+/* Whether the event has QR or pairing codes. */
+bool envelope_has_codes(const struct hsw_event *);
+/* Before it is complete: another event of its request has codes, so what is raw is for who gets codes. */
+void envelope_guard_raw(struct hsw_envelope *);
 /* Completes it: `count` envelopes are of this request. */
 void envelope_finish(struct hsw_envelope *, unsigned count);
 

@@ -21,6 +21,7 @@
 #include "emit.h"
 #include "err.h"
 #include "log.h"
+#include "place.h"
 #include "raw.h"
 #include "router.h"
 #include "status_order.h"
@@ -37,6 +38,7 @@ struct source {
 	const struct hsw_source_ops *ops;
 	struct hsw_handle *handle;
 	void *self;
+	bool is_by_event; /* its events name their instances */
 	struct metric *accepted, *refused, *duplicates, *unavailable;
 	int64_t complain_at_ms;
 	unsigned complaints; /* since the last line */
@@ -51,7 +53,9 @@ struct ingress {
 	struct buf path;     /* of a request without its credential */
 	struct hsw_str body; /* of the request that is being translated */
 	struct hsw_str content_type;
-	const struct instance *instance; /* whose it is */
+	const struct instance *instance; /* whose it is, or the event that is being taken */
+	uint64_t named;                  /* hash of what its first event named */
+	bool has_named, is_mixed;        /* its events named something; and not all the same */
 	struct buf raw;                  /* the body as its first envelope has it */
 	char retry_after[48];            /* header line of a 503 */
 	size_t waiting;                  /* requests that wait for the store */
@@ -60,7 +64,7 @@ struct ingress {
 
 /* A request as sources see it. */
 struct view {
-	struct hsw_request request; /* first */
+	struct hsw_request request;
 	const struct http_request *http;
 	const struct ingress_env *env;
 };
@@ -70,7 +74,8 @@ struct waiting {
 	struct ingress *ingress;
 	struct http_request *http;
 	struct source *source;
-	struct instance *instance;
+	struct instance *instance;       /* NULL: each event's own */
+	struct hsw_envelope **envelopes; /* references, where instance is NULL */
 	size_t events, ignored;
 	struct buf ids; /* "...","..." */
 };
@@ -221,6 +226,36 @@ reply_accepted(struct http_request *r, size_t accepted, size_t duplicates, size_
 }
 
 static void
+waiting_free(struct waiting *w)
+{
+	for (size_t i = 0; w->envelopes != NULL && i < w->events; i++)
+		envelope_unref(w->envelopes[i]);
+	free(w->envelopes);
+	instance_unref(w->instance);
+	buf_free(&w->ids);
+	free(w);
+}
+
+static void
+count_events(struct instance *instance, size_t accepted)
+{
+	metric_add(instance->events, (int64_t)accepted);
+	atomic_store_explicit(&instance->last_event_ms, clock_wall_ms(), memory_order_relaxed);
+}
+
+/* Those that had come before got no seq. */
+static void
+count_each(const struct waiting *w)
+{
+	for (size_t i = 0; i < w->events; i++) {
+		const struct hsw_envelope *e = w->envelopes[i];
+		struct instance *instance = catalog_find(w->ingress->env.catalog, e->instance);
+		if (instance != NULL)
+			count_events(instance, e->seq != 0);
+	}
+}
+
+static void
 on_stored(void *arg, int rc, size_t duplicates)
 {
 	struct waiting *w = arg;
@@ -230,18 +265,17 @@ on_stored(void *arg, int rc, size_t duplicates)
 		size_t accepted = w->events - duplicates;
 		metric_add(w->source->accepted, (int64_t)accepted);
 		metric_add(w->source->duplicates, (int64_t)duplicates);
-		metric_add(w->instance->events, (int64_t)accepted);
-		atomic_store_explicit(
-			&w->instance->last_event_ms, clock_wall_ms(), memory_order_relaxed);
+		if (w->instance != NULL)
+			count_events(w->instance, accepted);
+		else
+			count_each(w);
 		reply_accepted(w->http, accepted, duplicates, w->ignored,
 			(struct hsw_str){ w->ids.data, w->ids.len });
 	} else {
 		refuse(w->source, w->http, 503, w->ingress->retry_after,
 			"The event could not be stored, try again later");
 	}
-	instance_unref(w->instance);
-	buf_free(&w->ids);
-	free(w);
+	waiting_free(w);
 	in->waiting--;
 	if (in->is_retired && in->waiting == 0)
 		ingress_close(in);
@@ -279,12 +313,31 @@ note_state(struct instance *instance, const struct hsw_envelope *e)
 }
 
 static void
-note_states(struct instance *instance, const struct hsw_emit *emit)
+note_states(const struct ingress *in, struct instance *instance, const struct hsw_emit *emit)
 {
 	for (size_t i = 0; i < emit->n; i++) {
-		if (emit->envelopes[i]->type == TYPE_INSTANCE_STATE)
-			note_state(instance, emit->envelopes[i]);
+		const struct hsw_envelope *e = emit->envelopes[i];
+		if (e->type != TYPE_INSTANCE_STATE)
+			continue;
+		struct instance *of = instance != NULL ? instance
+						       : catalog_find(in->env.catalog, e->instance);
+		if (of != NULL)
+			note_state(of, e);
 	}
+}
+
+/* Whose events they are must be known when they are stored. */
+static bool
+keep_owners(struct waiting *w, struct instance *instance, const struct hsw_emit *emit)
+{
+	if (instance != NULL) {
+		w->instance = instance_ref(instance);
+		return true;
+	}
+	w->envelopes = calloc(emit->n, sizeof(struct hsw_envelope *));
+	for (size_t i = 0; w->envelopes != NULL && i < emit->n; i++)
+		w->envelopes[i] = envelope_ref(emit->envelopes[i]);
+	return w->envelopes != NULL;
 }
 
 static void
@@ -298,18 +351,17 @@ store(struct ingress *in, struct source *source, struct instance *instance, stru
 		return;
 	}
 	write_ids(&w->ids, emit);
-	if (w->ids.failed) {
-		refuse(source, r, 503, in->retry_after, "Out of memory");
-	} else if (emit->n == 0) {
+	w->ingress = in;
+	w->http = r;
+	w->source = source;
+	w->events = emit->n;
+	w->ignored = emit->ignored;
+	if (emit->n == 0) {
 		reply_accepted(r, 0, 0, emit->ignored, (struct hsw_str){ "", 0 });
+	} else if (w->ids.failed || !keep_owners(w, instance, emit)) {
+		refuse(source, r, 503, in->retry_after, "Out of memory");
 	} else {
-		w->ingress = in;
-		w->http = r;
-		w->source = source;
-		w->instance = instance_ref(instance);
-		w->events = emit->n;
-		w->ignored = emit->ignored;
-		note_states(instance, emit);
+		note_states(in, instance, emit);
 		int rc = journal_append(
 			in->env.journal, in->env.port, emit->envelopes, emit->n, on_stored, w);
 		emit->n = 0; /* the references are the journal's */
@@ -320,15 +372,13 @@ store(struct ingress *in, struct source *source, struct instance *instance, stru
 		refuse(source, r, 503, in->retry_after,
 			"Too many events wait to be stored, try again later");
 	}
-	instance_unref(w->instance);
-	buf_free(&w->ids);
-	free(w);
+	waiting_free(w);
 }
 
 static struct hsw_str
 get_header(const struct hsw_request *request, const char *name)
 {
-	const struct view *view = (const struct view *)request;
+	const struct view *view = request->daemon;
 	char lower[64];
 	size_t i = 0;
 
@@ -363,7 +413,7 @@ emit(struct source *source, struct hsw_emit *e, const struct hsw_event *event)
 	int type = event->type != NULL ? event_type_or_raw(str_of(event->type)) : -1;
 
 	in->raw.len = 0;
-	if (e->n == 0 && type >= 0 && is_raw_wanted(in, (enum event_type)type)) {
+	if (e->n == 0 && type >= 0 && !in->is_mixed && is_raw_wanted(in, (enum event_type)type)) {
 		if (!raw_source(&in->raw, in->hasher, in->body, in->content_type)) {
 			buf_free(&in->raw);
 			return HSW_ENOMEM;
@@ -419,12 +469,55 @@ goes_backwards(const struct source *source, const struct hsw_emit *e, const stru
 			source->ingress->env.statuses, e->origin.instance, event->data[0].bytes);
 }
 
+/* A body with something of another instance in it is nobody's. */
+static void
+note_name(struct ingress *in, struct hsw_emit *e, struct hsw_str name)
+{
+	uint64_t hash = str_hash(HASH_START, name);
+
+	if (!in->has_named)
+		in->named = hash;
+	in->has_named = true;
+	if (in->is_mixed || in->named == hash)
+		return;
+	in->is_mixed = true;
+	if (e->n > 0)
+		envelope_drop_raw(e->envelopes[0]);
+}
+
+/* Makes the event's own instance the one whose envelopes are made. false: there is none. */
+static bool
+place(struct source *source, struct hsw_emit *e, struct hsw_str name)
+{
+	struct ingress *in = source->ingress;
+	const struct instance *instance = place_find(in->env.catalog, source->section, name);
+
+	if (instance == NULL) {
+		e->ignored++;
+		e->on_ignored(
+			source, str_of(name.len > 0 ? "instance-unknown" : "instance-missing"));
+		return false;
+	}
+	in->instance = instance;
+	e->origin.instance = instance->name;
+	e->origin.token = instance->token_json;
+	return true;
+}
+
 /* The function that translate is given. */
 static int
 take_event(struct hsw_emit *e, const struct hsw_event *event)
 {
 	struct source *source = e->arg;
+	struct hsw_str name = emit_instance(event);
 
+	if (!source->is_by_event && name.len > 0)
+		return HSW_EINVAL;
+	if (source->is_by_event) {
+		note_name(source->ingress, e, name);
+		if (event->type != NULL && !place(source, e, name))
+			return HSW_OK;
+	}
 	if (event->type == NULL && source->section->u.source.unmapped == UNMAPPED_RAW)
 		return emit_raw(source, e, event);
 	if (event->type == NULL || !goes_backwards(source, e, event))
@@ -437,7 +530,7 @@ take_event(struct hsw_emit *e, const struct hsw_event *event)
 static size_t
 phone_of(const struct hsw_request *request, struct hsw_str lid, char *out, size_t size)
 {
-	const struct view *view = (const struct view *)request;
+	const struct view *view = request->daemon;
 
 	return identities_phone(view->env->identities, request->instance, lid, out, size);
 }
@@ -445,28 +538,30 @@ phone_of(const struct hsw_request *request, struct hsw_str lid, char *out, size_
 static void
 learn(const struct hsw_request *request, struct hsw_str lid, struct hsw_str phone)
 {
-	const struct view *view = (const struct view *)request;
+	const struct view *view = request->daemon;
 
 	identities_learn(view->env->identities, view->env->port, request->instance, lid, phone);
 }
 
-static struct view
-view_of(const struct ingress_env *env, const struct http_request *r,
+/* instance: NULL: the events name theirs. */
+static void
+view_init(struct view *view, const struct ingress_env *env, const struct http_request *r,
 	const struct instance *instance, struct hsw_str rest)
 {
 	bool remembers = env->identities != NULL;
 
-	return (struct view){
+	*view = (struct view){
 		.request = { .size = sizeof(struct hsw_request),
 			.method = r->method,
 			.path = rest,
 			.query = r->query,
-			.instance = instance->name,
+			.instance = instance != NULL ? instance->name : (struct hsw_str){ "", 0 },
 			.body = r->body,
 			.received_ms = clock_wall_ms(),
 			.header = get_header,
 			.phone_of = remembers ? phone_of : NULL,
-			.learn = remembers ? learn : NULL },
+			.learn = remembers ? learn : NULL,
+			.daemon = view },
 		.http = r,
 		.env = env,
 	};
@@ -476,11 +571,13 @@ static void
 challenge(struct ingress *in, struct source *source, struct instance *instance,
 	struct http_request *r, struct hsw_str rest)
 {
-	const struct view view = view_of(&in->env, r, instance, rest);
+	struct view view;
 	struct hsw_reply reply = {
 		.size = sizeof(reply), .status = 200, .content_type = "text/plain"
 	};
 	struct hsw_error err = { "the source could not answer it" };
+
+	view_init(&view, &in->env, r, instance, rest);
 	int rc = source->ops->challenge(source->self, &view.request, &reply, &err);
 
 	if (rc == HSW_OK)
@@ -496,12 +593,16 @@ static void
 translate(struct ingress *in, struct source *source, struct instance *instance,
 	struct http_request *r, struct hsw_str rest)
 {
-	const struct view view = view_of(&in->env, r, instance, rest);
+	struct view view;
 	struct hsw_error err = { "the source could not read it" };
 	int rc = HSW_OK;
 
-	in->emit.origin.instance = instance->name;
-	in->emit.origin.token = instance->token_json;
+	view_init(&view, &in->env, r, instance, rest);
+	if (instance != NULL) {
+		in->emit.origin.instance = instance->name;
+		in->emit.origin.token = instance->token_json;
+	}
+	in->has_named = in->is_mixed = false;
 	in->emit.origin.provider = str_of(source->section->plugin->info->name);
 	in->emit.origin.received_ms = view.request.received_ms;
 	in->emit.arg = source;
@@ -534,6 +635,23 @@ find_source(struct ingress *in, struct hsw_str name)
 	return s;
 }
 
+/* The path names no instance: all of it behind the source is the request's. */
+static void
+handle_by_event(struct ingress *in, struct source *source, struct http_request *r,
+	struct hsw_str rest, bool is_challenge)
+{
+	enum auth auth = is_challenge
+		? AUTH_OK
+		: credential_check(r, &source->section->u.source, NULL, &rest, &in->path);
+
+	if (auth != AUTH_OK)
+		refuse(source, r, 401, "", auth_message(auth));
+	else if (is_challenge)
+		challenge(in, source, NULL, r, rest);
+	else
+		translate(in, source, NULL, r, rest);
+}
+
 void
 ingress_handle(struct ingress *in, struct http_request *r)
 {
@@ -548,6 +666,10 @@ ingress_handle(struct ingress *in, struct http_request *r)
 	bool is_challenge = source->ops->challenge != NULL && str_is(r->method, "GET");
 	if (!is_challenge && !str_is(r->method, "POST")) {
 		refuse(source, r, 405, "Allow: POST\r\n", "Only POST is taken here");
+		return;
+	}
+	if (source->is_by_event) {
+		handle_by_event(in, source, r, rest, is_challenge);
 		return;
 	}
 	skip_slash(&rest);
@@ -608,7 +730,10 @@ source_open(struct ingress *in, const struct config_section *section, struct hsw
 	s->handle = host_handle_new(who, &in->env.thread);
 	if (s->handle != NULL)
 		rc = s->ops->open(host_functions(), s->handle, section->conf, &s->self, &why);
+	if (rc == HSW_OK && (rc = place_check(section, s->ops, s->self, &why)) != HSW_OK)
+		s->ops->close(s->self);
 	if (rc == HSW_OK) {
+		s->is_by_event = place_is_by_event(s->ops, s->self);
 		s->next = in->sources;
 		in->sources = s;
 		return HSW_OK;

@@ -18,7 +18,7 @@
 #include "err.h"
 #include "follow.h"
 #include "log.h"
-#include "prune.h"
+#include "retain.h"
 #include "seen.h"
 
 #define SEEN_KIND "seen"     /* of memos: the ids of a transaction, 8 bytes each */
@@ -72,7 +72,7 @@ struct journal {
 	size_t n_memories;
 	size_t new_memos;  /* since old ones were forgotten */
 	int64_t forget_at; /* clock_mono_ms */
-	struct prune prune;
+	struct retain retain;
 	bool is_prune_failing; /* which was logged */
 	struct catalog *catalog;
 	const struct config *config; /* of the start */
@@ -160,32 +160,40 @@ is_out_of_turn(struct journal *j, const struct append *appends)
 	return first != 0 && !follow_own(j->follow, j->port, first, last);
 }
 
-/* Tells the workers how a transaction ended. Store thread. */
+static void
+post_to(struct journal *j, struct group *g, const bool *ports)
+{
+	for (unsigned i = 0; i < j->n_ports; i++) {
+		if (!ports[i])
+			continue;
+		g->mails[i] = (struct group_mail){ { .run = group_run }, g, i };
+		mailbox_post(j->ports[i].box, &g->mails[i].mail);
+	}
+}
+
+/* Tells the workers how a transaction ended; first those that answer nobody, so that whoever gets an answer
+ * may stop the daemon, and the event is with the others. Store thread. */
 static void
 post_group(struct journal *j, struct append *appends, int rc)
 {
 	struct group *g = appends->group;
-	bool wanted[JOURNAL_PORTS_MAX] = { false };
+	bool answering[JOURNAL_PORTS_MAX] = { false }, fed[JOURNAL_PORTS_MAX] = { false };
 	unsigned refs = 0;
 
 	g->is_held_back = rc == HSW_OK && is_out_of_turn(j, appends);
 	for (const struct append *a = appends; a != NULL; a = a->next)
-		wanted[a->port] = true;
+		answering[a->port] = true;
 	for (unsigned i = 0; i < j->n_ports; i++) {
-		wanted[i] |= rc == HSW_OK && !g->is_held_back && is_fed(j, i);
-		refs += wanted[i];
+		fed[i] = !answering[i] && rc == HSW_OK && !g->is_held_back && is_fed(j, i);
+		refs += answering[i] || fed[i];
 	}
 	g->journal = j;
 	g->appends = appends;
 	g->rc = rc;
 	atomic_init(&g->refs, refs);
 	/* Not to be touched after the last post: the group may be gone. */
-	for (unsigned i = 0; i < j->n_ports; i++) {
-		if (!wanted[i])
-			continue;
-		g->mails[i] = (struct group_mail){ { .run = group_run }, g, i };
-		mailbox_post(j->ports[i].box, &g->mails[i].mail);
-	}
+	post_to(j, g, fed);
+	post_to(j, g, answering);
 }
 
 static void
@@ -378,7 +386,7 @@ journal_write(struct journal *j, unsigned port, struct journal_note *note)
 	note->port = port;
 	note->job.writes = &note->write;
 	note->job.n = 1;
-	note->job.bytes = 0;
+	note->job.bytes = note->write.record != NULL ? note->write.record->text.len : 0;
 	store_post_write(j->store, &note->job);
 }
 
@@ -549,42 +557,14 @@ journal_read(struct journal *j, unsigned port, struct journal_page *page)
 
 /* ---- retention ---- */
 
-struct floor {
-	const struct config *config;
-	int64_t seq;
-};
-
-/* Only destinations that are configured hold events back: those of sections, and all whose name has
- * a slash, as those of the API are forgotten with their configuration. */
-static int
-lower_floor(void *arg, struct hsw_str destination, int64_t cursor)
-{
-	struct floor *f = arg;
-
-	if (memchr(destination.s, '/', destination.len) != NULL && cursor < f->seq)
-		f->seq = cursor;
-	for (const struct config_section *s = f->config->sinks; s != NULL; s = s->next) {
-		if (str_is(destination, s->name) && cursor < f->seq)
-			f->seq = cursor;
-	}
-	return HSW_OK;
-}
-
 static int64_t
 maintain(void *arg, const struct store_port *store)
 {
 	struct journal *j = arg;
-	struct floor floor = { j->retention, INT64_MAX };
 	struct hsw_error err = { "" };
-	int64_t began = clock_mono_ms();
-	size_t n = 0;
+	int64_t wait = PRUNE_FAILED_MS;
 
-	int rc = store->ops->cursors(store->self, lower_floor, &floor, &err);
-	if (rc == HSW_OK)
-		rc = store->ops->prune(store->self, floor.seq,
-			clock_wall_ms() - j->retention->store.retention_ms, prune_batch(&j->prune),
-			&n, &err);
-	int64_t wait = prune_done(&j->prune, rc == HSW_OK ? n : 0, clock_mono_ms() - began);
+	int rc = retain_run(&j->retain, j->retention, store, &wait, &err);
 	if (rc == HSW_OK)
 		rc = forget_memos(j, store, &err);
 	if (rc != HSW_OK)

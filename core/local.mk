@@ -15,6 +15,7 @@ core_libcore_a_SOURCES = \
 	core/api.c core/api.h \
 	core/api_call.h \
 	core/api_config.c \
+	core/api_delivery.c \
 	core/api_events.c \
 	core/api_evolution.c \
 	core/api_instance.c \
@@ -22,6 +23,7 @@ core_libcore_a_SOURCES = \
 	core/api_ws.c \
 	core/auth.c core/auth.h \
 	core/attempts.c core/attempts.h \
+	core/attempts_text.c \
 	core/buf.c core/buf.h \
 	core/catalog.c core/catalog.h \
 	core/change.c core/change.h \
@@ -41,6 +43,7 @@ core_libcore_a_SOURCES = \
 	core/cmd_plugins_new.c \
 	core/cmd_migrate.c \
 	core/cmd_rekey.c \
+	core/cmd_reload.c \
 	core/cmd_run.c \
 	core/cmd_status.c \
 	core/cmd_tail.c \
@@ -50,6 +53,7 @@ core_libcore_a_SOURCES = \
 	core/config_listen.c core/config_listen.h \
 	core/control.c core/control.h core/control_impl.h \
 	core/control_deliveries.c \
+	core/control_reload.c core/control_reload.h \
 	core/credential.c core/credential.h \
 	core/crypt.c core/crypt.h \
 	core/delivery.c \
@@ -59,6 +63,7 @@ core_libcore_a_SOURCES = \
 	core/destination_api.c \
 	core/destination_claim.c \
 	core/destination_attach.c \
+	core/destination_attempts.c \
 	core/destination_cursor.c \
 	core/destination_intake.c \
 	core/destination_print.c \
@@ -76,6 +81,7 @@ core_libcore_a_SOURCES = \
 	core/http_parse.c \
 	core/http_request.c \
 	core/ingress.c core/ingress.h \
+	core/instances.c core/instances.h \
 	core/ini.c core/ini.h \
 	core/ini_compare.c \
 	core/identities.c core/identities.h \
@@ -96,12 +102,16 @@ core_libcore_a_SOURCES = \
 	core/circuit.c \
 	core/pace.c core/pace.h \
 	core/policy.c core/policy.h \
+	core/place.c core/place.h \
 	core/plugin.c core/plugin.h \
 	core/prune.c core/prune.h \
+	core/retain.c core/retain.h \
 	core/pump.c core/pump.h \
 	core/ratelimit.c core/ratelimit.h \
 	core/record.c core/record.h \
+	core/redeliver.c core/redeliver.h \
 	core/reload.c core/reload.h \
+	core/report.c core/report.h \
 	core/retry.c core/retry.h \
 	core/raw.c core/raw.h core/raw_form.c \
 	core/router.c core/router.h \
@@ -116,6 +126,7 @@ core_libcore_a_SOURCES = \
 	core/status_order.c core/status_order.h \
 	core/store.c core/store.h \
 	core/tls.c core/tls.h \
+	core/tour.c core/tour.h \
 	core/transport.c core/transport.h \
 	core/webhook.c core/webhook.h \
 	core/worker.c core/worker.h \

@@ -15,6 +15,7 @@ static const struct command {
 	{ "check", cmd_check, "check a configuration" },
 	{ "plugins", cmd_plugins, "list the installed plugins, or the options of one" },
 	{ "translate", cmd_translate, "show the envelopes that a provider's payload becomes" },
+	{ "reload", cmd_reload, "make a running daemon read its configuration again" },
 	{ "status", cmd_status, "show what a running daemon is doing" },
 	{ "dead", cmd_dead, "list, show, replay or purge dead letters" },
 	{ "deliveries", cmd_deliveries, "show the last attempts of a sink" },

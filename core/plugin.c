@@ -53,7 +53,9 @@ static const struct kind {
 			offsetof(struct hsw_store_ops, records),
 			offsetof(struct hsw_store_ops, detach),
 			offsetof(struct hsw_store_ops, memos),
-			offsetof(struct hsw_store_ops, forget_memos), 0 } },
+			offsetof(struct hsw_store_ops, forget_memos),
+			offsetof(struct hsw_store_ops, usage),
+			offsetof(struct hsw_store_ops, dead_expire), 0 } },
 };
 
 const char *

@@ -15,6 +15,7 @@ const char record_instance[] = "instance";
 const char record_webhook[] = "webhook";
 const char record_websocket[] = "websocket";
 const char record_key[] = "key";
+const char record_attempts[] = "attempts";
 
 /* What a key is checked with. */
 static const char key_check[] = "hookswitch";
@@ -106,6 +107,19 @@ record_commit(struct record_batch *b, const struct store_port *store, struct hsw
 	free(writes);
 	record_batch_init(b);
 	return rc;
+}
+
+int
+record_detach(const struct store_port *store, struct hsw_str destination, struct hsw_error *err)
+{
+	struct record_batch b;
+	int rc = store->ops->detach(store->self, destination, err);
+
+	if (rc != HSW_OK)
+		return rc;
+	record_batch_init(&b);
+	record_forget(&b, record_attempts, destination, NULL);
+	return record_commit(&b, store, err);
 }
 
 /* ---- sealed members ---- */

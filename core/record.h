@@ -9,6 +9,8 @@
 #include "settings.h"
 
 extern const char record_instance[], record_webhook[], record_websocket[], record_key[];
+/* Of a destination, whose name it has; no setting: destination_attempts.c. */
+extern const char record_attempts[];
 
 /* ---- batches: writes that are one transaction ---- */
 
@@ -27,6 +29,9 @@ void record_put(struct record_batch *, const char *kind, struct hsw_str name, co
 void record_forget(struct record_batch *, const char *kind, struct hsw_str name, const char *sub);
 /* Commits and empties it. HSW_OK, or the store's error. */
 int record_commit(struct record_batch *, const struct store_port *, struct hsw_error *err);
+
+/* Has the store forget a destination, and its attempts. HSW_OK, or the store's error. */
+int record_detach(const struct store_port *, struct hsw_str destination, struct hsw_error *err);
 
 /* ---- texts ---- */
 

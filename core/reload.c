@@ -6,12 +6,10 @@
 #include <string.h>
 
 #include "claim.h"
+#include "clock.h"
+#include "control_reload.h"
 #include "log.h"
-
-/* What was found different, against what is in use. */
-struct outcome {
-	unsigned now, restarts;
-};
+#include "notify.h"
 
 /* What changes while the daemon runs. */
 static const struct {
@@ -19,6 +17,7 @@ static const struct {
 } at_once[] = {
 	{ "source", NULL },
 	{ "sink", NULL },
+	{ "instance", NULL },
 	{ "log", "level" },
 	{ "log", "format" },
 	{ "server", "base_url" },
@@ -31,6 +30,8 @@ static const struct {
 	{ "server", "trusted_proxies" },
 	{ "ingest", "retry_after" },
 	{ "store", "retention" },
+	{ "store", "retention_size" },
+	{ "store", "dead_retention" },
 	{ "api", "account_token" },
 	{ "api", "rate_limit" },
 	{ "api", "instance_rate_limit" },
@@ -65,20 +66,9 @@ is_applied(const struct reload *r, const struct config_change *c)
 }
 
 struct visit {
-	const struct reload *reload;
-	struct outcome *outcome;
+	struct reload *reload;
 	bool of_restart; /* which half of the changes is looked at */
 };
-
-static void
-log_change(const struct config_change *c, const char *when)
-{
-	static const char *const words[] = { "added", "removed", "changed" };
-
-	log_info("config", "[%s%s%s] %s%s%s: %s", c->kind, c->name != NULL ? " " : "",
-		c->name != NULL ? c->name : "", c->key != NULL ? c->key : "",
-		c->key != NULL ? " " : "", words[c->what], when);
-}
 
 static void
 on_change(void *arg, const struct config_change *c)
@@ -86,19 +76,15 @@ on_change(void *arg, const struct config_change *c)
 	const struct visit *v = arg;
 	bool is_now = is_applied(v->reload, c);
 
-	if (v->of_restart == is_now)
-		return;
-	if (is_now)
-		v->outcome->now++;
-	else
-		v->outcome->restarts++;
-	log_change(c, is_now ? "takes effect now" : "takes effect with a restart");
+	if (v->of_restart != is_now)
+		report_change(&v->reload->report, c, is_now);
 }
 
 /* Connections that are open keep the old certificate. */
 static void
-apply_tls(struct server *s, const struct server_conf *conf)
+apply_tls(struct reload *r, const struct server_conf *conf)
 {
+	struct server *s = r->server;
 	struct hsw_error err = { "" };
 
 	if (s->tls == NULL || conf->tls_cert == NULL || conf->tls_key == NULL)
@@ -106,6 +92,7 @@ apply_tls(struct server *s, const struct server_conf *conf)
 	struct tls *tls = tls_open(conf->tls_cert, conf->tls_key, &err);
 	if (tls == NULL) {
 		log_error("server", "the old TLS certificate stays in use: %s", err.text);
+		report_error(&r->report, "the old TLS certificate stays in use: %s", err.text);
 		return;
 	}
 	for (unsigned i = 0; i < s->n_workers; i++)
@@ -157,12 +144,13 @@ apply(struct reload *r, const struct config *before, const struct config *c)
 	struct server *s = r->server;
 
 	log_adjust((enum hsw_log_level)c->log.level, (enum log_format)c->log.format);
-	apply_tls(s, &c->server);
+	apply_tls(r, &c->server);
 	ratelimit_set(s->rate, c->api.rate_limit);
 	ratelimit_set(s->instance_rate, c->api.instance_rate_limit);
 	apply_retention(s, c);
 	for (unsigned i = 0; i < s->n_workers; i++)
 		worker_configure(&s->workers[i], c);
+	instances_change(&r->instances, c);
 	/* With several nodes it is not for this one alone to say who delivers. */
 	if (s->claims != NULL)
 		claims_configure(s->claims, c);
@@ -185,8 +173,7 @@ warn_of_status_order(const struct reload *r)
 static void
 take(struct reload *r, const struct config *fresh)
 {
-	struct outcome o = { .restarts = 0 };
-	struct visit now = { r, &o, false }, later = { r, &o, true };
+	struct visit now = { r, false }, later = { r, true };
 	const struct config *before = r->in_use;
 
 	config_compare(before, fresh, on_change, &now);
@@ -195,8 +182,8 @@ take(struct reload *r, const struct config *fresh)
 	apply(r, before, fresh);
 	config_unref(before);
 	warn_of_status_order(r);
-	log_info("config", "read again changed=%s restart_needed=%s", o.now > 0 ? "yes" : "no",
-		o.restarts > 0 ? "yes" : "no");
+	log_info("config", "read again changed=%s restart_needed=%s",
+		r->report.n_now > 0 ? "yes" : "no", r->report.n_restart > 0 ? "yes" : "no");
 }
 
 static void
@@ -205,15 +192,18 @@ read_again(struct reload *r)
 	struct config_errors errors = { .count = 0 };
 	struct config *fresh = config_load(r->server->config->path, CONFIG_CHECK, &errors);
 
-	for (size_t i = 0; i < errors.count && i < CONFIG_ERRORS_MAX; i++)
+	report_clear(&r->report);
+	for (size_t i = 0; i < errors.count && i < CONFIG_ERRORS_MAX; i++) {
 		log_error("config", "%s", errors.text[i]);
+		report_error(&r->report, "%s", errors.text[i]);
+	}
 	if (fresh != NULL) {
 		take(r, fresh);
 	} else {
 		log_error("config", "the running configuration stays in use errors=%zu",
 			errors.count);
 		/* A certificate that was renewed must not wait for somebody to mend the file. */
-		apply_tls(r->server, &r->in_use->server);
+		apply_tls(r, &r->in_use->server);
 	}
 	config_errors_free(&errors);
 }
@@ -222,7 +212,46 @@ int
 reload_init(struct reload *r, struct server *s)
 {
 	*r = (struct reload){ .server = s, .in_use = config_ref(s->config) };
+	instances_init(&r->instances, s);
 	return sinks_init(&r->sinks, s);
+}
+
+static bool
+is_changing(const struct reload *r)
+{
+	for (unsigned i = 0; i < r->server->n_workers; i++) {
+		if (atomic_load(&r->server->workers[i].is_configuring))
+			return true;
+	}
+	return sinks_are_changing(&r->sinks) || instances_are_changing(&r->instances);
+}
+
+/* Every worker has the same sources. */
+static void
+report_sources(struct reload *r)
+{
+	const struct worker *w = r->server->workers;
+	const struct worker *end = w + r->server->n_workers;
+
+	while (w < end && w->configure_rc == HSW_OK)
+		w++;
+	if (w < end)
+		report_error(
+			&r->report, "the sources stay as they were: %s", w->configure_error.text);
+}
+
+static void
+finish(struct reload *r)
+{
+	report_sources(r);
+	if (r->instances.rc != HSW_OK)
+		report_error(
+			&r->report, "the instances stay as they were: %s", r->instances.error.text);
+	sinks_report(&r->sinks, &r->report);
+	notify_send("READY=1");
+	control_reload_answer(r->asking, &r->report);
+	r->asking = NULL;
+	r->is_running = false;
 }
 
 void
@@ -235,16 +264,31 @@ reload_run(struct reload *r)
 bool
 reload_is_busy(const struct reload *r)
 {
-	return r->is_wanted;
+	return r->is_wanted || r->is_running;
 }
 
 void
 reload_go_on(struct reload *r)
 {
-	if (!r->is_wanted || sinks_are_changing(&r->sinks))
+	if (!reload_is_busy(r) || is_changing(r))
+		return;
+	if (r->is_running)
+		finish(r);
+	if (!r->is_wanted)
 		return;
 	r->is_wanted = false;
+	r->is_running = true;
+	r->asking = mailbox_take(&r->server->reloads);
+	notify_send("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono_ms() * 1000);
 	read_again(r);
+}
+
+void
+reload_refuse(struct reload *r)
+{
+	control_reload_refuse(r->asking);
+	r->asking = NULL;
+	control_reload_refuse(mailbox_take(&r->server->reloads));
 }
 
 void
@@ -252,5 +296,6 @@ reload_fini(struct reload *r)
 {
 	config_unref(r->in_use);
 	r->in_use = NULL;
+	report_clear(&r->report);
 	sinks_fini(&r->sinks);
 }

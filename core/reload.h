@@ -8,22 +8,30 @@
 #ifndef RELOAD_H
 #define RELOAD_H
 
+#include "instances.h"
+#include "report.h"
 #include "sinks.h"
 
 struct reload {
 	struct server *server;
 	const struct config *in_use; /* a reference */
 	struct sinks sinks;
-	bool is_wanted; /* asked for while sinks are still changing */
+	struct instances instances;
+	struct report report;
+	struct mail *asking; /* that wait for the report */
+	bool is_running;     /* not all of it has taken effect yet */
+	bool is_wanted;      /* asked for while something is still changing */
 };
 
 /* When the workers run. HSW_OK or HSW_ENOMEM. */
 int reload_init(struct reload *, struct server *);
-/* Reads the file, or does so when reload_go_on is called and sinks do not change any more. */
+/* Reads the file, or does so when reload_go_on is called and nothing is changing any more. */
 void reload_run(struct reload *);
 /* Whether reload_go_on should be called now and then. */
 bool reload_is_busy(const struct reload *);
 void reload_go_on(struct reload *);
+/* The daemon stops: whoever waits is told. As long as somebody may ask. */
+void reload_refuse(struct reload *);
 /* When no worker runs any more. */
 void reload_fini(struct reload *);
 

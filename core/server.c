@@ -97,6 +97,7 @@ server_free(struct server *s)
 	ratelimit_free(s->rate);
 	ratelimit_free(s->instance_rate);
 	tls_unref(s->tls);
+	mailbox_fini(&s->reloads);
 	free(s->workers);
 }
 
@@ -299,7 +300,7 @@ workers_have_ended(struct server *s)
 
 /* false: a worker hangs, or a second signal came. */
 static bool
-stop_workers(struct server *s, int64_t timeout, const sigset_t *signals)
+stop_workers(struct server *s, struct reload *reload, int64_t timeout, const sigset_t *signals)
 {
 	int64_t until = clock_mono_ms() + timeout + STOP_GRACE_MS;
 	const struct timespec pause = { 0, STOP_CHECK_MS * 1000000 };
@@ -308,6 +309,7 @@ stop_workers(struct server *s, int64_t timeout, const sigset_t *signals)
 	for (unsigned i = 0; i < s->n_workers; i++)
 		worker_drain(&s->workers[i], timeout);
 	while (!workers_have_ended(s)) {
+		reload_refuse(reload);
 		int signal = sigtimedwait(signals, NULL, &pause);
 		if (signal == SIGTERM || signal == SIGINT) {
 			log_error("server", "second signal: stopping at once");
@@ -348,6 +350,10 @@ server_run(const struct config *config, const struct server_options *options)
 	sigset_t signals;
 
 	change_queue_init(&changes);
+	if (mailbox_init(&s.reloads) != HSW_OK) {
+		log_error("server", "cannot start: no file descriptor is left");
+		return 1;
+	}
 	block_signals(&signals);
 	raise_limits(&config->server);
 	if (server_start(&s, ports, &sockets, &err) != HSW_OK ||
@@ -367,7 +373,7 @@ server_run(const struct config *config, const struct server_options *options)
 	wait_for_stop(&s, &reload, &signals);
 	log_info("server", "stopping");
 	notify_send("STOPPING=1\nSTATUS=Finishing what is under way");
-	if (!stop_workers(&s, reload.in_use->server.shutdown_timeout_ms, &signals))
+	if (!stop_workers(&s, &reload, reload.in_use->server.shutdown_timeout_ms, &signals))
 		_exit(1);
 	server_free(&s);
 	reload_fini(&reload);

@@ -57,23 +57,49 @@ link_webhook(struct instance_settings *i, struct webhook *w)
 	settings_tell_raw(i);
 }
 
-int
-settings_publish(struct settings *s, const struct instance_settings *i)
+static int
+by_name(const struct instance_settings *a, const struct instance_settings *b)
+{
+	return strcmp(a->instance->name.s, b->instance->name.s);
+}
+
+static struct websocket_setting
+setting_of(const struct instance_settings *i)
 {
 	const struct websocket *w = &i->websocket;
 
-	if (s->is_silent)
-		return HSW_OK;
-	const struct websocket_setting setting = { w->enabled, w->media_base64,
+	return (struct websocket_setting){ w->enabled, w->media_base64,
 		event_list_bits(&w->events) };
+}
+
+int
+settings_publish(struct settings *s, const struct instance_settings *i)
+{
+	const struct websocket_setting setting = setting_of(i);
 
 	return catalog_put(s->catalog, i->instance, &setting);
+}
+
+int
+settings_publish_all(struct settings *s)
+{
+	size_t n = 0, max = HASH_COUNT(s->instances);
+	struct catalog_entry *entries = calloc(max + 1, sizeof(entries[0]));
+
+	if (entries == NULL)
+		return HSW_ENOMEM;
+	HASH_SORT(s->instances, by_name);
+	for (const struct instance_settings *i = s->instances; i != NULL; i = i->hh.next)
+		entries[n++] = (struct catalog_entry){ i->instance, setting_of(i) };
+	int rc = catalog_replace(s->catalog, entries, n);
+	free(entries);
+	return rc;
 }
 
 static bool
 is_of_file(const struct instance_settings *i)
 {
-	return i->instance->file != NULL;
+	return i->file != NULL;
 }
 
 /* Its own record, where it has one. */
@@ -151,12 +177,6 @@ settings_count_enabled(const struct instance_settings *i)
 	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next)
 		n += w->enabled && w->only == ONLY_ALL;
 	return n;
-}
-
-static int
-by_name(const struct instance_settings *a, const struct instance_settings *b)
-{
-	return strcmp(a->instance->name.s, b->instance->name.s);
 }
 
 void
@@ -334,18 +354,29 @@ read_conf(struct websocket *w, const struct instance_conf *conf)
 		event_list_of(&w->events, conf->websocket_events);
 }
 
+/* The caller's reference. NULL: out of memory. */
+static struct instance *
+instance_of(const struct settings *s, const struct config_section *section)
+{
+	const struct hsw_str name = str_of(section->name);
+
+	if (s->catalog == NULL)
+		return instance_new(name, section->u.instance.token);
+	struct instance *i = catalog_find_known(catalog_master(s->catalog), name);
+	return i != NULL ? instance_ref(i) : NULL;
+}
+
 static int
 add_of_file(struct settings *s, const struct config_section *section)
 {
 	struct instance_settings *i = calloc(1, sizeof(*i));
-	struct instance *instance = catalog_find_known(
-		catalog_master(s->catalog), str_of(section->name));
 
-	if (i == NULL || instance == NULL) {
+	if (i == NULL || (i->instance = instance_of(s, section)) == NULL) {
 		free(i);
 		return HSW_ENOMEM;
 	}
-	i->instance = instance_ref(instance);
+	i->file = section->file;
+	i->line = section->line;
 	read_conf(&i->websocket, &section->u.instance);
 	if (insert(s, i) == HSW_OK)
 		return HSW_OK;
@@ -358,7 +389,7 @@ settings_init(struct settings *s, const struct config *config, struct catalog *c
 {
 	int rc = HSW_OK;
 
-	s->config = config;
+	s->config = config_ref(config);
 	s->catalog = catalog;
 	for (const struct config_section *i = config->instances; i != NULL && rc == HSW_OK;
 		i = i->next)
@@ -378,4 +409,6 @@ settings_fini(struct settings *s)
 	}
 	seal_free(s->seal);
 	s->seal = NULL;
+	config_unref(s->config);
+	s->config = NULL;
 }

@@ -34,22 +34,24 @@ struct instance_settings {
 	struct instance *instance;
 	char id[SETTINGS_ID_SIZE];      /* empty: of the configuration file */
 	int64_t created_ms, updated_ms; /* 0: of the configuration file; never changed */
-	struct webhook *webhooks;       /* by label */
+	const char *file; /* where the configuration file says it; NULL: made by the API */
+	int line;
+	struct webhook *webhooks; /* by label */
 	struct websocket websocket;
 	UT_hash_handle hh;
 };
 
 struct settings {
-	const struct config *config;
+	const struct config *config; /* of the instances; a reference */
 	struct catalog *catalog;
 	struct seal *seal;
 	struct instance_settings *instances;
 	bool keep_undecryptable;
 	bool is_shared; /* other nodes are there: they may be about to use what this one does not know */
-	bool is_silent; /* nothing of it goes into the catalog */
 };
 
-/* Settings of the instances that the catalog has. HSW_OK or HSW_ENOMEM. */
+/* Settings of the configuration's instances: those that the catalog has, or, where that is NULL, new ones.
+ * HSW_OK or HSW_ENOMEM. */
 int settings_init(struct settings *, const struct config *, struct catalog *);
 void settings_fini(struct settings *);
 
@@ -59,20 +61,9 @@ void settings_fini(struct settings *);
  * where there is one now. Forgets destinations of webhooks that are not there any more.
  */
 int settings_load(struct settings *, const struct store_port *, struct hsw_error *err);
-/* The instances, webhooks and WebSockets that the store has; into settings that have none of those yet. */
+/* Adds what the records say to the instances of the configuration, and changes nothing else. HSW_OK, or err
+ * says why not. */
 int settings_read(struct settings *, const struct store_port *, struct hsw_error *err);
-
-/* What is to be done about what another node changed. The strings are borrowed until the call returns. */
-struct settings_watch {
-	void *arg;
-	void (*put)(void *arg, struct hsw_str instance, const struct webhook *);
-	void (*remove)(void *arg, struct hsw_str instance, const char *label);
-	void (*gone)(
-		void *arg, struct hsw_str instance); /* its WebSocket clients are to be closed */
-};
-/* Reads the records again. HSW_OK, or err says why nothing was changed. */
-int settings_reload(struct settings *, const struct store_port *, const struct settings_watch *,
-	struct hsw_error *err);
 /* Encrypts all values anew: from the old key to the configuration's. HSW_EAUTH: the old key is wrong,
  * nothing was changed. */
 int settings_rekey(const struct config *, const struct store_port *, const char *old_key,
@@ -88,8 +79,28 @@ size_t settings_count_enabled(const struct instance_settings *);
 void settings_tell_raw(const struct instance_settings *);
 /* Puts the instance and its WebSocket into the catalog. HSW_OK or HSW_ENOMEM. */
 int settings_publish(struct settings *, const struct instance_settings *);
+/* The catalog has all of these and no other. HSW_OK or HSW_ENOMEM. */
+int settings_publish_all(struct settings *);
 /* By name; calls fn for each. */
 void settings_each(struct settings *, void (*fn)(void *arg, struct instance_settings *), void *arg);
+
+/* What is to be done about what settings_reload finds different. The strings are borrowed until the call
+ * returns. */
+struct settings_watch {
+	void *arg;
+	void (*put)(void *arg, struct hsw_str instance, const struct webhook *);
+	void (*remove)(void *arg, struct hsw_str instance, const char *label);
+	/* Its WebSocket clients are to be closed: they are of an instance that is no more. */
+	void (*gone)(void *arg, struct hsw_str instance);
+};
+
+/*
+ * The file was read again, or another node changed records: the instances are those that a start with this
+ * configuration would find, in the catalog, too. Instances that are the same stay what they are for those who
+ * have references. HSW_OK, or err says why nothing was changed.
+ */
+int settings_reload(struct settings *, const struct config *, const struct store_port *,
+	const struct settings_watch *, struct hsw_error *err);
 
 /* ---- changes: HSW_OK, or why the store did not take it ---- */
 

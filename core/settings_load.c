@@ -57,11 +57,18 @@ keep_record(void *arg, const struct hsw_store_record *r)
 	return HSW_OK;
 }
 
+/* Attempts are no settings: nothing of them is sealed, and there may be a lot of them. */
+static int
+keep_setting(void *arg, const struct hsw_store_record *r)
+{
+	return str_is(r->kind, record_attempts) ? HSW_OK : keep_record(arg, r);
+}
+
 static int
 read_all(struct loading *l, const struct store_port *store, struct hsw_error *err)
 {
 	*l = (struct loading){ .last = &l->first };
-	int rc = store->ops->records(store->self, keep_record, l, err);
+	int rc = store->ops->records(store->self, keep_setting, l, err);
 	return l->failed ? err_set(err, HSW_ENOMEM, "out of memory") : rc;
 }
 
@@ -230,7 +237,7 @@ add_instance(struct settings *s, const struct hsw_store_record *r)
 		return HSW_OK;
 	}
 	HASH_ADD_KEYPTR(hh, s->instances, i->instance->name.s, i->instance->name.len, i);
-	return i->hh.tbl != NULL ? settings_publish(s, i) : HSW_ENOMEM;
+	return i->hh.tbl != NULL ? HSW_OK : HSW_ENOMEM;
 }
 
 static int
@@ -265,11 +272,9 @@ add_websocket(struct settings *s, const struct hsw_store_record *r)
 {
 	struct instance_settings *i = settings_find(s, r->name);
 
-	if (i == NULL || !record_read_websocket(r->text, &i->websocket)) {
+	if (i == NULL || !record_read_websocket(r->text, &i->websocket))
 		complain(r, i == NULL ? "there is no such instance" : "it is damaged");
-		return HSW_OK;
-	}
-	return settings_publish(s, i);
+	return HSW_OK;
 }
 
 /* Instances first: "instance" is the first kind in the store's order, too. */
@@ -334,7 +339,7 @@ forget_destinations(struct settings *s, const struct store_port *store, struct h
 	sweep.gone.last = &sweep.gone.first;
 	int rc = store->ops->cursors(store->self, note_gone, &sweep, err);
 	for (const struct loaded *r = sweep.gone.first; r != NULL && rc == HSW_OK; r = r->next)
-		rc = store->ops->detach(store->self, r->record.name, err);
+		rc = record_detach(store, r->record.name, err);
 	free_all(&sweep.gone);
 	return rc;
 }
@@ -359,7 +364,7 @@ settings_load(struct settings *s, const struct store_port *store, struct hsw_err
 
 	if (rc == HSW_OK)
 		rc = open_key(s, &l, store, err);
-	if (rc == HSW_OK && add_all(s, &l) != HSW_OK)
+	if (rc == HSW_OK && (add_all(s, &l) != HSW_OK || settings_publish_all(s) != HSW_OK))
 		rc = err_set(err, HSW_ENOMEM, "out of memory");
 	if (rc == HSW_OK && !s->is_shared)
 		rc = forget_destinations(s, store, err);

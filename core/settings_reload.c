@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* settings_reload.c - what another node changed: the records are read again and compared with what is known. */
+/*
+ * settings_reload.c - the configuration was read again, or another node changed records (see settings.h). Store
+ * thread.
+ *
+ * A draft is made as a start would make it, from the configuration and the store's records, and compared with
+ * what is in use. So an instance that the API has, too, gets the same answer either way.
+ */
 #include "settings.h"
 
-#include <stdlib.h>
-
-#include "log.h"
+#include "err.h"
 
 static bool
 is_text(const char *a, const char *b)
@@ -29,13 +33,6 @@ is_webhook(const struct webhook *a, const struct webhook *b)
 		is_text(a->headers, b->headers) && is_text(a->format, b->format) &&
 		is_text(a->sealed_authorization, b->sealed_authorization) &&
 		is_text(a->aliases, b->aliases);
-}
-
-static bool
-is_websocket(const struct websocket *a, const struct websocket *b)
-{
-	return a->is_set == b->is_set && a->enabled == b->enabled &&
-		a->media_base64 == b->media_base64 && is_list(&a->events, &b->events);
 }
 
 static void
@@ -65,91 +62,119 @@ remove_webhooks(const struct instance_settings *i, const struct settings_watch *
 	}
 }
 
-/* An instance that was deleted, and maybe made anew under its name: what it had is not the new one's. */
 static void
-end_instance(struct settings *s, struct instance_settings *i, bool is_replaced,
-	const struct settings_watch *watch)
+put_webhooks(const struct instance_settings *i, const struct settings_watch *watch)
 {
-	remove_webhooks(i, watch);
-	atomic_store(&i->instance->is_deleted, true);
-	watch->gone(watch->arg, i->instance->name);
-	if (!is_replaced && catalog_remove(s->catalog, i->instance->name) != HSW_OK)
-		log_error("config", "out of memory: an instance is known until the next start");
+	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next) {
+		if (w->enabled)
+			watch->put(watch->arg, i->instance->name, w);
+	}
 }
 
 static bool
-is_replaced(const struct instance_settings *before, const struct instance_settings *now)
+is_same_token(const struct instance *a, const struct instance *b)
 {
-	return strcmp(before->id, now->id) != 0;
+	return a->token.s == NULL ? b->token.s == NULL
+				  : b->token.s != NULL && str_equal(a->token, b->token);
 }
 
-static void
-take_over(struct settings *s, const struct instance_settings *before, struct instance_settings *now,
-	const struct settings_watch *watch)
+/* The API deleted it and made another one of its name. From the file to the API and back it is the same. */
+static bool
+is_made_anew(const struct instance_settings *before, const struct instance_settings *now)
 {
-	bool is_same_token = str_equal(before->instance->token, now->instance->token);
+	return *before->id != '\0' && *now->id != '\0' && strcmp(before->id, now->id) != 0;
+}
 
-	/* Its counters, and what was seen of it. */
-	if (is_same_token && before->instance != now->instance) {
+/* One that is the same is not made anew: requests that are under way have it. */
+static void
+keep_or_succeed(struct instance_settings *now, const struct instance_settings *before)
+{
+	if (is_same_token(now->instance, before->instance)) {
 		instance_unref(now->instance);
 		now->instance = instance_ref(before->instance);
 		now->hh.key = now->instance->name.s; /* the same name */
+	} else {
+		instance_succeed(now->instance, before->instance);
 	}
-	if ((!is_same_token || !is_websocket(&before->websocket, &now->websocket)) &&
-		settings_publish(s, now) != HSW_OK)
-		log_error("config", "out of memory: an instance stays as it was");
 	settings_tell_raw(now);
-	compare_webhooks(before, now, watch);
 }
 
 static void
-add_instance(struct settings *s, struct instance_settings *now, const struct settings_watch *watch)
+keep_all(struct settings *s, struct settings *draft)
 {
-	if (settings_publish(s, now) != HSW_OK)
-		log_error("config", "out of memory: an instance is not known here");
-	for (const struct webhook *w = now->webhooks; w != NULL; w = w->next) {
-		if (w->enabled)
-			watch->put(watch->arg, now->instance->name, w);
+	for (struct instance_settings *i = draft->instances; i != NULL; i = i->hh.next) {
+		const struct instance_settings *before = settings_find(s, i->instance->name);
+		if (before != NULL && !is_made_anew(before, i))
+			keep_or_succeed(i, before);
 	}
 }
 
 static void
-compare(struct settings *s, struct settings *fresh, const struct settings_watch *watch)
+compare_old(struct settings *s, struct settings *draft, const struct settings_watch *watch)
 {
-	struct instance_settings *i, *next;
-
-	HASH_ITER(hh, s->instances, i, next)
-	{
-		struct instance_settings *now = settings_find(fresh, i->instance->name);
-		if (now == NULL || is_replaced(i, now))
-			end_instance(s, i, now != NULL, watch);
+	for (struct instance_settings *i = s->instances; i != NULL; i = i->hh.next) {
+		const struct instance_settings *now = settings_find(draft, i->instance->name);
+		if (now == NULL || is_made_anew(i, now))
+			remove_webhooks(i, watch);
+		if (now == NULL || now->instance != i->instance) {
+			atomic_store(&i->instance->is_deleted, true);
+			watch->gone(watch->arg, i->instance->name);
+		}
 	}
-	HASH_ITER(hh, fresh->instances, i, next)
-	{
-		struct instance_settings *before = settings_find(s, i->instance->name);
-		if (before == NULL || is_replaced(before, i))
-			add_instance(s, i, watch);
+}
+
+static void
+compare_new(struct settings *s, struct settings *draft, const struct settings_watch *watch)
+{
+	for (struct instance_settings *i = draft->instances; i != NULL; i = i->hh.next) {
+		const struct instance_settings *before = settings_find(s, i->instance->name);
+		if (before == NULL || is_made_anew(before, i))
+			put_webhooks(i, watch);
 		else
-			take_over(s, before, i, watch);
+			compare_webhooks(before, i, watch);
 	}
+}
+
+static int
+make_draft(struct settings *draft, const struct config *config, const struct store_port *store,
+	struct hsw_error *err)
+{
+	if (settings_init(draft, config, NULL) != HSW_OK)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	return settings_read(draft, store, err);
+}
+
+/* The old ones are the draft's then, to be freed with it. */
+static void
+exchange(struct settings *s, struct settings *draft)
+{
+	const struct settings before = *s;
+
+	s->instances = draft->instances;
+	s->config = draft->config;
+	draft->instances = before.instances;
+	draft->config = before.config;
 }
 
 int
-settings_reload(struct settings *s, const struct store_port *store,
+settings_reload(struct settings *s, const struct config *config, const struct store_port *store,
 	const struct settings_watch *watch, struct hsw_error *err)
 {
-	struct settings fresh = { .is_silent = true, .seal = s->seal };
-	int rc = settings_init(&fresh, s->config, s->catalog);
+	struct settings draft = { .seal = s->seal, .keep_undecryptable = s->keep_undecryptable };
+	int rc = make_draft(&draft, config, store, err);
 
-	if (rc == HSW_OK)
-		rc = settings_read(&fresh, store, err);
 	if (rc == HSW_OK) {
-		struct instance_settings *before = s->instances;
-		compare(s, &fresh, watch);
-		s->instances = fresh.instances;
-		fresh.instances = before;
+		keep_all(s, &draft);
+		draft.catalog = s->catalog;
+		if (settings_publish_all(&draft) != HSW_OK)
+			rc = err_set(err, HSW_ENOMEM, "out of memory");
 	}
-	fresh.seal = NULL;
-	settings_fini(&fresh);
+	if (rc == HSW_OK) {
+		compare_old(s, &draft, watch);
+		compare_new(s, &draft, watch);
+		exchange(s, &draft);
+	}
+	draft.seal = NULL; /* of s */
+	settings_fini(&draft);
 	return rc;
 }

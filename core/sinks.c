@@ -204,6 +204,17 @@ sinks_are_changing(const struct sinks *s)
 	return atomic_load(&s->pending) > 0;
 }
 
+void
+sinks_report(const struct sinks *s, struct report *report)
+{
+	for (const struct sink_place *p = s->first; p != NULL; p = p->next) {
+		if (p->swap.rc != HSW_OK)
+			report_error(report, "the sink %s: %s",
+				p->swap.is_open ? "stays as it was" : "is not open",
+				p->swap.error.text);
+	}
+}
+
 /* ---- what is different ---- */
 
 static void

@@ -6,6 +6,7 @@
 #ifndef SINKS_H
 #define SINKS_H
 
+#include "report.h"
 #include "worker.h"
 
 struct sink_place;
@@ -25,5 +26,7 @@ void sinks_fini(struct sinks *);
  * are changing. Both may be given back then: who needs one keeps a reference. */
 void sinks_change(struct sinks *, const struct config *before, const struct config *after);
 bool sinks_are_changing(const struct sinks *);
+/* What the last change could not do. Not while sinks are changing. */
+void sinks_report(const struct sinks *, struct report *);
 
 #endif

@@ -173,6 +173,9 @@ run_configure(struct mail *mail)
 		log_error("server", "the sources stay as they were worker=%u: %s", w->index,
 			err.text);
 	}
+	w->configure_rc = fresh != NULL ? HSW_OK : HSW_EINVAL;
+	w->configure_error = err;
+	atomic_store(&w->is_configuring, false);
 	free(c);
 }
 
@@ -329,8 +332,10 @@ worker_main(void *arg)
 	sem_post(&w->ready);
 	while (is_open && sem_wait(&w->go) != 0)
 		;
-	if (is_open && !w->must_stop)
+	if (is_open && !w->must_stop) {
+		destinations_recall_attempts(&w->delivery);
 		event_base_dispatch(w->base);
+	}
 	close_all(w);
 	free_loop(w);
 	atomic_store(&w->has_ended, true);
@@ -405,6 +410,7 @@ worker_configure(struct worker *w, const struct config *config)
 	if (c == NULL)
 		return;
 	c->config = config_ref(config);
+	atomic_store(&w->is_configuring, true);
 	worker_post(w, &c->mail);
 }
 

@@ -40,7 +40,8 @@ struct server {
 	struct change_queue *changes;    /* the store thread's */
 	struct claims *claims;           /* NULL: this is the only node */
 	struct http_shared http;
-	struct tls *tls; /* of the start; NULL: no TLS listeners */
+	struct mailbox reloads; /* to the main thread: requests to read the configuration again */
+	struct tls *tls;        /* of the start; NULL: no TLS listeners */
 	struct worker *workers;
 	unsigned n_workers;
 	int64_t started_ms; /* since 1970 */
@@ -69,6 +70,10 @@ struct worker {
 	sem_t go;                 /* of the start: the main thread lets it run */
 	int rc;
 	struct hsw_error error;
+	/* Of the last worker_configure; the main thread's while it is not under way. */
+	_Atomic bool is_configuring;
+	int configure_rc;
+	struct hsw_error configure_error;
 	bool must_stop;         /* a start that failed elsewhere */
 	int64_t drain_until_ms; /* 0: not draining */
 	bool has_cancelled;
@@ -84,7 +89,7 @@ int worker_init(struct worker *, struct server *, unsigned index);
 int worker_start(struct worker *, struct hsw_error *err);
 /* Lets it run: it listens on its own of these sockets, which are its property from now on. */
 void worker_go(struct worker *, struct sockets *);
-/* Any thread: this configuration is in use from now on. Sources that cannot be opened are logged, and all of
+/* Main thread: this configuration is in use from now on. Sources that cannot be opened are logged, and all of
  * them stay as they were. */
 void worker_configure(struct worker *, const struct config *);
 /* Any thread: the certificate of new connections from now on. */

@@ -19,6 +19,7 @@ unit_tests = \
 	tests/unit/test_canon_content \
 	tests/unit/test_canon_events \
 	tests/unit/test_config \
+	tests/unit/test_attempts \
 	tests/unit/test_delivery \
 	tests/unit/test_delivery_order \
 	tests/unit/test_delivery_pace \
@@ -29,6 +30,7 @@ unit_tests = \
 	tests/unit/test_router \
 	tests/unit/test_pace \
 	tests/unit/test_prune \
+	tests/unit/test_retain \
 	tests/unit/test_seen \
 	tests/unit/test_seqmap
 check_PROGRAMS += $(unit_tests)
@@ -123,6 +125,12 @@ tests_unit_test_envelope_CFLAGS = $(unit_cflags)
 tests_unit_test_envelope_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_envelope_LDADD = $(unit_ldadd)
 
+tests_unit_test_attempts_SOURCES = tests/unit/test_attempts.c tests/unit/unit.h
+tests_unit_test_attempts_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_attempts_CFLAGS = $(unit_cflags)
+tests_unit_test_attempts_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_attempts_LDADD = $(unit_ldadd)
+
 tests_unit_test_raw_SOURCES = tests/unit/test_raw.c tests/unit/unit.h
 tests_unit_test_raw_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_raw_CFLAGS = $(unit_cflags)
@@ -140,6 +148,12 @@ tests_unit_test_prune_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_prune_CFLAGS = $(unit_cflags)
 tests_unit_test_prune_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_prune_LDADD = $(unit_ldadd)
+
+tests_unit_test_retain_SOURCES = tests/unit/test_retain.c tests/unit/unit.h
+tests_unit_test_retain_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_retain_CFLAGS = $(unit_cflags)
+tests_unit_test_retain_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_retain_LDADD = $(unit_ldadd)
 
 tests_unit_test_seen_SOURCES = tests/unit/test_seen.c tests/unit/unit.h
 tests_unit_test_seen_CPPFLAGS = $(unit_cppflags)

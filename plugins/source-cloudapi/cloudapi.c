@@ -19,7 +19,13 @@
 struct conf {
 	const char *app_secret, *verify_token;
 	bool history;
+	int instance_from;
+	const char **numbers;
 };
+
+enum instance_from { FROM_URL, FROM_PHONE_NUMBER_ID };
+
+static const char *const instance_sources[] = { "url", "phone_number_id", NULL };
 
 static const struct hsw_option options[] = {
 	{ .key = "app_secret",
@@ -39,6 +45,20 @@ static const struct hsw_option options[] = {
 		.def = "no",
 		.help = "Make events of the old messages that a phone hands over when it is linked "
 			"(history)." },
+	{ .key = "instance_from",
+		.type = HSW_OPT_ENUM,
+		.offset = offsetof(struct conf, instance_from),
+		.def = "url",
+		.choices = instance_sources,
+		.help = "url: the instance is the one in the URL. phone_number_id: the numbers of "
+			"an app all post to /in/<source>, and each event's instance is the one of "
+			"its metadata.phone_number_id." },
+	{ .key = "numbers",
+		.type = HSW_OPT_LIST,
+		.offset = offsetof(struct conf, numbers),
+		.help = "Which instance a phone number id is of, with instance_from = "
+			"phone_number_id: 106540352242922: sales, 106540352242923: support. "
+			"Others are of the instance that is called like the id." },
 	{ .key = NULL },
 };
 
@@ -107,6 +127,8 @@ translate_change(struct translation *t, struct hsw_str field, struct json_object
 	t->own = (struct hsw_party){ .type = HSW_JID_NONE };
 	canon_party_add(&t->own, cj_literal(metadata, "display_phone_number"));
 	t->own_id = cj_literal(metadata, "phone_number_id");
+	if (t->is_by_number)
+		canon_instance(t->canon, numbers_instance(t->numbers, t->own_id));
 	for (size_t i = 0; i < N_LISTS && rc == HSW_OK; i++) {
 		struct json_object *elements = cj_array(value, lists[i].name);
 		is_empty &= cj_length(elements) == 0;
@@ -121,6 +143,8 @@ translate_entry(struct translation *t, struct json_object *entry)
 	struct json_object *changes = cj_array(entry, "changes");
 	int rc = HSW_OK;
 
+	if (t->is_by_number)
+		canon_instance(t->canon, (struct hsw_str){ "", 0 });
 	if (changes == NULL)
 		return canon_ignore(t->canon, (struct hsw_str){ "entry", 5 }, t->emit, t->out);
 	for (size_t i = 0; i < cj_length(changes) && rc == HSW_OK; i++) {
@@ -172,6 +196,29 @@ translate_body(struct translation *t, struct json_object *body, struct hsw_error
 /* ---- the source ---- */
 
 static int
+source_open(const struct hsw_host *host, struct hsw_handle *of, const void *config, void **self,
+	struct hsw_error *err)
+{
+	const struct conf *conf = config;
+
+	if (conf->numbers != NULL && conf->instance_from != FROM_PHONE_NUMBER_ID) {
+		snprintf(err->text, sizeof(err->text),
+			"numbers: needs instance_from = phone_number_id");
+		return HSW_EINVAL;
+	}
+	int rc = numbers_check((const char *const *)conf->numbers, err);
+	return rc == HSW_OK ? handle_open(host, of, config, self, err) : rc;
+}
+
+static int
+source_names_instances(void *self)
+{
+	const struct conf *conf = ((struct handle *)self)->conf;
+
+	return conf->instance_from == FROM_PHONE_NUMBER_ID;
+}
+
+static int
 source_verify(void *self, const struct hsw_request *request, struct hsw_error *err)
 {
 	const struct conf *conf = ((struct handle *)self)->conf;
@@ -194,7 +241,12 @@ source_translate(void *self, const struct hsw_request *request,
 	struct handle *h = self;
 	const struct conf *conf = h->conf;
 	struct translation t = {
-		.canon = &h->canon, .emit = emit, .out = out, .keeps_history = conf->history
+		.canon = &h->canon,
+		.emit = emit,
+		.out = out,
+		.keeps_history = conf->history,
+		.is_by_number = conf->instance_from == FROM_PHONE_NUMBER_ID,
+		.numbers = (const char *const *)conf->numbers,
 	};
 	struct json_object *body = cj_parse(h->tokener, request->body, err);
 
@@ -243,11 +295,12 @@ source_challenge(void *self, const struct hsw_request *request, struct hsw_reply
 
 static const struct hsw_source_ops ops = {
 	.size = sizeof(struct hsw_source_ops),
-	.open = handle_open,
+	.open = source_open,
 	.verify = source_verify,
 	.translate = source_translate,
 	.close = handle_close,
 	.challenge = source_challenge,
+	.names_instances = source_names_instances,
 };
 
 HSW_PLUGIN(HSW_SOURCE, "cloudapi", "1.0", "Meta's WhatsApp Cloud API", sizeof(struct conf), options,

@@ -18,6 +18,8 @@ struct translation {
 	int (*emit)(struct hsw_emit *, const struct hsw_event *);
 	struct hsw_emit *out;
 	bool keeps_history;
+	bool is_by_number;          /* a change's instance is told by its number */
+	const char *const *numbers; /* see numbers_instance */
 	/* Of the change. */
 	struct hsw_str event;         /* its `field` */
 	struct json_object *contacts; /* who it is about */
@@ -34,6 +36,13 @@ int cloudapi_ignore(struct translation *);
 
 /* A parameter of a query, decoded into out: its length; 0: there is none; -1: it is malformed or longer. */
 int query_parameter(struct hsw_str query, const char *name, char *out, size_t size);
+
+/* ---- numbers.c ---- */
+
+/* HSW_OK, or HSW_EINVAL: err says which item is malformed, or of a number that an earlier one is of. */
+int numbers_check(const char *const *numbers, struct hsw_error *err);
+/* The instance of the number with that id, which is the id itself where the list has none. Borrowed from either. */
+struct hsw_str numbers_instance(const char *const *numbers, struct hsw_str id);
 
 /* ---- who.c ---- */
 

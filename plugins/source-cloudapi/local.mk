@@ -6,6 +6,7 @@ plugins_source_cloudapi_la_SOURCES = \
 	plugins/source-cloudapi/context.c \
 	plugins/source-cloudapi/group.c \
 	plugins/source-cloudapi/message.c \
+	plugins/source-cloudapi/numbers.c \
 	plugins/source-cloudapi/query.c \
 	plugins/source-cloudapi/status.c \
 	plugins/source-cloudapi/who.c \

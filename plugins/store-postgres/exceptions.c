@@ -193,3 +193,32 @@ store_dead_purge(void *self, const struct hsw_dead_query *q, size_t *n, struct h
 		prune_look_again(s, 0);
 	return rc;
 }
+
+int
+store_dead_expire(void *self, int64_t before_ms, size_t max, size_t *n, int *is_through,
+	struct hsw_error *err)
+{
+	struct postgres_store *s = self;
+	struct params p = { 0 };
+	PGresult *r = NULL;
+
+	params_int(&p, (int)s->expired_upto.destination);
+	params_bigint(&p, s->expired_upto.seq);
+	params_bigint(&p, max < INT64_MAX ? (int64_t)max : INT64_MAX);
+	params_bigint(&p, before_ms);
+	*n = 0;
+	*is_through = 0;
+	int rc = query_one(s, ST_DEAD_EXPIRE, &p, "deleting old dead letters", &r, err);
+	bool is_any = PQntuples(r) > 0;
+	if (is_any)
+		*n = (size_t)result_bigint(r, 0, 0);
+	if (rc == HSW_OK) {
+		*is_through = !is_any || (size_t)result_bigint(r, 0, 1) < max;
+		s->expired_upto.destination = *is_through ? 0 : result_bigint(r, 0, 2);
+		s->expired_upto.seq = *is_through ? 0 : result_bigint(r, 0, 3);
+	}
+	PQclear(r);
+	if (*n > 0)
+		prune_look_again(s, 0);
+	return rc;
+}

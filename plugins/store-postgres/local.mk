@@ -10,6 +10,7 @@ postgres_sources = \
 	plugins/store-postgres/node.c \
 	plugins/store-postgres/postgres.c \
 	plugins/store-postgres/prune.c \
+	plugins/store-postgres/usage.c \
 	plugins/store-postgres/query.c \
 	plugins/store-postgres/read.c \
 	plugins/store-postgres/records.c \

@@ -160,6 +160,8 @@ static const struct hsw_store_ops ops = {
 	.leave = node_leave,
 	.nodes = node_each,
 	.alone = store_alone,
+	.usage = store_usage,
+	.dead_expire = store_dead_expire,
 };
 
 HSW_PLUGIN(HSW_STORE, "postgres", "1.0", "a PostgreSQL database", sizeof(struct postgres_conf),

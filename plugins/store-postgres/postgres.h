@@ -33,11 +33,14 @@ enum statement {
 	ST_READ,
 	ST_READ_SEQS,
 	ST_STATS,
+	ST_USAGE,
+	ST_SAMPLE,
 	ST_RETRIES,
 	ST_DEAD_LIST,
 	ST_DEAD_COUNTS,
 	ST_DEAD_REPLAY,
 	ST_DEAD_PURGE,
+	ST_DEAD_EXPIRE,
 	ST_NEXT,
 	ST_DELETE,
 	ST_TOO_NEW,
@@ -62,9 +65,16 @@ struct postgres_conf {
 	int64_t timeout_ms;
 };
 
-struct node;
+/* What usage.c knows of the rows. */
+struct usage {
+	int64_t event_bytes; /* of one, on the average; 0: not known yet */
+	int64_t named;       /* retries and dead letters */
+	int64_t sample_at;   /* monotonic ms: not before */
+};
 
 #define TIMELINE_LEN 8
+
+struct node;
 
 struct postgres_store {
 	const struct hsw_host *host;
@@ -76,18 +86,23 @@ struct postgres_store {
 	bool is_listening; /* it gets the other nodes' notifications */
 	struct node *node; /* NULL: did not join */
 	char node_name[64];
-	PGconn *db;          /* NULL: not connected */
-	int64_t connect_at;  /* monotonic ms: not before */
-	bool was_lost;       /* since then no connection worked */
-	bool is_ended;       /* the server said that it ends this session */
-	bool is_incomplete;  /* a statement could not be queued: out of memory */
-	int64_t deadline_ms; /* monotonic: of the running query */
-	struct names known;  /* what this daemon attached */
-	int64_t pruned_upto; /* what is left up to here is named by an exception: prune.c */
-	int64_t old_upto;    /* where the last search for old events ended */
-	int64_t last_seq;    /* that this daemon gave an event */
-	char timeline[TIMELINE_LEN +
-		1];           /* of the last connection; it changes when a standby takes over */
+	PGconn *db;            /* NULL: not connected */
+	int64_t connect_at;    /* monotonic ms: not before */
+	bool was_lost;         /* since then no connection worked */
+	bool is_ended;         /* the server said that it ends this session */
+	bool is_incomplete;    /* a statement could not be queued: out of memory */
+	int64_t deadline_ms;   /* monotonic: of the running query */
+	struct names known;    /* what this daemon attached */
+	int64_t pruned_upto;   /* what is left up to here is named by an exception: prune.c */
+	int64_t old_upto;      /* where the last search for old events ended */
+	int64_t old_before_ms; /* and what counted as old in it */
+	struct {
+		int64_t destination, seq;
+	} expired_upto; /* where the pass over the dead letters is */
+	struct usage usage;
+	int64_t last_seq; /* that this daemon gave an event */
+	/* of the last connection; it changes when a standby takes over */
+	char timeline[TIMELINE_LEN + 1];
 	int64_t ids_since_ms; /* older ids are of no use any more */
 };
 
@@ -209,6 +224,10 @@ int store_read_seqs(void *self, const int64_t *seqs, size_t n, hsw_event_fn *, v
 	struct hsw_error *err);
 int store_stats(void *self, struct hsw_store_stats *, struct hsw_error *err);
 
+/* ---- usage.c ---- */
+
+int store_usage(void *self, struct hsw_store_usage *, struct hsw_error *err);
+
 /* ---- exceptions.c ---- */
 
 int store_retries(void *self, struct hsw_str destination, int64_t after, size_t limit,
@@ -219,6 +238,8 @@ int store_dead_counts(void *self, hsw_count_fn *, void *arg, struct hsw_error *e
 int store_dead_replay(
 	void *self, const struct hsw_dead_query *, int64_t due, size_t *n, struct hsw_error *err);
 int store_dead_purge(void *self, const struct hsw_dead_query *, size_t *n, struct hsw_error *err);
+int store_dead_expire(void *self, int64_t before_ms, size_t max, size_t *n, int *is_through,
+	struct hsw_error *err);
 
 /* ---- records.c ---- */
 

@@ -171,6 +171,7 @@ delete_events(struct pass *p, int64_t upto, size_t max, size_t *n)
 		return rc;
 	rc = find_end(p, upto);
 	p->store->old_upto = p->end;
+	p->store->old_before_ms = p->before_ms;
 	if (rc == HSW_OK)
 		rc = delete_found(p, upto, max - *n, &more);
 	*n += more;
@@ -198,7 +199,8 @@ store_prune(
 	struct pass p = { .store = s,
 		.before_ms = before_ms,
 		.looked = s->pruned_upto,
-		.end = s->old_upto,
+		/* Where less counts as old now, what lies up to there may be the whole log. */
+		.end = before_ms >= s->old_before_ms ? s->old_upto : 0,
 		.err = err };
 	bool is_done = true;
 

@@ -81,6 +81,19 @@ static const char *const statements[ST_COUNT] = {
 	[ST_STATS] = "SELECT (SELECT seq FROM events ORDER BY seq LIMIT 1), last_seq,"
 		     " (SELECT sum(pg_total_relation_size(t::regclass))::bigint FROM"
 		     " unnest(ARRAY['events', 'ids', 'memos', 'retries', 'dead']) t) FROM log",
+	/* x.seq > $1 keeps a merge join from reading all dead letters before it: 0.2 against 280 ms for 100,000. */
+	[ST_USAGE] = "SELECT last_seq, e.seq, e.received_at FROM log LEFT JOIN LATERAL"
+		     " (SELECT seq, received_at FROM events e WHERE seq > $1"
+		     " AND NOT EXISTS (SELECT 1 FROM retries x WHERE x.seq = e.seq AND x.seq > $1)"
+		     " AND NOT EXISTS (SELECT 1 FROM dead x WHERE x.seq = e.seq AND x.seq > $1)"
+		     " ORDER BY seq LIMIT 1) e ON true",
+	/* $1, $2: the first and the last seq; $3: how many between them. */
+	[ST_SAMPLE] = "SELECT (SELECT count(*) FROM retries) + (SELECT count(*) FROM dead),"
+		      " avg(pg_column_size(instance) + pg_column_size(type) +"
+		      " pg_column_size(provider) + pg_column_size(key) + pg_column_size(layout) +"
+		      " pg_column_size(body))::bigint FROM events WHERE seq = ANY (ARRAY("
+		      "SELECT $1::bigint + ($2::bigint - $1::bigint) * i / $3::bigint"
+		      " FROM generate_series(0, $3::bigint) i))",
 	[ST_RETRIES] = "SELECT " EVENT_COLUMNS ", " NOTHING ", " EXCEPTION_COLUMNS(
 		"x.due_at") " FROM retries x JOIN events e ON e.seq = x.seq"
 			    " JOIN destinations d ON d.id = x.destination"
@@ -97,11 +110,20 @@ static const char *const statements[ST_COUNT] = {
 	[ST_DEAD_REPLAY] = "WITH found AS (SELECT x.*" DEAD_MATCH "),"
 			   " gone AS (DELETE FROM dead x USING found f WHERE x.destination ="
 			   " f.destination AND x.seq = f.seq) INSERT INTO retries"
-			   " SELECT destination, seq, 0, $7::bigint, status, error FROM found"
+			   " SELECT destination, seq, 0, $7::bigint, status,"
+			   " 'replay: '::bytea || error FROM found"
 			   " ON CONFLICT (destination, seq) DO UPDATE SET attempts = 0,"
-			   " due_at = EXCLUDED.due_at",
+			   " due_at = EXCLUDED.due_at, error = EXCLUDED.error",
 	[ST_DEAD_PURGE] = "WITH found AS (SELECT x.*" DEAD_MATCH ") DELETE FROM dead x USING"
 			  " found f WHERE x.destination = f.destination AND x.seq = f.seq",
+	[ST_DEAD_EXPIRE] = "WITH looked AS (SELECT destination, seq, died_at FROM dead"
+			   " WHERE (destination, seq) > ($1::int, $2::bigint)"
+			   " ORDER BY destination, seq LIMIT $3),"
+			   " gone AS (DELETE FROM dead x USING looked l WHERE l.died_at < $4"
+			   " AND x.destination = l.destination AND x.seq = l.seq RETURNING 1)"
+			   " SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM looked),"
+			   " destination::bigint, seq FROM looked"
+			   " ORDER BY destination DESC, seq DESC LIMIT 1",
 	[ST_NEXT] = "SELECT seq, received_at FROM events WHERE seq >= $1 ORDER BY seq LIMIT 1",
 	/* $1, $2: after and up to which seq; $3: received before; $4: at most. */
 	[ST_DELETE] =
@@ -159,11 +181,14 @@ static const char *const names[ST_COUNT] = {
 	[ST_READ] = "read",
 	[ST_READ_SEQS] = "read_seqs",
 	[ST_STATS] = "stats",
+	[ST_USAGE] = "usage",
+	[ST_SAMPLE] = "sample",
 	[ST_RETRIES] = "retries",
 	[ST_DEAD_LIST] = "dead_list",
 	[ST_DEAD_COUNTS] = "dead_counts",
 	[ST_DEAD_REPLAY] = "dead_replay",
 	[ST_DEAD_PURGE] = "dead_purge",
+	[ST_DEAD_EXPIRE] = "dead_expire",
 	[ST_NEXT] = "next",
 	[ST_DELETE] = "delete",
 	[ST_TOO_NEW] = "too_new",

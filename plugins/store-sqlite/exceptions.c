@@ -133,3 +133,48 @@ store_dead_purge(void *self, const struct hsw_dead_query *q, size_t *n, struct h
 		prune_look_again(s, 0);
 	return rc;
 }
+
+/* Sets the end of a look: the last of max dead letters, or behind all. */
+static int
+find_look(struct sqlite_store *s, size_t max, int64_t *destination, int64_t *seq,
+	struct hsw_error *err)
+{
+	sqlite3_stmt *st = sqlite_use(s, ST_DEAD_NEXT);
+
+	sqlite3_bind_int64(st, 1, s->expired_upto.destination);
+	sqlite3_bind_int64(st, 2, s->expired_upto.seq);
+	sqlite3_bind_int64(st, 3, max > 0 && max < INT64_MAX ? (int64_t)max - 1 : 0);
+	int rc = sqlite3_step(st);
+	*destination = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : INT64_MAX;
+	*seq = rc == SQLITE_ROW ? sqlite3_column_int64(st, 1) : INT64_MAX;
+	return sqlite_done(s, ST_DEAD_NEXT, rc, "looking for old dead letters", err);
+}
+
+int
+store_dead_expire(void *self, int64_t before_ms, size_t max, size_t *n, int *is_through,
+	struct hsw_error *err)
+{
+	struct sqlite_store *s = self;
+	int64_t destination, seq;
+	int rc = find_look(s, max, &destination, &seq, err);
+
+	*n = 0;
+	*is_through = destination == INT64_MAX;
+	if (rc != HSW_OK)
+		return rc;
+	sqlite3_stmt *st = sqlite_use(s, ST_DEAD_EXPIRE);
+	sqlite3_bind_int64(st, 1, s->expired_upto.destination);
+	sqlite3_bind_int64(st, 2, s->expired_upto.seq);
+	sqlite3_bind_int64(st, 3, destination);
+	sqlite3_bind_int64(st, 4, seq);
+	sqlite3_bind_int64(st, 5, before_ms);
+	rc = sqlite_run(s, ST_DEAD_EXPIRE, "deleting old dead letters", err);
+	if (rc != HSW_OK)
+		return rc;
+	*n = (size_t)sqlite3_changes(s->db);
+	s->expired_upto.destination = *is_through ? 0 : destination;
+	s->expired_upto.seq = *is_through ? 0 : seq;
+	if (*n > 0)
+		prune_look_again(s, 0);
+	return HSW_OK;
+}

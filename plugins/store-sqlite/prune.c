@@ -160,3 +160,19 @@ store_prune(
 	}
 	return rc;
 }
+
+/* What is passed over needs no second look: exceptions name it. */
+int
+prune_first_free(struct sqlite_store *s, int64_t *received_ms, struct hsw_error *err)
+{
+	sqlite3_stmt *st = sqlite_use(s, ST_FREE);
+
+	sqlite3_bind_int64(st, 1, s->pruned_upto);
+	int rc = sqlite3_step(st);
+	*received_ms = rc == SQLITE_ROW ? sqlite3_column_int64(st, 1) : 0;
+	if (rc == SQLITE_ROW)
+		s->pruned_upto = sqlite3_column_int64(st, 0) - 1;
+	else if (rc == SQLITE_DONE)
+		s->pruned_upto = s->last_seq;
+	return sqlite_done(s, ST_FREE, rc, "looking for old events", err);
+}

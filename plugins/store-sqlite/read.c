@@ -58,3 +58,17 @@ store_stats(void *self, struct hsw_store_stats *stats, struct hsw_error *err)
 	stats->bytes = file_bytes(s, "") + file_bytes(s, "-wal");
 	return sqlite_done(s, ST_FIRST_SEQ, rc, "reading", err);
 }
+
+/* Pages that are free are used again before the file grows. */
+int
+store_usage(void *self, struct hsw_store_usage *usage, struct hsw_error *err)
+{
+	struct sqlite_store *s = self;
+	int step = sqlite3_step(sqlite_use(s, ST_USED));
+
+	*usage = (struct hsw_store_usage){ 0 };
+	if (step == SQLITE_ROW)
+		usage->bytes = sqlite3_column_int64(s->st[ST_USED], 0);
+	int rc = sqlite_done(s, ST_USED, step, "reading", err);
+	return rc == HSW_OK ? prune_first_free(s, &usage->oldest_ms, err) : rc;
+}

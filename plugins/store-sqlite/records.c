@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* records.c - the configuration that is made at run time. */
+/* records.c - the configuration that is made at run time, and other texts of a name. */
 #include "sqlite.h"
 
 int

@@ -98,6 +98,8 @@ static const struct hsw_store_ops ops = {
 	.detach = store_detach,
 	.memos = store_memos,
 	.forget_memos = store_forget_memos,
+	.usage = store_usage,
+	.dead_expire = store_dead_expire,
 };
 
 HSW_PLUGIN(HSW_STORE, "sqlite", "1.0", "one SQLite file: the embedded default", sizeof(struct conf),

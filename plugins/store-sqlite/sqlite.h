@@ -29,11 +29,15 @@ enum statement {
 	ST_READ,
 	ST_READ_ONE,
 	ST_FIRST_SEQ,
+	ST_USED,
+	ST_FREE,
 	ST_RETRIES,
 	ST_DEAD_LIST,
 	ST_DEAD_COUNTS,
 	ST_DEAD_TO_RETRY,
 	ST_DEAD_DELETE,
+	ST_DEAD_NEXT,
+	ST_DEAD_EXPIRE,
 	ST_NEXT,
 	ST_EXCEPTIONS,
 	ST_DELETE,
@@ -50,7 +54,6 @@ enum statement {
 	ST_COUNT
 };
 
-
 struct sqlite_store {
 	const struct hsw_host *host;
 	struct hsw_handle *handle;
@@ -61,6 +64,9 @@ struct sqlite_store {
 	int64_t last_seq; /* of the log, also when it is empty */
 	int64_t last_memo;
 	struct names known; /* every row of the table */
+	struct {
+		int64_t destination, seq;
+	} expired_upto;      /* where the pass over the dead letters is */
 	int64_t pruned_upto; /* what is left up to here is named by an exception: prune.c */
 };
 
@@ -127,6 +133,7 @@ int store_read(void *self, int64_t after, size_t max_events, size_t max_bytes, h
 int store_read_seqs(void *self, const int64_t *seqs, size_t n, hsw_event_fn *, void *arg,
 	struct hsw_error *err);
 int store_stats(void *self, struct hsw_store_stats *, struct hsw_error *err);
+int store_usage(void *self, struct hsw_store_usage *, struct hsw_error *err);
 
 /* ---- exceptions.c ---- */
 
@@ -138,6 +145,8 @@ int store_dead_counts(void *self, hsw_count_fn *, void *arg, struct hsw_error *e
 int store_dead_replay(
 	void *self, const struct hsw_dead_query *, int64_t due, size_t *n, struct hsw_error *err);
 int store_dead_purge(void *self, const struct hsw_dead_query *, size_t *n, struct hsw_error *err);
+int store_dead_expire(void *self, int64_t before_ms, size_t max, size_t *n, int *is_through,
+	struct hsw_error *err);
 
 /* ---- memos.c ---- */
 
@@ -152,5 +161,7 @@ int store_prune(
 	void *self, int64_t upto, int64_t before_ms, size_t max, size_t *n, struct hsw_error *err);
 /* The event with this seq lost its last exception, or may have: it can be deleted now. */
 void prune_look_again(struct sqlite_store *, int64_t seq);
+/* When the first event was received that no exception names; 0: there is none. */
+int prune_first_free(struct sqlite_store *, int64_t *received_ms, struct hsw_error *err);
 
 #endif

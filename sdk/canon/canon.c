@@ -88,6 +88,20 @@ canon_start(struct hsw_canon *c, const struct hsw_request *request, struct hsw_s
 	c->request = request;
 	c->received_ms = request->received_ms;
 	c->occasion = occasion;
+	c->instance = (struct hsw_str){ NULL, 0 };
+}
+
+void
+canon_instance(struct hsw_canon *c, struct hsw_str name)
+{
+	const struct hsw_request *r = c->request;
+	size_t known = r->size < sizeof(*r) ? r->size : sizeof(*r);
+
+	if (r != &c->of_instance)
+		memcpy(&c->of_instance, r, known);
+	c->of_instance.instance = name;
+	c->request = &c->of_instance;
+	c->instance = name;
 }
 
 void
@@ -480,6 +494,7 @@ canon_emit(struct hsw_canon *c, struct hsw_str provider_event,
 			.key = { c->key.data != NULL ? c->key.data : "", c->key.len },
 			.data = c->pieces,
 			.pieces = c->n_cuts,
+			.instance = c->instance,
 		};
 		rc = emit(out, &event);
 	}
@@ -492,7 +507,9 @@ int
 canon_ignore(struct hsw_canon *c, struct hsw_str provider_event,
 	int (*emit)(struct hsw_emit *, const struct hsw_event *), struct hsw_emit *out)
 {
-	const struct hsw_event event = { .size = sizeof(event), .provider_event = provider_event };
+	const struct hsw_event event = {
+		.size = sizeof(event), .provider_event = provider_event, .instance = c->instance
+	};
 
 	forget(c);
 	free_scratch(c);

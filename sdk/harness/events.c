@@ -136,6 +136,8 @@ emit(struct hsw_emit *e, const struct hsw_event *event)
 	e->bytes += event->provider_event.len + event->key.len + event->identity.len;
 	for (size_t i = 0; i < event->pieces; i++)
 		e->bytes += event->data[i].bytes.len;
+	if (event->instance.len > 0)
+		json_object_object_add(o, "instance", string_of(event->instance));
 	if (event->size != sizeof(*event) || event->provider_event.len == 0)
 		die("an event has no size, or no name", event->type != NULL ? event->type : "");
 	json_object_object_add(

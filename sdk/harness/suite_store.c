@@ -399,6 +399,56 @@ seqs_are_not_used_again_after_everything_was_deleted(void)
 	expect_gt(append("x", 1), last);
 }
 
+static struct hsw_store_usage
+usage(void)
+{
+	struct hsw_store_usage u;
+
+	assert_ok(ops->usage(store, &u, &error));
+	return u;
+}
+
+static void
+the_oldest_event_that_nothing_names_is_told(void)
+{
+	attach("crm");
+	expect_eq(usage().oldest_ms, 0);
+	for (int i = 1; i <= 5; i++)
+		append("x", i * 10);
+	expect_eq(usage().oldest_ms, 10);
+	set_dead("crm", 1, 1, 1);
+	set_retry("crm", 2, 1, 1);
+	expect_eq(usage().oldest_ms, 30);
+	expect_eq(prune(4, 1000, 100), 2);
+	expect_eq(usage().oldest_ms, 50);
+	set_settled("crm", 2);
+	expect_eq(usage().oldest_ms, 20);
+	rig_reopen();
+	expect_eq(prune(5, 1000, 100), 2);
+	expect_eq(usage().oldest_ms, 0);
+	expect_text(log_seqs(), "1");
+}
+
+static void
+room_in_use_falls_with_what_is_deleted(void)
+{
+	static char body[3000];
+
+	memset(body, 'x', sizeof(body) - 1);
+	for (int i = 0; i < 1000; i++)
+		append(body, 1);
+	int64_t full = usage().bytes;
+	expect_gt(full, 2900 * 1000);
+	expect_le(full, 4500 * 1000);
+	expect_eq(prune(500, 2, 500), 500);
+	int64_t half = usage().bytes;
+	expect_gt(half, 2900 * 500);
+	expect_le(half, full * 6 / 10);
+	rig_reopen();
+	expect_gt(usage().bytes, 2900 * 500);
+	expect_le(usage().bytes, full * 6 / 10);
+}
+
 /* ---- records ---- */
 
 static int
@@ -574,6 +624,8 @@ const struct suite_store_test fake_suite_of_stores[] = {
 	STORE_TEST(many_kept_events_do_not_hide_old_ones_behind_them),
 	STORE_TEST(an_event_of_a_wrong_clock_is_kept_and_hides_nothing_for_ever),
 	STORE_TEST(seqs_are_not_used_again_after_everything_was_deleted),
+	STORE_TEST(the_oldest_event_that_nothing_names_is_told),
+	STORE_TEST(room_in_use_falls_with_what_is_deleted),
 	STORE_TEST(records_are_replaced_deleted_and_listed_by_kind_and_name),
 	STORE_TEST(records_of_a_batch_that_fails_are_not_kept),
 	STORE_TEST(a_detached_destination_is_forgotten_with_its_exceptions),

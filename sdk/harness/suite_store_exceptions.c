@@ -233,6 +233,8 @@ replayed_letters_are_retries_without_attempts(void)
 	expect_eq(seen.seq, 4);
 	expect_eq(seen.attempts, 0);
 	expect_eq(seen.due_ms, 123);
+	expect_that(strncmp(seen_text, "replay", 6) == 0, "the text begins with replay: %s",
+		seen_text);
 	expect_eq(replay(query("crm", NULL)), 0);
 }
 
@@ -275,6 +277,51 @@ purged_letters_are_gone(void)
 	expect_text(log_seqs(), "1 2 3 4 5");
 }
 
+static size_t
+expire(int64_t before_ms, size_t max, int is_last)
+{
+	int is_through = -1;
+	size_t n = SIZE_MAX;
+
+	assert_ok(ops->dead_expire(store, before_ms, max, &n, &is_through, &error));
+	expect_eq(is_through != 0, is_last);
+	return n;
+}
+
+static void
+old_letters_are_deleted_look_by_look(void)
+{
+	make_dead();
+	expect_eq(expire(25, 2, 0), 2);
+	expect_text(dead_of(""), "crm:4 erp:2");
+	expect_eq(expire(25, 3, 1), 0);
+	expect_eq(expire(26, 100, 1), 1);
+	rig_reopen();
+	expect_text(dead_of(""), "crm:4");
+	expect_text(retries_of("crm"), "");
+	expect_eq(prune(5, 1000, 100), 4);
+	expect_text(log_seqs(), "4");
+	expect_eq(expire(41, 100, 1), 1);
+	expect_eq(prune(5, 1000, 100), 1);
+	expect_eq(expire(INT64_MAX, 100, 1), 0);
+}
+
+static void
+many_letters_are_all_looked_at(void)
+{
+	attach("crm");
+	attach("erp");
+	append_many(100, 1);
+	for (int64_t seq = 1; seq <= 100; seq++)
+		set_dead(seq % 2 ? "crm" : "erp", seq, 1, seq);
+	size_t n = 0;
+	for (int i = 0; i < 14; i++)
+		n += expire(51, 7, 0);
+	expect_eq(n + expire(51, 7, 1), 50);
+	expect_eq(expire(51, 1000, 1), 0);
+	expect_eq(expire(101, 1000, 1), 50);
+}
+
 const struct suite_store_test fake_suite_of_exceptions[] = {
 	STORE_TEST(a_retry_is_replaced_and_comes_back_without_the_body),
 	STORE_TEST(retries_are_listed_by_destination_and_seq),
@@ -285,5 +332,7 @@ const struct suite_store_test fake_suite_of_exceptions[] = {
 	STORE_TEST(replayed_letters_are_retries_without_attempts),
 	STORE_TEST(only_what_is_asked_for_is_replayed),
 	STORE_TEST(purged_letters_are_gone),
+	STORE_TEST(old_letters_are_deleted_look_by_look),
+	STORE_TEST(many_letters_are_all_looked_at),
 	{ NULL, NULL },
 };

@@ -54,6 +54,9 @@ struct hsw_canon {
 	const struct hsw_request *request;
 	int64_t received_ms;
 	struct hsw_str occasion;
+	/* Of the events that follow, see canon_instance. */
+	struct hsw_request of_instance;
+	struct hsw_str instance;
 	/* Of the event. */
 	const char *type;
 	struct hsw_bytes key;
@@ -63,6 +66,9 @@ struct hsw_canon {
  * unchanged when it repeats an event that has no time of its own, s = NULL: nothing; the time of
  * receipt in buckets of 2 s stands in. */
 void canon_start(struct hsw_canon *, const struct hsw_request *, struct hsw_str occasion);
+/* The events that follow, also those that are ignored, are of this instance, until the next request: for sources
+ * of which names_instances says that their events name it. Borrowed until then. */
+void canon_instance(struct hsw_canon *, struct hsw_str name);
 /* Begins an event of another kind than the structs below. The key is copied. */
 void canon_begin(struct hsw_canon *, const char *type, struct hsw_str key);
 /* Sets another key for the event that was begun: its conversation. It is copied. */

@@ -47,8 +47,8 @@ struct events_result {
 const struct hsw_source_ops *events_load(const char *path);
 
 /*
- * Translates one body and returns an array of {type, key, provider_event, identity (hex), data, without_parts}; an
- * ignored event has type null and no data. NULL: translate failed; err tells. conf as the plugin has it. The array
+ * Translates one body and returns an array of {type, key, provider_event, identity (hex), data, without_parts}, and
+ * instance where the event names it; an ignored event has type null and no data. NULL: translate failed; err tells. conf as the plugin has it. The array
  * is to be put.
  */
 struct json_object *events_translate(const struct hsw_source_ops *, const void *conf,

@@ -24,9 +24,10 @@ struct hsw_request {
 	struct hsw_str method; /* "POST" */
 	struct hsw_str path;   /* what follows /in/<source>/<instance>: "" or "/messages-upsert" */
 	struct hsw_str query;  /* without "?"; still percent-encoded; credentials still in it */
-	struct hsw_str instance; /* the name in the path, decoded and checked */
-	struct hsw_str body;     /* raw bytes, transfer coding removed */
-	int64_t received_ms;     /* milliseconds since 1970, UTC */
+	/* The name in the path, decoded and checked; empty where the events name theirs (names_instances). */
+	struct hsw_str instance;
+	struct hsw_str body; /* raw bytes, transfer coding removed */
+	int64_t received_ms; /* milliseconds since 1970, UTC */
 	/* The value of a header (its name in any case), s = NULL where there is none. */
 	struct hsw_str (*header)(const struct hsw_request *, const char *name);
 	/*
@@ -36,6 +37,9 @@ struct hsw_request {
 	 */
 	size_t (*phone_of)(const struct hsw_request *, struct hsw_str lid, char *out, size_t size);
 	void (*learn)(const struct hsw_request *, struct hsw_str lid, struct hsw_str phone);
+	/* The daemon's own. The functions above also take a copy of the request with this as it is, and with
+	 * another instance: phone_of and learn are then of that one. */
+	const void *daemon;
 };
 
 /*
@@ -67,6 +71,13 @@ struct hsw_event {
 	/* The `data` object, a JSON object as text (RFC 8259, UTF-8), in up to HSW_PIECES_MAX pieces. */
 	const struct hsw_piece *data;
 	size_t pieces;
+	/*
+	 * The name of the instance whose event it is, for a source of which names_instances says that its
+	 * events name it; of others it must be empty. One that does not exist (and that auto_create does
+	 * not make), and an empty one, make the event ignored: counted and logged, and emit returns HSW_OK.
+	 * The envelope's id, its order and what is remembered of people are of that instance.
+	 */
+	struct hsw_str instance;
 };
 
 #define HSW_REPLY_MAX 1024 /* bytes */
@@ -113,6 +124,12 @@ struct hsw_source_ops {
 	 */
 	int (*challenge)(void *self, const struct hsw_request *, struct hsw_reply *reply,
 		struct hsw_error *err);
+	/*
+	 * Not 0: each event names its instance (struct hsw_event). The URL then needs none: it is
+	 * /in/<source>, what follows is the request's path, and the request's instance is empty. Asked once,
+	 * after open. Optional (NULL): the URL names it.
+	 */
+	int (*names_instances)(void *self);
 };
 
 #ifdef __cplusplus

@@ -97,6 +97,16 @@ struct hsw_store_stats {
 	int64_t bytes;  /* on disk */
 };
 
+/* What is in use of the room that the journal takes. */
+struct hsw_store_usage {
+	/* Of rows, indexes and what belongs to them; what deleting set free is not in it, whether or not the
+	 * disk has it back. May be an estimate, but falls with each prune. */
+	int64_t bytes;
+	/* When the oldest event that no retry or dead letter names was received: ms since 1970; 0: there
+	 * is none. */
+	int64_t oldest_ms;
+};
+
 /* Callbacks of reads: HSW_OK goes on, anything else ends the read with HSW_OK. */
 typedef int hsw_event_fn(void *arg, const struct hsw_store_event *);
 typedef int hsw_exception_fn(void *arg, const struct hsw_store_exception *);
@@ -185,8 +195,9 @@ struct hsw_store_ops {
 	/* Counts of dead letters, a call of fn for each destination that has any. */
 	int (*dead_counts)(void *self, hsw_count_fn *fn, void *arg, struct hsw_error *err);
 	/*
-	 * Turns the matching dead letters of q->destination into retries with no attempts made and
-	 * due_ms = due, in one transaction. *n: how many.
+	 * Turns the matching dead letters of q->destination into retries with no attempts made,
+	 * due_ms = due and a text that begins with "replay" (deliveries are marked by it), in one
+	 * transaction. *n: how many.
 	 */
 	int (*dead_replay)(void *self, const struct hsw_dead_query *q, int64_t due, size_t *n,
 		struct hsw_error *err);
@@ -243,6 +254,18 @@ struct hsw_store_ops {
 	int (*nodes)(void *self, hsw_node_fn *fn, void *arg);
 	/* Keeps daemons away until close. HSW_EAGAIN: there is one, and err says so. */
 	int (*alone)(void *self, struct hsw_error *err);
+
+	/* These two are not optional. */
+
+	/* Called every second, and before each prune while room is short: 1 ms on the average. */
+	int (*usage)(void *self, struct hsw_store_usage *, struct hsw_error *err);
+	/*
+	 * Looks at the next max dead letters, whatever their destination, and deletes those that died
+	 * before before_ms. *n: how many it deleted; *is_through: not 0: it came to the end, and the
+	 * next call begins a new pass.
+	 */
+	int (*dead_expire)(void *self, int64_t before_ms, size_t max, size_t *n, int *is_through,
+		struct hsw_error *err);
 };
 
 #ifdef __cplusplus

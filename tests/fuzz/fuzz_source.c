@@ -89,7 +89,7 @@ no_header(const struct hsw_request *request, const char *name)
 	return (struct hsw_str){ NULL, 0 };
 }
 
-/* Every yes-or-no option on, time enough, and all others as if they were not set. */
+/* Every yes-or-no option on, instances that events name, time enough, and all others as if they were not set. */
 static void
 switch_on(char *conf)
 {
@@ -98,6 +98,8 @@ switch_on(char *conf)
 	for (const struct hsw_option *o = hsw_plugin.options; o != NULL && o->key != NULL; o++) {
 		if (o->type == HSW_OPT_BOOL)
 			conf[o->offset] = 1;
+		else if (strcmp(o->key, "instance_from") == 0)
+			*(int *)(void *)(conf + o->offset) = 1; /* of each event */
 		else if (o->type == HSW_OPT_MSEC)
 			*(int64_t *)(void *)(conf + o->offset) = 1000;
 		else if (o->type == HSW_OPT_PATH)

@@ -55,7 +55,9 @@ class Nodes:
         return self.serving()
 
     def owner(self, sink):
-        return next(name for name, sinks in self.serving().items() if sink in sinks)
+        """Waits: one that is opened again, as after a replay, is nobody's for a moment."""
+        return wait_for(lambda: next((name for name, sinks in self.serving().items() if sink in sinks), None),
+                        what=f"somebody serves {sink}")
 
 
 @pytest.fixture
@@ -400,3 +402,16 @@ def test_nothing_comes_twice_when_nodes_come_and_go_in_order(make_nodes, receive
     everything_arrives(receivers, range(1, number + 1))
     for receiver in receivers.values():
         assert sorted(receiver.numbers()) == list(range(1, number + 1))
+
+
+def test_failed_attempts_go_with_their_sink(make_nodes, make_receiver):
+    receiver = make_receiver(lambda arrival, connection: 500)
+    nodes = make_nodes({"out": {"plugin": "webhook", "url": receiver.url, "retry": "1h"}}).start("ab")
+    nodes.settle(("out",))
+    first = nodes.owner("out")
+    nodes["a"].accept(message(1))
+    rows = wait_for(lambda: nodes[first].command("deliveries", "--json", "out").stdout)
+    nodes[first].stop()
+    other = "b" if first == "a" else "a"
+    wait_for(lambda: nodes.serving() == {other: ["out"]})
+    wait_for(lambda: nodes[other].command("deliveries", "--json", "out").stdout == rows)

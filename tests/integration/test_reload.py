@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import json
 import pathlib
+import re
 import signal
 import socket
 import threading
@@ -14,6 +15,7 @@ import pytest
 from rig import FIXTURES, PLUGINS, SLOW, TOKEN, certificate, free_port, message, number_of, wait_for, whole_lines
 from test_postgres import BIN, server  # noqa: F401 (a fixture)
 from ws_rig import Client
+from ws_rig import token as ws_token
 
 SCHEMAS = itertools.count(1)
 
@@ -101,8 +103,6 @@ def test_a_file_that_is_gone_changes_nothing(daemon):
 
 
 @pytest.mark.parametrize("before, after, words", [
-    ("[instance sales]", "[instance other]\n[instance sales]", "[instance other] added"),
-    ("sales-SECRET-instance", "new-SECRET", "[instance sales] token changed"),
     ("[server]", "[server]\nworkers = 7", "[server] workers changed"),
     ("[ingest]", "[ingest]\nmax_body = 1m", "[ingest] max_body changed")])
 def test_what_needs_a_restart_is_said_each_time_until_it_is_taken_back(daemon, before, after, words):
@@ -172,6 +172,306 @@ def test_the_server_s_limits_change(daemon):
     edit(daemon, "[server]", "[server]\nmax_header = 64k\ntrusted_proxies = 10.0.0.0/8\nidle_timeout = 3s")
     assert "changed=yes restart_needed=no" in hup(daemon)
     wait_for(lambda: daemon.request("POST", "/in/evolution/sales", json.dumps(message(1)), long)[0] == 202)
+
+
+# ---- hookswitch reload ----
+
+def reload(daemon, status=0):
+    r = daemon.command("reload", "--json", check=False)
+    assert r.returncode == status, (r.returncode, r.stdout, r.stderr)
+    return json.loads(r.stdout)
+
+
+def test_the_command_tells_what_changed_and_what_needs_a_restart(daemon):
+    assert reload(daemon) == {"success": True, "changed": [], "restartNeeded": [], "errors": []}
+    edit(daemon, "[server]", "[server]\nworkers = 7")
+    edit(daemon, TOKEN, "other-SECRET")
+    assert reload(daemon) == {"success": True, "changed": ["[source evolution] token changed"],
+                              "restartNeeded": ["[server] workers changed"], "errors": []}
+    assert status_of(daemon, "evolution", "other-SECRET") == 202  # without waiting: it is done
+    text = daemon.command("reload").stdout
+    assert text == "[server] workers changed: takes effect with a restart\n"
+
+
+def test_the_command_fails_and_tells_all_errors(daemon):
+    original = daemon.ini.read_text()
+    edit(daemon, "[source evolution]", "[source evolution]\nnosuch = 1")
+    answer = reload(daemon, 1)
+    assert not answer["success"] and answer["changed"] == []
+    assert len(answer["errors"]) == 1 and "nosuch" in answer["errors"][0], answer
+    edit(daemon, "[log]", "[log]\nformat = loud")
+    r = daemon.command("reload", check=False)
+    assert r.returncode == 1 and r.stderr.count("\n") == 2 and r.stdout == "", r.stderr
+    assert "nosuch" in r.stderr and "loud" in r.stderr
+    daemon.ini.write_text(original)
+    assert reload(daemon)["success"]
+
+
+def test_the_command_tells_of_a_sink_that_does_not_open(daemon, folder):
+    original = daemon.ini.read_text()
+    edit(daemon, "out.jsonl", "no/such/folder/out.jsonl")
+    errors = reload(daemon, 1)["errors"]
+    assert len(errors) == 1 and "stays as it was" in errors[0], errors
+    daemon.ini.write_text(original)
+    assert reload(daemon)["errors"] == []
+    assert daemon.post(message(1))[0] == 202
+    wait_for(lambda: len(whole_lines(f"{folder}/out.jsonl")) == 1)
+
+
+@pytest.mark.threads
+def test_the_command_waits_until_a_sink_has_changed(make_daemon, make_receiver):
+    gate = threading.Event()
+    receiver = make_receiver(lambda arrival, connection: gate.wait(30) and 200)
+    daemon = make_daemon({"h": {"plugin": "webhook", "url": receiver.url}})
+    daemon.accept(message(1))
+    receiver.wait(1)
+    edit(daemon, "[sink h]", "[sink h]\nconcurrency = 7")
+    answers = []
+    asking = [threading.Thread(target=lambda: answers.append(reload(daemon))) for _ in range(3)]
+    for thread in asking:
+        thread.start()
+    wait_for(lambda: "[sink h] concurrency changed" in daemon.log_text())
+    assert daemon.post(message(2))[0] == 202 and answers == []
+    gate.set()
+    for thread in asking:
+        thread.join()
+    assert [a["success"] for a in answers] == [True] * 3
+    assert ["[sink h] concurrency changed"] in [a["changed"] for a in answers]
+
+
+@pytest.mark.threads
+def test_who_waits_is_told_that_the_daemon_stops(make_daemon, make_receiver):
+    gate = threading.Event()
+    receiver = make_receiver(lambda arrival, connection: gate.wait(30) and 200)
+    daemon = make_daemon({"h": {"plugin": "webhook", "url": receiver.url}})
+    daemon.accept(message(1))
+    receiver.wait(1)
+    edit(daemon, "[sink h]", "[sink h]\nconcurrency = 7")
+    results = []
+    asking = threading.Thread(target=lambda: results.append(daemon.command("reload", check=False)))
+    asking.start()
+    wait_for(lambda: "[sink h] concurrency changed" in daemon.log_text())
+    daemon.process.send_signal(signal.SIGTERM)
+    asking.join()
+    assert results[0].returncode == 1 and "the daemon is stopping" in results[0].stderr
+    gate.set()
+    assert daemon.process.wait(60) == 0
+    daemon.process = None
+    daemon.check_log()
+
+
+def test_without_a_daemon_the_command_says_so(daemon):
+    daemon.stop()
+    assert daemon.command("reload", check=False).returncode == 3
+    daemon.start()
+
+
+# ---- instances ----
+
+ACCOUNT = "account-SECRET"
+CONNECTED = {"event": "connection.update", "instance": "demo", "data": {"state": "open", "statusReason": 200}}
+LIVE = "websocket = yes"
+
+
+def api(daemon, method, path, body=None, token=ACCOUNT):
+    status, _, answer = daemon.request(method, path, body and json.dumps(body), {
+        "token": token, "Content-Type": "application/json"})
+    return status, json.loads(answer)
+
+
+def one_instance(daemon, name):
+    return api(daemon, "GET", f"/api/instance/list?instanceName={name}")[1]["instances"][0]
+
+
+def put_instances(daemon, text, words="restart_needed=no"):
+    """Writes these [instance] sections in place of all."""
+    ini = daemon.ini.read_text()
+    head, _, rest = ini.partition("[instance")
+    others = re.sub(r"(?m)^\[instance [^\n]*\n(?:(?!\[).*\n?)*", "", "[instance" + rest)
+    daemon.ini.write_text(head + text + "\n" + others)
+    log = hup(daemon)
+    assert words in log, log
+    return log
+
+
+def section(name, *options, token=None):
+    return "\n".join([f"[instance {name}]", f"token = {token or ws_token(name)}", *options, ""])
+
+
+@pytest.fixture
+def two_workers(make_daemon, folder):
+    return make_daemon({"f": {"plugin": "file", "path": f"{folder}/out.jsonl"}}, server="workers = 2",
+                       ingest="auto_create = no", api=f"account_token = {ACCOUNT}\nallow_private = 127.0.0.1/32\n"
+                       "rate_limit = 100000/min\ninstance_rate_limit = 100000/min",
+                       instance=LIVE)
+
+
+@pytest.mark.threads
+def test_an_instance_comes_and_goes(two_workers, folder):
+    daemon = two_workers
+    assert daemon.post(message(0), instance="new")[0] == 404
+    log = put_instances(daemon, section("sales", LIVE) + section("new", LIVE))
+    assert "[instance new] added: takes effect now" in log
+    for _ in range(20):  # on either worker
+        wait_for(lambda: daemon.post(message(1), instance="new")[0] == 202)
+    clients = [Client(daemon, "new") for _ in range(6)] + [Client(daemon)]
+    daemon.accept(message(2), instance="new")
+    assert [number_of(c.event()) for c in clients[:6]] == [2] * 6
+
+    log = put_instances(daemon, section("sales", LIVE))
+    assert "[instance new] removed: takes effect now" in log
+    assert [c.closing() for c in clients[:6]] == [1001] * 6
+    for _ in range(20):
+        assert daemon.post(message(3), instance="new")[0] == 404
+    assert api(daemon, "GET", "/api/instance/list", token=ws_token("new"))[0] == 401
+    daemon.accept(message(4))
+    assert number_of(clients[6].event()) == 4
+
+
+@pytest.mark.threads
+def test_events_of_an_instance_that_went_reach_their_sink(make_daemon, make_receiver):
+    receiver = make_receiver(lambda arrival, connection: 503)
+    daemon = make_daemon({"h": hook(receiver)}, server="workers = 2")
+    for n in range(20):
+        daemon.accept(message(n))
+    put_instances(daemon, section("other"))
+    wait_for(lambda: [i["name"] for i in daemon.status()["instances"]] == ["other"])
+    receiver.behave = lambda arrival, connection: 200
+    wait_for(lambda: set(receiver.numbers()) == set(range(20)))
+    assert {e["instanceData"]["instance"] for e in receiver.envelopes()} == {"sales"}
+
+
+@pytest.mark.threads
+def test_another_token_counts_at_once_and_the_old_one_s_clients_are_sent_away(two_workers):
+    daemon = two_workers
+    client = Client(daemon)
+    put_instances(daemon, section("sales", LIVE, token="other-SECRET"))
+    assert client.closing() == 1001
+    assert api(daemon, "GET", "/api/instance/list", token=ws_token())[0] == 401
+    client = Client(daemon, headers={"token": "other-SECRET"})
+    daemon.accept(message(1))
+    assert number_of(client.event()) == 1
+
+
+@pytest.mark.threads
+def test_the_websocket_s_filter_changes_for_clients_that_are_there(two_workers):
+    daemon = two_workers
+    client = Client(daemon)
+    put_instances(daemon, section("sales", LIVE, "websocket_events = instance.state"))
+    wait_for(lambda: one_instance(daemon, "sales")["websocket"]["events"] == ["instance.state"])
+    daemon.accept(message(1))
+    put_instances(daemon, section("sales", LIVE))
+    wait_for(lambda: one_instance(daemon, "sales")["websocket"]["events"] != ["instance.state"])
+    daemon.accept(message(2))
+    assert number_of(client.event()) == 2
+    put_instances(daemon, section("sales"))
+    wait_for(lambda: not one_instance(daemon, "sales")["websocket"]["enabled"])
+    daemon.accept(message(3))
+    put_instances(daemon, section("sales", LIVE))
+    wait_for(lambda: one_instance(daemon, "sales")["websocket"]["enabled"])
+    daemon.accept(message(4))
+    assert number_of(client.event()) == 4
+
+
+def test_what_the_api_says_of_the_websocket_stays(two_workers):
+    daemon = two_workers
+    assert api(daemon, "POST", "/api/events/websocket/sales", {"enabled": True, "events": ["instance.state"]})[0] == 200
+    before = one_instance(daemon, "sales")["websocket"]
+    put_instances(daemon, section("sales"))
+    assert one_instance(daemon, "sales")["websocket"] == before
+    daemon.stop()
+    daemon.start()
+    assert one_instance(daemon, "sales")["websocket"] == before
+
+
+def described(daemon, name):
+    return {k: v for k, v in one_instance(daemon, name).items() if k not in ("status", "connection", "numberJid")}
+
+
+@pytest.mark.threads
+def test_an_instance_of_the_api_gets_the_answer_of_a_start(two_workers, make_receiver):
+    """The file's comes over it, with the API's webhooks; when it goes, the API's is back."""
+    daemon, receiver = two_workers, make_receiver()
+    assert api(daemon, "POST", "/api/instance/new", {"name": "both", "token": "api-SECRET"})[0] == 201
+    assert api(daemon, "POST", "/api/events/webhook/both", {"enabled": True, "url": receiver.url})[0] == 200
+    of_api = described(daemon, "both")
+
+    put_instances(daemon, section("sales", LIVE) + section("both", LIVE))
+    wait_for(lambda: one_instance(daemon, "both")["token"] == ws_token("both"))
+    of_file = described(daemon, "both")
+    assert of_file["id"] == "both" and of_file["websocket"]["enabled"]
+    assert of_file["webhooks"] == of_api["webhooks"]
+    assert api(daemon, "GET", "/api/instance/list", token="api-SECRET")[0] == 401
+    status, answer = api(daemon, "DELETE", "/api/instance/delete/both")
+    line = daemon.ini.read_text().splitlines().index("[instance both]") + 1
+    assert status == 409 and f"line {line}" in str(answer), answer
+    daemon.accept(message(1), instance="both")
+    receiver.wait(1)
+    daemon.stop()
+    daemon.start()
+    assert described(daemon, "both") == of_file
+
+    put_instances(daemon, section("sales", LIVE))
+    wait_for(lambda: one_instance(daemon, "both")["token"] == "api-SECRET")
+    assert described(daemon, "both") == of_api
+    daemon.accept(message(2), instance="both")
+    receiver.wait(2)
+    daemon.stop()
+    daemon.start()
+    assert described(daemon, "both") == of_api
+    assert api(daemon, "DELETE", "/api/instance/delete/both")[0] == 200
+
+
+@pytest.mark.threads
+def test_webhooks_of_an_instance_go_and_come_with_it(two_workers, make_receiver):
+    daemon, receiver = two_workers, make_receiver()
+    put_instances(daemon, section("sales", LIVE) + section("hooked"))
+    wait_for(lambda: api(daemon, "POST", "/api/events/webhook/hooked", {"enabled": True, "url": receiver.url})[0] == 200)
+    daemon.accept(message(1), instance="hooked")
+    receiver.wait(1)
+    put_instances(daemon, section("sales", LIVE))
+    wait_for(lambda: [s["name"] for s in daemon.status()["sinks"]] == ["f"])
+    put_instances(daemon, section("sales", LIVE) + section("hooked"))
+    wait_for(lambda: {s["name"] for s in daemon.status()["sinks"]} == {"f", "hooked/default"})
+    daemon.accept(message(2), instance="hooked")
+    receiver.wait(2)
+    assert receiver.numbers() == [1, 2]
+
+
+def test_the_number_and_state_that_were_seen_stay(two_workers):
+    daemon = two_workers
+    daemon.accept(CONNECTED)
+    wait_for(lambda: one_instance(daemon, "sales")["status"] == "connected")
+    before = one_instance(daemon, "sales")["connection"]
+    put_instances(daemon, section("sales", token="other-SECRET"))
+    wait_for(lambda: one_instance(daemon, "sales")["token"] == "other-SECRET")
+    assert one_instance(daemon, "sales")["connection"] == before
+
+
+@pytest.mark.threads
+def test_instances_of_the_file_and_of_the_api_change_at_once(two_workers):
+    """Under load: nothing that was accepted is lost, and both ends have what they asked for."""
+    daemon, errors = two_workers, []
+
+    def make():
+        for n in range(40):
+            status = api(daemon, "POST", "/api/instance/new", {"name": f"a{n}", "token": f"a{n}-SECRET"})[0]
+            errors.extend([status] if status != 201 else [])
+            if n % 2:
+                status = api(daemon, "DELETE", f"/api/instance/delete/a{n}")[0]
+                errors.extend([status] if status != 200 else [])
+    maker = threading.Thread(target=make)
+    maker.start()
+    for n in range(20):
+        put_instances(daemon, section("sales", LIVE) + "".join(section(f"f{k}") for k in range(n % 5)))
+        daemon.accept(message(n))
+    maker.join()
+    assert not errors
+
+    def names():
+        return sorted(i["name"] for i in api(daemon, "GET", "/api/instance/list")[1]["instances"])
+    wanted = sorted([f"a{n}" for n in range(0, 40, 2)] + [f"f{k}" for k in range(4)] + ["sales"])
+    wait_for(lambda: names() == wanted, 5, what=str(names()))
 
 
 # ---- sinks ----

@@ -67,6 +67,7 @@ AT(hsw_host, set_data, 168);
 AT(hsw_host, get_data, 176);
 AT(hsw_host, version, 184);
 AT(hsw_host, is_replay, 192);
+AT(hsw_host, skip, 200);
 
 AT(hsw_plugin, magic, 0);
 AT(hsw_plugin, size, 4);
@@ -107,6 +108,9 @@ AT(hsw_request, instance, 56);
 AT(hsw_request, body, 72);
 AT(hsw_request, received_ms, 88);
 AT(hsw_request, header, 96);
+AT(hsw_request, phone_of, 104);
+AT(hsw_request, learn, 112);
+AT(hsw_request, daemon, 120);
 
 AT(hsw_piece, bytes, 0);
 AT(hsw_piece, part, 16);
@@ -118,6 +122,7 @@ AT(hsw_event, identity, 32);
 AT(hsw_event, key, 48);
 AT(hsw_event, data, 64);
 AT(hsw_event, pieces, 72);
+AT(hsw_event, instance, 80);
 
 AT(hsw_reply, size, 0);
 AT(hsw_reply, status, 4);
@@ -131,6 +136,7 @@ AT(hsw_source_ops, verify, 16);
 AT(hsw_source_ops, translate, 24);
 AT(hsw_source_ops, close, 32);
 AT(hsw_source_ops, challenge, 40);
+AT(hsw_source_ops, names_instances, 48);
 
 AT(hsw_store_event, seq, 0);
 AT(hsw_store_event, received_ms, 8);
@@ -177,6 +183,9 @@ AT(hsw_store_stats, last_seq, 8);
 AT(hsw_store_stats, events, 16);
 AT(hsw_store_stats, bytes, 24);
 
+AT(hsw_store_usage, bytes, 0);
+AT(hsw_store_usage, oldest_ms, 8);
+
 AT(hsw_store_ops, size, 0);
 AT(hsw_store_ops, open, 8);
 AT(hsw_store_ops, commit, 16);
@@ -205,6 +214,8 @@ AT(hsw_store_ops, release, 192);
 AT(hsw_store_ops, leave, 200);
 AT(hsw_store_ops, nodes, 208);
 AT(hsw_store_ops, alone, 216);
+AT(hsw_store_ops, usage, 224);
+AT(hsw_store_ops, dead_expire, 232);
 
 AT(hsw_store_watch, size, 0);
 AT(hsw_store_watch, arg, 8);

@@ -82,10 +82,11 @@ def check_api():
     table = (SOURCE / "core/api.c").read_text()
     routes = {f"{method} {path.rstrip('/')}" for method, path in
               re.findall(r'\{ "([A-Z]+)", "(/[^"]*)",', table)}
-    page = {re.sub(r"/[A-Z]+$", "", route) for route in re.findall(r"Li ([A-Z]+ /(?:api|webhook|ws)\S*)", API)}
+    page = {re.sub(r"/[A-Z]+$", "", route).replace("/INSTANCE/", "/*/")
+            for route in re.findall(r"Li ([A-Z]+ /(?:api|webhook|ws)\S*)", API)}
     assert len(routes) > 5
     tell("the routes of hookswitch-api(7) are those of the daemon", routes ^ page)
-    described = {f"{method.upper()} {re.sub('/{.*', '', path)}" for path, methods in
+    described = {f"{method.upper()} {re.sub('/{[^/]*}$', '', path).replace('{instance}', '*')}" for path, methods in
                  json.loads((SOURCE / "contrib/openapi.json").read_text())["paths"].items()
                  for method in methods if path.startswith(("/api", "/webhook", "/ws"))}
     tell("the routes of openapi.json are those of the daemon", routes ^ described)

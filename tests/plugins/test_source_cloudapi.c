@@ -17,9 +17,11 @@
 struct conf {
 	const char *app_secret, *verify_token;
 	bool history;
+	int instance_from; /* 1: phone_number_id */
+	const char **numbers;
 };
 
-static const struct conf plain = { NULL, NULL, false };
+static const struct conf plain = { NULL, NULL, false, 0, NULL };
 
 static const struct hsw_source_ops *
 plugin(void)
@@ -182,7 +184,7 @@ text_at(struct json_object *events, const char *path)
 
 START_TEST(history_is_translated_where_it_is_wanted)
 {
-	static const struct conf conf = { NULL, NULL, true };
+	static const struct conf conf = { NULL, NULL, true, 0, NULL };
 	static const struct {
 		const char *path, *text;
 	} wanted[] = {
@@ -220,6 +222,101 @@ START_TEST(history_is_translated_where_it_is_wanted)
 }
 END_TEST
 
+/* ---- whose an event is ---- */
+
+#define CHANGE(id, metadata)                                                         \
+	"{\"field\":\"messages\",\"value\":{" metadata "\"messages\":[{\"id\":\"" id \
+	"\",\"from\":\"5511999999999\"}]}}"
+#define NUMBER(id) "\"metadata\":{\"phone_number_id\":" id "},"
+
+/* The instance that each event of a body names; "-": none. */
+static void
+check_instances(const struct conf *conf, const char *body, const char *const *wanted)
+{
+	struct hsw_error err;
+	struct json_object *events = events_translate(plugin(), conf, "", str(body), &err);
+	size_t n = 0;
+
+	ck_assert_msg(events != NULL, "%s", err.text);
+	for (; wanted[n] != NULL; n++) {
+		struct json_object *instance = json_object_object_get(
+			json_object_array_get_idx(events, n), "instance");
+		ck_assert_str_eq(
+			instance != NULL ? json_object_get_string(instance) : "-", wanted[n]);
+	}
+	ck_assert_uint_eq(json_object_array_length(events), n);
+	json_object_put(events);
+}
+
+START_TEST(each_change_is_of_its_numbers_instance)
+{
+	static const char *numbers[] = { "106: sales", "107 :support", NULL };
+	static const struct conf by_number = { NULL, NULL, false, 1, numbers };
+	static const struct conf by_id = { NULL, NULL, false, 1, NULL };
+	static const char body[] = "{\"entry\":[{\"changes\":[" CHANGE(
+		"A", NUMBER("\"107\"")) "," CHANGE("B", NUMBER("\"106\"")) "," CHANGE("C",
+		NUMBER("106")) "," CHANGE("D", NUMBER("\"10\"")) "," CHANGE("E",
+		"") "]},{\"changes\":[" CHANGE("F",
+		NUMBER("\"107\"")) ",{\"field\":\"flows\",\"value\":{}}]},{\"id\":\"1\"}]}";
+	static const char partner[] = "{\"event\":\"messages\",\"data\":{" NUMBER(
+		"\"107\"") "\"messages\":[{\"id\":\"A\",\"from\":\"5511999999999\"}]}}";
+
+	check_instances(&by_number, body,
+		(const char *const[]){
+			"support", "sales", "sales", "10", "-", "support", "-", "-", NULL });
+	check_instances(&by_id, body,
+		(const char *const[]){ "107", "106", "106", "10", "-", "107", "-", "-", NULL });
+	check_instances(&plain, body,
+		(const char *const[]){ "-", "-", "-", "-", "-", "-", "-", "-", NULL });
+	check_instances(&by_number, partner, (const char *const[]){ "support", NULL });
+}
+END_TEST
+
+START_TEST(events_name_instances_where_it_is_asked_for)
+{
+	static const struct conf by_id = { NULL, NULL, false, 1, NULL };
+	struct hsw_error err;
+	void *self;
+
+	ck_assert_int_eq(plugin()->open(NULL, NULL, &by_id, &self, &err), HSW_OK);
+	ck_assert_int_ne(plugin()->names_instances(self), 0);
+	plugin()->close(self);
+	ck_assert_int_eq(plugin()->open(NULL, NULL, &plain, &self, &err), HSW_OK);
+	ck_assert_int_eq(plugin()->names_instances(self), 0);
+	plugin()->close(self);
+}
+END_TEST
+
+START_TEST(numbers_that_cannot_be_read_are_refused_with_the_reason)
+{
+	static const struct {
+		const char *item, *text;
+		int from;
+	} cases[] = {
+		{ "107: support", "numbers: needs instance_from = phone_number_id", 0 },
+		{ "107", "numbers: found `107`, expected <phone number id>: <instance>", 1 },
+		{ "107:", "numbers: found `107:`, expected", 1 },
+		{ ": support", "numbers: found `: support`, expected", 1 },
+		{ "sales: 107", "numbers: found `sales: 107`, expected", 1 },
+		{ "107: sup port", "numbers: found `107: sup port`, expected", 1 },
+		{ "107: s\303\244", "numbers: found `107: s\303\244`, expected", 1 },
+		{ "+107: support", "numbers: found `+107: support`, expected", 1 },
+		{ "123456789012345678901234567890123: support", "numbers: found `1234", 1 },
+		{ "106: support", "numbers: 106 is there twice", 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *numbers[] = { "106: sales", cases[i].item, NULL };
+		const struct conf conf = { NULL, NULL, false, cases[i].from, numbers };
+		struct hsw_error err = { "" };
+		void *self;
+		ck_assert_int_eq(plugin()->open(NULL, NULL, &conf, &self, &err), HSW_EINVAL);
+		ck_assert_msg(strncmp(err.text, cases[i].text, strlen(cases[i].text)) == 0,
+			"expected \"%s\", found \"%s\"", cases[i].text, err.text);
+	}
+}
+END_TEST
+
 /* ---- proofs ---- */
 
 static const char *signature; /* what the request brings */
@@ -252,7 +349,7 @@ verify(const struct conf *conf, const char *body, const char *given, struct hsw_
 
 START_TEST(signature_is_checked_over_the_raw_bytes_where_a_secret_is_set)
 {
-	static const struct conf conf = { "app-secret", NULL, false };
+	static const struct conf conf = { "app-secret", NULL, false, 0, NULL };
 	static const struct {
 		const char *body, *signature, *text; /* text: NULL: it is good */
 	} cases[] = {
@@ -307,7 +404,7 @@ ask(const struct conf *conf, const char *query, struct hsw_reply *reply, struct 
 
 START_TEST(challenge_is_answered_to_who_knows_the_token)
 {
-	static const struct conf conf = { NULL, "a&b c+d", false };
+	static const struct conf conf = { NULL, "a&b c+d", false, 0, NULL };
 #define TOKEN "hub.verify_token=a%26b+c%2Bd"
 	static const struct {
 		const char *query, *answer; /* answer: NULL: none */
@@ -351,7 +448,7 @@ END_TEST
 
 START_TEST(challenge_is_as_long_as_a_reply_at_most)
 {
-	static const struct conf conf = { NULL, "t", false };
+	static const struct conf conf = { NULL, "t", false, 0, NULL };
 	static const char start[] = "hub.mode=subscribe&hub.verify_token=t&hub.challenge=";
 	char query[sizeof(start) + HSW_REPLY_MAX + 1];
 	struct hsw_reply reply;
@@ -371,5 +468,7 @@ UNIT_MAIN("source-cloudapi", every_payload_becomes_the_events_beside_it, what_no
 	identity_is_the_same_for_the_same_event_alone,
 	bodies_that_cannot_be_read_are_refused_with_the_reason,
 	a_body_that_was_cut_anywhere_is_refused, history_is_translated_where_it_is_wanted,
+	each_change_is_of_its_numbers_instance, events_name_instances_where_it_is_asked_for,
+	numbers_that_cannot_be_read_are_refused_with_the_reason,
 	signature_is_checked_over_the_raw_bytes_where_a_secret_is_set,
 	challenge_is_answered_to_who_knows_the_token, challenge_is_as_long_as_a_reply_at_most)

@@ -35,6 +35,8 @@ canon_collect(struct hsw_emit *e, const struct hsw_event *event)
 
 	e->n++;
 	e->type[0] = '\0';
+	snprintf(e->instance, sizeof(e->instance), "%.*s", (int)event->instance.len,
+		event->instance.s != NULL ? event->instance.s : "");
 	if (event->type == NULL)
 		return HSW_OK;
 	for (size_t i = 0; i < event->pieces; i++) {

@@ -12,7 +12,7 @@
 struct hsw_emit {
 	char text[4096];  /* data with all parts */
 	char least[4096]; /* and with none */
-	char identity[512], type[32], key[HSW_JID_MAX];
+	char identity[512], type[32], key[HSW_JID_MAX], instance[64];
 	size_t identity_len, n; /* n: events so far */
 };
 

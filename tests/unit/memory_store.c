@@ -291,6 +291,15 @@ do_stats(void *self, struct hsw_store_stats *stats, struct hsw_error *err)
 }
 
 static int
+do_usage(void *self, struct hsw_store_usage *usage, struct hsw_error *err)
+{
+	(void)self;
+	(void)err;
+	*usage = (struct hsw_store_usage){ 0 };
+	return HSW_OK;
+}
+
+static int
 do_open(const struct hsw_host *host, struct hsw_handle *handle, const void *conf, void **self,
 	struct hsw_error *err)
 {
@@ -320,6 +329,7 @@ const struct hsw_store_ops memory_store_ops = {
 	.dead = do_dead,
 	.prune = do_prune,
 	.stats = do_stats,
+	.usage = do_usage,
 	.close = do_close,
 };
 

@@ -91,6 +91,55 @@ START_TEST(dates_follow_rfc_3339)
 }
 END_TEST
 
+START_TEST(dates_of_rfc_3339_are_read)
+{
+	static const struct {
+		const char *text;
+		int64_t ms; /* -1: it is none */
+	} cases[] = {
+		{ "1970-01-01T00:00:00Z", 0 },
+		{ "2000-02-29T00:00:00.123Z", 951782400123 },
+		{ "2100-03-01T00:00:00.000Z", 4107542400000 },
+		{ "2026-11-21T02:53:48.1234567Z", 1795229628123 },
+		{ "2026-11-21t02:53:48.1z", 1795229628100 },
+		{ "2026-11-21 02:53:48Z", 1795229628000 },
+		{ "2026-11-20T23:53:48-03:00", 1795229628000 },
+		{ "2026-11-21T08:23:48+05:30", 1795229628000 },
+		{ "2026-11-21", 1795219200000 },
+		{ "2016-12-31T23:59:60Z", 1483228800000 },
+		{ "9999-12-31T23:59:59.999Z", CLOCK_LAST_MS },
+		{ "", -1 },
+		{ "2026", -1 },
+		{ "2026-11-21T", -1 },
+		{ "2026-11-21T02:53", -1 },
+		{ "2026-11-21T02:53:48", -1 },
+		{ "2026-11-21T02:53:48.Z", -1 },
+		{ "2026-11-21T02:53:48Zx", -1 },
+		{ "2026-11-21T02:53:48+0300", -1 },
+		{ "2026-11-21T02:53:48+24:00", -1 },
+		{ "2026-11-21T24:00:00Z", -1 },
+		{ "2026-11-21T02:60:00Z", -1 },
+		{ "2026-02-29T00:00:00Z", -1 },
+		{ "2100-02-29", -1 },
+		{ "2026-04-31", -1 },
+		{ "2026-13-01", -1 },
+		{ "2026-00-10", -1 },
+		{ "2026-01-00", -1 },
+		{ "1969-12-31T23:59:59Z", -1 },
+		{ "1970-01-01T00:00:00+00:01", -1 },
+		{ "9999-12-31T23:59:59-00:01", -1 },
+		{ "-001-01-01", -1 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int64_t ms = -1;
+		ck_assert_msg(
+			clock_parse(cases[i].text, &ms) == (cases[i].ms >= 0), "%s", cases[i].text);
+		ck_assert_msg(ms == cases[i].ms, "%s: %lld", cases[i].text, (long long)ms);
+	}
+}
+END_TEST
+
 struct numbered {
 	struct mail mail;
 	int sender, number;
@@ -242,7 +291,7 @@ START_TEST(sha256_of_parts_is_that_of_their_sum)
 END_TEST
 
 UNIT_MAIN("base", json_strings_are_escaped_and_repaired, buf_grows_and_prints,
-	buf_that_cannot_grow_says_so_once, dates_follow_rfc_3339,
+	buf_that_cannot_grow_says_so_once, dates_follow_rfc_3339, dates_of_rfc_3339_are_read,
 	mail_of_each_sender_comes_once_and_in_order, metrics_are_printed_by_name_with_their_type,
 	retries_come_by_time_then_seq, pulled_retries_are_due_in_seq_order,
 	delays_follow_the_schedule_with_a_tenth_of_jitter,

@@ -403,6 +403,54 @@ START_TEST(a_daemon_of_before_remembers_nothing)
 }
 END_TEST
 
+static char learned_by[64];
+
+static void
+learn_whose(const struct hsw_request *r, struct hsw_str lid, struct hsw_str phone)
+{
+	snprintf(learned_by, sizeof(learned_by), "%.*s", (int)r->instance.len, r->instance.s);
+	learn(r, lid, phone);
+}
+
+START_TEST(what_follows_is_of_the_instance_that_was_named)
+{
+	static const char *const names[] = { "sales", "support", "", "sales" };
+
+	canon_request.phone_of = phone_of;
+	canon_request.learn = learn_whose;
+	canon_request.instance = str("url");
+	canon_start(&canon, &canon_request, (struct hsw_str){ NULL, 0 });
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct hsw_message m = { .id = str("A"), .type = "text", .time_ms = RECEIVED };
+		canon_instance(&canon, str(names[i]));
+		canon_party_add(&m.chat, str("5511333333333"));
+		canon_party_add(&m.chat, str("333@lid"));
+		canon_message(&canon, &m);
+		canon_finish();
+		ck_assert_str_eq(out.instance, names[i]);
+		ck_assert_str_eq(learned_by, names[i]);
+		ck_assert_int_eq(canon_ignore(&canon, str("x"), canon_collect, &out), HSW_OK);
+		ck_assert_str_eq(out.instance, names[i]);
+	}
+	/* Not of the next request. */
+	write_message("5511333333333", "333@lid", "5511333333333");
+	ck_assert_str_eq(out.instance, "");
+	ck_assert_str_eq(learned_by, "url");
+}
+END_TEST
+
+START_TEST(an_instance_is_named_to_a_daemon_of_before_too)
+{
+	canon_request.size = offsetof(struct hsw_request, phone_of);
+	canon_start(&canon, &canon_request, (struct hsw_str){ NULL, 0 });
+	canon_instance(&canon, str("sales"));
+	ck_assert_uint_eq(canon.request->size, canon_request.size);
+	ck_assert_int_eq(canon_ignore(&canon, str("x"), canon_collect, &out), HSW_OK);
+	canon_request.size = sizeof(canon_request);
+	ck_assert_str_eq(out.instance, "sales");
+}
+END_TEST
+
 START_TEST(what_is_ignored_leaves_nothing_behind)
 {
 	canon_begin(&canon, "message.status", str("k"));
@@ -434,4 +482,6 @@ UNIT_MAIN_WITH("canon events", canon_setup, canon_teardown, message_has_its_memb
 	edit_without_a_target_goes_by_its_id, chat_of_a_status_that_is_not_known_has_no_type,
 	a_lid_is_shown_with_the_phone_that_is_known, pairs_are_learned_of_people_alone,
 	a_daemon_of_before_remembers_nothing, time_of_a_natural_key,
+	what_follows_is_of_the_instance_that_was_named,
+	an_instance_is_named_to_a_daemon_of_before_too,
 	parts_of_a_natural_key_do_not_run_into_each_other, what_is_ignored_leaves_nothing_behind)

@@ -346,6 +346,59 @@ START_TEST(raw_with_codes_in_it_is_for_who_gets_codes)
 }
 END_TEST
 
+START_TEST(raw_that_is_dropped_leaves_no_trace)
+{
+	static const struct hsw_piece whole = { { "{\"b\":2}", 7 }, 0 };
+	struct envelope_origin without = origin(), with_raw = origin();
+	struct hsw_event events[] = { event(), event() };
+
+	events[1].data = &whole;
+	events[1].pieces = 1;
+	with_raw.raw = str_of(",\"raw\":{\"k\":1}");
+	for (size_t i = 0; i < 2; i++) {
+		struct hsw_envelope *e, *dropped;
+		ck_assert_int_eq(envelope_new(&without, &events[i], 0, &e), HSW_OK);
+		ck_assert_int_eq(envelope_new(&with_raw, &events[i], 0, &dropped), HSW_OK);
+		for (int times = 0; times < 2; times++)
+			envelope_drop_raw(dropped);
+		envelope_finish(e, 3);
+		envelope_finish(dropped, 3);
+		for (unsigned parts = 0; parts < 32; parts++) {
+			int n;
+			char *text = text_of(e, parts, &n), *other = text_of(dropped, parts, &n);
+			ck_assert_str_eq(text, other);
+			free(text);
+			free(other);
+		}
+		envelope_unref(e);
+		envelope_unref(dropped);
+	}
+}
+END_TEST
+
+START_TEST(raw_with_codes_of_a_later_event_in_it_is_for_who_gets_codes)
+{
+	static const struct hsw_piece whole = { { "{\"b\":2}", 7 }, 0 };
+	struct hsw_event with_codes = event(), without = event();
+
+	without.data = &whole;
+	without.pieces = 1;
+	for (int has_codes = 0; has_codes < 2; has_codes++) {
+		struct hsw_emit emit = { .origin = origin() };
+		emit.origin.raw = str_of(",\"raw\":{\"k\":1}");
+		ck_assert_int_eq(emit_event(&emit, &without), HSW_OK);
+		emit.origin.raw = str_of("");
+		ck_assert_int_eq(emit_event(&emit, &without), HSW_OK);
+		ck_assert_int_eq(emit_event(&emit, has_codes ? &with_codes : &without), HSW_OK);
+		emit_finish(&emit);
+		ck_assert(has_raw(emit.envelopes[0], HSW_RAW) == !has_codes);
+		ck_assert(has_raw(emit.envelopes[0], HSW_RAW | HSW_CODES));
+		ck_assert(!has_raw(emit.envelopes[0], HSW_CODES));
+		emit_free(&emit);
+	}
+}
+END_TEST
+
 START_TEST(most_pieces_and_raw_come_back_from_a_row)
 {
 	struct hsw_piece many[HSW_PIECES_MAX];
@@ -381,6 +434,8 @@ UNIT_MAIN_WITH("envelope", make_hasher, free_hasher, text_without_parts_is_exact
 	every_choice_of_parts_is_json_and_has_just_those,
 	too_few_iovecs_are_an_error_not_a_cut_text, token_is_never_in_what_is_stored,
 	raw_is_of_the_first_event_and_for_who_asks, raw_with_codes_in_it_is_for_who_gets_codes,
+	raw_that_is_dropped_leaves_no_trace,
+	raw_with_codes_of_a_later_event_in_it_is_for_who_gets_codes,
 	most_pieces_and_raw_come_back_from_a_row, row_and_back_gives_the_same_text,
 	broken_layouts_are_refused, id_depends_on_type_and_identity_alone,
 	ids_are_read_back_from_text, malformed_events_of_a_source_are_refused,

@@ -531,6 +531,7 @@ end_dead(struct store *s, const struct hsw_dead_query *q, int64_t due_ms)
 		row->table = RETRIES;
 		row->attempts = 0;
 		row->due_ms = due_ms;
+		row->text = (struct hsw_str){ "replay", 6 };
 		size_t before = s->n;
 		put(s, row); /* before i, unless it took the place of another */
 		i += s->n - before;

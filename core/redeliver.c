@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* redeliver.c - see redeliver.h. */
+#include "redeliver.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "destination.h"
+#include "err.h"
+#include "router.h"
+
+#define PAGE_EVENTS 1000 /* that are looked at in one call */
+
+int
+seq_list_add(struct seq_list *list, int64_t seq)
+{
+	if (list->n == list->cap) {
+		size_t cap = list->cap != 0 ? 2 * list->cap : 64;
+		int64_t *grown = realloc(list->seqs, cap * sizeof(grown[0]));
+		if (grown == NULL)
+			return HSW_ENOMEM;
+		list->seqs = grown;
+		list->cap = cap;
+	}
+	list->seqs[list->n++] = seq;
+	return HSW_OK;
+}
+
+/* In one transaction; n is at most REPLAY_MAX. */
+static int
+write_retries(const struct store_port *store, struct hsw_str destination, const int64_t *seqs,
+	size_t n, struct hsw_error *err)
+{
+	struct hsw_write *writes = calloc(n, sizeof(*writes));
+	struct hsw_write **list = calloc(n, sizeof(*list));
+	int rc = writes != NULL && list != NULL ? HSW_OK
+						: err_set(err, HSW_ENOMEM, "Out of memory");
+
+	for (size_t i = 0; rc == HSW_OK && i < n; i++) {
+		writes[i] = (struct hsw_write){ .kind = HSW_WRITE_RETRY,
+			.destination = destination,
+			.seq = seqs[i],
+			.due_ms = clock_wall_ms(),
+			.text = str_of(REPLAY_TEXT) };
+		list[i] = &writes[i];
+	}
+	if (rc == HSW_OK)
+		rc = store->ops->commit(store->self, list, n, err);
+	free(writes);
+	free(list);
+	return rc;
+}
+
+/* ---- dead letters ---- */
+
+void
+dead_print(const struct hsw_store_exception *x, bool with_body, struct buf *out)
+{
+	char when[CLOCK_TEXT_SIZE];
+
+	clock_text(x->at_ms, when);
+	buf_str(out, "\"id\":\"evt_");
+	buf_hex(out, x->event->id, sizeof(x->event->id));
+	buf_printf(out, "\",\"seq\":%" PRId64 ",\"event\":", x->seq);
+	buf_json(out, x->event->type);
+	buf_str(out, ",\"instance\":");
+	buf_json(out, x->event->instance);
+	buf_printf(out, ",\"attempts\":%d,\"status\":%d,\"diedAt\":\"%s\",\"error\":", x->attempts,
+		x->status, when);
+	buf_json(out, x->text);
+	if (with_body) {
+		buf_str(out, ",\"envelope\":");
+		buf_append(out, x->event->body.s, x->event->body.len);
+	}
+}
+
+static int
+collect_seq(void *arg, const struct hsw_store_exception *x)
+{
+	/* Out of memory: the rest is found due at the next start. */
+	return seq_list_add(arg, x->seq);
+}
+
+int
+dead_replay(const struct store_port *store, const struct hsw_dead_query *q, struct seq_list *list,
+	struct hsw_error *err)
+{
+	size_t before = list->n, n = 0;
+	int rc = store->ops->dead(store->self, q, collect_seq, list, err);
+
+	if (rc == HSW_OK && list->n > before)
+		rc = store->ops->dead_replay(store->self, q, clock_wall_ms(), &n, err);
+	if (rc != HSW_OK)
+		list->n = before;
+	return rc;
+}
+
+/* ---- settled events ---- */
+
+void
+replay_free(struct replay *p)
+{
+	if (p == NULL)
+		return;
+	buf_free(&p->event);
+	buf_free(&p->chat);
+	webhook_section_free(p->made);
+	free(p);
+}
+
+static bool
+is_same(const struct buf *wanted, struct hsw_str s)
+{
+	return wanted->len == 0 || (wanted->len == s.len && memcmp(wanted->data, s.s, s.len) == 0);
+}
+
+static bool
+is_wanted_part(const struct replay *p, const struct hsw_store_event *e)
+{
+	if (p->conf->only == ONLY_ALL)
+		return true;
+	struct hsw_envelope *envelope = envelope_from_row(e, (struct hsw_str){ "", 0 });
+	bool is_wanted = envelope != NULL && router_has_part(p->conf, envelope);
+	envelope_unref(envelope);
+	return is_wanted;
+}
+
+static bool
+is_wanted(const struct replay *p, const struct hsw_store_event *e)
+{
+	int type = event_type_of(e->type);
+
+	return e->received_ms >= p->since_ms && e->received_ms <= p->until_ms &&
+		is_same(&p->event, e->type) && is_same(&p->chat, e->key) && type >= 0 &&
+		(router_types(p->conf->events) & 1u << type) != 0 &&
+		router_has_instance(p->conf, e->instance) && is_wanted_part(p, e);
+}
+
+static int
+look_at(void *arg, const struct hsw_store_event *e)
+{
+	struct replay *p = arg;
+
+	if (e->seq > p->settled) {
+		p->is_over = true;
+		return HSW_ECLOSED;
+	}
+	if (p->n == p->limit)
+		return HSW_ELIMIT;
+	p->n_read++;
+	p->next = e->seq;
+	if (is_wanted(p, e))
+		p->seqs[p->n++] = e->seq;
+	return HSW_OK;
+}
+
+struct cursor_search {
+	struct hsw_str destination;
+	int64_t *cursor;
+};
+
+static int
+take_cursor(void *arg, struct hsw_str destination, int64_t cursor)
+{
+	const struct cursor_search *search = arg;
+
+	if (!str_equal(destination, search->destination))
+		return HSW_OK;
+	*search->cursor = cursor;
+	return HSW_ECLOSED;
+}
+
+static int
+leave_out(void *arg, const struct hsw_store_exception *x)
+{
+	struct replay *p = arg;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->seqs[i] != x->seq)
+			p->seqs[kept++] = p->seqs[i];
+	}
+	p->n = kept;
+	return p->n > 0 && x->seq < p->seqs[p->n - 1] ? HSW_OK : HSW_ECLOSED;
+}
+
+int
+replay_select(struct replay *p, const struct store_port *store, struct hsw_str destination,
+	struct hsw_error *err)
+{
+	struct cursor_search search = { destination, &p->settled };
+	int rc = store->ops->cursors(store->self, take_cursor, &search, err);
+
+	p->n_read = 0;
+	if (rc == HSW_OK)
+		rc = store->ops->read(
+			store->self, p->next, PAGE_EVENTS, PAGE_BYTES, look_at, p, err);
+	if (p->n_read == 0 && p->n < p->limit)
+		p->is_over = true;
+	if (rc == HSW_OK && p->n > 0)
+		rc = store->ops->retries(
+			store->self, destination, p->seqs[0] - 1, SIZE_MAX, leave_out, p, err);
+	return rc;
+}
+
+int
+replay_commit(const struct replay *p, const struct store_port *store, struct hsw_str destination,
+	struct hsw_error *err)
+{
+	return p->n > 0 ? write_retries(store, destination, p->seqs, p->n, err) : HSW_OK;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * usage.c - how much of the tables is in use.
+ *
+ * Their size on disk does not tell: it stays when rows are deleted, until the space is used again. So it is an
+ * estimate: the events that there are, which their numbers tell, times what one takes on the average. That is
+ * taken from rows spread over the log, now and then, and smoothed: a batch of large events in the sample must
+ * not make the log look twice as long.
+ */
+#include "postgres.h"
+
+#define SAMPLE_ROWS 1000
+#define SAMPLE_EVERY_MS 60000
+#define SAMPLE_WEIGHT 4 /* a new sample counts one part in so many */
+#define ROW_BYTES 100   /* beside what is sampled: headers, numbers, the id, the index */
+
+struct range {
+	int64_t first, last; /* first: that no exception names; 0: there is none */
+	int64_t received_ms;
+};
+
+/* What is passed over needs no second look: exceptions name it. */
+static int
+find_range(struct postgres_store *s, struct range *range, struct hsw_error *err)
+{
+	struct params p = { 0 };
+	PGresult *r = NULL;
+
+	params_bigint(&p, s->pruned_upto);
+	int rc = query_one(s, ST_USAGE, &p, "reading figures", &r, err);
+	*range = (struct range){ 0 };
+	if (rc == HSW_OK && PQntuples(r) > 0) {
+		range->last = result_bigint(r, 0, 0);
+		range->first = PQgetisnull(r, 0, 1) ? 0 : result_bigint(r, 0, 1);
+		range->received_ms = range->first != 0 ? result_bigint(r, 0, 2) : 0;
+		s->pruned_upto = range->first != 0 ? range->first - 1 : range->last;
+	}
+	PQclear(r);
+	return rc;
+}
+
+static int
+sample(struct postgres_store *s, const struct range *range, struct hsw_error *err)
+{
+	struct usage *u = &s->usage;
+	struct params p = { 0 };
+	PGresult *r = NULL;
+
+	if (session_now_ms() < u->sample_at)
+		return HSW_OK;
+	params_bigint(&p, range->first);
+	params_bigint(&p, range->last);
+	params_bigint(&p, SAMPLE_ROWS);
+	int rc = query_one(s, ST_SAMPLE, &p, "reading figures", &r, err);
+	if (rc == HSW_OK && PQntuples(r) > 0) {
+		int64_t before = u->event_bytes;
+		u->named = result_bigint(r, 0, 0);
+		if (!PQgetisnull(r, 0, 1))
+			u->event_bytes = ROW_BYTES + result_bigint(r, 0, 1);
+		if (before != 0)
+			u->event_bytes = before + (u->event_bytes - before) / SAMPLE_WEIGHT;
+		u->sample_at = u->event_bytes != 0 ? session_now_ms() + SAMPLE_EVERY_MS : 0;
+	}
+	PQclear(r);
+	return rc;
+}
+
+int
+store_usage(void *self, struct hsw_store_usage *usage, struct hsw_error *err)
+{
+	struct postgres_store *s = self;
+	struct range range;
+	int rc = find_range(s, &range, err);
+
+	*usage = (struct hsw_store_usage){ 0 };
+	if (rc == HSW_OK)
+		rc = sample(s, &range, err);
+	if (rc != HSW_OK)
+		return rc;
+	int64_t rows = range.first != 0 ? range.last - range.first + 1 : 0;
+	usage->bytes = (rows + s->usage.named) * s->usage.event_bytes;
+	usage->oldest_ms = range.received_ms;
+	return HSW_OK;
+}
