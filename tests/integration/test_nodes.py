@@ -55,7 +55,9 @@ class Nodes:
         return self.serving()
 
     def owner(self, sink):
-        return next(name for name, sinks in self.serving().items() if sink in sinks)
+        """Waits: one that is opened again, as after a replay, is nobody's for a moment."""
+        return wait_for(lambda: next((name for name, sinks in self.serving().items() if sink in sinks), None),
+                        what=f"somebody serves {sink}")
 
 
 @pytest.fixture
