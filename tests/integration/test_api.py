@@ -444,6 +444,21 @@ def test_the_ingest_routes_have_a_limit_for_each_source_and_client(tmp_path):
     d.stop()
 
 
+@pytest.mark.parametrize("query, name", [
+    ("lable=other", "lable"), ("label=x&force=1", "force"), ("token=%s&labels=x" % ACCOUNT, "labels"), ("label", "label"),
+    ("=x", "")])
+def test_nothing_is_deleted_when_a_parameter_is_not_known(daemon, receiver, query, name):
+    daemon.webhook("sales", receiver.url)
+    text = daemon.fails(400, "DELETE", f"/api/events/webhook/sales?{query}")
+    assert text == f"{name}: unknown parameter of the query"
+    assert len(daemon.webhooks("sales")) == 1
+    daemon.ok("POST", "/api/instance/new", {"name": "made"}, status=201)
+    assert "label: unknown" in daemon.fails(400, "DELETE", "/api/instance/delete/made?label=x")
+    daemon.ok("GET", "/api/events/getWebhook/made")
+    daemon.ok("DELETE", f"/api/instance/delete/made?token={ACCOUNT}", token=None)
+    daemon.ok("DELETE", f"/api/events/webhook/sales?token={ACCOUNT}&label=default&", token=None)
+
+
 # ---- restarts and encryption ----
 
 
