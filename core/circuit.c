@@ -5,9 +5,15 @@
  *   closed -> (failures_to_open failed attempts in a row) -> open
  *   open -> (every probe_interval one event is tried) -> half-open -> closed, or open again
  *
- * While it is not closed no attempt counts: an outage does not use up the attempts of a backlog. Probes
+ * While it is not closed no failure counts: an outage does not use up the attempts of a backlog. Probes
  * take one event after the other, so that one that no receiver would take does not keep it open. After
  * it the destination is started slowly.
+ *
+ * An answer that is about the one event tells nothing about the destination: it neither opens nor closes,
+ * and counts for the event, always. The next probe follows at once then, with another event.
+ *
+ * A destination that begins with events in retry may have been down when the last run ended: it begins
+ * half-open, so that restarts during an outage do not use up attempts either.
  */
 #include "destination_impl.h"
 
@@ -15,16 +21,38 @@
 #include "log.h"
 #include "notice.h"
 
-const char *
-circuit_name(const struct destination *d)
-{
-	return !d->is_held ? "closed" : d->n_flying > 0 ? "half-open" : "open";
-}
+#define UNKNOWN_PROBE_MS 500 /* between two probes of a destination that may be up */
 
 int
 circuit_number(const struct destination *d)
 {
-	return !d->is_held ? 0 : d->n_flying > 0 ? 1 : 2;
+	return !d->is_held ? 0 : d->n_flying > 0 || d->is_unknown ? 1 : 2;
+}
+
+const char *
+circuit_name(const struct destination *d)
+{
+	static const char *const names[] = { "closed", "half-open", "open" };
+	return names[circuit_number(d)];
+}
+
+/* Answers to what an event is or says, rather than to who asks, where or when. */
+static bool
+is_about_event(int status)
+{
+	switch (status) {
+	case 401:
+	case 403:
+	case 404:
+	case 407:
+	case 408:
+	case 410:
+	case 425:
+	case 429:
+		return false;
+	default:
+		return status >= 400 && status < 500;
+	}
 }
 
 /* The same moment since 1970. */
@@ -40,7 +68,8 @@ disable(struct destination *d, int64_t open_ms)
 	d->is_disabled = true;
 	metric_add(d->disabled, 1);
 	log_error("router",
-		"destination was down for %lld s, disabled until the next start destination=%s "
+		"destination was down for %lld s, disabled until it is enabled or the next start "
+		"destination=%s "
 		"status=%d: %s",
 		(long long)(open_ms / 1000), d->name, d->last_status, d->last_error);
 	notice_send(d, NOTICE_DISABLED, clock_wall_ms() - open_ms);
@@ -49,10 +78,12 @@ disable(struct destination *d, int64_t open_ms)
 static void
 open_circuit(struct destination *d, int64_t now)
 {
+	if (!d->is_held)
+		d->probed_seq = 0;
 	d->is_held = true;
+	d->is_unknown = false;
 	d->opened_at_ms = now;
 	d->probe_at_ms = now + d->conf->probe_interval_ms;
-	d->probed_seq = 0;
 	metric_add(d->opened, 1);
 	log_warn("router",
 		"circuit is open: the last %d attempts failed destination=%s status=%d: %s",
@@ -60,41 +91,93 @@ open_circuit(struct destination *d, int64_t now)
 	notice_send(d, NOTICE_CIRCUIT_OPENED, clock_wall_ms());
 }
 
-/* Single failures are everyday: one line in a while says that there are any. */
 bool
-circuit_failed(struct destination *d)
+destination_enable(struct destination *d)
+{
+	if (!d->is_disabled)
+		return false;
+	d->is_disabled = false;
+	d->is_held = d->is_unknown = true;
+	d->failures = 0;
+	d->probe_at_ms = 0;
+	log_info("router", "destination is enabled again destination=%s", d->name);
+	delivery_pump_soon(d);
+	return true;
+}
+
+void
+circuit_begin(struct destination *d)
+{
+	if (d->in_retry == 0 || d->is_held)
+		return;
+	d->is_held = d->is_unknown = true;
+	d->probe_at_ms = 0;
+}
+
+/* Single failures are everyday: one line in a while says that there are any. */
+static void
+log_failure(struct destination *d, int64_t now)
+{
+	if (now < d->log_failure_at_ms)
+		return;
+	d->log_failure_at_ms = now + LOG_FAILURE_EVERY_MS;
+	log_warn("router", "delivery failed destination=%s status=%d: %s", d->name, d->last_status,
+		d->last_error);
+}
+
+static void
+probe_failed(struct destination *d, int64_t now)
+{
+	int64_t open_ms = now - d->opened_at_ms;
+
+	if (d->conf->disable_after_ms > 0 && open_ms >= d->conf->disable_after_ms &&
+		!d->is_disabled)
+		disable(d, open_ms);
+}
+
+bool
+circuit_failed(struct destination *d, int status)
 {
 	int64_t now = clock_mono_ms();
 
+	if (is_about_event(status)) {
+		log_failure(d, now);
+		circuit_told_nothing(d);
+		return true;
+	}
 	d->failures++;
-	if (d->is_held) {
-		int64_t open_ms = now - d->opened_at_ms;
-		if (d->conf->disable_after_ms > 0 && open_ms >= d->conf->disable_after_ms &&
-			!d->is_disabled)
-			disable(d, open_ms);
+	if (d->is_held && !d->is_unknown) {
+		probe_failed(d, now);
 		return false;
 	}
-	if (now >= d->log_failure_at_ms) {
-		d->log_failure_at_ms = now + LOG_FAILURE_EVERY_MS;
-		log_warn("router", "delivery failed destination=%s status=%d: %s", d->name,
-			d->last_status, d->last_error);
-	}
+	log_failure(d, now);
+	bool counts = !d->is_held;
 	if (d->failures >= d->conf->failures_to_open)
 		open_circuit(d, now);
-	return true;
+	else if (d->is_held && d->conf->probe_interval_ms > UNKNOWN_PROBE_MS)
+		d->probe_at_ms = now + UNKNOWN_PROBE_MS;
+	return counts;
+}
+
+void
+circuit_told_nothing(struct destination *d)
+{
+	if (d->is_held)
+		d->probe_at_ms = 0;
 }
 
 void
 circuit_succeeded(struct destination *d)
 {
-	if (d->is_held) {
+	if (d->is_held && !d->is_unknown) {
 		log_info("router", "circuit is closed: delivering again destination=%s failures=%d",
 			d->name, d->failures);
 		notice_send(d, NOTICE_CIRCUIT_CLOSED, wall_of(d->opened_at_ms, clock_mono_ms()));
-		d->is_held = false;
-		pace_start_slowly(&d->pace);
 		retry_pull(&d->retries, 0); /* due in this very turn, whatever it took as now */
 	}
+	if (d->is_held)
+		pace_start_slowly(&d->pace, clock_mono_ms());
+	d->is_held = d->is_unknown = false;
 	d->failures = 0;
 }
 

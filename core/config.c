@@ -645,6 +645,16 @@ config_unref(const struct config *c)
 		config_free((struct config *)c);
 }
 
+const struct config_section *
+config_find_sink(const struct config *c, const char *name)
+{
+	const struct config_section *s = c->sinks;
+
+	while (s != NULL && strcmp(s->name, name) != 0)
+		s = s->next;
+	return s;
+}
+
 void
 config_free(struct config *c)
 {

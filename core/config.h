@@ -213,6 +213,9 @@ void config_free(struct config *);
 const struct config *config_ref(const struct config *);
 void config_unref(const struct config *);
 
+/* NULL: there is no such [sink]. */
+const struct config_section *config_find_sink(const struct config *, const char *name);
+
 /* A section, and what is different in it. */
 struct config_change {
 	const char *kind, *name; /* name: NULL where the kind has none */

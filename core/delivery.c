@@ -30,6 +30,15 @@ remember_error(struct destination *d, const struct hsw_detail *detail)
 }
 
 static void
+settle(struct hsw_delivery *slot)
+{
+	if (slot->is_retry)
+		delivery_save(slot, HSW_WRITE_SETTLED);
+	else
+		delivery_settle(slot);
+}
+
+static void
 on_delivered(struct hsw_delivery *slot, const struct hsw_detail *detail)
 {
 	struct destination *d = slot->d;
@@ -37,16 +46,13 @@ on_delivered(struct hsw_delivery *slot, const struct hsw_detail *detail)
 	(void)detail;
 	metric_add(d->delivered, 1);
 	delivery_let_chat_go(slot);
-	if (d->failures > 0)
+	if (d->failures > 0 || d->is_held)
 		circuit_succeeded(d);
 	if (d->pace.is_auto || d->pace.is_starting || d->pace.pauses > 0) {
 		int64_t now = clock_mono_ms();
 		pace_succeeded(&d->pace, d->n_flying, now - slot->started_ms, now);
 	}
-	if (slot->is_retry)
-		delivery_save(slot, HSW_WRITE_SETTLED);
-	else
-		delivery_settle(slot);
+	settle(slot);
 }
 
 static void
@@ -86,7 +92,7 @@ on_failed(struct hsw_delivery *slot, const struct hsw_detail *detail)
 	remember_error(d, detail);
 	metric_add(d->retried, 1);
 	judge_pace(d, detail);
-	if (!circuit_failed(d)) {
+	if (!circuit_failed(d, detail->status)) {
 		delivery_make_ready(slot); /* it keeps its place, as if it had not been tried */
 		return;
 	}
@@ -111,6 +117,7 @@ static void
 on_rejected(struct hsw_delivery *slot, const struct hsw_detail *detail)
 {
 	remember_error(slot->d, detail);
+	circuit_told_nothing(slot->d);
 	delivery_let_chat_go(slot);
 	slot->attempts++;
 	die(slot);
@@ -129,7 +136,8 @@ on_gone(struct hsw_delivery *slot, const struct hsw_detail *detail)
 		notice_send(d, NOTICE_DISABLED, clock_wall_ms());
 	}
 	log_error("router",
-		"destination says it is gone, disabled until the next start destination=%s "
+		"destination says it is gone, disabled until it is enabled or the next start "
+		"destination=%s "
 		"status=%d: %s",
 		d->name, d->last_status, d->last_error);
 	delivery_make_ready(slot);
@@ -155,6 +163,16 @@ note_attempt(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct h
 }
 
 static void
+land(struct hsw_delivery *slot)
+{
+	struct destination *d = slot->d;
+
+	TAILQ_REMOVE(&d->flying, slot, link);
+	d->n_flying--;
+	d->blocked_until_ms = 0;
+}
+
+static void
 finish(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_detail *detail)
 {
 	static const struct hsw_detail nothing = { 0, 0, NULL };
@@ -170,9 +188,7 @@ finish(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_det
 		d->ended(slot, outcome, detail);
 		return;
 	}
-	TAILQ_REMOVE(&d->flying, slot, link);
-	d->n_flying--;
-	d->blocked_until_ms = 0;
+	land(slot);
 	if (detail == NULL)
 		detail = &nothing;
 	outcome = policy_outcome(d->conf, outcome, detail->status);
@@ -181,12 +197,30 @@ finish(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_det
 	delivery_pump_soon(d);
 }
 
+static void
+skip(struct hsw_delivery *slot)
+{
+	struct destination *d = slot->d;
+
+	if (d->ended != NULL) {
+		d->ended(slot, HSW_DELIVERED, NULL);
+		return;
+	}
+	land(slot);
+	circuit_told_nothing(d);
+	delivery_let_chat_go(slot);
+	settle(slot);
+	delivery_pump_soon(d);
+}
+
 /* ---- starting ---- */
 
 static bool
 may_start(const struct destination *d, int64_t now)
 {
-	return !d->is_draining && !d->is_disabled && now >= d->blocked_until_ms &&
+	bool is_open = !d->is_draining || now < d->leave_by_ms;
+
+	return is_open && !d->is_disabled && now >= d->blocked_until_ms &&
 		!destinations_are_paused(d->thread, now) && pace_allows(&d->pace, d->n_flying, now);
 }
 
@@ -246,8 +280,8 @@ start(struct hsw_delivery *slot, int64_t now)
 		finish(slot, HSW_RETRY, &detail);
 		return true;
 	}
-	TAILQ_REMOVE(&d->flying, slot, link);
-	d->n_flying--;
+	land(slot);
+	circuit_told_nothing(d);
 	delivery_make_ready(slot);
 	d->blocked_until_ms = now + EAGAIN_PAUSE_MS;
 	return false;
@@ -265,7 +299,7 @@ next_wake(const struct destination *d, int64_t now)
 		at = d->save_again_at_ms;
 	if (d->is_draining || d->is_disabled || destinations_are_paused(d->thread, now))
 		return at;
-	if (first != NULL && !d->is_reading && d->n_retries_ready < d->concurrency &&
+	if (first != NULL && !d->is_reading && d->n_retries_ready < destination_retries_max(d) &&
 		first->due_ms < at)
 		at = first->due_ms;
 	if (d->blocked_until_ms != 0 && d->blocked_until_ms < at)
@@ -297,14 +331,35 @@ set_wake(struct destination *d, int64_t now)
 	event_add(d->wake, &tv);
 }
 
+bool
+delivery_has_gap(const struct destination *d, int64_t now)
+{
+	const struct hsw_delivery *first = TAILQ_FIRST(&d->ready);
+
+	return now < d->leave_by_ms && first != NULL && first->seq < d->settled_seq &&
+		!d->is_held && !d->is_disabled;
+}
+
+static void
+pump_leaving(struct destination *d, int64_t now)
+{
+	while (delivery_has_gap(d, now) && may_start(d, now)) {
+		if (!start(TAILQ_FIRST(&d->ready), now))
+			break;
+	}
+	watch_deadline(d, now);
+}
+
 static void
 pump(struct destination *d)
 {
 	int64_t now = clock_mono_ms();
 	struct hsw_delivery *slot;
 
-	if (d->is_leaving)
+	if (d->is_leaving) {
+		pump_leaving(d, now);
 		return;
+	}
 	if (!TAILQ_EMPTY(&d->unsaved) && now >= d->save_again_at_ms)
 		delivery_save_again(d);
 	while (may_start(d, now) && (slot = next_slot(d, now)) != NULL) {
@@ -418,6 +473,6 @@ void
 delivery_register(void)
 {
 	static const struct host_delivery functions = { host_envelope, host_parts, host_attempt,
-		host_target, finish, host_set_data, host_get_data, host_is_replay };
+		host_target, finish, host_set_data, host_get_data, host_is_replay, skip };
 	host_set_delivery(&functions);
 }

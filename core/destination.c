@@ -129,6 +129,7 @@ destination_link(struct destination *d)
 {
 	d->next = d->thread->first;
 	d->thread->first = d;
+	circuit_begin(d);
 	delivery_pump_soon(d);
 }
 

@@ -141,8 +141,8 @@ count_undelivered(const struct destination *d)
 static bool
 has_left(const struct destination *d)
 {
-	return d->n_flying == 0 && d->n_saving == 0 && !d->is_reading && !d->is_writing_cursor &&
-		!d->is_saving_attempts;
+	return d->n_flying == 0 && d->n_saving == 0 && !delivery_has_gap(d, clock_mono_ms()) &&
+		!d->is_reading && !d->is_writing_cursor && !d->is_saving_attempts;
 }
 
 /* One that is handed over: what another node need not do again is written down. */
@@ -151,6 +151,8 @@ finish(struct destination *d)
 {
 	if (d->leave_by_ms == 0)
 		return;
+	if (delivery_has_gap(d, clock_mono_ms()))
+		delivery_pump_soon(d);
 	if (d->n_flying > 0 && clock_mono_ms() >= d->leave_by_ms)
 		delivery_cancel_all(d);
 	if (d->n_flying == 0 && d->n_saving == 0 && !d->has_cursor_failed)

@@ -79,6 +79,7 @@ struct destination {
 	void *left_arg;
 	size_t undelivered; /* when it was removed */
 	int64_t leave_by_ms; /* handed over: until then what is in flight may end; 0: it was removed */
+	int64_t settled_seq; /* the last event of the log that was settled, whatever is open before it */
 
 	/* what it wants */
 	unsigned types; /* bit 1 << enum event_type */
@@ -108,8 +109,9 @@ struct destination {
 
 	/* health */
 	struct pace pace;
-	int failures; /* in a row */
-	bool is_held; /* the circuit is not closed, see circuit.c */
+	int failures;    /* in a row */
+	bool is_held;    /* the circuit is not closed, see circuit.c */
+	bool is_unknown; /* and is held because nothing is known of it yet: it may be up */
 	bool is_disabled, is_draining;
 	int64_t opened_at_ms; /* the circuit */
 	int64_t probed_seq;   /* the event that was tried last while it is open */
@@ -211,6 +213,8 @@ void destination_recall_attempts(struct destination *);
 void destination_push_retry(struct destination *, struct retry);
 /* The chat goes on: the next one of its lane is tried, if it may be. */
 void destination_advance(struct destination *, struct lane *);
+/* So many retries may be in memory: what may fly, or enough to probe with. */
+size_t destination_retries_max(const struct destination *);
 /* Takes more events in, if there is room. */
 void destination_refill(struct destination *);
 /* Whether its section asks for the event. */
@@ -252,8 +256,12 @@ int64_t destination_lag(const struct destination *);
 
 /* ---- circuit.c ---- */
 
-/* An attempt failed. Whether it counts for its event. */
-bool circuit_failed(struct destination *);
+/* It begins to deliver: with care, where some events are known to have failed. */
+void circuit_begin(struct destination *);
+/* An attempt failed, with that status (0: no answer). Whether it counts for its event. */
+bool circuit_failed(struct destination *, int status);
+/* An attempt ended without telling whether the destination is up. */
+void circuit_told_nothing(struct destination *);
 /* One got through. */
 void circuit_succeeded(struct destination *);
 /* While it is not closed: the event to try now; NULL: not now. */
@@ -269,6 +277,9 @@ int circuit_number(const struct destination *);
 void delivery_pump_soon(struct destination *);
 /* Event callback of that. */
 void delivery_on_pump(evutil_socket_t, short, void *destination);
+/* Whether an event that could be delivered now lies before one that was: the cursor cannot tell, so that who
+ * goes on would deliver the later one again. */
+bool delivery_has_gap(const struct destination *, int64_t now_ms);
 /* Takes everything in flight back from the sink. */
 void delivery_cancel_all(struct destination *);
 /* Event callback: deadlines. */

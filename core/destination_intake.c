@@ -10,7 +10,8 @@
 #include "log.h"
 #include "router.h"
 
-#define HELD_PAGE_EVENTS 16 /* a destination that is held needs only a few to probe with */
+#define HELD_PAGE_EVENTS \
+	16 /* a destination that is held needs only a few to probe with, of each kind */
 
 bool
 destination_wants(const struct destination *d, const struct hsw_envelope *e)
@@ -162,13 +163,19 @@ destination_on_page(struct journal_page *page)
 	delivery_pump_soon(d);
 }
 
+size_t
+destination_retries_max(const struct destination *d)
+{
+	return d->is_held && d->concurrency < HELD_PAGE_EVENTS ? HELD_PAGE_EVENTS : d->concurrency;
+}
+
 static void
 read_retries(struct destination *d, int64_t now)
 {
 	struct journal_page *page = d->page;
-	size_t n = 0;
+	size_t n = 0, most = destination_retries_max(d);
 
-	while (n < RETRY_LOAD_MAX && d->n_retries_ready + n < d->concurrency &&
+	while (n < RETRY_LOAD_MAX && d->n_retries_ready + n < most &&
 		retry_take_due(&d->retries, now, &d->loading[n]))
 		n++;
 	if (n == 0)

@@ -308,6 +308,7 @@ host_set_delivery(const struct host_delivery *d)
 	functions.set_data = d->set_data;
 	functions.get_data = d->get_data;
 	functions.is_replay = d->is_replay;
+	functions.skip = d->skip;
 }
 
 const struct hsw_host *

@@ -40,6 +40,7 @@ struct host_delivery {
 	void (*set_data)(struct hsw_delivery *, void *);
 	void *(*get_data)(const struct hsw_delivery *);
 	int (*is_replay)(const struct hsw_delivery *);
+	void (*skip)(struct hsw_delivery *);
 };
 void host_set_delivery(const struct host_delivery *);
 

@@ -28,13 +28,16 @@ core_libcore_a_SOURCES = \
 	core/catalog.c core/catalog.h \
 	core/change.c core/change.h \
 	core/claim.c core/claim.h \
+	core/claim_impl.h \
+	core/claim_names.c core/claim_names.h \
 	core/claim_print.c \
+	core/claim_section.c \
 	core/client.c core/client.h \
 	core/clock.c core/clock.h \
 	core/cmd.h \
 	core/cmd_api.c core/cmd_api.h \
 	core/cmd_check.c \
-	core/cmd_dead.c core/cmd_deliveries.c core/cmd_replay.c \
+	core/cmd_dead.c core/cmd_deliveries.c core/cmd_enable.c core/cmd_replay.c \
 	core/cmd_instance.c \
 	core/cmd_plugins.c core/cmd_plugins.h \
 	core/cmd_plugins_new.c \

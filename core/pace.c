@@ -44,9 +44,29 @@ pace_configure(struct pace *p, size_t ceiling, bool is_auto, int64_t interval_us
 }
 
 static int64_t
-burst_us(const struct pace *p)
+burst_us(int64_t interval_us)
 {
-	return p->interval_us > BURST_US ? 0 : BURST_US - p->interval_us;
+	return interval_us > BURST_US ? 0 : BURST_US - interval_us;
+}
+
+/* Between two deliveries of the ramp; 0: it is over. */
+static int64_t
+ramp_interval_us(const struct pace *p, int64_t now_ms)
+{
+	int64_t second = (now_ms - p->ramp_from_ms) / 1000;
+
+	if (p->ramp_from_ms == 0 || second >= PACE_RAMP_S)
+		return 0;
+	if (second < 0) /* now_ms is of the turn's begin */
+		second = 0;
+	return 1000000 / ((int64_t)PACE_FIRST_RATE << second);
+}
+
+/* When one more is in time; 0: at any time. */
+static int64_t
+in_time_us(int64_t next_us, int64_t interval_us)
+{
+	return interval_us > 0 ? next_us - burst_us(interval_us) : 0;
 }
 
 bool
@@ -54,17 +74,25 @@ pace_allows(const struct pace *p, size_t n, int64_t now_ms)
 {
 	if (n >= (size_t)p->allowed || now_ms < p->resume_ms)
 		return false;
-	return p->interval_us == 0 || now_ms * 1000 >= p->next_us - burst_us(p);
+	return now_ms * 1000 >= in_time_us(p->next_us, p->interval_us) &&
+		now_ms * 1000 >= in_time_us(p->ramp_next_us, ramp_interval_us(p, now_ms));
+}
+
+static void
+step(int64_t *next_us, int64_t interval_us, int64_t now_ms)
+{
+	if (interval_us == 0)
+		return;
+	if (*next_us < now_ms * 1000)
+		*next_us = now_ms * 1000;
+	*next_us += interval_us;
 }
 
 void
 pace_started(struct pace *p, int64_t now_ms)
 {
-	if (p->interval_us == 0)
-		return;
-	if (p->next_us < now_ms * 1000)
-		p->next_us = now_ms * 1000;
-	p->next_us += p->interval_us;
+	step(&p->next_us, p->interval_us, now_ms);
+	step(&p->ramp_next_us, ramp_interval_us(p, now_ms), now_ms);
 }
 
 static void
@@ -144,8 +172,10 @@ pace_pause(struct pace *p, int64_t retry_after_ms, int64_t now_ms)
 }
 
 void
-pace_start_slowly(struct pace *p)
+pace_start_slowly(struct pace *p, int64_t now_ms)
 {
+	p->ramp_from_ms = now_ms;
+	p->ramp_next_us = 0;
 	p->allowed = 1;
 	p->is_starting = p->ceiling > 1;
 	p->resume_ms = 0;
@@ -161,12 +191,14 @@ pace_is_pausing(int status)
 int64_t
 pace_wake_ms(const struct pace *p, int64_t now_ms)
 {
-	int64_t at = p->resume_ms > now_ms ? p->resume_ms : 0;
+	const int64_t times[] = { p->resume_ms,
+		(in_time_us(p->next_us, p->interval_us) + 999) / 1000,
+		(in_time_us(p->ramp_next_us, ramp_interval_us(p, now_ms)) + 999) / 1000 };
+	int64_t at = 0;
 
-	if (p->interval_us > 0) {
-		int64_t in_time = (p->next_us - burst_us(p) + 999) / 1000;
-		if (in_time > now_ms && in_time > at)
-			at = in_time;
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		if (times[i] > now_ms && times[i] > at)
+			at = times[i];
 	}
 	return at;
 }

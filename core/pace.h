@@ -4,7 +4,8 @@
  * asked for.
  *
  * Deliveries at once are `ceiling`, but
- *   - after an outage they begin at one, and each that arrives allows one more (slow start);
+ *   - after an outage they begin at one, and each that arrives allows one more (slow start), and are not
+ *     more than a rate that begins at PACE_FIRST_RATE and doubles each second, for PACE_RAMP_S seconds;
  *   - with `auto` they grow by about one for each round of deliveries that is not slower than the
  *     quickest were, and shrink by a part when the destination gets slow or says that it is overloaded.
  * One owner, no locking; times are clock_mono_ms.
@@ -16,6 +17,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define PACE_FIRST_RATE 100 /* deliveries a second, after an outage */
+#define PACE_RAMP_S 8       /* so long: in the last second 12800 */
+
 struct pace {
 	/* what the section says */
 	size_t ceiling;
@@ -24,6 +28,8 @@ struct pace {
 	/* now */
 	double allowed; /* at once; 1 to ceiling */
 	bool is_starting;
+	int64_t ramp_from_ms;     /* the outage's end; 0: there is no ramp */
+	int64_t ramp_next_us;     /* as next_us, of the ramp's rate */
 	int64_t next_us;          /* when a delivery would be exactly in time */
 	int64_t resume_ms;        /* paused until then; 0: not paused */
 	unsigned pauses;          /* in a row */
@@ -45,7 +51,7 @@ void pace_overloaded(struct pace *, int64_t now_ms);
 /* No delivery until it has had its rest: what it asked for (0: nothing), or a short time that grows. */
 void pace_pause(struct pace *, int64_t retry_after_ms, int64_t now_ms);
 /* The destination is back after an outage. */
-void pace_start_slowly(struct pace *);
+void pace_start_slowly(struct pace *, int64_t now_ms);
 /* Whether an answer of this status asks for a pause of all deliveries. */
 bool pace_is_pausing(int status);
 /* When pace_allows may become true without a delivery's end; 0: it is not for the time. */

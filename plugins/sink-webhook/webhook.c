@@ -44,7 +44,7 @@ settle_unmade(struct webhook *w, struct hsw_delivery *delivery, int rc, const st
 	switch (rc) {
 	case HSW_ENOENT:
 		w->host->count(w->handle, "filtered", NULL, 1);
-		w->host->done(delivery, HSW_DELIVERED, NULL);
+		w->host->skip(delivery);
 		return HSW_OK;
 	case HSW_EINVAL:
 		w->host->done(delivery, HSW_REJECT, &why);

@@ -111,6 +111,14 @@ host_done(struct hsw_delivery *d, enum hsw_outcome outcome, const struct hsw_det
 		h->on_done(d, h->on_done_arg);
 }
 
+static void
+host_skip(struct hsw_delivery *d)
+{
+	live(d, "skip");
+	d->result.is_skipped = true;
+	host_done(d, HSW_DELIVERED, NULL);
+}
+
 static const struct hsw_host host = { .size = sizeof(struct hsw_host),
 	.abi = HSW_ABI_MAJOR << 16 | HSW_ABI_MINOR,
 	.log = fake_host_log,
@@ -136,6 +144,7 @@ static const struct hsw_host host = { .size = sizeof(struct hsw_host),
 	.set_data = host_set_data,
 	.get_data = host_get_data,
 	.is_replay = host_is_replay,
+	.skip = host_skip,
 	.version = "1.2.3" };
 
 struct hsw_delivery *

@@ -60,6 +60,7 @@ struct fake_result {
 	int64_t retry_after_ms;
 	char text[2048]; /* "" for none */
 	unsigned order;  /* 1 for the first done() of the handle, 2 for the next, ... */
+	bool is_skipped; /* it ended by skip(); the outcome is HSW_DELIVERED then */
 };
 
 /*

@@ -227,6 +227,12 @@ struct hsw_host {
 
 	/* Not 0: the event was settled before, and somebody asked for it to be delivered once more. */
 	int (*is_replay)(const struct hsw_delivery *);
+
+	/*
+	 * Ends a delivery, in place of done: the section does not want the event, nothing was sent. It is
+	 * settled, but counts neither as delivered nor as a sign that the destination is up.
+	 */
+	void (*skip)(struct hsw_delivery *);
 };
 
 #define HSW_READ 1u  /* watch: readable, or end of file */

@@ -48,6 +48,7 @@ START_TEST(only_events_that_the_filter_wants_are_sent)
 					(unsigned)cases[i].is_sent,
 				"%s of %s", cases[i].filter, cases[i].json);
 			ck_assert_int_eq(fake_counted(h, "filtered"), !cases[i].is_sent);
+			ck_assert_int_eq(r.is_skipped, !cases[i].is_sent);
 			if (cases[i].is_sent)
 				assert_body(last_request(way), cases[i].json);
 			fake_close(h);

@@ -88,6 +88,10 @@ sink_deliver(void *self, struct hsw_delivery *d)
 		rig.flight[rig.n_flight++] = d;
 		return HSW_OK;
 	}
+	if (rig_sink.skip_odd && a->seq % 2 == 1) {
+		host->skip(d);
+		return HSW_OK;
+	}
 	enum hsw_outcome outcome = scripted(a);
 	a->is_delivered = outcome == HSW_DELIVERED;
 	rig.n_delivered += a->is_delivered;

@@ -17,6 +17,7 @@ struct rig_sink {
 	int64_t fail_first_attempts_of_seq; /* this event's first attempt is HSW_RETRY */
 	int64_t fail_always_seq;            /* this event always is HSW_RETRY */
 	bool fail_odd;                      /* events with an odd seq always are HSW_RETRY */
+	bool skip_odd;                      /* events with an odd seq are skipped */
 	int status;                         /* of those that fail */
 	int64_t retry_after_ms;
 	int eagain; /* so many deliveries are not taken */

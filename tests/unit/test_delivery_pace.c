@@ -203,6 +203,171 @@ START_TEST(no_answer_is_retried_without_end_with_an_endless_schedule)
 }
 END_TEST
 
+static bool
+prints(const char *text)
+{
+	return strstr(rig_print(), text) != NULL;
+}
+
+START_TEST(skipped_events_are_no_sign_of_life)
+{
+	rig_sink_conf.failures_to_open = 5;
+	rig_sink_conf.probe_interval_ms = 20;
+	rig_sink_conf.concurrency = 1;
+	rig_set_retry(5, 5, 5);
+	rig_sink.outcome = HSW_RETRY;
+	rig_sink.skip_odd = true;
+	rig_open();
+	rig_append(400, 400);
+	rig_until(prints("\"circuit\":\"open\""));
+	rig_for_ms(200);
+	ck_assert(!prints("\"circuit\":\"closed\""));
+	ck_assert_uint_eq(memory_store_dead(), 0);
+	ck_assert(prints("\"delivered\":0,"));
+	rig_sink.outcome = HSW_DELIVERED;
+	rig_until(rig_delivered() == 200);
+	rig_until(memory_store_cursor("out") == 400 && memory_store_retries() == 0);
+	ck_assert(prints("\"delivered\":200,"));
+	rig_close();
+}
+END_TEST
+
+START_TEST(answers_about_one_event_do_not_open_the_circuit)
+{
+	static const int about_events[] = { 400, 413, 415, 422 };
+
+	rig_sink_conf.failures_to_open = 3;
+	rig_sink_conf.probe_interval_ms = 3600000;
+	rig_set_retry(5, 5, 5);
+	for (size_t i = 0; i < 4; i++) {
+		rig_sink = (struct rig_sink){ .outcome = HSW_RETRY, .status = about_events[i] };
+		memory_store_clear();
+		rig_open();
+		size_t before = rig_attempts();
+		rig_append(6, 6);
+		rig_until(memory_store_dead() == 6);
+		ck_assert_uint_eq(rig_attempts() - before, 24);
+		ck_assert(prints("\"circuit\":\"closed\""));
+		rig_close();
+	}
+}
+END_TEST
+
+START_TEST(other_answers_open_it)
+{
+	static const int down[] = { 0, 401, 403, 404, 407, 408, 425, 500 };
+
+	rig_sink_conf.failures_to_open = 3;
+	rig_sink_conf.probe_interval_ms = 3600000;
+	rig_set_retry(5, 5, 5);
+	for (size_t i = 0; i < 8; i++) {
+		rig_sink = (struct rig_sink){ .outcome = HSW_RETRY, .status = down[i] };
+		memory_store_clear();
+		rig_open();
+		rig_append(6, 6);
+		rig_until(prints("\"circuit\":\"open\""));
+		rig_close();
+	}
+}
+END_TEST
+
+START_TEST(an_event_that_is_refused_dies_though_the_circuit_is_open)
+{
+	static const enum sink_ordering orderings[] = { ORDERING_STRICT, ORDERING_CHAT,
+		ORDERING_CHAT_STRICT, ORDERING_NONE };
+
+	for (size_t i = 0; i < 4; i++) {
+		rig_reset();
+		memory_store_clear();
+		rig_sink_conf.ordering = orderings[i];
+		rig_sink_conf.failures_to_open = 2;
+		rig_sink_conf.probe_interval_ms = 50;
+		rig_set_retry(5, 5, 5);
+		rig_sink.outcome = HSW_RETRY;
+		rig_open();
+		rig_append(1, 1);
+		rig_until(prints("\"circuit\":\"open\""));
+		rig_sink.status = 400;
+		rig_until(memory_store_dead() == 1);
+		rig_sink.outcome = HSW_DELIVERED;
+		rig_append(3, 3);
+		rig_until(rig_delivered() == 3);
+		rig_close();
+	}
+}
+END_TEST
+
+START_TEST(probes_take_turns_though_one_flies_at_a_time)
+{
+	rig_sink_conf.failures_to_open = 2;
+	rig_sink_conf.probe_interval_ms = 10;
+	rig_sink_conf.concurrency = 1;
+	rig_sink_conf.ordering = ORDERING_NONE;
+	rig_set_retry(5, 5, 5);
+	rig_sink.outcome = HSW_RETRY;
+	rig_open();
+	rig_append(4, 4);
+	rig_until(prints("\"circuit\":\"open\""));
+	size_t first = rig_attempts() + 4;
+	rig_until(rig_attempts() == first + 8);
+	for (size_t i = first; i < first + 7; i++)
+		ck_assert_int_ne(rig_attempt((int)i)->seq, rig_attempt((int)i + 1)->seq);
+	rig_close();
+}
+END_TEST
+
+START_TEST(restarts_during_an_outage_use_up_no_attempts)
+{
+	rig_sink_conf.failures_to_open = 3;
+	rig_sink_conf.probe_interval_ms = 10;
+	rig_set_retry(5, 5, 5);
+	rig_sink.outcome = HSW_RETRY;
+	rig_open();
+	rig_append(40, 40);
+	for (int i = 0; i < 8; i++) {
+		rig_until(prints("\"circuit\":\"open\""));
+		size_t before = rig_attempts();
+		rig_until(rig_attempts() >= before + 3);
+		rig_restart();
+		if (i > 0)
+			ck_assert_uint_eq(memory_store_dead(), 0);
+	}
+	for (size_t i = 0; i < rig_attempts(); i++)
+		ck_assert_int_le(rig_attempt((int)i)->number, 2);
+	rig_sink.outcome = HSW_DELIVERED;
+	rig_until(memory_store_retries() == 0 && memory_store_cursor("out") == 40);
+	ck_assert(prints("\"circuit\":\"closed\""));
+	rig_close();
+}
+END_TEST
+
+START_TEST(a_start_with_retries_tries_one_at_a_time_until_one_arrives)
+{
+	rig_sink_conf.probe_interval_ms = 3600000;
+	rig_set_retry(50, 50, 50);
+	rig_sink.fail_first_attempts_of_seq = 1;
+	rig_open();
+	rig_append(1, 1);
+	rig_until(memory_store_retries() == 1);
+	rig_sink.is_async = true;
+	rig_restart();
+	ck_assert(prints("\"circuit\":\"half-open\""));
+	ck_assert(prints("\"state\":\"active\""));
+	rig_append(20, 20);
+	rig_until(rig_in_flight() == 1);
+	rig_for_ms(100);
+	ck_assert_uint_eq(rig_in_flight(), 1);
+	/* Nothing is known to be down: a failure does not stop it for a probe_interval. */
+	rig_finish_in_flight(HSW_RETRY);
+	rig_until(rig_in_flight() == 1);
+	rig_finish_in_flight(HSW_DELIVERED);
+	rig_until(rig_in_flight() > 1);
+	ck_assert(prints("\"circuit\":\"closed\""));
+	rig_finish_all_as_they_come(21);
+	rig_close();
+}
+END_TEST
+
 UNIT_MAIN_WITH("delivery_pace", rig_reset, memory_store_clear,
 	an_overloaded_destination_gets_nothing_until_it_wants, other_failures_pause_nobody,
 	a_pause_that_nobody_asked_for_is_short, an_open_circuit_does_not_use_up_attempts,
@@ -210,4 +375,8 @@ UNIT_MAIN_WITH("delivery_pace", rig_reset, memory_store_clear,
 	an_event_that_nobody_takes_does_not_keep_the_circuit_open,
 	what_is_down_for_too_long_is_disabled_and_keeps_its_events, a_rate_is_kept,
 	an_answer_settles_with_the_policy_of_eazewa,
-	no_answer_is_retried_without_end_with_an_endless_schedule)
+	no_answer_is_retried_without_end_with_an_endless_schedule,
+	skipped_events_are_no_sign_of_life, answers_about_one_event_do_not_open_the_circuit,
+	other_answers_open_it, an_event_that_is_refused_dies_though_the_circuit_is_open,
+	probes_take_turns_though_one_flies_at_a_time, restarts_during_an_outage_use_up_no_attempts,
+	a_start_with_retries_tries_one_at_a_time_until_one_arrives)

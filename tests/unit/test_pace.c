@@ -90,13 +90,13 @@ START_TEST(a_slow_start_allows_one_more_for_each_that_arrives)
 
 	pace_configure(&p, 5, false, 0);
 	ck_assert(pace_allows(&p, 4, 0));
-	pace_start_slowly(&p);
+	pace_start_slowly(&p, 1000);
 	for (size_t allowed = 1; allowed <= 5; allowed++) {
-		ck_assert(pace_allows(&p, allowed - 1, 0));
-		ck_assert(!pace_allows(&p, allowed, 0));
-		pace_succeeded(&p, 0, 1, 0);
+		ck_assert(pace_allows(&p, allowed - 1, 1000));
+		ck_assert(!pace_allows(&p, allowed, 1000));
+		pace_succeeded(&p, 0, 1, 1000);
 	}
-	ck_assert(!pace_allows(&p, 5, 0));
+	ck_assert(!pace_allows(&p, 5, 1000));
 	ck_assert(!p.is_starting);
 }
 END_TEST
@@ -148,8 +148,32 @@ START_TEST(an_overloaded_destination_is_halved_once_a_round_down_to_one)
 }
 END_TEST
 
+START_TEST(after_an_outage_the_rate_doubles_each_second)
+{
+	struct pace p = { .ceiling = 0 };
+	int expected = PACE_FIRST_RATE;
+
+	pace_configure(&p, 100000, false, 0);
+	pace_start_slowly(&p, 1000);
+	p.allowed = 100000;
+	ck_assert_int_le(starts(&p, 1000, 1100), 12);
+	int got = starts(&p, 1100, 2000) + 12;
+	for (int second = 1; second < PACE_RAMP_S; second++) {
+		ck_assert_int_ge(got, expected * 95 / 100);
+		ck_assert_int_le(got, expected * 103 / 100 + 2);
+		expected *= 2;
+		got = starts(&p, second * 1000 + 1000, second * 1000 + 2000);
+	}
+	int64_t end = 1000 + PACE_RAMP_S * 1000;
+	ck_assert_int_eq(pace_wake_ms(&p, end), 0);
+	for (int i = 0; i < 100000; i++, pace_started(&p, end))
+		ck_assert(pace_allows(&p, 0, end));
+}
+END_TEST
+
 UNIT_MAIN("pace", a_rate_holds_and_does_not_save_up, the_wake_of_a_rate_is_when_one_may_start,
 	pauses_grow_until_one_arrives_and_are_bounded, retry_after_is_followed_up_to_an_hour,
 	a_slow_start_allows_one_more_for_each_that_arrives,
 	automatic_concurrency_finds_what_a_destination_takes,
-	an_overloaded_destination_is_halved_once_a_round_down_to_one)
+	an_overloaded_destination_is_halved_once_a_round_down_to_one,
+	after_an_outage_the_rate_doubles_each_second)
