@@ -41,6 +41,18 @@ destinations_close_api(struct delivery_thread *t)
 	t->api_self = NULL;
 }
 
+/* Its receiver would refuse what comes without them, or take it from anybody. */
+static void
+hold_without_credentials(struct destination *d)
+{
+	d->is_disabled = d->owned->is_undecryptable;
+	if (!d->is_disabled)
+		return;
+	d->last_error_at_ms = clock_wall_ms();
+	snprintf(d->last_error, sizeof(d->last_error),
+		"its credentials cannot be decrypted: nothing is sent without them");
+}
+
 /* NULL: err says why, and the section is freed. */
 struct destination *
 destination_new_api(struct delivery_thread *t, struct webhook_section *s, struct hsw_error *err)
@@ -59,6 +71,7 @@ destination_new_api(struct delivery_thread *t, struct webhook_section *s, struct
 	d->self = t->api_self;
 	d->owned = s;
 	d->target = s->conf;
+	hold_without_credentials(d);
 	return d;
 }
 
@@ -71,7 +84,7 @@ change(struct destination *d, struct webhook_section *s)
 	d->owned = s;
 	d->target = s->conf;
 	destination_adopt(d, &s->section);
-	d->is_disabled = false;
+	hold_without_credentials(d);
 	d->probe_at_ms = 0; /* what was wrong may be right now */
 	webhook_section_free(before);
 	delivery_pump_soon(d);

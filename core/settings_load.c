@@ -169,6 +169,7 @@ open_key(struct settings *s, struct loading *l, const struct store_port *store,
 	if (rc == HSW_EAUTH && s->keep_undecryptable) {
 		log_warn("config", "secrets that cannot be decrypted are kept as they are: %s",
 			err->text);
+		s->has_wrong_key = true;
 		rc = HSW_OK;
 	}
 	bool is_first = rc == HSW_OK && key.check.len == 0 && seal_has_key(s->seal);

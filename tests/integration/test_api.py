@@ -444,6 +444,21 @@ def test_the_ingest_routes_have_a_limit_for_each_source_and_client(tmp_path):
     d.stop()
 
 
+@pytest.mark.parametrize("query, name", [
+    ("lable=other", "lable"), ("label=x&force=1", "force"), ("token=%s&labels=x" % ACCOUNT, "labels"), ("label", "label"),
+    ("=x", "")])
+def test_nothing_is_deleted_when_a_parameter_is_not_known(daemon, receiver, query, name):
+    daemon.webhook("sales", receiver.url)
+    text = daemon.fails(400, "DELETE", f"/api/events/webhook/sales?{query}")
+    assert text == f"{name}: unknown parameter of the query"
+    assert len(daemon.webhooks("sales")) == 1
+    daemon.ok("POST", "/api/instance/new", {"name": "made"}, status=201)
+    assert "label: unknown" in daemon.fails(400, "DELETE", "/api/instance/delete/made?label=x")
+    daemon.ok("GET", "/api/events/getWebhook/made")
+    daemon.ok("DELETE", f"/api/instance/delete/made?token={ACCOUNT}", token=None)
+    daemon.ok("DELETE", f"/api/events/webhook/sales?token={ACCOUNT}&label=default&", token=None)
+
+
 # ---- restarts and encryption ----
 
 
@@ -531,10 +546,23 @@ def test_a_wrong_or_missing_key_is_refused_unless_it_is_said_otherwise(tmp_path,
     webhook = d.webhooks("shop")[0]
     assert webhook["authorization"].startswith("enc:1:") and webhook["url"] == receiver.url
     assert "cannot be decrypted" in d.log_text()
+    arrived = len(receiver.arrivals)
+    d.accept(message(77), instance="shop")
+    held = wait_for(lambda: [x for x in d.status()["sinks"] if x["name"].startswith("shop/") and x["lag"] > 0])
+    assert held[0]["state"] == "disabled" and "cannot be decrypted" in held[0]["lastError"], held
+    kept = records(d)
+    for method, path, body in (("POST", "/api/instance/new", {"name": "late"}),
+                               ("POST", "/api/events/webhook/shop", {"enabled": True, "url": receiver.url}),
+                               ("DELETE", "/api/events/webhook/shop", None),
+                               ("POST", "/api/events/websocket/shop", {"enabled": False})):
+        assert "encryption_key is not the key" in d.fails(503, method, path, body)
+    assert records(d) == kept and len(receiver.arrivals) == arrived
     d.stop()
     set_key(d, "right")
     d.start()
     assert d.ok("GET", "/api/instance/list")["instances"] == before
+    receiver.wait(arrived + 1)
+    assert receiver.arrivals[-1].headers["authorization"] == "Bearer hook-SECRET"
     d.stop()
 
 
