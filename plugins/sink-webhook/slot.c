@@ -244,6 +244,7 @@ static int
 slot_add(struct slot *s)
 {
 	answer_reset(&s->answer);
+	sockets_begin(&s->opener, target_origin(s->target));
 	return curl_multi_add_handle(s->w->multi, s->easy) == CURLM_OK ? HSW_OK : HSW_ENOMEM;
 }
 
@@ -303,8 +304,10 @@ slot_halt(struct slot *s)
 {
 	if (s->exchange.wire != NULL)
 		wire_stop(&s->exchange);
-	else if (s->easy != NULL)
+	else if (s->easy != NULL) {
+		sockets_give_up(&s->opener);
 		curl_multi_remove_handle(s->w->multi, s->easy);
+	}
 	LIST_REMOVE(s, entry);
 }
 
@@ -367,6 +370,7 @@ slot_ended(struct slot *s, CURLcode code)
 void
 slot_transfer_ended(struct slot *s, CURLcode code)
 {
+	s->opener.is_resolving = false;
 	answer_take(&s->answer, s->easy);
 	if (code == CURLE_OK || !slot_resend(s, code))
 		slot_ended(s, code);

@@ -12,6 +12,7 @@
 
 #include "conf.h"
 #include "guard.h"
+#include "resolving.h"
 
 LIST_HEAD(slot_list, slot);
 TAILQ_HEAD(item_list, item);
@@ -49,6 +50,7 @@ struct webhook {
 	struct hsw_timer *batch_timer;            /* runs while one is pending */
 	struct expressions *expressions;          /* NULL: none; not for destinations of the API */
 	struct gzip *gzip;                        /* NULL: bodies are not compressed */
+	struct resolving resolving;
 	struct wire_list wires;                   /* all */
 	struct wire_list idle_wires[WIRE_CHAINS]; /* by where they go */
 	size_t idle_wire_count;

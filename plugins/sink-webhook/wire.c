@@ -152,6 +152,7 @@ wire_close(struct wire *wire)
 
 	LIST_REMOVE(wire, all);
 	if (wire->easy != NULL) {
+		sockets_give_up(&wire->opener);
 		curl_multi_remove_handle(w->multi, wire->easy);
 		curl_easy_cleanup(wire->easy);
 	} else if (wire->exchange == NULL) {
@@ -380,6 +381,7 @@ start_connecting(struct wire *wire)
 		.is_guarded = wire->exchange->is_guarded,
 		.was_refused = &wire->exchange->answer->was_refused };
 	sockets_set(easy, &wire->opener);
+	sockets_begin(&wire->opener, wire->origin);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, &wire->transfer);
 	curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
 	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
@@ -445,6 +447,7 @@ wire_connected(struct wire *wire, CURLcode code)
 {
 	struct exchange *x = wire->exchange;
 
+	wire->opener.is_resolving = false;
 	if (code != CURLE_OK) {
 		answer_take(x->answer, wire->easy);
 		exchange_end(wire, code, false);
