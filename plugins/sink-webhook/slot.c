@@ -298,6 +298,17 @@ slot_start(struct slot *s)
 	return HSW_OK;
 }
 
+void
+slot_postpone(struct slot *s, int64_t ms)
+{
+	struct item *item;
+
+	TAILQ_FOREACH (item, &s->items, entry) {
+		if (item->delivery != NULL)
+			s->w->host->postpone(item->delivery, ms);
+	}
+}
+
 /* Takes it out of whatever it is in; its items stay. */
 static void
 slot_halt(struct slot *s)

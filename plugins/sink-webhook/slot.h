@@ -91,6 +91,8 @@ int slot_set_target(struct slot *, const struct webhook_conf *conf);
 int slot_make_item(struct slot *, struct hsw_delivery *, struct item **out, struct hsw_error *err);
 void slot_drop_item(struct slot *, struct item *);
 void slot_add_item(struct slot *, struct item *);
+/* Restarts the deadlines of all its events: `timeout` and ms from now. */
+void slot_postpone(struct slot *, int64_t ms);
 /* Takes out a cancelled one, before the request is started. */
 void slot_remove_item(struct slot *, struct item *);
 /* Size of its body, with one more item (NULL: none). */

@@ -118,7 +118,10 @@ send_pending(struct webhook *w)
 
 	w->host->timer_set(w->batch_timer, -1);
 	w->pending = NULL;
-	if (s != NULL && slot_start(s) != HSW_OK)
+	if (s == NULL)
+		return;
+	slot_postpone(s, 0); /* it is sent only now */
+	if (slot_start(s) != HSW_OK)
 		slot_settle(s, HSW_RETRY, &failed);
 }
 
@@ -182,6 +185,7 @@ deliver_batched(struct webhook *w, struct hsw_delivery *delivery)
 		return HSW_OK;
 	}
 	slot_add_item(w->pending, item);
+	w->host->postpone(delivery, w->batch.wait_ms);
 	if (w->pending->live >= w->batch.events)
 		send_pending(w);
 	return HSW_OK;
