@@ -469,10 +469,30 @@ host_get_data(const struct hsw_delivery *slot)
 	return slot->data;
 }
 
+/* d->flying is in the order of deadlines. */
+static void
+host_postpone(struct hsw_delivery *slot, int64_t ms)
+{
+	struct destination *d = slot->d;
+
+	slot->deadline_ms = clock_mono_ms() + d->conf->timeout_ms + ms;
+	TAILQ_REMOVE(&d->flying, slot, link);
+	struct hsw_delivery *before = TAILQ_LAST(&d->flying, slot_list);
+	while (before != NULL && before->deadline_ms > slot->deadline_ms)
+		before = TAILQ_PREV(before, slot_list, link);
+	if (before != NULL)
+		TAILQ_INSERT_AFTER(&d->flying, before, slot, link);
+	else
+		TAILQ_INSERT_HEAD(&d->flying, slot, link);
+	d->has_deadline = false; /* the first one may be another one now */
+	watch_deadline(d, clock_mono_ms());
+}
+
 void
 delivery_register(void)
 {
 	static const struct host_delivery functions = { host_envelope, host_parts, host_attempt,
-		host_target, finish, host_set_data, host_get_data, host_is_replay, skip };
+		host_target, finish, host_set_data, host_get_data, host_is_replay, skip,
+		host_postpone };
 	host_set_delivery(&functions);
 }

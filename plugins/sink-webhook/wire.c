@@ -107,6 +107,7 @@ on_head(llhttp_t *p)
 	struct wire *wire = p->data;
 
 	wire->is_head_complete = true;
+	wire->exchange->answer->is_head_complete = p->status_code >= 200 || p->status_code == 101;
 	return 0;
 }
 
@@ -301,6 +302,19 @@ answer_over(struct wire *wire, CURLcode code, bool may_stay)
 	exchange_end(wire, code, may_stay && wire->may_stay && rest_of(x, rest) == 0);
 }
 
+/* Where the request is not read to its end, there is nothing to wait for. */
+static void
+head_came(struct wire *wire)
+{
+	struct exchange *x = wire->exchange;
+	struct iovec rest[PIECES_MAX];
+
+	if (rest_of(x, rest) != 0)
+		answer_over(wire, CURLE_OK, false);
+	else
+		x->succeeded(x);
+}
+
 static void
 feed(struct wire *wire, const char *bytes, size_t n)
 {
@@ -319,6 +333,8 @@ feed(struct wire *wire, const char *bytes, size_t n)
 	else if (error != HPE_OK) {
 		target_leave_to_curl(x->target);
 		exchange_end(wire, CURLE_WEIRD_SERVER_REPLY, false);
+	} else if (answer_is_success(x->answer)) {
+		head_came(wire);
 	}
 }
 
