@@ -22,8 +22,7 @@
 
 struct syslog_conf {
 	const char *target;
-	int facility;
-	const char **severity;
+	const char **facility, **severity;
 	int format;
 	int message;
 	const char *app_name, *hostname, *sd_id;
@@ -59,11 +58,11 @@ static const struct hsw_option options[] = {
 		.help = "Where messages go: unix:/dev/log, udp://host:514, tcp://host:601 or "
 			"tls://host:6514. TCP and TLS count octets (RFC 6587, RFC 5425)." },
 	{ .key = "facility",
-		.type = HSW_OPT_ENUM,
+		.type = HSW_OPT_LIST,
 		.offset = MEMBER(facility),
 		.def = "daemon",
-		.choices = priority_facilities,
-		.help = "Facility of all messages." },
+		.help = "Facility: one for all messages, or by event, like \"call.update: local1, "
+			"*: local0\". The first that fits counts; others get daemon." },
 	{ .key = "severity",
 		.type = HSW_OPT_LIST,
 		.offset = MEMBER(severity),
