@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_check.c - `hookswitch check`: reads a configuration, loads its plugins and opens its sources (which compiles
- * maps), nothing else. */
+/* cmd_check.c - `hookswitch check`: reads a configuration, loads its plugins, has its sinks check their options and
+ * opens its sources (which compiles maps), nothing else. */
 #include "cmd.h"
 
 #include <getopt.h>
@@ -14,7 +14,8 @@ static const char usage[] =
 	"Usage: hookswitch check [-c FILE]\n"
 	"\n"
 	"Checks a configuration with all that it includes, loads the plugins that it uses,\n"
-	"and compiles the maps. Prints every error, each with its place. Exit status 0: it is\n"
+	"and compiles maps and jq expressions. Prints every error, each with its place. Exit "
+	"status 0: it is\n"
 	"good, 1: not.\n"
 	"\n"
 	"  -c, --config FILE  the configuration\n"

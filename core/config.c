@@ -30,6 +30,8 @@ struct config_private {
 	char *derived_base_url;
 };
 
+#define OPTION_KEY_SIZE 64 /* longer than any key */
+
 /* What the loading of one section needs. */
 struct loader {
 	struct config *config;
@@ -385,20 +387,40 @@ check_sense(struct loader *l, const struct config_section *s)
 		fail_key(l, "retry_on", "has no meaning with retry = never");
 }
 
+/* The plugin's own word about its options. Its text may begin with the option that it is about. */
+static void
+check_plugin_conf(struct loader *l, const struct hsw_sink_ops *ops, const void *conf)
+{
+	struct hsw_error why = { "" };
+	char key[OPTION_KEY_SIZE];
+
+	if (ops->check == NULL || ops->check(conf, &why) == HSW_OK)
+		return;
+	size_t len = strcspn(why.text, ":");
+	bool has_key = len < sizeof(key) && strncmp(why.text + len, ": ", 2) == 0;
+	snprintf(key, sizeof(key), "%.*s", has_key ? (int)len : 0, why.text);
+	if (option_find(l->plugin, key) != NULL)
+		fail_key(l, key, "%s", why.text + len + 2);
+	else
+		config_error(l->errors, l->section->file, l->section->line, SECTION_FORM ": %s",
+			SECTION_ARGS(l->section), why.text);
+}
+
+static void
+note_policy(void *arg, const char *key, const char *why)
+{
+	fail_key(arg, key, "%s", why);
+}
+
 static void
 check_sink(struct loader *l, struct config_section *s)
 {
-	struct hsw_error why = { "" };
-	const char *key = NULL;
-
 	if (s->plugin->ops.sink.flags & HSW_SINK_LIVE)
 		fail_key(l, "plugin",
 			"sink-%s serves clients that connect: its section is [websocket]",
 			s->plugin->info->name);
-	if (policy_read(&s->u.sink, &key, &why) != HSW_OK)
-		fail_key(l, key, "%s", why.text);
-	else
-		check_sense(l, s);
+	policy_read(&s->u.sink, note_policy, l);
+	check_sense(l, s);
 	check_filters(l, &s->u.sink);
 }
 
@@ -473,7 +495,10 @@ load_websocket(struct config *c, struct config_errors *errors)
 	c->websocket_plugin = plugin;
 	c->private->websocket_conf = new_plugin_conf(&l, plugin);
 	c->websocket_plugin_conf = c->private->websocket_conf;
+	size_t before = errors->count;
 	load_keys(&l, &c->websocket, c->private->websocket_conf);
+	if (errors->count == before)
+		check_plugin_conf(&l, &plugin->ops.sink, c->websocket_plugin_conf);
 }
 
 static void
@@ -501,8 +526,12 @@ load_sink(struct loader *l)
 	s->plugin = plugin;
 	void *conf = new_plugin_conf(l, plugin);
 	s->conf = conf;
+	size_t before = l->errors->count;
 	load_keys(l, &s->u.sink, conf);
+	bool is_complete = l->errors->count == before;
 	check_sink(l, s);
+	if (is_complete)
+		check_plugin_conf(l, &plugin->ops.sink, conf);
 }
 
 static void

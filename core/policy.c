@@ -208,25 +208,37 @@ read_rate(struct sink_conf *c, struct hsw_error *err)
 		c->rate);
 }
 
-int
-policy_read(struct sink_conf *c, const char **key, struct hsw_error *err)
+static int
+read_retry_on(struct sink_conf *c, struct hsw_error *err)
 {
-	int rc = HSW_OK;
-	const char *at = "retry";
+	return read_statuses(&c->retry_statuses, c->retry_on, err);
+}
 
-	rc = read_retry(c, err);
-	if (rc == HSW_OK)
-		rc = (at = "retry_on", read_statuses(&c->retry_statuses, c->retry_on, err));
-	if (rc == HSW_OK)
-		rc = (at = "drop_on", read_statuses(&c->drop_statuses, c->drop_on, err));
-	if (rc == HSW_OK)
-		rc = refuse_both(c, err);
-	if (rc == HSW_OK)
-		rc = (at = "concurrency", read_concurrency(c, err));
-	if (rc == HSW_OK)
-		rc = (at = "rate", read_rate(c, err));
-	*key = at;
-	return rc;
+static int
+read_drop_on(struct sink_conf *c, struct hsw_error *err)
+{
+	int rc = read_statuses(&c->drop_statuses, c->drop_on, err);
+
+	return rc == HSW_OK ? refuse_both(c, err) : rc;
+}
+
+void
+policy_read(
+	struct sink_conf *c, void (*wrong)(void *arg, const char *key, const char *why), void *arg)
+{
+	/* drop_on is compared with retry_on, which is read before. */
+	static const struct {
+		const char *key;
+		int (*read)(struct sink_conf *, struct hsw_error *);
+	} keys[] = { { "retry", read_retry }, { "retry_on", read_retry_on },
+		{ "drop_on", read_drop_on }, { "concurrency", read_concurrency },
+		{ "rate", read_rate } };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		struct hsw_error err = { "" };
+		if (keys[i].read(c, &err) != HSW_OK)
+			wrong(arg, keys[i].key, err.text);
+	}
 }
 
 /* ---- at run time ---- */

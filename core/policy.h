@@ -9,10 +9,11 @@
 #include "config.h"
 
 /*
- * Fills what struct sink_conf has of policy, retry, retry_on, drop_on, concurrency and rate. HSW_EINVAL:
- * *key is the option that is wrong, err says why.
+ * Fills what struct sink_conf has of policy, retry, retry_on, drop_on, concurrency and rate. wrong is called
+ * for each of these keys that is wrong; why is borrowed until it returns.
  */
-int policy_read(struct sink_conf *, const char **key, struct hsw_error *err);
+void policy_read(
+	struct sink_conf *, void (*wrong)(void *arg, const char *key, const char *why), void *arg);
 
 /* What an attempt's outcome means to this sink. status: of the answer, 0: none. */
 enum hsw_outcome policy_outcome(const struct sink_conf *, enum hsw_outcome, int status);

@@ -184,6 +184,34 @@ file_close(void *self)
 	free(s);
 }
 
+/* *owner is who files are made for. fixed_len: of the path's part without patterns, up to its last slash. */
+static int
+check_conf(const struct file_conf *conf, size_t fixed_len, struct disk_owner *owner,
+	struct hsw_error *err)
+{
+	int rc = check_folder(conf, fixed_len, err);
+
+	if (rc == HSW_OK)
+		rc = parse_mode(conf->mode, &owner->mode, err);
+	if (rc == HSW_OK)
+		rc = owner_find(conf->user, conf->group, owner, err);
+	return rc == HSW_OK ? check_rotation(conf, err) : rc;
+}
+
+static int
+file_check(const void *section, struct hsw_error *err)
+{
+	const struct file_conf *conf = section;
+	struct disk_owner owner;
+	struct pattern *pattern = pattern_new(conf->path, conf->utc, err);
+
+	if (pattern == NULL)
+		return HSW_EINVAL;
+	int rc = check_conf(conf, pattern_fixed_len(pattern), &owner, err);
+	pattern_free(pattern);
+	return rc;
+}
+
 /* Fills the sink; what is left is freed by file_close. */
 static int
 setup(struct file_sink *s, struct hsw_handle *handle, const struct file_conf *conf,
@@ -202,13 +230,7 @@ setup(struct file_sink *s, struct hsw_handle *handle, const struct file_conf *co
 	if (s->pattern == NULL)
 		return HSW_EINVAL;
 	set.fixed_len = pattern_fixed_len(s->pattern);
-	int rc = check_folder(conf, set.fixed_len, err);
-	if (rc == HSW_OK)
-		rc = parse_mode(conf->mode, &set.owner.mode, err);
-	if (rc == HSW_OK)
-		rc = owner_find(conf->user, conf->group, &set.owner, err);
-	if (rc == HSW_OK)
-		rc = check_rotation(conf, err);
+	int rc = check_conf(conf, set.fixed_len, &set.owner, err);
 	if (rc != HSW_OK)
 		return rc;
 	s->queue = queue_new(s->host, handle, &set);
@@ -286,6 +308,7 @@ static const struct hsw_sink_ops ops = {
 	.drain = file_drain,
 	.close = file_close,
 	.reopen = file_reopen,
+	.check = file_check,
 };
 
 HSW_PLUGIN(HSW_SINK, "file", "1.0", "appends events to files, one a line (NDJSON)",

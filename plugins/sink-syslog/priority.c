@@ -9,11 +9,12 @@
 #include <string.h>
 #include <strings.h>
 
+#define DAEMON 3
 #define INFORMATIONAL 6
 
-const char *const priority_facilities[] = { "kern", "user", "mail", "daemon", "auth", "syslog",
-	"lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp", "security", "console", "clock",
-	"local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7", NULL };
+static const char *const facilities[] = { "kern", "user", "mail", "daemon", "auth", "syslog", "lpr",
+	"news", "uucp", "cron", "authpriv", "ftp", "ntp", "security", "console", "clock", "local0",
+	"local1", "local2", "local3", "local4", "local5", "local6", "local7", NULL };
 
 static const struct {
 	const char *name;
@@ -23,17 +24,26 @@ static const struct {
 	{ "notice", 5 }, { "info", INFORMATIONAL }, { "informational", INFORMATIONAL },
 	{ "debug", 7 } };
 
+/* The types of events that there are. */
+static const char *const types[] = { "message.exchange", "message.status", "call.update",
+	"group.flow", "instance.state", "label.update" };
+
 struct rule {
 	const char *type; /* borrowed */
 	size_t len;
 	bool is_prefix;
-	int severity;
+	int value;
+};
+
+/* The rules of one option. */
+struct rules {
+	struct rule *all;
+	size_t count;
+	int otherwise; /* where none fits */
 };
 
 struct priorities {
-	int facility;
-	size_t count;
-	struct rule rules[];
+	struct rules facility, severity;
 };
 
 static int
@@ -46,58 +56,14 @@ severity_of(const char *name)
 	return -1;
 }
 
-/* A rule without a type fits all. */
-static bool
-parse_rule(const char *text, struct rule *rule)
+static int
+facility_of(const char *name)
 {
-	const char *colon = strchr(text, ':');
-	const char *name = colon != NULL ? colon + 1 : text;
-	size_t len = colon != NULL ? (size_t)(colon - text) : 0;
-
-	while (isspace((unsigned char)*name))
-		name++;
-	while (len > 0 && isspace((unsigned char)text[len - 1]))
-		len--;
-	if (colon != NULL && len == 0)
-		return false;
-	*rule = (struct rule){ .type = text, .len = len, .severity = severity_of(name) };
-	rule->is_prefix = len == 0 || text[len - 1] == '*';
-	if (len > 0 && rule->is_prefix)
-		rule->len--;
-	return rule->severity >= 0;
-}
-
-struct priorities *
-priorities_new(int facility, const char *const *rules, struct hsw_error *err)
-{
-	size_t count = 0;
-
-	while (rules != NULL && rules[count] != NULL)
-		count++;
-	struct priorities *p = calloc(1, sizeof(*p) + count * sizeof(p->rules[0]));
-	if (p == NULL) {
-		snprintf(err->text, sizeof(err->text), "out of memory");
-		return NULL;
+	for (int i = 0; facilities[i] != NULL; i++) {
+		if (strcasecmp(name, facilities[i]) == 0)
+			return i;
 	}
-	p->facility = facility;
-	p->count = count;
-	for (size_t i = 0; i < count; i++) {
-		if (parse_rule(rules[i], &p->rules[i]))
-			continue;
-		snprintf(err->text, sizeof(err->text),
-			"severity: \"%.100s\", expected like call.update: notice, with one of "
-			"emerg, alert, crit, err, warning, notice, info, debug",
-			rules[i]);
-		free(p);
-		return NULL;
-	}
-	return p;
-}
-
-void
-priorities_free(struct priorities *p)
-{
-	free(p);
+	return -1;
 }
 
 static bool
@@ -108,12 +74,123 @@ rule_fits(const struct rule *r, struct hsw_str type)
 	return strncasecmp(r->type, type.s, r->len) == 0;
 }
 
-int
-priority_of(const struct priorities *p, struct hsw_str type)
+/* Whether it fits any event that there is. */
+static bool
+fits_any(const struct rule *r)
+{
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if (rule_fits(r, (struct hsw_str){ types[i], strlen(types[i]) }))
+			return true;
+	}
+	return false;
+}
+
+/* What is read: its option's name, its words, and how these are shown to people. */
+struct kind {
+	const char *key, *words;
+	int (*value_of)(const char *name);
+};
+
+static const struct kind facility_kind = { "facility",
+	"call.update: local1, *: local0, with kern, user, mail, daemon, auth, syslog, lpr, news, "
+	"uucp, cron, authpriv, ftp, ntp, security, console, clock, local0 to local7",
+	facility_of };
+static const struct kind severity_kind = { "severity",
+	"call.update: notice, with one of emerg, alert, crit, err, warning, notice, info, debug",
+	severity_of };
+
+/* A rule without a type fits all. */
+static int
+parse_rule(const struct kind *kind, const char *text, struct rule *rule, struct hsw_error *err)
+{
+	const char *colon = strchr(text, ':');
+	const char *name = colon != NULL ? colon + 1 : text;
+	size_t len = colon != NULL ? (size_t)(colon - text) : 0;
+
+	while (isspace((unsigned char)*name))
+		name++;
+	while (len > 0 && isspace((unsigned char)text[len - 1]))
+		len--;
+	*rule = (struct rule){ .type = text, .len = len, .value = kind->value_of(name) };
+	rule->is_prefix = len == 0 || text[len - 1] == '*';
+	if (len > 0 && rule->is_prefix)
+		rule->len--;
+	if ((colon != NULL && len == 0) || rule->value < 0) {
+		snprintf(err->text, sizeof(err->text), "%s: \"%.50s\", expected like %s", kind->key,
+			text, kind->words);
+		return HSW_EINVAL;
+	}
+	if (fits_any(rule))
+		return HSW_OK;
+	snprintf(err->text, sizeof(err->text),
+		"%s: \"%.40s\" fits no event, expected one of message.exchange, message.status, "
+		"call.update, group.flow, instance.state and label.update, or a beginning and *",
+		kind->key, text);
+	return HSW_EINVAL;
+}
+
+static int
+read_rules(const struct kind *kind, const char *const *words, struct rules *rules,
+	struct hsw_error *err)
+{
+	size_t count = 0;
+
+	while (words != NULL && words[count] != NULL)
+		count++;
+	rules->all = calloc(count + 1, sizeof(rules->all[0]));
+	if (rules->all == NULL) {
+		snprintf(err->text, sizeof(err->text), "out of memory");
+		return HSW_ENOMEM;
+	}
+	rules->count = count;
+	for (size_t i = 0; i < count; i++) {
+		int rc = parse_rule(kind, words[i], &rules->all[i], err);
+		if (rc != HSW_OK)
+			return rc;
+	}
+	return HSW_OK;
+}
+
+struct priorities *
+priorities_new(const char *const *facility, const char *const *severity, struct hsw_error *err)
+{
+	struct priorities *p = calloc(1, sizeof(*p));
+
+	if (p == NULL) {
+		snprintf(err->text, sizeof(err->text), "out of memory");
+		return NULL;
+	}
+	p->facility.otherwise = DAEMON;
+	p->severity.otherwise = INFORMATIONAL;
+	if (read_rules(&facility_kind, facility, &p->facility, err) == HSW_OK &&
+		read_rules(&severity_kind, severity, &p->severity, err) == HSW_OK)
+		return p;
+	priorities_free(p);
+	return NULL;
+}
+
+void
+priorities_free(struct priorities *p)
+{
+	if (p == NULL)
+		return;
+	free(p->facility.all);
+	free(p->severity.all);
+	free(p);
+}
+
+static int
+value_for(const struct rules *rules, struct hsw_str type)
 {
 	size_t i = 0;
 
-	while (i < p->count && !rule_fits(&p->rules[i], type))
+	while (i < rules->count && !rule_fits(&rules->all[i], type))
 		i++;
-	return p->facility * 8 + (i < p->count ? p->rules[i].severity : INFORMATIONAL);
+	return i < rules->count ? rules->all[i].value : rules->otherwise;
+}
+
+int
+priority_of(const struct priorities *p, struct hsw_str type)
+{
+	return value_for(&p->facility, type) * 8 + value_for(&p->severity, type);
 }

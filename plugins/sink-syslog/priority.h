@@ -5,17 +5,16 @@
 
 #include <hookswitch/plugin.h>
 
-/* Names of the facilities, by number; ends with NULL. */
-extern const char *const priority_facilities[];
-
 struct priorities;
 
-/* rules: "call.update: notice", "message.*: debug" or "notice" for all others; NULL: none. They are
- * borrowed until priorities_free. NULL: err tells why. */
-struct priorities *priorities_new(int facility, const char *const *rules, struct hsw_error *err);
+/* Rules: "call.update: notice", "message.*: debug" or "notice" for all others; of facility likewise, with
+ * "local0". NULL: none; then events are daemon and info. They are borrowed until priorities_free. NULL is
+ * returned on an error, also for a type that no event has: err tells why. */
+struct priorities *priorities_new(
+	const char *const *facility, const char *const *severity, struct hsw_error *err);
 void priorities_free(struct priorities *);
 
-/* The PRI of an event of this type: the first rule that fits decides. */
+/* The PRI of an event of this type: the first rule of each option that fits decides. */
 int priority_of(const struct priorities *, struct hsw_str type);
 
 #endif

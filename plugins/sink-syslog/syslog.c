@@ -22,8 +22,7 @@
 
 struct syslog_conf {
 	const char *target;
-	int facility;
-	const char **severity;
+	const char **facility, **severity;
 	int format;
 	int message;
 	const char *app_name, *hostname, *sd_id;
@@ -59,11 +58,11 @@ static const struct hsw_option options[] = {
 		.help = "Where messages go: unix:/dev/log, udp://host:514, tcp://host:601 or "
 			"tls://host:6514. TCP and TLS count octets (RFC 6587, RFC 5425)." },
 	{ .key = "facility",
-		.type = HSW_OPT_ENUM,
+		.type = HSW_OPT_LIST,
 		.offset = MEMBER(facility),
 		.def = "daemon",
-		.choices = priority_facilities,
-		.help = "Facility of all messages." },
+		.help = "Facility: one for all messages, or by event, like \"call.update: local1, "
+			"*: local0\". The first that fits counts; others get daemon." },
 	{ .key = "severity",
 		.type = HSW_OPT_LIST,
 		.offset = MEMBER(severity),
@@ -175,21 +174,10 @@ set_message(struct syslog_sink *s, const struct syslog_conf *conf)
 		.max_bytes = (size_t)conf->max_message_bytes };
 }
 
-static void
-syslog_close(void *self)
-{
-	struct syslog_sink *s = self;
-
-	link_free(s->link);
-	SSL_CTX_free(s->ctx);
-	priorities_free(s->priorities);
-	buffer_fini(&s->buffer);
-	free(s);
-}
-
-/* Fills the sink; what is left is freed by syslog_close. */
+/* What the options give, or an error: the address, the priorities and the context of TLS. What is made of
+ * them is in the sink also on failure, for free_made. */
 static int
-setup(struct syslog_sink *s, struct hsw_error *err)
+make(struct syslog_sink *s, struct hsw_error *err)
 {
 	const struct syslog_conf *conf = s->conf;
 	int rc = address_parse(conf->target, &s->address, err);
@@ -203,7 +191,46 @@ setup(struct syslog_sink *s, struct hsw_error *err)
 		return HSW_EINVAL;
 	if (s->address.transport == TRANSPORT_TLS && (s->ctx = make_tls(conf, err)) == NULL)
 		return HSW_EINVAL;
-	set_message(s, conf);
+	return HSW_OK;
+}
+
+static void
+free_made(struct syslog_sink *s)
+{
+	SSL_CTX_free(s->ctx);
+	priorities_free(s->priorities);
+}
+
+static int
+syslog_check(const void *conf, struct hsw_error *err)
+{
+	struct syslog_sink s = { .conf = conf };
+	int rc = make(&s, err);
+
+	free_made(&s);
+	return rc;
+}
+
+static void
+syslog_close(void *self)
+{
+	struct syslog_sink *s = self;
+
+	link_free(s->link);
+	free_made(s);
+	buffer_fini(&s->buffer);
+	free(s);
+}
+
+/* Fills the sink; what is left is freed by syslog_close. */
+static int
+setup(struct syslog_sink *s, struct hsw_error *err)
+{
+	int rc = make(s, err);
+
+	if (rc != HSW_OK)
+		return rc;
+	set_message(s, s->conf);
 	s->link = link_new(s->host, s->handle, &s->address, s->ctx);
 	if (s->link != NULL)
 		return HSW_OK;
@@ -296,6 +323,7 @@ static const struct hsw_sink_ops ops = {
 	.cancel = syslog_cancel,
 	.close = syslog_close,
 	.reopen = syslog_reopen,
+	.check = syslog_check,
 };
 
 HSW_PLUGIN(HSW_SINK, "syslog", "1.0",

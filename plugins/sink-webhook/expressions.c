@@ -58,6 +58,27 @@ compile(const char *key, const char *text, jq_state **out, struct hsw_error *err
 	return HSW_EINVAL;
 }
 
+static int
+compile_both(const struct webhook_conf *conf, struct expressions *x, struct hsw_error *err)
+{
+	int rc = compile("filter", conf->filter, &x->filter, err);
+
+	return rc == HSW_OK ? compile("transform", conf->transform, &x->transform, err) : rc;
+}
+
+int
+expressions_check(const struct webhook_conf *conf, struct hsw_error *err)
+{
+	struct expressions x = { NULL };
+	int rc = compile_both(conf, &x, err);
+
+	if (x.filter != NULL)
+		jq_teardown(&x.filter);
+	if (x.transform != NULL)
+		jq_teardown(&x.transform);
+	return rc;
+}
+
 int
 expressions_new(const struct webhook_conf *conf, struct expressions **out, struct hsw_error *err)
 {
@@ -71,9 +92,7 @@ expressions_new(const struct webhook_conf *conf, struct expressions **out, struc
 		expressions_free(x);
 		return HSW_ENOMEM;
 	}
-	int rc = compile("filter", conf->filter, &x->filter, err);
-	if (rc == HSW_OK)
-		rc = compile("transform", conf->transform, &x->transform, err);
+	int rc = compile_both(conf, x, err);
 	if (rc == HSW_OK)
 		*out = x;
 	else
@@ -186,6 +205,13 @@ expressions_run(
 }
 
 #else
+
+int
+expressions_check(const struct webhook_conf *conf, struct hsw_error *err)
+{
+	(void)conf, (void)err;
+	return HSW_OK;
+}
 
 void
 expressions_free(struct expressions *x)

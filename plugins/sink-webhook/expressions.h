@@ -13,6 +13,8 @@ struct expressions;
 
 /* *out is NULL when the options ask for none. HSW_OK, or err says which expression is wrong, and how. */
 int expressions_new(const struct webhook_conf *, struct expressions **out, struct hsw_error *err);
+/* The same without a handle: compiles them and starts no thread. */
+int expressions_check(const struct webhook_conf *, struct hsw_error *err);
 void expressions_free(struct expressions *); /* NULL is allowed */
 /*
  * Runs them on an envelope. HSW_OK: *text is what is to be sent instead, to be freed, or NULL for the

@@ -292,6 +292,30 @@ out_of_memory(struct hsw_error *err)
 	return HSW_ENOMEM;
 }
 
+/* Makes what a handle makes of the options, and throws it away. */
+static int
+webhook_check(const void *section, struct hsw_error *err)
+{
+	const struct webhook_conf *conf = section;
+	int rc = conf_check(conf, err);
+
+	if (rc == HSW_OK)
+		rc = expressions_check(conf, err);
+	if (rc != HSW_OK)
+		return rc;
+	struct guard *guard = guard_new(conf->allow_private, err);
+	if (guard == NULL)
+		return HSW_EINVAL;
+	guard_free(guard);
+	struct targets *targets = targets_new("");
+	if (targets == NULL)
+		return out_of_memory(err);
+	struct target *target = target_get(targets, conf, err);
+	target_unref(target);
+	targets_free(targets);
+	return target != NULL ? HSW_OK : HSW_EINVAL;
+}
+
 static int
 webhook_open(const struct hsw_host *host, struct hsw_handle *handle, const void *conf, void **self,
 	struct hsw_error *err)
@@ -356,6 +380,7 @@ static const struct hsw_sink_ops ops = {
 	.drain = webhook_drain,
 	.close = webhook_close,
 	.needs = conf_needs,
+	.check = webhook_check,
 };
 
 HSW_PLUGIN(HSW_SINK, "webhook", "1.0", "posts events to an HTTP or HTTPS receiver",

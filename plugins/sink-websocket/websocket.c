@@ -201,15 +201,22 @@ fail(struct hsw_error *err, int rc, const char *text)
 }
 
 static int
-websocket_open(const struct hsw_host *host, struct hsw_handle *handle, const void *conf,
-	void **self, struct hsw_error *err)
+websocket_check(const void *conf, struct hsw_error *err)
 {
 	const struct websocket_conf *c = conf;
 
-	if (c->pong_timeout_ms <= c->heartbeat_ms)
-		return fail(err, HSW_EINVAL,
-			"pong_timeout must be longer than heartbeat: nobody sends a PONG before a "
-			"PING");
+	if (c->pong_timeout_ms > c->heartbeat_ms)
+		return HSW_OK;
+	return fail(err, HSW_EINVAL,
+		"pong_timeout: must be longer than heartbeat: nobody sends a PONG before a PING");
+}
+
+static int
+websocket_open(const struct hsw_host *host, struct hsw_handle *handle, const void *conf,
+	void **self, struct hsw_error *err)
+{
+	if (websocket_check(conf, err) != HSW_OK)
+		return HSW_EINVAL;
 	struct websocket *ws = calloc(1, sizeof(*ws));
 	if (ws == NULL)
 		return fail(err, HSW_ENOMEM, "out of memory");
@@ -262,6 +269,7 @@ static const struct hsw_sink_ops ops = {
 	.adopt = websocket_adopt,
 	.broadcast = websocket_broadcast,
 	.dismiss = websocket_dismiss,
+	.check = websocket_check,
 };
 
 HSW_PLUGIN(HSW_SINK, "websocket", "1.0", "sends events to clients that connect by WebSocket",

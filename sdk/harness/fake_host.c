@@ -319,6 +319,11 @@ handle_free(struct hsw_handle *h)
 static int
 handle_open(struct hsw_handle *h, struct hsw_error *err)
 {
+	if (h->plugin->kind == HSW_SINK && h->sink.check != NULL) {
+		int rc = h->sink.check(h->conf, err);
+		if (rc != HSW_OK)
+			return rc;
+	}
 	if (h->plugin->kind == HSW_SINK)
 		return h->sink.open(&host, h, h->conf, &h->self, err);
 	const struct hsw_source_ops *ops = h->plugin->ops;

@@ -2,6 +2,7 @@
 /* suite_sink.c - what every sink must do. It may deliver what it is given or not. */
 #include "suite.h"
 
+#include <dirent.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +37,48 @@ sink_has_its_functions(const struct fake_subject *s)
 		fake_fail("open, deliver, cancel and close are needed");
 	if (ops->concurrency < 1 || ops->concurrency > IN_FLIGHT_MAX)
 		fake_fail("concurrency is 1 to %d", IN_FLIGHT_MAX);
+}
+
+/* Threads and files of this process. */
+static size_t
+count_entries(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	size_t n = 0;
+
+	while (dir != NULL && readdir(dir) != NULL)
+		n++;
+	if (dir != NULL)
+		closedir(dir);
+	return n;
+}
+
+/* Once before it is counted: libraries may keep what their first use makes. */
+static void
+checking_leaves_nothing(const struct fake_subject *s)
+{
+	static const char *const folders[] = { "/proc/self/task", "/proc/self/fd" };
+	const struct hsw_sink_ops *ops = s->plugin->ops;
+	struct hsw_error err = { "" };
+	size_t before[2] = { 0 };
+
+	if (ops->size < offsetof(struct hsw_sink_ops, check) + sizeof(ops->check) ||
+		ops->check == NULL)
+		return;
+	void *conf = fake_conf_new(s->plugin, s->options, &err);
+	for (int i = 0; conf != NULL && i < 3; i++) {
+		if (ops->check(conf, &err) != HSW_OK)
+			fake_fail("check: %s", err.text);
+		for (size_t k = 0; k < 2; k++) {
+			size_t n = count_entries(folders[k]);
+			if (i > 0 && n > before[k])
+				fake_fail("check leaves something in %s", folders[k]);
+			before[k] = n;
+		}
+	}
+	if (conf == NULL)
+		fake_fail("%s", err.text);
+	fake_conf_free(s->plugin, conf);
 }
 
 static void
@@ -153,6 +196,7 @@ a_stop_in_the_middle_leaves_nothing(const struct fake_subject *s)
 
 const struct suite_test fake_suite_of_sinks[] = {
 	{ "sink has its functions", sink_has_its_functions },
+	{ "checking leaves nothing", checking_leaves_nothing },
 	{ "handles open and close again", fake_handles_open_and_close_again },
 	{ "a delivery ends once", a_delivery_ends_once_with_a_word_for_people },
 	{ "thousands of envelopes end", thousands_of_envelopes_end },

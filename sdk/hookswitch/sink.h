@@ -86,6 +86,17 @@ struct hsw_sink_ops {
 	 * Optional (NULL: none).
 	 */
 	unsigned (*needs)(const void *conf);
+	/*
+	 * Whether these options can be used: what open() would refuse because of what the section says is
+	 * refused here. conf is as in open, and of a section; every option fits its table. Files may be
+	 * looked at and read; nothing is made or changed, no connection opened, no thread started. Called
+	 * without a handle: by `hookswitch check`, at the start before anything is opened, and at a reload
+	 * before anything changes; on any thread, several handles may be open. Returns HSW_OK, or an error
+	 * with text in err; one that begins with an option's name, a colon and a space, like "mode: found
+	 * ...", is reported at that option's line. open() may count on it for a section, but not for the
+	 * options of a destination made by the API. Optional (NULL: open finds out).
+	 */
+	int (*check)(const void *conf, struct hsw_error *err);
 };
 
 /* The sink writes in the order it is called and ends deliveries in that order: `ordering` and

@@ -100,6 +100,10 @@ AT(hsw_sink_ops, drain, 40);
 AT(hsw_sink_ops, close, 48);
 AT(hsw_sink_ops, reopen, 56);
 AT(hsw_sink_ops, adopt, 64);
+AT(hsw_sink_ops, broadcast, 72);
+AT(hsw_sink_ops, dismiss, 80);
+AT(hsw_sink_ops, needs, 88);
+AT(hsw_sink_ops, check, 96);
 
 AT(hsw_request, size, 0);
 AT(hsw_request, method, 8);

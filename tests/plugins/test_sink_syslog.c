@@ -210,6 +210,33 @@ START_TEST(the_first_rule_that_fits_gives_the_severity)
 }
 END_TEST
 
+START_TEST(the_first_rule_that_fits_gives_the_facility)
+{
+	static const struct {
+		const char *rules, *type, *pri;
+	} cases[] = {
+		{ "local0", "call.update", "<134>" },
+		{ "LOCAL0", "group.flow", "<134>" },
+		{ "call.update: local1, *: local0", "call.update", "<142>" },
+		{ "call.update: local1, *: local0", "message.status", "<134>" },
+		{ "call.update: local1", "message.status", "<30>" },
+		{ "message.*:user,mail", "message.exchange", "<14>" },
+		{ "instance.state: mail, label.update: lpr, group.flow: kern, message.exchange: "
+		  "news",
+			"label.update", "<54>" },
+	};
+
+	peer_open(&peer, AF_INET, SOCK_DGRAM);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fake_event event = plain;
+		event.type = cases[i].type;
+		const char *got = MESSAGE_OF(&event, "facility", cases[i].rules, NULL);
+		ck_assert_msg(strncmp(got, cases[i].pri, strlen(cases[i].pri)) == 0, "%s %s: %.5s",
+			cases[i].rules, cases[i].type, got);
+	}
+}
+END_TEST
+
 START_TEST(text_has_the_members_of_data)
 {
 	struct fake_event event = plain;
@@ -259,6 +286,11 @@ START_TEST(bad_options_are_refused_with_their_name)
 		{ "target", "unix:relative", NULL },
 		{ "severity", "call.update: loud", "udp://127.0.0.1" },
 		{ "severity", ": notice", "udp://127.0.0.1" },
+		{ "severity", "call.updates: notice", "udp://127.0.0.1" },
+		{ "severity", "calls.*: notice", "udp://127.0.0.1" },
+		{ "facility", "mail.*: local0", "udp://127.0.0.1" },
+		{ "facility", "call.update: local9", "udp://127.0.0.1" },
+		{ "facility", "local9", "udp://127.0.0.1" },
 		{ "sd_id", "hookswitch", "udp://127.0.0.1" },
 		{ "sd_id", "a b@1", "udp://127.0.0.1" },
 		{ "sd_id", "a@b", "udp://127.0.0.1" },
@@ -286,5 +318,5 @@ UNIT_MAIN_WITH("sink-syslog", setup, teardown, a_message_of_rfc5424_has_all_part
 	a_message_of_rfc3164_has_no_structured_data, a_local_socket_gets_no_host_name_in_rfc3164,
 	structured_data_is_escaped_and_bounded, an_event_without_a_chat_has_none,
 	what_is_too_long_is_cut_and_says_so, a_message_of_the_greatest_length_is_not_cut,
-	the_first_rule_that_fits_gives_the_severity, text_has_the_members_of_data,
-	secrets_are_left_out, bad_options_are_refused_with_their_name)
+	the_first_rule_that_fits_gives_the_severity, the_first_rule_that_fits_gives_the_facility,
+	text_has_the_members_of_data, secrets_are_left_out, bad_options_are_refused_with_their_name)

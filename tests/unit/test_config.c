@@ -259,8 +259,75 @@ START_TEST(options_without_sense_are_refused)
 }
 END_TEST
 
+static bool
+has_error(const char *word)
+{
+	for (size_t i = 0; i < errors.count; i++) {
+		if (strstr(errors.text[i], word) != NULL)
+			return true;
+	}
+	return false;
+}
+
+START_TEST(a_sinks_own_check_is_part_of_the_configurations)
+{
+	static const char *const webhook = "plugin = webhook\nurl = http://x/\n";
+	static const char *const file = "plugin = file\npath = /tmp/%Y.jsonl\n";
+	static const char *const udp = "plugin = syslog\ntarget = udp://127.0.0.1:514\n";
+	const struct {
+		const char *sink, *text, *word;
+	} cases[] = {
+		{ webhook, "secret = whsec_YWJj\n", "[sink x] secret: " },
+		{ webhook, "ca_file = /nonexistent.pem\n", "[sink x] ca_file: " },
+		{ webhook, "headers = Host: x\n", "[sink x] headers: " },
+		{ webhook, "hmac_header = X-Mine\n", "hmac_" },
+		{ webhook, "batch = 0/1s\n", "[sink x] batch: " },
+		{ webhook, "batch = 9/1s\nby_events = dotted\n", "[sink x] batch: " },
+		{ webhook, "allow_private = foo\n", "[sink x] allow_private: " },
+		{ file, "mode = 999\n", "[sink x] mode: " },
+		{ file, "user = nosuchuser\n", "[sink x] user: " },
+		{ file, "keep = 3\n", "compress, keep and keep_age" },
+		{ udp, "severity = message.*: blah\n", "[sink x] severity: " },
+		{ udp, "ca_file = /etc/passwd\n", "ca_file, cert_file and key_file" },
+	};
+	char text[400];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), BASE "[sink x]\n%s", cases[i].sink);
+		struct config *c = load(text);
+		ck_assert_msg(c != NULL, "%s", errors.text[0]);
+		config_free(c);
+		snprintf(text, sizeof(text), BASE "[sink x]\n%s%s", cases[i].sink, cases[i].text);
+		assert_error(text, cases[i].word);
+	}
+}
+END_TEST
+
+START_TEST(the_websockets_own_check_is_part_of_it)
+{
+	assert_error(BASE "[websocket]\nheartbeat = 9s\npong_timeout = 8s\n",
+		"[websocket] pong_timeout: must be longer");
+}
+END_TEST
+
+START_TEST(all_errors_are_told_at_once)
+{
+	static const char *const words[] = { "conurrency", "`0/s`", "`-1`", "`8d`", "`6xx`",
+		"`50x`", "`nosuch`", "[sink y] secret: ", "[sink y] rate: " };
+
+	ck_assert_ptr_null(load(SINK
+		"conurrency = 1\nconcurrency = -1\nrate = 0/s\nretry = 8d\nretry_on = 6xx\n"
+		"drop_on = 50x\nevents = nosuch\n"
+		"[sink y]\nplugin = webhook\nurl = http://y\nsecret = whsec_YWJj\nrate = 0/s\n"));
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		ck_assert_msg(has_error(words[i]), "%s", words[i]);
+	config_errors_free(&errors);
+}
+END_TEST
+
 UNIT_MAIN("config", a_whole_configuration_is_loaded, mistakes_are_named,
 	the_package_of_a_plugin_is_named, one_failed_attempt_is_enough_with_retry_never,
 	auto_create_allows_names_that_no_section_has, schedules_are_lists_presets_or_exponential,
 	statuses_decide_what_becomes_of_a_failure, rates_and_concurrency_are_read,
-	options_without_sense_are_refused)
+	options_without_sense_are_refused, a_sinks_own_check_is_part_of_the_configurations,
+	the_websockets_own_check_is_part_of_it, all_errors_are_told_at_once)
