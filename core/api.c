@@ -137,11 +137,11 @@ is_account(const struct api_call *call, struct hsw_str token)
 	return account != NULL && secret_equal(token, str_of(account));
 }
 
-/* Those without a token that is known share one window, so that guessing is slow. */
+/* Those of a client without a token that is known share one window: guessing is slow, and stops nobody else. */
 static uint64_t
-rate_key(struct hsw_str token, bool is_known)
+rate_key(const struct http_request *r, struct hsw_str token, bool is_known)
 {
-	return is_known ? str_hash(HASH_START, token) : 0;
+	return is_known ? str_hash(HASH_START, token) : address_hash(&r->client.address);
 }
 
 static bool
@@ -202,7 +202,8 @@ identify(struct api_call *call, const struct route *route, struct asker *who)
 	if (!is_of_account && who->has_token)
 		call->of_token = catalog_find_token(&call->worker->catalog, token);
 	who->is_known = is_of_account || call->of_token != NULL;
-	bool is_allowed = is_control || take_rate(call, route, rate_key(token, who->is_known));
+	bool is_allowed = is_control ||
+		take_rate(call, route, rate_key(call->http, token, who->is_known));
 	buf_free(&given);
 	if (route->flags & GIVES_INSTANCE)
 		api_config_find_instance(call);

@@ -136,7 +136,8 @@ on_gone(struct hsw_delivery *slot, const struct hsw_detail *detail)
 		notice_send(d, NOTICE_DISABLED, clock_wall_ms());
 	}
 	log_error("router",
-		"destination says it is gone, disabled until the next start destination=%s "
+		"destination says it is gone, disabled until it is enabled or the next start "
+		"destination=%s "
 		"status=%d: %s",
 		d->name, d->last_status, d->last_error);
 	delivery_make_ready(slot);

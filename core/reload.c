@@ -29,6 +29,7 @@ static const struct {
 	{ "server", "max_header" },
 	{ "server", "trusted_proxies" },
 	{ "ingest", "retry_after" },
+	{ "ingest", "rate_limit" },
 	{ "store", "retention" },
 	{ "store", "retention_size" },
 	{ "store", "dead_retention" },
@@ -147,6 +148,7 @@ apply(struct reload *r, const struct config *before, const struct config *c)
 	apply_tls(r, &c->server);
 	ratelimit_set(s->rate, c->api.rate_limit);
 	ratelimit_set(s->instance_rate, c->api.instance_rate_limit);
+	ratelimit_set(s->ingest_rate, c->ingest.rate_limit);
 	apply_retention(s, c);
 	for (unsigned i = 0; i < s->n_workers; i++)
 		worker_configure(&s->workers[i], c);
