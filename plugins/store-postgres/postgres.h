@@ -72,9 +72,9 @@ struct usage {
 	int64_t sample_at;   /* monotonic ms: not before */
 };
 
-struct node;
-
 #define TIMELINE_LEN 8
+
+struct node;
 
 struct postgres_store {
 	const struct hsw_host *host;
@@ -101,8 +101,8 @@ struct postgres_store {
 	} expired_upto; /* where the pass over the dead letters is */
 	struct usage usage;
 	int64_t last_seq; /* that this daemon gave an event */
-	char timeline[TIMELINE_LEN +
-		1];           /* of the last connection; it changes when a standby takes over */
+	/* of the last connection; it changes when a standby takes over */
+	char timeline[TIMELINE_LEN + 1];
 	int64_t ids_since_ms; /* older ids are of no use any more */
 };
 
