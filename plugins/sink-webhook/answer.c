@@ -80,6 +80,7 @@ head_came(char *bytes, size_t one, size_t len, void *arg)
 	read_status(a, bytes, len);
 	if (len == 2 && memcmp(bytes, "\r\n", 2) == 0)
 		a->is_head_complete = a->status >= 200;
+	*a->has_news = *a->has_news || a->is_head_complete;
 	return answer_add_head(a, len) ? len : 0;
 }
 
@@ -92,8 +93,9 @@ body_came(char *bytes, size_t one, size_t len, void *arg)
 }
 
 void
-answer_set(struct answer *a, CURL *easy)
+answer_set(struct answer *a, CURL *easy, bool *has_news)
 {
+	a->has_news = has_news;
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, head_came);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, a);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, body_came);

@@ -22,6 +22,7 @@ struct answer {
 	size_t excerpt_len;
 	char excerpt[EXCERPT_BYTES + TARGET_SECRET_PREFIX];
 	char error[CURL_ERROR_SIZE];
+	bool *has_news; /* is set when curl brings the end of a head; never reset */
 };
 
 #define ANSWER_TEXT_SIZE 1152
@@ -36,8 +37,8 @@ bool answer_is_success(const struct answer *);
 /* The value of a Retry-After header. */
 void answer_retry_after(struct answer *, const char *value);
 
-/* Sets the callbacks of a transfer's handle that fill the answer. */
-void answer_set(struct answer *, CURL *easy);
+/* Sets has_news, and the callbacks of a transfer's handle that fill the answer. */
+void answer_set(struct answer *, CURL *easy, bool *has_news);
 /* Takes over what curl knows when the transfer has ended. */
 void answer_take(struct answer *, CURL *easy);
 

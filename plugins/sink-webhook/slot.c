@@ -52,7 +52,7 @@ set_constants(struct slot *s)
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, IDLE_SECONDS);
 	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, LIFETIME_SECONDS);
 	sockets_set(easy, &s->opener);
-	answer_set(&s->answer, easy);
+	answer_set(&s->answer, easy, &s->w->has_heads);
 }
 
 static void
@@ -430,6 +430,9 @@ slots_look_at_heads(struct webhook *w)
 {
 	struct slot *s;
 
+	if (!w->has_heads)
+		return;
+	w->has_heads = false;
 	while ((s = find_success(w)) != NULL) {
 		const struct hsw_detail detail = { .status = s->answer.status };
 		if (has_sent_all(s)) {

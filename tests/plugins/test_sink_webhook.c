@@ -241,8 +241,13 @@ START_TEST(answers_are_judged)
 		{ "/500", HSW_RETRY, 500, 0, "HTTP 500: no <b>disk</b>?? here" },
 		{ "/garbage", HSW_RETRY, 0, 0, "the answer is not HTTP" },
 		{ "/close", HSW_RETRY, 0, 0, "closed the connection without an answer" },
-		{ "/half", HSW_RETRY, 200, 0, "closed the connection in the middle of the answer" },
-		{ "/half-chunk", HSW_RETRY, 200, 0,
+		{ "/half", HSW_DELIVERED, 200, 0, "" },
+		{ "/half-chunk", HSW_DELIVERED, 200, 0, "" },
+		{ "/bad-chunk", HSW_DELIVERED, 200, 0, "" },
+		{ "/half-hang", HSW_DELIVERED, 200, 0, "" },
+		{ "/half-head", HSW_RETRY, 200, 0,
+			"closed the connection in the middle of the answer" },
+		{ "/half-500", HSW_RETRY, 500, 0,
 			"closed the connection in the middle of the answer" },
 		{ "/endless-head", HSW_RETRY, 200, 0, "the answer's headers are too long" } };
 

@@ -89,7 +89,7 @@ END_TEST
 
 START_TEST(a_cancelled_delivery_ends_its_connection_and_no_other)
 {
-	static const char *const paths[] = { "/hang", "/half-hang" };
+	static const char *const paths[] = { "/hang", "/half-500-hang" };
 
 	for (unsigned i = 0; i < 2; i++) {
 		struct hsw_handle *h = OPEN(paths[i], NULL);
@@ -238,6 +238,41 @@ START_TEST(handles_of_several_threads_do_not_meet)
 END_TEST
 
 /* ---- TLS ------------------------------------------------------------------------------------ */
+
+START_TEST(a_head_of_success_is_enough)
+{
+	static const char *const paths[] = { "/half", "/half-chunk", "/bad-chunk", "/half-hang" };
+	struct cert lone = cert_new("receiver", "IP:127.0.0.1", NULL);
+	SSL_CTX *tls = cert_server(&lone, NULL);
+	struct http_server *s = http_server_start(rules, tls);
+	cert_write(&lone, in_folder("cert.pem"));
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		struct hsw_handle *h = OPEN_URL(
+			url_of(s, "https", paths[i]), "ca_file", in_folder("cert.pem"), NULL);
+		const struct fake_result *r = fake_wait(put(h));
+		ck_assert_msg(r->outcome == HSW_DELIVERED && r->status == 200, "%s: %s", paths[i],
+			r->text);
+		fake_close(h);
+	}
+	http_server_stop(s);
+	SSL_CTX_free(tls);
+	cert_free(&lone);
+}
+END_TEST
+
+/* What is not read to its end in a second is given up, and its connection with it. */
+START_TEST(the_rest_of_an_answer_is_not_waited_for_long)
+{
+	struct hsw_handle *h = OPEN("/half-hang", NULL);
+
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(fake_wait(put(h))->outcome, HSW_DELIVERED);
+	ck_assert_uint_eq(http_server_open(server), 3);
+	wait_open(h, 0);
+	fake_close(h);
+}
+END_TEST
 
 START_TEST(certificates_are_checked)
 {
@@ -405,4 +440,5 @@ UNIT_MAIN_WITH("sink-webhook-net", webhook_rig_setup, webhook_rig_teardown,
 	a_delivery_cancelled_while_it_connects_leaves_nothing,
 	a_handle_closes_right_after_its_deliveries_were_cancelled, done_may_deliver_and_cancel,
 	handles_of_several_threads_do_not_meet, certificates_are_checked,
+	a_head_of_success_is_enough, the_rest_of_an_answer_is_not_waited_for_long,
 	a_failed_handshake_is_told, a_client_certificate_is_shown, http_2_shares_one_connection)
