@@ -88,8 +88,8 @@ void slots_free(struct webhook *);
 int slot_set_target(struct slot *, const struct webhook_conf *conf);
 /*
  * What is to be sent of a delivery, for slot_add_item or slot_drop_item. HSW_OK, HSW_ENOMEM; or, as of
- * expressions_run, HSW_ENOENT: nothing; HSW_EINVAL: it can never be sent, HSW_ELIMIT: not now; err
- * says why.
+ * expressions_run, HSW_ENOENT: nothing; HSW_EINVAL: it can never be sent, HSW_ELIMIT: to make it
+ * takes too long; err says why.
  */
 int slot_make_item(struct slot *, struct hsw_delivery *, struct item **out, struct hsw_error *err);
 void slot_drop_item(struct slot *, struct item *);

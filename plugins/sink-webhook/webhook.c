@@ -47,10 +47,8 @@ settle_unmade(struct webhook *w, struct hsw_delivery *delivery, int rc, const st
 		w->host->skip(delivery);
 		return HSW_OK;
 	case HSW_EINVAL:
+	case HSW_ELIMIT: /* it would hold up all others again and again */
 		w->host->done(delivery, HSW_REJECT, &why);
-		return HSW_OK;
-	case HSW_ELIMIT:
-		w->host->done(delivery, HSW_RETRY, &why);
 		return HSW_OK;
 	default:
 		return rc;

@@ -138,7 +138,7 @@ START_TEST(an_expression_without_end_is_stopped)
 		0, "filter", "if .data == 1 then last(range(1e9)) else true end", NULL);
 
 	struct fake_result r = send(h, "{\"data\":1}");
-	ck_assert_int_eq(r.outcome, HSW_RETRY);
+	ck_assert_int_eq(r.outcome, HSW_REJECT);
 	ck_assert_str_eq(r.text, "filter: takes too long");
 	ck_assert_int_eq(send(h, "{\"data\":2}").outcome, HSW_DELIVERED);
 	ck_assert_uint_eq(http_server_requests(server), 1);
