@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 /* An answer has no business being longer: the rest is not waited for. */
@@ -70,6 +71,24 @@ read_status(struct answer *a, const char *line, size_t len)
 		a->status = a->status * 10 + (space[i] - '0');
 }
 
+/* curl's own reading differs: it takes "1.5" for a second. */
+static void
+read_retry_after(struct answer *a, const char *line, size_t len)
+{
+	static const char name[] = "retry-after:";
+	const size_t n = sizeof(name) - 1;
+	char value[64];
+
+	if (len < n || strncasecmp(line, name, n) != 0)
+		return;
+	for (line += n, len -= n; len > 0 && isspace((unsigned char)*line); line++)
+		len--;
+	while (len > 0 && isspace((unsigned char)line[len - 1]))
+		len--;
+	snprintf(value, sizeof(value), "%.*s", (int)len, line);
+	answer_retry_after(a, value);
+}
+
 /* CURLOPT_HEADERFUNCTION */
 static size_t
 head_came(char *bytes, size_t one, size_t len, void *arg)
@@ -78,6 +97,7 @@ head_came(char *bytes, size_t one, size_t len, void *arg)
 
 	(void)one;
 	read_status(a, bytes, len);
+	read_retry_after(a, bytes, len);
 	if (len == 2 && memcmp(bytes, "\r\n", 2) == 0)
 		a->is_head_complete = a->status >= 200;
 	*a->has_news = *a->has_news || a->is_head_complete;
@@ -114,15 +134,12 @@ seconds_to_ms(int64_t seconds)
 void
 answer_take(struct answer *a, CURL *easy)
 {
-	curl_off_t seconds = 0;
 	long status = 0, number = 0, connects = 0;
 
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
 	curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
 	curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
 	a->status = (int)status;
-	a->retry_after_ms = seconds_to_ms(seconds);
 	a->os_errno = (int)number;
 	a->is_reused = connects == 0;
 }

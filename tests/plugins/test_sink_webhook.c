@@ -237,6 +237,7 @@ START_TEST(answers_are_judged)
 		{ "/401", HSW_RETRY, 401, 0, "HTTP 401" }, { "/410", HSW_GONE, 410, 0, "HTTP 410" },
 		{ "/429", HSW_RETRY, 429, 7000, "HTTP 429" },
 		{ "/503-odd", HSW_RETRY, 503, 0, "HTTP 503" },
+		{ "/503-fraction", HSW_RETRY, 503, 0, "HTTP 503" },
 		{ "/503-past", HSW_RETRY, 503, 0, "HTTP 503" },
 		{ "/500", HSW_RETRY, 500, 0, "HTTP 500: no <b>disk</b>?? here" },
 		{ "/garbage", HSW_RETRY, 0, 0, "the answer is not HTTP" },

@@ -255,6 +255,13 @@ START_TEST(a_head_of_success_is_enough)
 			r->text);
 		fake_close(h);
 	}
+	ck_assert_int_eq(result_at(url_of(s, "https", "/429"), "ca_file", in_folder("cert.pem"))
+				 .retry_after_ms,
+		7000);
+	ck_assert_int_eq(
+		result_at(url_of(s, "https", "/503-fraction"), "ca_file", in_folder("cert.pem"))
+			.retry_after_ms,
+		0);
 	http_server_stop(s);
 	SSL_CTX_free(tls);
 	cert_free(&lone);

@@ -35,6 +35,7 @@ const struct http_rule rules[] = {
 	{ .path = "/503-past",
 		.answer = ANSWER(
 			"503 Unavailable", "Retry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n") },
+	{ .path = "/503-fraction", .answer = ANSWER("503 Unavailable", "Retry-After: 1.5\r\n") },
 	{ .path = "/500", .answer = BODY_OF_500 },
 	{ .path = "/garbage", .answer = "SSH-2.0-OpenSSH_9.2\r\n", .then = HTTP_CLOSE },
 	{ .path = "/close", .answer = "", .then = HTTP_CLOSE },
