@@ -750,6 +750,20 @@ def dead_letters(daemon):
     return daemon.status()["dead"].get("h", 0)
 
 
+def test_dead_letters_of_a_sink_that_is_gone_do_not_keep_the_others_dead(make_daemon, make_receiver):
+    bad, good = make_receiver(lambda *_: 400), make_receiver()
+    daemon = make_daemon({"a": hook(bad, drop_on="400"), "h": hook(bad, drop_on="400")})
+    daemon.accept(message(1))
+    wait_for(lambda: daemon.status()["dead"] == {"a": 1, "h": 1})
+    reload_sinks(daemon, {"h": hook(good)}, ["a", "h"])
+    r = daemon.command("dead", "replay", "--all", check=False)
+    assert r.returncode == 1 and r.stdout == "replayed 1\n"
+    assert "a: left out: " in r.stderr and "1 sink was left out" in r.stderr
+    good.wait(1)
+    wait_for(lambda: daemon.status()["dead"] == {"a": 1})
+    assert daemon.command("dead", "purge", "--all").stdout == "purged 1\n"
+
+
 @pytest.mark.threads
 def test_dead_letters_stay_and_are_replayed_by_the_new_one(make_daemon, make_receiver):
     bad, good = make_receiver(lambda *_: 400), make_receiver()
