@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buf.h"
+
 #define PORT_DIGITS_MAX 5
 
 static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
@@ -116,6 +118,17 @@ address_print(const struct address *a, char *text)
 	else
 		inet_ntop(AF_INET6, a->bytes, text, ADDRESS_TEXT_SIZE);
 	return text;
+}
+
+uint64_t
+address_hash(const struct address *a)
+{
+	const char kind = (char)a->kind;
+	bool is_v4 = memcmp(a->bytes, mapped, sizeof(mapped)) == 0;
+	size_t n = a->kind != ADDRESS_INTERNET ? 0 : is_v4 ? 16 : 8;
+	uint64_t hash = str_hash(HASH_START, (struct hsw_str){ &kind, 1 });
+
+	return str_hash(hash, (struct hsw_str){ (const char *)a->bytes, n });
 }
 
 bool

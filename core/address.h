@@ -28,6 +28,8 @@ struct address address_of(const struct sockaddr_storage *);
 bool address_parse(struct hsw_str text, struct address *);
 /* Into `text` of ADDRESS_TEXT_SIZE bytes; "unix" and "unknown" for what has no address. Returns it. */
 const char *address_print(const struct address *, char *text);
+/* The same for who can take one another's address: an IPv6 network of 64 bits is one customer's. */
+uint64_t address_hash(const struct address *);
 /* This machine: 127.0.0.0/8, ::1, or a unix socket. */
 bool address_is_local(const struct address *);
 /* "10.0.0.0/8", "2001:db8::/32", a single address, or "unix"; false: none of these. */

@@ -21,6 +21,7 @@
 #include "ops.h"
 
 #define BODY_MAX (1u << 20)
+#define QUERY_SHOWN_MAX 60 /* bytes of a parameter's name, in an error */
 
 enum {
 	ACCOUNT_ONLY = 1,
@@ -28,7 +29,9 @@ enum {
 	MAKES_INSTANCE = 4,
 	TAKES_APIKEY = 8,
 	INSTANCE_FIRST = 16, /* who has no token, too, learns which instances exist */
-	GIVES_INSTANCE = 32  /* header or body say which, as they say who asks */
+	GIVES_INSTANCE = 32, /* header or body say which, as they say who asks */
+	DELETES = 64,        /* a parameter that is misspelt must not widen what it is about */
+	TAKES_LABEL = 128    /* ?label= says which of them */
 };
 
 static const struct route {
@@ -39,9 +42,11 @@ static const struct route {
 } routes[] = {
 	{ "POST", "/api/instance/new", ACCOUNT_ONLY | MAKES_INSTANCE, api_instance_new },
 	{ "GET", "/api/instance/list", 0, api_instance_list },
-	{ "DELETE", "/api/instance/delete/", ACCOUNT_ONLY | HAS_INSTANCE, api_instance_delete },
+	{ "DELETE", "/api/instance/delete/", ACCOUNT_ONLY | HAS_INSTANCE | DELETES,
+		api_instance_delete },
 	{ "POST", "/api/events/webhook/", HAS_INSTANCE, api_webhook_set },
-	{ "DELETE", "/api/events/webhook/", HAS_INSTANCE, api_webhook_delete },
+	{ "DELETE", "/api/events/webhook/", HAS_INSTANCE | DELETES | TAKES_LABEL,
+		api_webhook_delete },
 	{ "GET", "/api/events/getWebhook/", HAS_INSTANCE, api_webhook_get },
 	{ "POST", "/api/events/websocket/", HAS_INSTANCE, api_websocket_set },
 	{ "GET", "/api/events/getWebsocket/", HAS_INSTANCE, api_websocket_get },
@@ -137,11 +142,11 @@ is_account(const struct api_call *call, struct hsw_str token)
 	return account != NULL && secret_equal(token, str_of(account));
 }
 
-/* Those without a token that is known share one window, so that guessing is slow. */
+/* Those of a client without a token that is known share one window: guessing is slow, and stops nobody else. */
 static uint64_t
-rate_key(struct hsw_str token, bool is_known)
+rate_key(const struct http_request *r, struct hsw_str token, bool is_known)
 {
-	return is_known ? str_hash(HASH_START, token) : 0;
+	return is_known ? str_hash(HASH_START, token) : address_hash(&r->client.address);
 }
 
 static bool
@@ -202,7 +207,8 @@ identify(struct api_call *call, const struct route *route, struct asker *who)
 	if (!is_of_account && who->has_token)
 		call->of_token = catalog_find_token(&call->worker->catalog, token);
 	who->is_known = is_of_account || call->of_token != NULL;
-	bool is_allowed = is_control || take_rate(call, route, rate_key(token, who->is_known));
+	bool is_allowed = is_control ||
+		take_rate(call, route, rate_key(call->http, token, who->is_known));
 	buf_free(&given);
 	if (route->flags & GIVES_INSTANCE)
 		api_config_find_instance(call);
@@ -236,6 +242,41 @@ admit(struct api_call *call, const struct route *route, const struct asker *who)
 		api_error(call, 404, "Instance not found");
 	else
 		return true;
+	return false;
+}
+
+/* The first parameter that the route does not know; NULL: there is none. */
+static struct hsw_str
+find_unknown(const struct api_call *call, const struct route *route)
+{
+	struct hsw_str rest = call->http->query;
+
+	while (rest.len > 0) {
+		const char *end = memchr(rest.s, '&', rest.len);
+		size_t len = end != NULL ? (size_t)(end - rest.s) : rest.len;
+		const char *equals = memchr(rest.s, '=', len);
+		struct hsw_str name = { rest.s, equals != NULL ? (size_t)(equals - rest.s) : len };
+		bool is_known = str_is(name, "token") ||
+			((route->flags & TAKES_LABEL) && str_is(name, "label"));
+		if (len > 0 && (!is_known || equals == NULL))
+			return name;
+		rest.s += len + (end != NULL);
+		rest.len -= len + (end != NULL);
+	}
+	return (struct hsw_str){ NULL, 0 };
+}
+
+/* false: it was answered. */
+static bool
+check_query(const struct api_call *call, const struct route *route)
+{
+	if (!(route->flags & DELETES))
+		return true;
+	const struct hsw_str unknown = find_unknown(call, route);
+	if (unknown.s == NULL)
+		return true;
+	api_error(call, 400, "%.*s: unknown parameter of the query",
+		unknown.len < QUERY_SHOWN_MAX ? (int)unknown.len : QUERY_SHOWN_MAX, unknown.s);
 	return false;
 }
 
@@ -315,7 +356,7 @@ answer(struct api_call *call, const struct route *found, bool has_method)
 		api_error(call, 404, "Not found");
 	else if (!has_method)
 		refuse_method(call);
-	else if (admit(call, found, &who))
+	else if (admit(call, found, &who) && check_query(call, found))
 		found->fn(call);
 }
 

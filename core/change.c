@@ -312,7 +312,13 @@ begin(struct change *c, const struct store_port *store)
 	struct change_queue *q = c->server->changes;
 
 	q->busy = c;
-	c->apply(c, store);
+	/* A change that nobody asked for reads the store only. */
+	if (c->http != NULL && c->server->settings->has_wrong_key)
+		change_fail(c, 503,
+			"Nothing can be changed: [server] encryption_key is not the key of the "
+			"store");
+	else
+		c->apply(c, store);
 	if (c->status >= 400) {
 		go_home(c);
 		begin_next(q, store);

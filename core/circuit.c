@@ -68,7 +68,8 @@ disable(struct destination *d, int64_t open_ms)
 	d->is_disabled = true;
 	metric_add(d->disabled, 1);
 	log_error("router",
-		"destination was down for %lld s, disabled until the next start destination=%s "
+		"destination was down for %lld s, disabled until it is enabled or the next start "
+		"destination=%s "
 		"status=%d: %s",
 		(long long)(open_ms / 1000), d->name, d->last_status, d->last_error);
 	notice_send(d, NOTICE_DISABLED, clock_wall_ms() - open_ms);
@@ -88,6 +89,20 @@ open_circuit(struct destination *d, int64_t now)
 		"circuit is open: the last %d attempts failed destination=%s status=%d: %s",
 		d->failures, d->name, d->last_status, d->last_error);
 	notice_send(d, NOTICE_CIRCUIT_OPENED, clock_wall_ms());
+}
+
+bool
+destination_enable(struct destination *d)
+{
+	if (!d->is_disabled)
+		return false;
+	d->is_disabled = false;
+	d->is_held = d->is_unknown = true;
+	d->failures = 0;
+	d->probe_at_ms = 0;
+	log_info("router", "destination is enabled again destination=%s", d->name);
+	delivery_pump_soon(d);
+	return true;
 }
 
 void

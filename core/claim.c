@@ -8,56 +8,19 @@
  *
  *	CLOSED -> OPENING -> OPEN -> CLOSING -> CLOSED
  */
-#include "claim.h"
+#include "claim_impl.h"
 
 #include <stdlib.h>
 
-#include <uthash.h>
-
 #include "change.h"
+#include "claim_names.h"
 #include "clock.h"
 #include "err.h"
 #include "log.h"
 
-#define HAND_OVER_MS 1000  /* for what is in flight when another node is to go on */
-#define OPEN_AGAIN_MS 5000 /* one that could not be opened */
+#define HAND_OVER_MS 1000 /* for what is in flight when another node is to go on */
 
-enum entry_state { CLOSED, OPENING, OPEN, CLOSING };
-
-struct entry {
-	struct store_call call; /* first */
-	struct mail mail;
-	struct claims *claims;
-	struct worker *worker;
-	enum entry_state state;
-	/* what the store says */
-	enum hsw_claim_state claim;
-	bool is_known;
-	int64_t touched;
-	/* what is open */
-	int64_t opened_touched;
-	bool is_stale; /* it changed since */
-	int64_t not_before_ms;
-	const struct config_section *section;
-	struct webhook_section *owned;
-	int rc;
-	UT_hash_handle hh;
-	size_t len;
-	char name[];
-};
-
-struct claims {
-	struct server *server;
-	_Atomic int64_t held_until_ms;
-	_Atomic bool is_posted;
-	struct store_call call;
-	struct entry *entries;
-	int64_t settings; /* that were read */
-	bool is_stopping;
-	struct metric *held, *nodes;
-};
-
-static void step(struct entry *, const struct store_port *);
+static void step(struct claim_entry *, const struct store_port *);
 
 /* ---- what the store says ---- */
 
@@ -90,10 +53,10 @@ owner_of(const struct server *s, const char *name)
 	return change_owner(s, name);
 }
 
-static struct entry *
+static struct claim_entry *
 entry_of(struct claims *c, struct hsw_str name)
 {
-	struct entry *e;
+	struct claim_entry *e;
 
 	HASH_FIND(hh, c->entries, name.s, name.len, e);
 	if (e != NULL)
@@ -112,10 +75,19 @@ entry_of(struct claims *c, struct hsw_str name)
 	return NULL;
 }
 
+static void
+entry_free(struct claim_entry *e)
+{
+	webhook_section_free(e->owned);
+	config_unref(e->config);
+	config_unref(e->good);
+	free(e);
+}
+
 static int
 take_claim(void *arg, const struct hsw_claim *claim)
 {
-	struct entry *e = entry_of(arg, claim->destination);
+	struct claim_entry *e = entry_of(arg, claim->destination);
 
 	if (e == NULL)
 		return HSW_OK; /* with the next look */
@@ -130,20 +102,22 @@ take_claim(void *arg, const struct hsw_claim *claim)
 static void
 came_back(struct store_call *call, const struct store_port *store)
 {
-	struct entry *e = (struct entry *)call;
+	struct claim_entry *e = (struct claim_entry *)call;
 	bool is_open = e->state == OPENING && e->rc == HSW_OK;
 
-	if (e->state == OPENING && !is_open)
-		e->not_before_ms = clock_mono_ms() + OPEN_AGAIN_MS;
-	if (e->state == CLOSING)
-		log_info("router", "handed over destination=%s", e->name);
+	if (is_open)
+		claim_note_open(e);
+	else if (e->state == OPENING)
+		claim_note_failure(e);
+	else
+		claim_note_closed(e);
 	e->state = is_open ? OPEN : CLOSED;
 	metric_add(e->claims->held, is_open ? 1 : 0);
 	step(e, store);
 }
 
 static void
-go_back(struct entry *e)
+go_back(struct claim_entry *e)
 {
 	e->call.fn = came_back;
 	store_post_call(journal_store(e->claims->server->journal), &e->call);
@@ -152,7 +126,7 @@ go_back(struct entry *e)
 static void
 on_opened(void *arg, int rc)
 {
-	struct entry *e = arg;
+	struct claim_entry *e = arg;
 
 	e->rc = rc;
 	go_back(e);
@@ -161,7 +135,8 @@ on_opened(void *arg, int rc)
 static void
 run_open(struct mail *mail)
 {
-	struct entry *e = (struct entry *)((char *)mail - offsetof(struct entry, mail));
+	struct claim_entry *e = (struct claim_entry *)((char *)mail -
+		offsetof(struct claim_entry, mail));
 	struct webhook_section *owned = e->owned;
 
 	e->owned = NULL;
@@ -178,55 +153,20 @@ on_left(void *arg, size_t undelivered)
 static void
 run_close(struct mail *mail)
 {
-	struct entry *e = (struct entry *)((char *)mail - offsetof(struct entry, mail));
+	struct claim_entry *e = (struct claim_entry *)((char *)mail -
+		offsetof(struct claim_entry, mail));
 
-	destination_hand_over(&e->worker->delivery, (struct hsw_str){ e->name, e->len },
-		HAND_OVER_MS, on_left, e);
-}
-
-static bool
-find_webhook(struct entry *e, struct hsw_error *err)
-{
-	struct server *s = e->claims->server;
-	const char *slash = strchr(e->name, '/');
-	const struct hsw_str name = { e->name, slash != NULL ? (size_t)(slash - e->name) : 0 };
-	struct instance_settings *i = slash != NULL ? settings_find(s->settings, name) : NULL;
-	const struct webhook *w = i != NULL ? settings_find_webhook(i, slash + 1) : NULL;
-
-	if (w == NULL || !w->enabled)
-		return false;
-	e->owned = webhook_section_new(&s->webhook_sink, name, w, err);
-	if (e->owned == NULL) {
-		log_error(
-			"api", "a webhook cannot be opened destination=%s: %s", e->name, err->text);
-		return false;
-	}
-	e->section = &e->owned->section;
-	return true;
-}
-
-/* Where it delivers to. */
-static bool
-find_section(struct entry *e)
-{
-	const struct config_section *s = e->claims->server->config->sinks;
-	struct hsw_error err = { "" };
-
-	while (s != NULL && strcmp(s->name, e->name) != 0)
-		s = s->next;
-	e->section = s;
-	return s != NULL || find_webhook(e, &err);
+	destination_hand_over(
+		&e->worker->delivery, (struct hsw_str){ e->name, e->len }, e->leave_ms, on_left, e);
 }
 
 static void
-open_entry(struct entry *e)
+open_entry(struct claim_entry *e)
 {
 	struct server *s = e->claims->server;
 
-	if (!find_section(e)) {
-		e->not_before_ms = clock_mono_ms() + OPEN_AGAIN_MS;
+	if (!claim_find_section(e))
 		return;
-	}
 	e->state = OPENING;
 	e->is_stale = false;
 	e->opened_touched = e->touched;
@@ -236,8 +176,11 @@ open_entry(struct entry *e)
 }
 
 static void
-close_entry(struct entry *e)
+close_entry(struct claim_entry *e)
 {
+	bool is_changed = claim_is_ours(e) && e->config != NULL && e->is_stale;
+
+	e->leave_ms = is_changed ? e->claims->config->server.shutdown_timeout_ms : HAND_OVER_MS;
 	e->state = CLOSING;
 	metric_add(e->claims->held, -1);
 	e->mail.run = run_close;
@@ -246,26 +189,25 @@ close_entry(struct entry *e)
 
 /* What is to be done about it now. It may be freed. */
 static void
-step(struct entry *e, const struct store_port *store)
+step(struct claim_entry *e, const struct store_port *store)
 {
 	struct claims *c = e->claims;
-	bool is_ours = e->is_known && e->claim == HSW_CLAIM_HELD;
 
 	if (c->is_stopping)
 		return;
 	switch (e->state) {
 	case CLOSED:
-		if (is_ours && clock_mono_ms() >= e->not_before_ms)
+		if (claim_is_ours(e) && clock_mono_ms() >= e->not_before_ms)
 			open_entry(e);
 		else if (e->is_known && e->claim == HSW_CLAIM_ENDING)
 			store->ops->release(store->self, (struct hsw_str){ e->name, e->len });
 		else if (!e->is_known) {
 			HASH_DEL(c->entries, e);
-			free(e);
+			entry_free(e);
 		}
 		return;
 	case OPEN:
-		if (!is_ours || e->is_stale || e->touched != e->opened_touched)
+		if (!claim_is_ours(e) || e->is_stale || e->touched != e->opened_touched)
 			close_entry(e);
 		return;
 	case OPENING:
@@ -285,12 +227,55 @@ count_node(void *arg, struct hsw_str node, int is_self)
 	return HSW_OK;
 }
 
+/* What others wait for, too, must be in the store's table before this node can want it. */
+static int
+attach_new(const struct claims *c, const struct store_port *store, struct hsw_error *err)
+{
+	int64_t ignored;
+	struct claim_entry *e;
+	int rc = HSW_OK;
+
+	for (const struct config_section *s = c->config->sinks; s != NULL && rc == HSW_OK;
+		s = s->next) {
+		HASH_FIND(hh, c->entries, s->name, strlen(s->name), e);
+		if (e == NULL)
+			rc = store->ops->attach(store->self, str_of(s->name), &ignored, err);
+	}
+	return rc;
+}
+
+static int
+tell(struct claims *c, const struct store_port *store, struct hsw_error *err)
+{
+	struct claim_names l = { .memory = BUF_INIT };
+	int rc = attach_new(c, store, err);
+
+	if (rc == HSW_OK &&
+		(rc = claim_names_collect(&l, c->config, c->server->settings)) != HSW_OK)
+		err_set(err, rc, "out of memory");
+	if (rc == HSW_OK)
+		rc = store->ops->want(store->self, l.list, l.n, err);
+	claim_names_free(&l);
+	return rc;
+}
+
+void
+claims_refresh(struct claims *c, const struct store_port *store)
+{
+	struct hsw_error err = { "" };
+	bool was_untold = c->is_untold;
+
+	c->is_untold = tell(c, store, &err) != HSW_OK;
+	if (c->is_untold && !was_untold)
+		log_error("store", "what this node can deliver is told later: %s", err.text);
+}
+
 static void
 look(struct store_call *call, const struct store_port *store)
 {
 	struct claims *c = (struct claims *)((char *)call - offsetof(struct claims, call));
 	struct hsw_store_news news;
-	struct entry *e, *next;
+	struct claim_entry *e, *next;
 	int64_t n_nodes = 0;
 
 	atomic_store(&c->is_posted, false);
@@ -298,6 +283,8 @@ look(struct store_call *call, const struct store_port *store)
 		return;
 	store->ops->news(store->self, &news);
 	journal_follow(c->server->journal, store, news.last_seq);
+	if (c->is_untold)
+		claims_refresh(c, store);
 	if (news.settings != c->settings && change_reload(c->server, NULL, NULL, NULL) == HSW_OK)
 		c->settings = news.settings;
 	HASH_ITER(hh, c->entries, e, next)
@@ -309,76 +296,6 @@ look(struct store_call *call, const struct store_port *store)
 	metric_set(c->nodes, n_nodes);
 }
 
-struct names {
-	struct hsw_str *list;
-	size_t n, cap;
-	struct buf memory;
-	bool failed;
-};
-
-static void
-add_name(struct names *l, struct hsw_str name)
-{
-	if (l->n == l->cap) {
-		size_t cap = l->cap != 0 ? 2 * l->cap : 64;
-		struct hsw_str *grown = realloc(l->list, cap * sizeof(*grown));
-		l->failed |= grown == NULL;
-		if (grown == NULL)
-			return;
-		l->list = grown;
-		l->cap = cap;
-	}
-	buf_append(&l->memory, name.s, name.len);
-	l->list[l->n++].len = name.len;
-}
-
-static void
-add_webhooks(void *arg, struct instance_settings *i)
-{
-	char name[CONFIG_NAME_MAX + WEBHOOK_LABEL_MAX + 2];
-
-	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next) {
-		snprintf(name, sizeof(name), "%s/%s", i->instance->name.s, w->label);
-		if (w->enabled)
-			add_name(arg, str_of(name));
-	}
-}
-
-static int
-collect(struct claims *c, struct names *l)
-{
-	for (const struct config_section *s = c->server->config->sinks; s != NULL; s = s->next)
-		add_name(l, str_of(s->name));
-	settings_each(c->server->settings, add_webhooks, l);
-	const char *at = l->memory.data;
-	for (size_t i = 0; i < l->n && !l->memory.failed; i++) {
-		l->list[i].s = at;
-		at += l->list[i].len;
-	}
-	return l->failed || l->memory.failed ? HSW_ENOMEM : HSW_OK;
-}
-
-static void
-names_free(struct names *l)
-{
-	buf_free(&l->memory);
-	free(l->list);
-}
-
-void
-claims_refresh(struct claims *c, const struct store_port *store)
-{
-	struct hsw_error err = { "out of memory" };
-	struct names l = { .memory = BUF_INIT };
-	int rc = collect(c, &l);
-
-	if (rc == HSW_OK)
-		rc = store->ops->want(store->self, l.list, l.n, &err);
-	if (rc != HSW_OK)
-		log_error("store", "the other nodes are not told of new webhooks: %s", err.text);
-	names_free(&l);
-}
-
 void
 claims_forget_settings(struct claims *c)
 {
@@ -388,11 +305,70 @@ claims_forget_settings(struct claims *c)
 void
 claims_changed(struct claims *c, const char *destination)
 {
-	struct entry *e;
+	struct claim_entry *e;
 
 	HASH_FIND(hh, c->entries, destination, strlen(destination), e);
 	if (e != NULL && (e->state == OPENING || e->state == OPEN))
 		e->is_stale = true;
+}
+
+/* ---- another configuration ---- */
+
+struct configuring {
+	struct store_call call; /* first */
+	struct claims *claims;
+	const struct config *config; /* a reference */
+};
+
+static void
+note_change(void *arg, const struct config_change *change)
+{
+	if (strcmp(change->kind, "sink") == 0)
+		claims_changed(arg, change->name);
+}
+
+static void
+configure(struct claims *c, const struct config *config, const struct store_port *store)
+{
+	struct claim_entry *e, *next;
+
+	config_compare(c->config, config, note_change, c);
+	config_unref(c->config);
+	c->config = config_ref(config);
+	claims_refresh(c, store);
+	HASH_ITER(hh, c->entries, e, next)
+	{
+		e->is_stale |= e->is_good_wanted;
+		e->is_good_wanted = false;
+		e->not_before_ms = 0;
+		step(e, store);
+	}
+}
+
+static void
+run_configure(struct store_call *call, const struct store_port *store)
+{
+	struct configuring *x = (struct configuring *)call;
+
+	if (!x->claims->is_stopping)
+		configure(x->claims, x->config, store);
+	config_unref(x->config);
+	free(x);
+}
+
+void
+claims_configure(struct claims *c, const struct config *config)
+{
+	struct configuring *x = calloc(1, sizeof(*x));
+
+	if (x == NULL) {
+		log_error("config", "out of memory: the sinks stay as they were");
+		return;
+	}
+	x->call.fn = run_configure;
+	x->claims = c;
+	x->config = config_ref(config);
+	store_post_call(journal_store(c->server->journal), &x->call);
 }
 
 bool
@@ -442,11 +418,13 @@ claims_start(struct server *server, struct claims **out, struct hsw_error *err)
 	if (c == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
 	c->server = server;
+	c->config = config_ref(server->config);
 	c->call.fn = look;
 	/* It looks for the first time when everything is there. */
 	atomic_init(&c->is_posted, true);
 	store_run(journal_store(server->journal), join, &s);
 	if (!s.is_shared || s.rc != HSW_OK) {
+		config_unref(c->config);
 		free(c);
 		return s.rc;
 	}
@@ -460,15 +438,8 @@ static void
 begin(void *arg, const struct store_port *store)
 {
 	struct starting *s = arg;
-	struct names l = { .memory = BUF_INIT };
-	int64_t ignored;
 
-	s->rc = collect(s->claims, &l);
-	for (size_t i = 0; i < l.n && s->rc == HSW_OK; i++)
-		s->rc = store->ops->attach(store->self, l.list[i], &ignored, s->err);
-	if (s->rc == HSW_OK)
-		s->rc = store->ops->want(store->self, l.list, l.n, s->err);
-	names_free(&l);
+	s->rc = tell(s->claims, store, s->err);
 	store_post_call(journal_store(s->claims->server->journal), &s->claims->call);
 }
 
@@ -517,16 +488,16 @@ claims_leave(struct claims *c)
 void
 claims_free(struct claims *c)
 {
-	struct entry *e, *next;
+	struct claim_entry *e, *next;
 
 	if (c == NULL)
 		return;
 	HASH_ITER(hh, c->entries, e, next)
 	{
 		HASH_DEL(c->entries, e);
-		webhook_section_free(e->owned);
-		free(e);
+		entry_free(e);
 	}
+	config_unref(c->config);
 	free(c);
 }
 

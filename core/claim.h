@@ -4,7 +4,7 @@
  * it, closes those that another node is to have, follows what the others append, and reads again what is
  * configured on them. Where the store cannot be shared there are no claims, and all is as if alone.
  *
- * Everything but claims_start, claims_begin, claims_stop and claims_free belongs to the store thread.
+ * Everything but claims_start, claims_begin, claims_configure, claims_stop, claims_leave and claims_free belongs to the store thread.
  */
 #ifndef CLAIM_H
 #define CLAIM_H
@@ -19,6 +19,10 @@ struct claims;
 int claims_start(struct server *, struct claims **out, struct hsw_error *err);
 /* Main thread, when the workers are there: says what this node can deliver. HSW_OK, or err says why. */
 int claims_begin(struct claims *, struct hsw_error *err);
+/* Main thread: another configuration holds. Of its sinks those that this node serves and that are different are
+ * opened again, once what is in flight has ended; new ones are asked for, and those that are gone left to the
+ * others. One that cannot be opened goes on as it was before. */
+void claims_configure(struct claims *, const struct config *);
 /* Main thread, before the workers drain: opens and closes nothing any more. NULL is allowed. */
 void claims_stop(struct claims *);
 /* Main thread, when the workers have ended and the store has not: others may have all. NULL is allowed. */
@@ -31,11 +35,11 @@ bool claims_have_company(const struct store_port *);
 /* Until when this node may deliver, by clock_mono_ms. */
 const _Atomic int64_t *claims_held_until_ms(const struct claims *);
 
-/* The webhooks of the settings are others than before. */
+/* What this node can deliver is other than before: the sinks, or the webhooks of the settings. */
 void claims_refresh(struct claims *, const struct store_port *);
 /* The settings could not be read again: they are with the next look. */
 void claims_forget_settings(struct claims *);
-/* A webhook changed while its destination was on its way here. */
+/* Its section, or a webhook whose destination was on its way here, changed: it is opened again. */
 void claims_changed(struct claims *, const char *destination);
 
 /* `"node":"a","nodes":[...],"elsewhere":[{"name":...,"node":...}]`, for people. */

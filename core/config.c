@@ -16,6 +16,7 @@
 #include "buf.h"
 #include "envelope.h"
 #include "config_listen.h"
+#include "config_tokens.h"
 #include "ini.h"
 #include "option.h"
 #include "policy.h"
@@ -579,6 +580,7 @@ check_whole(const struct config *c, struct config_errors *errors)
 	bool has_source = *find_section(c, "source")->kind != '\0';
 	bool has_instances = *find_section(c, "instance")->kind != '\0';
 
+	config_tokens_check(c, &c->private->ini, errors);
 	if (!has_source)
 		config_error(
 			errors, c->path, 0, "there is no [source NAME]: nothing could come in");
@@ -601,7 +603,8 @@ load_all(struct config *c, enum config_scope scope, struct config_errors *errors
 	load_single(c, "log", &c->log, errors);
 	if (scope == CONFIG_CLIENT)
 		return;
-	load_single(c, "ingest", &c->ingest, errors);
+	struct loader ingest = load_single(c, "ingest", &c->ingest, errors);
+	c->ingest.rate_limit = check_rate(&ingest, "rate_limit", c->ingest.rate_limit_text);
 	struct loader api = load_single(c, "api", &c->api, errors);
 	check_api(c, &api);
 	load_store(c, errors);
@@ -669,6 +672,16 @@ config_unref(const struct config *c)
 	if (c != NULL && c->private != NULL &&
 		atomic_fetch_sub_explicit(&c->private->refs, 1, memory_order_acq_rel) == 1)
 		config_free((struct config *)c);
+}
+
+const struct config_section *
+config_find_sink(const struct config *c, const char *name)
+{
+	const struct config_section *s = c->sinks;
+
+	while (s != NULL && strcmp(s->name, name) != 0)
+		s = s->next;
+	return s;
 }
 
 void

@@ -63,11 +63,13 @@ enum ingest_identity { IDENTITY_LEARN, IDENTITY_OFF };
 
 struct ingest_conf {
 	int64_t max_body_bytes;
-	int64_t queue_bytes;    /* of events that wait for the store; over it: 503 */
-	int64_t retry_after_ms; /* what a 503 asks for */
-	int64_t dedupe_ms;      /* what comes again within it is not stored again; 0: it is */
-	int identity;           /* enum ingest_identity */
-	bool auto_create;       /* accept instances that no section names */
+	int64_t queue_bytes;         /* of events that wait for the store; over it: 503 */
+	int64_t retry_after_ms;      /* what a 503 asks for */
+	int64_t dedupe_ms;           /* what comes again within it is not stored again; 0: it is */
+	int identity;                /* enum ingest_identity */
+	const char *rate_limit_text; /* "100/min"; parsed into: */
+	int64_t rate_limit; /* requests of one client to one source a minute; 0: no limit */
+	bool auto_create;   /* accept instances that no section names */
 };
 
 struct log_conf {
@@ -210,6 +212,9 @@ void config_free(struct config *);
  * config_load did not make has none to count. */
 const struct config *config_ref(const struct config *);
 void config_unref(const struct config *);
+
+/* NULL: there is no such [sink]. */
+const struct config_section *config_find_sink(const struct config *, const char *name);
 
 /* A section, and what is different in it. */
 struct config_change {

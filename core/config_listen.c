@@ -15,11 +15,45 @@ is_none(const char **list)
 	return list != NULL && list[0] != NULL && strcmp(list[0], CONFIG_LISTEN_NONE) == 0;
 }
 
+/* `*` is 0.0.0.0 under another name. */
+static bool
+is_same_address(const char *a, const char *b)
+{
+	if (strncmp(a, "*:", 2) == 0 && strncmp(b, "0.0.0.0:", 8) == 0)
+		return strcmp(a + 2, b + 8) == 0;
+	if (strncmp(b, "*:", 2) == 0 && strncmp(a, "0.0.0.0:", 8) == 0)
+		return strcmp(b + 2, a + 8) == 0;
+	return strcmp(a, b) == 0;
+}
+
+/* The same address in the list, before `end` (NULL: all of it); NULL: it is not there. */
+static const char *
+find_twice(const char *address, const char **list, const char *const *end)
+{
+	for (; list != NULL && list != end && *list != NULL; list++) {
+		if (is_same_address(address, *list))
+			return *list;
+	}
+	return NULL;
+}
+
+static int
+check_twice(const char **list, const char **other, const char *key, struct hsw_error *err)
+{
+	for (const char **a = list; a != NULL && *a != NULL; a++) {
+		if (find_twice(*a, list, a) != NULL)
+			return err_set(err, HSW_EINVAL, "%.100s stands there twice", *a);
+		if (find_twice(*a, other, NULL) != NULL)
+			return err_set(err, HSW_EINVAL, "%.100s is an address of %s, too", *a, key);
+	}
+	return HSW_OK;
+}
+
 static int
 check_listen(struct server_conf *s, struct hsw_error *err)
 {
 	if (!is_none(s->listen))
-		return HSW_OK;
+		return check_twice(s->listen, NULL, NULL, err);
 	if (s->listen[1] != NULL)
 		return err_set(err, HSW_EINVAL, "found none beside an address");
 	if (s->listen_tls == NULL)
@@ -74,7 +108,7 @@ check_pair(struct server_conf *s, struct hsw_error *err)
 		return HSW_OK;
 	if (s->tls_cert == NULL || s->tls_key == NULL)
 		return err_set(err, HSW_EINVAL, "needs tls_cert and tls_key");
-	return HSW_OK;
+	return check_twice(s->listen_tls, s->listen, "listen", err);
 }
 
 static int
@@ -85,6 +119,15 @@ check_files(struct server_conf *s, struct hsw_error *err)
 	struct tls *tls = tls_open(s->tls_cert, s->tls_key, err);
 	tls_unref(tls);
 	return tls != NULL ? HSW_OK : HSW_EINVAL;
+}
+
+/* What is wrong with a pair begins with the path of the file that is. */
+static bool
+is_about(const struct hsw_error *err, const char *path)
+{
+	size_t n = path != NULL ? strlen(path) : 0;
+
+	return n > 0 && strncmp(err->text, path, n) == 0 && err->text[n] == ':';
 }
 
 void
@@ -106,7 +149,7 @@ config_listen_check(struct server_conf *s, bool with_files,
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		struct hsw_error err = { "" };
 		if ((with_files || !checks[i].reads_files) && checks[i].check(s, &err) != HSW_OK)
-			fail(arg, checks[i].key, err.text);
+			fail(arg, is_about(&err, s->tls_key) ? "tls_key" : checks[i].key, err.text);
 	}
 }
 

@@ -78,7 +78,9 @@ static const struct hsw_option api_options[] = {
 		"The token that may do everything in the API: make, list and delete instances, and "
 		"configure each. Without it only instances' own tokens work, each for its own." },
 	{ "rate_limit", HSW_OPT_STRING, 0, S(rate_limit_text), "100/min", 0, 0, NULL,
-		"Requests to the API that one token may make: N/min, or none." },
+		"Requests to the API that one token may make: N/min, or none. Those without a "
+		"token "
+		"that is known count by the client's address (an IPv6 one by its /64)." },
 	{ "instance_rate_limit", HSW_OPT_STRING, 0, S(instance_rate_limit_text), "20/min", 0, 0,
 		NULL, "The same for making instances." },
 	{ "max_webhooks", HSW_OPT_INT, 0, S(max_webhooks), "3", 1, 100, NULL,
@@ -132,6 +134,9 @@ static const struct hsw_option ingest_options[] = {
 		"learn: what an event tells of the phone number and the LID of one person is "
 		"remembered, for each instance, and a later event that has the LID alone gets the "
 		"number. Never a guess." },
+	{ "rate_limit", HSW_OPT_STRING, 0, S(rate_limit_text), "none", 0, 0, NULL,
+		"Requests that one client (its address; an IPv6 one by its /64) may make to one "
+		"source: N/min, or none. Further ones are answered 429." },
 	{ "auto_create", HSW_OPT_BOOL, 0, S(auto_create), "no", 0, 0, NULL,
 		"Accept events of instances that no [instance NAME] section names." },
 	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
@@ -155,7 +160,8 @@ static const struct hsw_option log_options[] = {
 static const struct hsw_option instance_options[] = {
 	{ "token", HSW_OPT_SECRET, 0, S(token), NULL, 0, 0, NULL,
 		"The instance's own token: what sinks with `token = yes` find in "
-		"instanceData.token." },
+		"instanceData.token. Of this instance alone: neither another one nor the account "
+		"has the same." },
 	{ "websocket", HSW_OPT_BOOL, 0, S(websocket), "no", 0, 0, NULL,
 		"Send the instance's events to clients that connect to /ws/NAME with its token." },
 	{ "websocket_events", HSW_OPT_LIST, 0, S(websocket_events), NULL, 0, 0, NULL,
@@ -260,7 +266,7 @@ static const struct hsw_option sink_options[] = {
 	{ "disable_after", HSW_OPT_MSEC, 0, S(disable_after_ms), "0s", 0, INT64_C(31536000000),
 		NULL,
 		"A destination whose circuit was open for so long, such as 5d, is disabled until "
-		"the next start; its events are kept. 0s: never." },
+		"`hookswitch enable` or the next start; its events are kept. 0s: never." },
 	{ "max_retrying", HSW_OPT_INT, 0, S(max_retrying), "10000", 1, 10000000, NULL,
 		"How many failed events wait for another attempt at once; beyond it no new event "
 		"is "

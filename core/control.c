@@ -289,6 +289,7 @@ control_handle(struct worker *w, struct http_request *r)
 		{ "POST", "/dead/purge", purge },
 		{ "GET", "/deliveries", control_deliveries },
 		{ "POST", "/replay", control_replay },
+		{ "POST", "/enable", control_enable },
 	};
 
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control_deliveries.c - the last attempts of a sink, and delivering events of the journal once more.
+ * control_deliveries.c - the last attempts of a sink, enabling it again, and delivering events of the journal
+ * once more.
  *
  * A replay is asked for piece by piece, so that the asker decides how fast it goes and may stop: each call
  * reads one page of the log and makes retries of the events that match and are settled. Those that the
@@ -115,6 +116,17 @@ point_elsewhere(struct store_call *call, const struct store_port *store)
 }
 
 static void
+answer_no_sink(struct tour *t)
+{
+	t->status = 404;
+	err_set(&t->error, HSW_ENOENT, "sink: there is none of that name");
+	if (t->server->claims != NULL)
+		tour_go_to_store(t, point_elsewhere);
+	else
+		tour_go_home(t);
+}
+
+static void
 print_attempts(struct mail *mail)
 {
 	struct tour *t = tour_of(mail);
@@ -123,18 +135,13 @@ print_attempts(struct mail *mail)
 
 	if (is_passed)
 		return;
-	if (d != NULL) {
-		buf_str(&t->out, "{\"success\":true,\"deliveries\":");
-		destination_print_attempts(d, t->query.limit != 0, &t->out);
-		buf_str(&t->out, "}");
-	} else {
-		t->status = 404;
-		err_set(&t->error, HSW_ENOENT, "sink: there is none of that name");
-		if (t->server->claims != NULL) {
-			tour_go_to_store(t, point_elsewhere);
-			return;
-		}
+	if (d == NULL) {
+		answer_no_sink(t);
+		return;
 	}
+	buf_str(&t->out, "{\"success\":true,\"deliveries\":");
+	destination_print_attempts(d, t->query.limit != 0, &t->out);
+	buf_str(&t->out, "}");
 	tour_go_home(t);
 }
 
@@ -150,8 +157,8 @@ resolve(struct store_call *call, const struct store_port *store)
 	worker_post(&t->server->workers[0], &t->mail);
 }
 
-void
-control_deliveries(struct worker *w, struct http_request *r)
+static void
+ask_sink(struct worker *w, struct http_request *r, void (*fn)(struct mail *))
 {
 	struct tour *t = tour_new(w, r, "");
 
@@ -162,8 +169,39 @@ control_deliveries(struct worker *w, struct http_request *r)
 	t->query.destination = (struct hsw_str){ t->sink.data,
 		t->sink.failed ? 0 : t->sink.len - 1 };
 	t->query.limit = control_number(r, "failed") == 0;
-	t->mail.run = print_attempts;
+	t->mail.run = fn;
 	tour_go_to_store(t, resolve);
+}
+
+void
+control_deliveries(struct worker *w, struct http_request *r)
+{
+	ask_sink(w, r, print_attempts);
+}
+
+/* ---- a disabled sink ---- */
+
+static void
+enable(struct mail *mail)
+{
+	struct tour *t = tour_of(mail);
+	bool is_passed;
+	struct destination *d = find_or_pass_on(t, &is_passed);
+
+	if (is_passed)
+		return;
+	if (d == NULL) {
+		answer_no_sink(t);
+		return;
+	}
+	buf_printf(&t->out, "{\"success\":true,\"enabled\":%d}", destination_enable(d));
+	tour_go_home(t);
+}
+
+void
+control_enable(struct worker *w, struct http_request *r)
+{
+	ask_sink(w, r, enable);
 }
 
 /* ---- replay ---- */

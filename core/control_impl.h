@@ -16,6 +16,8 @@ int64_t control_number(const struct http_request *, const char *name);
 /* GET /deliveries, POST /replay, POST /reload */
 void control_deliveries(struct worker *, struct http_request *);
 void control_replay(struct worker *, struct http_request *);
+/* POST /enable */
+void control_enable(struct worker *, struct http_request *);
 void control_reload(struct worker *, struct http_request *);
 
 #endif

@@ -136,7 +136,8 @@ on_gone(struct hsw_delivery *slot, const struct hsw_detail *detail)
 		notice_send(d, NOTICE_DISABLED, clock_wall_ms());
 	}
 	log_error("router",
-		"destination says it is gone, disabled until the next start destination=%s "
+		"destination says it is gone, disabled until it is enabled or the next start "
+		"destination=%s "
 		"status=%d: %s",
 		d->name, d->last_status, d->last_error);
 	delivery_make_ready(slot);
@@ -217,7 +218,9 @@ skip(struct hsw_delivery *slot)
 static bool
 may_start(const struct destination *d, int64_t now)
 {
-	return !d->is_draining && !d->is_disabled && now >= d->blocked_until_ms &&
+	bool is_open = !d->is_draining || now < d->leave_by_ms;
+
+	return is_open && !d->is_disabled && now >= d->blocked_until_ms &&
 		!destinations_are_paused(d->thread, now) && pace_allows(&d->pace, d->n_flying, now);
 }
 
@@ -328,14 +331,35 @@ set_wake(struct destination *d, int64_t now)
 	event_add(d->wake, &tv);
 }
 
+bool
+delivery_has_gap(const struct destination *d, int64_t now)
+{
+	const struct hsw_delivery *first = TAILQ_FIRST(&d->ready);
+
+	return now < d->leave_by_ms && first != NULL && first->seq < d->settled_seq &&
+		!d->is_held && !d->is_disabled;
+}
+
+static void
+pump_leaving(struct destination *d, int64_t now)
+{
+	while (delivery_has_gap(d, now) && may_start(d, now)) {
+		if (!start(TAILQ_FIRST(&d->ready), now))
+			break;
+	}
+	watch_deadline(d, now);
+}
+
 static void
 pump(struct destination *d)
 {
 	int64_t now = clock_mono_ms();
 	struct hsw_delivery *slot;
 
-	if (d->is_leaving)
+	if (d->is_leaving) {
+		pump_leaving(d, now);
 		return;
+	}
 	if (!TAILQ_EMPTY(&d->unsaved) && now >= d->save_again_at_ms)
 		delivery_save_again(d);
 	while (may_start(d, now) && (slot = next_slot(d, now)) != NULL) {
@@ -445,10 +469,30 @@ host_get_data(const struct hsw_delivery *slot)
 	return slot->data;
 }
 
+/* d->flying is in the order of deadlines. */
+static void
+host_postpone(struct hsw_delivery *slot, int64_t ms)
+{
+	struct destination *d = slot->d;
+
+	slot->deadline_ms = clock_mono_ms() + d->conf->timeout_ms + ms;
+	TAILQ_REMOVE(&d->flying, slot, link);
+	struct hsw_delivery *before = TAILQ_LAST(&d->flying, slot_list);
+	while (before != NULL && before->deadline_ms > slot->deadline_ms)
+		before = TAILQ_PREV(before, slot_list, link);
+	if (before != NULL)
+		TAILQ_INSERT_AFTER(&d->flying, before, slot, link);
+	else
+		TAILQ_INSERT_HEAD(&d->flying, slot, link);
+	d->has_deadline = false; /* the first one may be another one now */
+	watch_deadline(d, clock_mono_ms());
+}
+
 void
 delivery_register(void)
 {
 	static const struct host_delivery functions = { host_envelope, host_parts, host_attempt,
-		host_target, finish, host_set_data, host_get_data, host_is_replay, skip };
+		host_target, finish, host_set_data, host_get_data, host_is_replay, skip,
+		host_postpone };
 	host_set_delivery(&functions);
 }

@@ -92,6 +92,8 @@ delivery_settle(struct hsw_delivery *slot)
 	struct destination *d = slot->d;
 
 	if (!slot->is_retry) {
+		if (slot->seq > d->settled_seq)
+			d->settled_seq = slot->seq;
 		TAILQ_REMOVE(&d->unsettled, slot, order);
 		d->n_window--;
 		d->window_bytes -= slot->envelope->body.len;

@@ -85,6 +85,12 @@ void destination_remove(struct delivery_thread *, struct hsw_str name,
 	void (*left)(void *arg, size_t undelivered), void *arg);
 
 /*
+ * One that was disabled (it was gone, or down for longer than disable_after) is tried again, with one event
+ * at a time until one gets through. false: it was not disabled, and goes on as before.
+ */
+bool destination_enable(struct destination *);
+
+/*
  * Several nodes: those destinations are open that this one may deliver.
  */
 

@@ -41,6 +41,18 @@ destinations_close_api(struct delivery_thread *t)
 	t->api_self = NULL;
 }
 
+/* Its receiver would refuse what comes without them, or take it from anybody. */
+static void
+hold_without_credentials(struct destination *d)
+{
+	d->is_disabled = d->owned->is_undecryptable;
+	if (!d->is_disabled)
+		return;
+	d->last_error_at_ms = clock_wall_ms();
+	snprintf(d->last_error, sizeof(d->last_error),
+		"its credentials cannot be decrypted: nothing is sent without them");
+}
+
 /* NULL: err says why, and the section is freed. */
 struct destination *
 destination_new_api(struct delivery_thread *t, struct webhook_section *s, struct hsw_error *err)
@@ -59,6 +71,7 @@ destination_new_api(struct delivery_thread *t, struct webhook_section *s, struct
 	d->self = t->api_self;
 	d->owned = s;
 	d->target = s->conf;
+	hold_without_credentials(d);
 	return d;
 }
 
@@ -71,7 +84,7 @@ change(struct destination *d, struct webhook_section *s)
 	d->owned = s;
 	d->target = s->conf;
 	destination_adopt(d, &s->section);
-	d->is_disabled = false;
+	hold_without_credentials(d);
 	d->probe_at_ms = 0; /* what was wrong may be right now */
 	webhook_section_free(before);
 	delivery_pump_soon(d);
@@ -128,8 +141,8 @@ count_undelivered(const struct destination *d)
 static bool
 has_left(const struct destination *d)
 {
-	return d->n_flying == 0 && d->n_saving == 0 && !d->is_reading && !d->is_writing_cursor &&
-		!d->is_saving_attempts;
+	return d->n_flying == 0 && d->n_saving == 0 && !delivery_has_gap(d, clock_mono_ms()) &&
+		!d->is_reading && !d->is_writing_cursor && !d->is_saving_attempts;
 }
 
 /* One that is handed over: what another node need not do again is written down. */
@@ -138,6 +151,8 @@ finish(struct destination *d)
 {
 	if (d->leave_by_ms == 0)
 		return;
+	if (delivery_has_gap(d, clock_mono_ms()))
+		delivery_pump_soon(d);
 	if (d->n_flying > 0 && clock_mono_ms() >= d->leave_by_ms)
 		delivery_cancel_all(d);
 	if (d->n_flying == 0 && d->n_saving == 0 && !d->has_cursor_failed)

@@ -79,6 +79,7 @@ struct destination {
 	void *left_arg;
 	size_t undelivered; /* when it was removed */
 	int64_t leave_by_ms; /* handed over: until then what is in flight may end; 0: it was removed */
+	int64_t settled_seq; /* the last event of the log that was settled, whatever is open before it */
 
 	/* what it wants */
 	unsigned types; /* bit 1 << enum event_type */
@@ -276,6 +277,9 @@ int circuit_number(const struct destination *);
 void delivery_pump_soon(struct destination *);
 /* Event callback of that. */
 void delivery_on_pump(evutil_socket_t, short, void *destination);
+/* Whether an event that could be delivered now lies before one that was: the cursor cannot tell, so that who
+ * goes on would deliver the later one again. */
+bool delivery_has_gap(const struct destination *, int64_t now_ms);
 /* Takes everything in flight back from the sink. */
 void delivery_cancel_all(struct destination *);
 /* Event callback: deadlines. */

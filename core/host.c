@@ -309,6 +309,7 @@ host_set_delivery(const struct host_delivery *d)
 	functions.get_data = d->get_data;
 	functions.is_replay = d->is_replay;
 	functions.skip = d->skip;
+	functions.postpone = d->postpone;
 }
 
 const struct hsw_host *

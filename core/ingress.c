@@ -22,6 +22,7 @@
 #include "err.h"
 #include "log.h"
 #include "place.h"
+#include "ratelimit.h"
 #include "raw.h"
 #include "router.h"
 #include "status_order.h"
@@ -652,6 +653,24 @@ handle_by_event(struct ingress *in, struct source *source, struct http_request *
 		translate(in, source, NULL, r, rest);
 }
 
+/* false: it was answered. */
+static bool
+take_rate(struct ingress *in, struct source *source, struct http_request *r)
+{
+	struct ratelimit_state state;
+	char retry_after[48];
+	int64_t now = clock_wall_ms();
+	uint64_t key = str_hash(address_hash(&r->client.address), str_of(source->section->name));
+
+	if (r->is_control || ratelimit_take(in->env.rate, key, now, &state))
+		return true;
+	int64_t wait = state.reset_s - now / 1000;
+	snprintf(retry_after, sizeof(retry_after), "Retry-After: %lld\r\n",
+		(long long)(wait > 0 ? wait : 1));
+	refuse(source, r, 429, retry_after, "Rate limit exceeded. Try again later.");
+	return false;
+}
+
 void
 ingress_handle(struct ingress *in, struct http_request *r)
 {
@@ -663,6 +682,8 @@ ingress_handle(struct ingress *in, struct http_request *r)
 		http_reply_error(r, 404, "", "Unknown source");
 		return;
 	}
+	if (!take_rate(in, source, r))
+		return;
 	bool is_challenge = source->ops->challenge != NULL && str_is(r->method, "GET");
 	if (!is_challenge && !str_is(r->method, "POST")) {
 		refuse(source, r, 405, "Allow: POST\r\n", "Only POST is taken here");

@@ -22,6 +22,7 @@ struct ingress_env {
 	unsigned port;                 /* of the journal */
 	struct identities *identities; /* NULL: nothing is remembered */
 	struct status_order *statuses; /* NULL: no source asks for it */
+	struct ratelimit *rate;        /* of clients */
 	struct host_thread thread;
 };
 

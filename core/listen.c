@@ -65,20 +65,33 @@ listen_unix(const char *path, unsigned mode, struct hsw_error *err)
 }
 
 static int
-listen_on(const struct addrinfo *ai, bool shared)
+bind_to(const struct addrinfo *ai, bool shared)
 {
 	const int on = 1;
-	int fd = notify_socket(ai->ai_addr);
+	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	if (fd >= 0)
-		return fd;
-	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (shared)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0)
+		return fd;
+	int why = errno;
+	close(fd);
+	errno = why;
+	return -1;
+}
+
+static int
+listen_on(const struct addrinfo *ai, bool shared)
+{
+	int fd = notify_socket(ai->ai_addr);
+
+	if (fd >= 0)
+		return fd;
+	fd = bind_to(ai, shared);
+	if (fd < 0 || listen(fd, BACKLOG) == 0)
 		return fd;
 	int why = errno;
 	close(fd);
@@ -121,29 +134,73 @@ listen_unlink(const char *path)
 		unlink(path);
 }
 
-int
-listen_open(const char *address, bool shared, unsigned unix_mode, struct hsw_error *err)
+/* NULL: err says why; else freeaddrinfo. */
+static struct addrinfo *
+resolve(const char *address, struct hsw_error *err)
 {
 	const struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM };
 	struct addrinfo *found = NULL;
 	char host[256];
 	const char *port;
 
-	if (strncmp(address, UNIX_PREFIX, sizeof(UNIX_PREFIX) - 1) == 0)
-		return listen_unix(address + sizeof(UNIX_PREFIX) - 1, unix_mode, err);
 	if (!split_address(address, host, sizeof(host), &port)) {
 		err_set(err, HSW_EINVAL,
 			"listen = %s: expected ADDRESS:PORT, [IPV6]:PORT or unix:/path", address);
-		return -1;
+		return NULL;
 	}
 	int rc = getaddrinfo(strcmp(host, "*") == 0 ? NULL : host, port, &hints, &found);
-	if (rc != 0) {
-		err_set(err, HSW_EINVAL, "listen = %s: %s", address, gai_strerror(rc));
+	if (rc == 0)
+		return found;
+	err_set(err, HSW_EINVAL, "listen = %s: %s", address, gai_strerror(rc));
+	return NULL;
+}
+
+static bool
+is_unix(const char *address)
+{
+	return strncmp(address, UNIX_PREFIX, sizeof(UNIX_PREFIX) - 1) == 0;
+}
+
+static int
+fail(const char *address, struct hsw_error *err)
+{
+	return err_set(err, HSW_EIO, "listen = %s: %s", address,
+		errno == EADDRINUSE ? "another process listens there" : strerror(errno));
+}
+
+int
+listen_open(const char *address, bool shared, unsigned unix_mode, struct hsw_error *err)
+{
+	if (is_unix(address))
+		return listen_unix(address + sizeof(UNIX_PREFIX) - 1, unix_mode, err);
+	struct addrinfo *found = resolve(address, err);
+	if (found == NULL)
 		return -1;
-	}
 	int fd = listen_on(found, shared);
 	if (fd < 0)
-		err_set(err, HSW_EIO, "listen = %s: %s", address, strerror(errno));
+		fail(address, err);
 	freeaddrinfo(found);
 	return fd;
+}
+
+/* Bound alone, not listening: no client is taken that would be reset when it is closed. */
+int
+listen_probe(const char *address, struct hsw_error *err)
+{
+	int rc = HSW_OK;
+
+	if (is_unix(address))
+		return HSW_OK;
+	struct addrinfo *found = resolve(address, err);
+	if (found == NULL)
+		return HSW_EINVAL;
+	int fd = notify_socket(found->ai_addr);
+	if (fd < 0)
+		fd = bind_to(found, false);
+	if (fd < 0)
+		rc = fail(address, err);
+	else
+		close(fd);
+	freeaddrinfo(found);
+	return rc;
 }

@@ -15,6 +15,12 @@
  * address and why.
  */
 int listen_open(const char *address, bool shared, unsigned unix_mode, struct hsw_error *err);
+/*
+ * Whether another process listens on a TCP address: sockets that share one do not find out by themselves. Before
+ * the first of them is opened. HSW_OK for unix sockets and for what was handed over; else err says which address
+ * and why.
+ */
+int listen_probe(const char *address, struct hsw_error *err);
 /* A unix socket with this file mode; an old one that nobody listens on is replaced. */
 int listen_unix(const char *path, unsigned mode, struct hsw_error *err);
 /* Removes a unix socket, at the end; not one that was handed over: it goes on taking connections. */

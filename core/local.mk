@@ -28,13 +28,16 @@ core_libcore_a_SOURCES = \
 	core/catalog.c core/catalog.h \
 	core/change.c core/change.h \
 	core/claim.c core/claim.h \
+	core/claim_impl.h \
+	core/claim_names.c core/claim_names.h \
 	core/claim_print.c \
+	core/claim_section.c \
 	core/client.c core/client.h \
 	core/clock.c core/clock.h \
 	core/cmd.h \
 	core/cmd_api.c core/cmd_api.h \
 	core/cmd_check.c \
-	core/cmd_dead.c core/cmd_deliveries.c core/cmd_replay.c \
+	core/cmd_dead.c core/cmd_deliveries.c core/cmd_enable.c core/cmd_replay.c \
 	core/cmd_instance.c \
 	core/cmd_plugins.c core/cmd_plugins.h \
 	core/cmd_plugins_new.c \
@@ -48,6 +51,7 @@ core_libcore_a_SOURCES = \
 	core/cmd_webhook.c \
 	core/config.c core/config.h \
 	core/config_listen.c core/config_listen.h \
+	core/config_tokens.c core/config_tokens.h \
 	core/control.c core/control.h core/control_impl.h \
 	core/control_deliveries.c \
 	core/control_reload.c core/control_reload.h \

@@ -19,6 +19,7 @@ static const struct command {
 	{ "status", cmd_status, "show what a running daemon is doing" },
 	{ "dead", cmd_dead, "list, show, replay or purge dead letters" },
 	{ "deliveries", cmd_deliveries, "show the last attempts of a sink" },
+	{ "enable", cmd_enable, "deliver again to a sink that was disabled" },
 	{ "replay", cmd_replay, "deliver events of the journal to a sink once more" },
 	{ "instance", cmd_instance, "add, list or remove instances, or tell a token" },
 	{ "webhook", cmd_webhook, "set, list or remove webhooks of an instance" },

@@ -358,9 +358,12 @@ record_read_webhook(
 	w->format = copy_text(o, "format");
 	get_events(o, &w->events);
 	w->secret = read_secret(seal, record_webhook, instance, w->label, o, "secret", &sealed);
+	w->is_undecryptable = sealed != NULL;
 	w->headers = read_secret(seal, record_webhook, instance, w->label, o, "headers", &sealed);
+	w->is_undecryptable |= sealed != NULL;
 	w->authorization = read_secret(
 		seal, record_webhook, instance, w->label, o, "authorization", &sealed);
+	w->is_undecryptable |= sealed != NULL;
 	if (sealed != NULL)
 		w->sealed_authorization = strdup(sealed);
 	json_object_put(o);

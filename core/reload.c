@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "claim.h"
 #include "clock.h"
 #include "control_reload.h"
 #include "log.h"
@@ -28,6 +29,7 @@ static const struct {
 	{ "server", "max_header" },
 	{ "server", "trusted_proxies" },
 	{ "ingest", "retry_after" },
+	{ "ingest", "rate_limit" },
 	{ "store", "retention" },
 	{ "store", "retention_size" },
 	{ "store", "dead_retention" },
@@ -56,9 +58,6 @@ is_applied(const struct reload *r, const struct config_change *c)
 		return false;
 	if (is_key(c, "server", "tls_cert") || is_key(c, "server", "tls_key"))
 		return s->tls != NULL;
-	/* With several nodes it is not for this one alone to say who delivers. */
-	if (strcmp(c->kind, "sink") == 0 && s->claims != NULL)
-		return false;
 	for (size_t i = 0; i < sizeof(at_once) / sizeof(at_once[0]); i++) {
 		if (at_once[i].key == NULL ? strcmp(c->kind, at_once[i].kind) == 0
 					   : is_key(c, at_once[i].kind, at_once[i].key))
@@ -149,11 +148,15 @@ apply(struct reload *r, const struct config *before, const struct config *c)
 	apply_tls(r, &c->server);
 	ratelimit_set(s->rate, c->api.rate_limit);
 	ratelimit_set(s->instance_rate, c->api.instance_rate_limit);
+	ratelimit_set(s->ingest_rate, c->ingest.rate_limit);
 	apply_retention(s, c);
 	for (unsigned i = 0; i < s->n_workers; i++)
 		worker_configure(&s->workers[i], c);
 	instances_change(&r->instances, c);
-	if (s->claims == NULL)
+	/* With several nodes it is not for this one alone to say who delivers. */
+	if (s->claims != NULL)
+		claims_configure(s->claims, c);
+	else
 		sinks_change(&r->sinks, before, c);
 }
 

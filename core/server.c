@@ -96,6 +96,7 @@ server_free(struct server *s)
 	catalog_free(s->catalog);
 	ratelimit_free(s->rate);
 	ratelimit_free(s->instance_rate);
+	ratelimit_free(s->ingest_rate);
 	tls_unref(s->tls);
 	mailbox_fini(&s->reloads);
 	free(s->workers);
@@ -213,7 +214,9 @@ server_start(struct server *s, struct journal_port *ports, struct sockets *socke
 	s->workers = calloc(s->n_workers, sizeof(s->workers[0]));
 	s->rate = ratelimit_new(s->config->api.rate_limit);
 	s->instance_rate = ratelimit_new(s->config->api.instance_rate_limit);
-	if (s->catalog == NULL || s->workers == NULL || s->rate == NULL || s->instance_rate == NULL)
+	s->ingest_rate = ratelimit_new(s->config->ingest.rate_limit);
+	if (s->catalog == NULL || s->workers == NULL || s->rate == NULL ||
+		s->instance_rate == NULL || s->ingest_rate == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
 	rc = webhook_sink_init(&s->webhook_sink, s->config, err);
 	if (rc == HSW_ENOENT)

@@ -47,6 +47,7 @@ struct settings {
 	struct seal *seal;
 	struct instance_settings *instances;
 	bool keep_undecryptable;
+	bool has_wrong_key; /* nothing may be written: values of two keys would stand there */
 	bool is_shared; /* other nodes are there: they may be about to use what this one does not know */
 };
 
@@ -57,7 +58,7 @@ void settings_fini(struct settings *);
 
 /*
  * Reads the records. HSW_EAUTH: the key is missing or wrong, and err says what to do; what cannot be
- * decrypted is kept as it is where keep_undecryptable is set. Encrypts what was stored without a key
+ * decrypted is kept as it is where keep_undecryptable is set, and has_wrong_key is set then. Encrypts what was stored without a key
  * where there is one now. Forgets destinations of webhooks that are not there any more.
  */
 int settings_load(struct settings *, const struct store_port *, struct hsw_error *err);

@@ -169,6 +169,7 @@ open_key(struct settings *s, struct loading *l, const struct store_port *store,
 	if (rc == HSW_EAUTH && s->keep_undecryptable) {
 		log_warn("config", "secrets that cannot be decrypted are kept as they are: %s",
 			err->text);
+		s->has_wrong_key = true;
 		rc = HSW_OK;
 	}
 	bool is_first = rc == HSW_OK && key.check.len == 0 && seal_has_key(s->seal);
@@ -297,6 +298,47 @@ add_all(struct settings *s, const struct loading *l)
 	return rc;
 }
 
+/* ---- tokens: each says who asks ---- */
+
+static bool
+has_token(const struct instance_settings *i, const char *token)
+{
+	return token != NULL && *token != '\0' && str_is(i->instance->token, token);
+}
+
+/* NULL: no other instance has its token. */
+static const struct instance_settings *
+find_same_token(const struct settings *s, const struct instance_settings *i)
+{
+	const struct instance_settings *o = s->instances;
+
+	while (o != NULL && (o == i || !has_token(o, i->instance->token.s)))
+		o = o->hh.next;
+	return o;
+}
+
+/* The file against what the API made: within each of them they were looked at. */
+static int
+check_tokens(const struct settings *s, struct hsw_error *err)
+{
+	for (const struct instance_settings *i = s->instances; i != NULL; i = i->hh.next) {
+		const struct instance_settings *o = i->file != NULL ? find_same_token(s, i) : NULL;
+		if (o != NULL)
+			return err_set(err, HSW_EINVAL,
+				"%s:%d: [instance %s] has the token of the instance %s, which the "
+				"API "
+				"made: give it another one",
+				i->file, i->line, i->instance->name.s, o->instance->name.s);
+		if (i->file == NULL && has_token(i, s->config->api.account_token))
+			return err_set(err, HSW_EINVAL,
+				"[api] account_token is the token of the instance %s, which the "
+				"API made: "
+				"give it another one",
+				i->instance->name.s);
+	}
+	return HSW_OK;
+}
+
 /* ---- destinations that nobody wants any more ---- */
 
 static bool
@@ -352,6 +394,8 @@ settings_read(struct settings *s, const struct store_port *store, struct hsw_err
 
 	if (rc == HSW_OK && add_all(s, &l) != HSW_OK)
 		rc = err_set(err, HSW_ENOMEM, "out of memory");
+	if (rc == HSW_OK)
+		rc = check_tokens(s, err);
 	free_all(&l);
 	return rc;
 }
@@ -364,7 +408,11 @@ settings_load(struct settings *s, const struct store_port *store, struct hsw_err
 
 	if (rc == HSW_OK)
 		rc = open_key(s, &l, store, err);
-	if (rc == HSW_OK && (add_all(s, &l) != HSW_OK || settings_publish_all(s) != HSW_OK))
+	if (rc == HSW_OK && add_all(s, &l) != HSW_OK)
+		rc = err_set(err, HSW_ENOMEM, "out of memory");
+	if (rc == HSW_OK)
+		rc = check_tokens(s, err);
+	if (rc == HSW_OK && settings_publish_all(s) != HSW_OK)
 		rc = err_set(err, HSW_ENOMEM, "out of memory");
 	if (rc == HSW_OK && !s->is_shared)
 		rc = forget_destinations(s, store, err);

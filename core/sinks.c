@@ -217,16 +217,6 @@ sinks_report(const struct sinks *s, struct report *report)
 
 /* ---- what is different ---- */
 
-static const struct config_section *
-find_section(const struct config *c, const char *name)
-{
-	const struct config_section *s = c->sinks;
-
-	while (s != NULL && strcmp(s->name, name) != 0)
-		s = s->next;
-	return s;
-}
-
 static void
 note_change(void *arg, const struct config_change *c)
 {
@@ -255,7 +245,7 @@ static void
 send_changed(struct sinks *s, const struct config *after)
 {
 	for (struct sink_place *p = s->first; p != NULL; p = p->next) {
-		const struct config_section *section = find_section(after, p->name);
+		const struct config_section *section = config_find_sink(after, p->name);
 		bool has_failed = p->swap.rc != HSW_OK;
 		if (section == NULL || p->is_changed || has_failed)
 			post(p, after, section);

@@ -45,6 +45,19 @@ open_address(struct sockets *s, const struct server_conf *conf, const char *addr
 	return rc;
 }
 
+/* All of them before any is opened, so that addresses of ours that overlap (0.0.0.0 and [::]) may. */
+static int
+probe_list(const char **addresses, struct hsw_error *err)
+{
+	int rc = HSW_OK;
+
+	if (addresses == NULL || strcmp(addresses[0], CONFIG_LISTEN_NONE) == 0)
+		return HSW_OK;
+	for (; *addresses != NULL && rc == HSW_OK; addresses++)
+		rc = listen_probe(*addresses, err);
+	return rc;
+}
+
 static int
 open_list(struct sockets *s, const struct server_conf *conf, const char **addresses,
 	enum http_listener kind, unsigned workers, struct hsw_error *err)
@@ -64,7 +77,11 @@ sockets_open(
 {
 	*s = (struct sockets){ .n = 0 };
 	err_set(err, HSW_ENOMEM, "out of memory");
-	int rc = open_list(s, conf, conf->listen, HTTP_PLAIN, workers, err);
+	int rc = probe_list(conf->listen, err);
+	if (rc == HSW_OK)
+		rc = probe_list(conf->listen_tls, err);
+	if (rc == HSW_OK)
+		rc = open_list(s, conf, conf->listen, HTTP_PLAIN, workers, err);
 	if (rc == HSW_OK)
 		rc = open_list(s, conf, conf->listen_tls, HTTP_TLS, workers, err);
 	if (rc == HSW_OK)

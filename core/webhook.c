@@ -294,6 +294,7 @@ webhook_section_new(const struct webhook_sink *sink, struct hsw_str instance,
 	s = calloc(1, sizeof(*s));
 	if (s != NULL) {
 		s->section.plugin = sink->plugin;
+		s->is_undecryptable = w->is_undecryptable;
 		s->instance = strndup(instance.s, instance.len);
 		s->conf = new_conf(sink->plugin);
 		if (asprintf(&s->name, "%.*s/%s", (int)instance.len, instance.s, w->label) < 0)

@@ -35,6 +35,7 @@ struct webhook {
 	char *headers;              /* "Name: value", a line each */
 	char *format;               /* of what is sent, a word of the sink; NULL: the envelope */
 	char *sealed_authorization; /* as stored, where it could not be decrypted */
+	bool is_undecryptable;      /* a credential of it is missing: nothing is sent without */
 	char *aliases; /* another interface's names of the events, as given, with commas */
 	struct webhook *next;
 };
@@ -76,6 +77,7 @@ bool webhook_sink_has(const struct webhook_sink *, const char *key);
 struct webhook_section {
 	struct config_section section; /* first */
 	void *conf;                    /* the plugin's, with the webhook's own options set */
+	bool is_undecryptable;         /* as the webhook's */
 	char *name;                    /* "<instance>/<label>" */
 	char *instance;
 	const char *instances[2];

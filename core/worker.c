@@ -150,7 +150,8 @@ static struct ingress *
 open_ingress(struct worker *w, const struct config *config, struct hsw_error *err)
 {
 	const struct ingress_env env = { config, &w->catalog, w->server->journal, w->index,
-		w->server->identities, w->server->statuses, { w->base, &w->box } };
+		w->server->identities, w->server->statuses, w->server->ingest_rate,
+		{ w->base, &w->box } };
 
 	return ingress_open(&env, err);
 }

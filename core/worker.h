@@ -34,6 +34,7 @@ struct server {
 	struct identities *identities;          /* NULL: [ingest] identity = off */
 	struct status_order *statuses;          /* NULL: no source asks for it */
 	struct ratelimit *rate, *instance_rate; /* of the API */
+	struct ratelimit *ingest_rate;
 	struct webhook_sink webhook_sink;
 	struct webhook_sink notice_sink; /* without a plugin: nobody is told */
 	struct settings *settings;       /* the store thread's */

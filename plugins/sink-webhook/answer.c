@@ -43,7 +43,7 @@ answer_reset(struct answer *a)
 {
 	a->head_bytes = a->body_bytes = a->excerpt_len = 0;
 	a->head_too_long = a->body_too_long = a->is_reused = false;
-	a->was_refused = false;
+	a->was_refused = a->is_head_complete = false;
 	a->status = a->os_errno = 0;
 	a->retry_after_ms = 0;
 	a->error[0] = '\0';
@@ -51,12 +51,36 @@ answer_reset(struct answer *a)
 
 /* ---- of curl's transfers ---- */
 
+bool
+answer_is_success(const struct answer *a)
+{
+	return a->is_head_complete && a->status >= 200 && a->status < 300;
+}
+
+/* curl brings whole lines, that of the status as "HTTP/1.1 200 OK" or "HTTP/2 200". */
+static void
+read_status(struct answer *a, const char *line, size_t len)
+{
+	const char *space = memchr(line, ' ', len);
+
+	if (len < 9 || memcmp(line, "HTTP/", 5) != 0 || space == NULL || line + len - space < 4)
+		return;
+	a->status = 0;
+	for (int i = 1; i <= 3 && isdigit((unsigned char)space[i]); i++)
+		a->status = a->status * 10 + (space[i] - '0');
+}
+
 /* CURLOPT_HEADERFUNCTION */
 static size_t
 head_came(char *bytes, size_t one, size_t len, void *arg)
 {
-	(void)bytes, (void)one;
-	return answer_add_head(arg, len) ? len : 0;
+	struct answer *a = arg;
+
+	(void)one;
+	read_status(a, bytes, len);
+	if (len == 2 && memcmp(bytes, "\r\n", 2) == 0)
+		a->is_head_complete = a->status >= 200;
+	return answer_add_head(a, len) ? len : 0;
 }
 
 /* CURLOPT_WRITEFUNCTION */
@@ -231,7 +255,7 @@ answer_outcome(const struct answer *a, CURLcode code, const struct target *t,
 	/* What comes after BODY_MAX changes nothing: the status has been said. */
 	if (code == CURLE_WRITE_ERROR && a->body_too_long)
 		code = CURLE_OK;
-	if (code == CURLE_OK && status >= 200 && status < 300)
+	if (answer_is_success(a))
 		return HSW_DELIVERED;
 	detail->text = text;
 	detail->retry_after_ms = a->retry_after_ms;

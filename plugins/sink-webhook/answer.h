@@ -13,10 +13,11 @@
 struct answer {
 	size_t head_bytes, body_bytes;
 	bool head_too_long, body_too_long;
-	bool was_refused; /* an address, by the guard */
-	bool is_reused;   /* came over a connection that had been used before */
-	int status;       /* HTTP; 0: none came */
-	int os_errno;     /* of what failed; 0: not known */
+	bool was_refused;      /* an address, by the guard */
+	bool is_reused;        /* came over a connection that had been used before */
+	bool is_head_complete; /* of the answer itself, not of an interim one */
+	int status;            /* HTTP; 0: none came */
+	int os_errno;          /* of what failed; 0: not known */
 	int64_t retry_after_ms;
 	size_t excerpt_len;
 	char excerpt[EXCERPT_BYTES + TARGET_SECRET_PREFIX];
@@ -30,6 +31,8 @@ void answer_reset(struct answer *);
 /* Bytes of the head, of the body came. false: enough, the rest is not waited for. */
 bool answer_add_head(struct answer *, size_t len);
 bool answer_add_body(struct answer *, const char *bytes, size_t len);
+/* Whether its head says already that the event is delivered: whatever its body may be. */
+bool answer_is_success(const struct answer *);
 /* The value of a Retry-After header. */
 void answer_retry_after(struct answer *, const char *value);
 

@@ -90,6 +90,7 @@ make_easy(struct slot *s)
 }
 
 static void exchange_ended(struct exchange *, CURLcode);
+static void exchange_succeeded(struct exchange *);
 
 static struct slot *
 slot_new(struct webhook *w)
@@ -104,6 +105,7 @@ slot_new(struct webhook *w)
 	s->exchange.w = w;
 	s->exchange.answer = &s->answer;
 	s->exchange.ended = exchange_ended;
+	s->exchange.succeeded = exchange_succeeded;
 	slot_init_lines(s);
 	w->slot_count++;
 	sockets_allow(w);
@@ -244,6 +246,7 @@ static int
 slot_add(struct slot *s)
 {
 	answer_reset(&s->answer);
+	sockets_begin(&s->opener, target_origin(s->target));
 	return curl_multi_add_handle(s->w->multi, s->easy) == CURLM_OK ? HSW_OK : HSW_ENOMEM;
 }
 
@@ -297,15 +300,31 @@ slot_start(struct slot *s)
 	return HSW_OK;
 }
 
+void
+slot_postpone(struct slot *s, int64_t ms)
+{
+	struct item *item;
+
+	TAILQ_FOREACH (item, &s->items, entry) {
+		if (item->delivery != NULL)
+			s->w->host->postpone(item->delivery, ms);
+	}
+}
+
 /* Takes it out of whatever it is in; its items stay. */
 static void
 slot_halt(struct slot *s)
 {
 	if (s->exchange.wire != NULL)
 		wire_stop(&s->exchange);
-	else if (s->easy != NULL)
+	else if (s->easy != NULL) {
+		sockets_give_up(&s->opener);
 		curl_multi_remove_handle(s->w->multi, s->easy);
+	}
 	LIST_REMOVE(s, entry);
+	if (s->is_settled)
+		TAILQ_REMOVE(&s->w->settled, s, settled);
+	s->is_settled = false;
 }
 
 void
@@ -317,26 +336,129 @@ slot_stop(struct slot *s)
 
 /* ---- endings ---- */
 
-/* done() may deliver and cancel others. */
-void
-slot_settle(struct slot *s, enum hsw_outcome outcome, const struct hsw_detail *detail)
+/* The rest of an answer that changes nothing is read for so long, so that its connection can be used again. */
+#define REST_MS 1000
+
+static void
+take_items(struct slot *s, struct item_list *items)
 {
-	struct webhook *w = s->w;
-	struct item_list items = TAILQ_HEAD_INITIALIZER(items);
 	struct item *item;
 
-	TAILQ_CONCAT(&items, &s->items, entry);
-	TAILQ_FOREACH (item, &items, entry) {
+	TAILQ_INIT(items);
+	TAILQ_CONCAT(items, &s->items, entry);
+	TAILQ_FOREACH (item, items, entry) {
 		item->slot = NULL;
 	}
-	slot_give_back(s);
-	while ((item = TAILQ_FIRST(&items)) != NULL) {
+	s->live = 0;
+}
+
+/* done() may deliver and cancel others. */
+static void
+tell_all(struct webhook *w, struct item_list *items, enum hsw_outcome outcome,
+	const struct hsw_detail *detail)
+{
+	struct item *item;
+
+	while ((item = TAILQ_FIRST(items)) != NULL) {
 		struct hsw_delivery *delivery = item->delivery;
-		TAILQ_REMOVE(&items, item, entry);
+		TAILQ_REMOVE(items, item, entry);
 		item_give_back(w, item);
 		if (delivery != NULL)
 			w->host->done(delivery, outcome, detail);
 	}
+}
+
+void
+slot_settle(struct slot *s, enum hsw_outcome outcome, const struct hsw_detail *detail)
+{
+	struct webhook *w = s->w;
+	struct item_list items;
+
+	take_items(s, &items);
+	slot_give_back(s);
+	tell_all(w, &items, outcome, detail);
+}
+
+/* Settles before the whole answer is there. Its request has been sent: nothing of the items is needed. */
+static void
+slot_settle_early(struct slot *s)
+{
+	struct webhook *w = s->w;
+	const struct hsw_detail detail = { .status = s->answer.status };
+	struct item_list items;
+
+	if (s->is_settled)
+		return;
+	if (TAILQ_EMPTY(&w->settled))
+		w->host->timer_set(w->settled_timer, REST_MS);
+	s->is_settled = true;
+	s->settled_ms = w->host->now_ms(w->handle);
+	TAILQ_INSERT_TAIL(&w->settled, s, settled);
+	take_items(s, &items);
+	tell_all(w, &items, HSW_DELIVERED, &detail);
+}
+
+static void
+exchange_succeeded(struct exchange *x)
+{
+	slot_settle_early((struct slot *)((char *)x - offsetof(struct slot, exchange)));
+}
+
+static bool
+has_sent_all(const struct slot *s)
+{
+	curl_off_t sent = 0;
+
+	curl_easy_getinfo(s->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+	return sent >= (curl_off_t)s->body.len;
+}
+
+static struct slot *
+find_success(const struct webhook *w)
+{
+	struct slot *s;
+
+	LIST_FOREACH (s, &w->busy, entry) {
+		if (!s->is_settled && s->exchange.wire == NULL && answer_is_success(&s->answer))
+			return s;
+	}
+	return NULL;
+}
+
+void
+slots_look_at_heads(struct webhook *w)
+{
+	struct slot *s;
+
+	while ((s = find_success(w)) != NULL) {
+		const struct hsw_detail detail = { .status = s->answer.status };
+		if (has_sent_all(s)) {
+			slot_settle_early(s);
+		} else {
+			slot_halt(s);
+			slot_settle(s, HSW_DELIVERED, &detail);
+		}
+	}
+}
+
+void
+slots_stop_settled(struct webhook *w, int64_t older_than_ms)
+{
+	int64_t now = w->host->now_ms(w->handle);
+	struct slot *s;
+
+	while ((s = TAILQ_FIRST(&w->settled)) != NULL && now - s->settled_ms >= older_than_ms)
+		slot_stop(s);
+}
+
+void
+slots_rest_over(void *webhook)
+{
+	struct webhook *w = webhook;
+
+	slots_stop_settled(w, REST_MS);
+	if (!TAILQ_EMPTY(&w->settled))
+		w->host->timer_set(w->settled_timer, REST_MS);
 }
 
 /*
@@ -367,6 +489,7 @@ slot_ended(struct slot *s, CURLcode code)
 void
 slot_transfer_ended(struct slot *s, CURLcode code)
 {
+	s->opener.is_resolving = false;
 	answer_take(&s->answer, s->easy);
 	if (code == CURLE_OK || !slot_resend(s, code))
 		slot_ended(s, code);

@@ -72,6 +72,9 @@ struct slot {
 	size_t gathered_size;
 	bool resent; /* after its connection had died */
 	struct opener opener;
+	bool is_settled; /* while the rest of its answer is read; on w->settled */
+	int64_t settled_ms;
+	TAILQ_ENTRY(slot) settled;
 	struct answer answer;
 };
 
@@ -91,6 +94,8 @@ int slot_set_target(struct slot *, const struct webhook_conf *conf);
 int slot_make_item(struct slot *, struct hsw_delivery *, struct item **out, struct hsw_error *err);
 void slot_drop_item(struct slot *, struct item *);
 void slot_add_item(struct slot *, struct item *);
+/* Restarts the deadlines of all its events: `timeout` and ms from now. */
+void slot_postpone(struct slot *, int64_t ms);
 /* Takes out a cancelled one, before the request is started. */
 void slot_remove_item(struct slot *, struct item *);
 /* Size of its body, with one more item (NULL: none). */
@@ -101,6 +106,12 @@ int slot_start(struct slot *);
 void slot_stop(struct slot *);
 /* Tells the daemon of all its events, and gives it back. */
 void slot_settle(struct slot *, enum hsw_outcome, const struct hsw_detail *);
+/* Tells the daemon of those transfers of curl whose receivers have said that it is delivered. */
+void slots_look_at_heads(struct webhook *);
+/* Gives up reading the rest of answers that came so long ago. */
+void slots_stop_settled(struct webhook *, int64_t older_than_ms);
+/* Of w->settled_timer. */
+void slots_rest_over(void *webhook);
 /* curl has ended its transfer. */
 void slot_transfer_ended(struct slot *, CURLcode);
 

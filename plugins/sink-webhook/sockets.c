@@ -129,15 +129,57 @@ sock_opened(struct webhook *w, int fd)
 	return true;
 }
 
+void
+sockets_begin(struct opener *opener, const char *origin)
+{
+	opener->origin = origin;
+	opener->is_resolving = false;
+}
+
+void
+sockets_give_up(struct opener *opener)
+{
+	struct webhook *w = opener->w;
+
+	if (opener->is_resolving)
+		resolving_given_up(&w->resolving, opener->origin, w->host->now_ms(w->handle));
+	opener->is_resolving = false;
+}
+
+/* CURLOPT_RESOLVER_START_FUNCTION; anything but 0 fails the look-up. */
+static int
+start_resolving(void *resolver, void *reserved, void *arg)
+{
+	struct opener *opener = arg;
+	struct webhook *w = opener->w;
+
+	(void)resolver, (void)reserved;
+	if (opener->origin == NULL)
+		return 0;
+	if (!resolving_may_start(&w->resolving, opener->origin, w->host->now_ms(w->handle)))
+		return 1;
+	opener->is_resolving = true;
+	return 0;
+}
+
+static void
+resolved(struct opener *opener)
+{
+	if (opener->is_resolving)
+		resolving_succeeded(&opener->w->resolving, opener->origin);
+	opener->is_resolving = false;
+}
+
 /* CURLOPT_OPENSOCKETFUNCTION */
 static curl_socket_t
 open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
-	const struct opener *opener = arg;
+	struct opener *opener = arg;
 	struct webhook *w = opener->w;
 	const unsigned limit_ms = UNACKNOWLEDGED_MS;
 
 	(void)purpose;
+	resolved(opener);
 	if (opener->is_guarded && !guard_allows(w->guard, &a->addr, a->addrlen)) {
 		*opener->was_refused = true;
 		w->host->count(w->handle, "refused_addresses", NULL, 1);
@@ -304,6 +346,7 @@ sockets_close(struct webhook *w)
 		while (!LIST_EMPTY(&w->socks[i]))
 			sock_free(LIST_FIRST(&w->socks[i]));
 	}
+	resolving_fini(&w->resolving);
 	w->host->timer_free(w->timer);
 	w->host->timer_free(w->idle_timer);
 }
@@ -314,6 +357,12 @@ sockets_set(CURL *easy, struct opener *opener)
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"); /* not those of the environment */
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* Else letting a handle go waits for the thread that looks its name up. */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+	curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, start_resolving);
+	curl_easy_setopt(easy, CURLOPT_RESOLVER_START_DATA, opener);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_SECONDS);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_SECONDS);

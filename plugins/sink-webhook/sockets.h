@@ -21,11 +21,17 @@ void sockets_allow(const struct webhook *w);
 /* What a handle's new connections have to heed. */
 struct opener {
 	struct webhook *w;
-	bool is_guarded;   /* only where w->guard allows it */
-	bool *was_refused; /* is set when the guard did not allow an address */
+	bool is_guarded;    /* only where w->guard allows it */
+	bool is_resolving;  /* the name is being looked up */
+	const char *origin; /* of the request; NULL: not known */
+	bool *was_refused;  /* is set when the guard did not allow an address */
 };
 
 /* Sets what every handle needs. The opener lives as long as the handle. */
 void sockets_set(CURL *easy, struct opener *);
+/* A new request begins; origin lives until it ends. */
+void sockets_begin(struct opener *, const char *origin);
+/* It is given up, before its handle is taken from curl. */
+void sockets_give_up(struct opener *);
 
 #endif

@@ -118,7 +118,10 @@ send_pending(struct webhook *w)
 
 	w->host->timer_set(w->batch_timer, -1);
 	w->pending = NULL;
-	if (s != NULL && slot_start(s) != HSW_OK)
+	if (s == NULL)
+		return;
+	slot_postpone(s, 0); /* it is sent only now */
+	if (slot_start(s) != HSW_OK)
 		slot_settle(s, HSW_RETRY, &failed);
 }
 
@@ -182,6 +185,7 @@ deliver_batched(struct webhook *w, struct hsw_delivery *delivery)
 		return HSW_OK;
 	}
 	slot_add_item(w->pending, item);
+	w->host->postpone(delivery, w->batch.wait_ms);
 	if (w->pending->live >= w->batch.events)
 		send_pending(w);
 	return HSW_OK;
@@ -234,6 +238,7 @@ webhook_transfers_ended(struct webhook *w)
 		else
 			slot_transfer_ended((struct slot *)t, code);
 	}
+	slots_look_at_heads(w);
 }
 
 /* ---- the handle ----------------------------------------------------------------------------- */
@@ -266,9 +271,11 @@ webhook_close(void *self)
 {
 	struct webhook *w = self;
 
+	slots_stop_settled(w, 0);
 	slots_free(w);
 	sockets_close(w);
 	w->host->timer_free(w->batch_timer);
+	w->host->timer_free(w->settled_timer);
 	gzip_free(w->gzip);
 	expressions_free(w->expressions);
 	target_unref(w->target);
@@ -326,14 +333,16 @@ webhook_open(const struct hsw_host *host, struct hsw_handle *handle, const void 
 	}
 	*w = (struct webhook){ .host = host, .handle = handle, .conf = conf };
 	TAILQ_INIT(&w->free_items);
+	TAILQ_INIT(&w->settled);
 	conf_batch(conf, &w->batch, err);
 	w->targets = targets_new(host->version);
 	w->guard = guard_new(w->conf->allow_private, err);
 	w->batch_timer = host->timer_new(handle, batch_over, w);
+	w->settled_timer = host->timer_new(handle, slots_rest_over, w);
 	if (w->conf->compress == COMPRESS_GZIP)
 		w->gzip = gzip_new();
 	if (w->targets == NULL || sockets_open(w) != HSW_OK || w->batch_timer == NULL ||
-		(w->conf->compress == COMPRESS_GZIP && w->gzip == NULL))
+		w->settled_timer == NULL || (w->conf->compress == COMPRESS_GZIP && w->gzip == NULL))
 		rc = out_of_memory(err);
 	else if (w->guard == NULL)
 		rc = HSW_EINVAL;

@@ -12,8 +12,10 @@
 
 #include "conf.h"
 #include "guard.h"
+#include "resolving.h"
 
 LIST_HEAD(slot_list, slot);
+TAILQ_HEAD(slot_order, slot);
 TAILQ_HEAD(item_list, item);
 LIST_HEAD(wire_list, wire);
 LIST_HEAD(sock_list, sock);
@@ -42,13 +44,17 @@ struct webhook {
 	size_t sock_count;
 	struct slot_list busy, idle;
 	size_t slot_count, idle_count;
+	struct slot_order
+		settled; /* of busy: only the rest of an answer is read; the first one first */
+	struct hsw_timer *settled_timer; /* runs while there are some */
 	struct item_list free_items;
 	size_t free_item_count;
 	struct conf_batch batch;
 	struct slot *pending; /* the batch that is being gathered; it has an event, or is NULL */
-	struct hsw_timer *batch_timer;            /* runs while one is pending */
-	struct expressions *expressions;          /* NULL: none; not for destinations of the API */
-	struct gzip *gzip;                        /* NULL: bodies are not compressed */
+	struct hsw_timer *batch_timer;   /* runs while one is pending */
+	struct expressions *expressions; /* NULL: none; not for destinations of the API */
+	struct gzip *gzip;               /* NULL: bodies are not compressed */
+	struct resolving resolving;
 	struct wire_list wires;                   /* all */
 	struct wire_list idle_wires[WIRE_CHAINS]; /* by where they go */
 	size_t idle_wire_count;

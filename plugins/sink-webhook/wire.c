@@ -107,6 +107,7 @@ on_head(llhttp_t *p)
 	struct wire *wire = p->data;
 
 	wire->is_head_complete = true;
+	wire->exchange->answer->is_head_complete = p->status_code >= 200 || p->status_code == 101;
 	return 0;
 }
 
@@ -152,6 +153,7 @@ wire_close(struct wire *wire)
 
 	LIST_REMOVE(wire, all);
 	if (wire->easy != NULL) {
+		sockets_give_up(&wire->opener);
 		curl_multi_remove_handle(w->multi, wire->easy);
 		curl_easy_cleanup(wire->easy);
 	} else if (wire->exchange == NULL) {
@@ -300,6 +302,19 @@ answer_over(struct wire *wire, CURLcode code, bool may_stay)
 	exchange_end(wire, code, may_stay && wire->may_stay && rest_of(x, rest) == 0);
 }
 
+/* Where the request is not read to its end, there is nothing to wait for. */
+static void
+head_came(struct wire *wire)
+{
+	struct exchange *x = wire->exchange;
+	struct iovec rest[PIECES_MAX];
+
+	if (rest_of(x, rest) != 0)
+		answer_over(wire, CURLE_OK, false);
+	else
+		x->succeeded(x);
+}
+
 static void
 feed(struct wire *wire, const char *bytes, size_t n)
 {
@@ -318,6 +333,8 @@ feed(struct wire *wire, const char *bytes, size_t n)
 	else if (error != HPE_OK) {
 		target_leave_to_curl(x->target);
 		exchange_end(wire, CURLE_WEIRD_SERVER_REPLY, false);
+	} else if (answer_is_success(x->answer)) {
+		head_came(wire);
 	}
 }
 
@@ -380,6 +397,7 @@ start_connecting(struct wire *wire)
 		.is_guarded = wire->exchange->is_guarded,
 		.was_refused = &wire->exchange->answer->was_refused };
 	sockets_set(easy, &wire->opener);
+	sockets_begin(&wire->opener, wire->origin);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, &wire->transfer);
 	curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
 	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
@@ -445,6 +463,7 @@ wire_connected(struct wire *wire, CURLcode code)
 {
 	struct exchange *x = wire->exchange;
 
+	wire->opener.is_resolving = false;
 	if (code != CURLE_OK) {
 		answer_take(x->answer, wire->easy);
 		exchange_end(wire, code, false);

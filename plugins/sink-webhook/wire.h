@@ -25,6 +25,9 @@ struct exchange {
 	struct answer *answer;
 	/* Called once, never inside wire_start. The code is for answer_outcome. */
 	void (*ended)(struct exchange *, CURLcode);
+	/* The head of an answer of success came, its body is still coming: called with each part of
+	 * that. May call wire_stop. */
+	void (*succeeded)(struct exchange *);
 	/* Of wire.c. */
 	struct wire *wire;
 	size_t sent;

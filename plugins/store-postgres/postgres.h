@@ -74,6 +74,8 @@ struct usage {
 
 struct node;
 
+#define TIMELINE_LEN 8
+
 struct postgres_store {
 	const struct hsw_host *host;
 	struct hsw_handle *handle;
@@ -98,7 +100,9 @@ struct postgres_store {
 		int64_t destination, seq;
 	} expired_upto; /* where the pass over the dead letters is */
 	struct usage usage;
-	int64_t last_seq;     /* that this daemon gave an event */
+	int64_t last_seq; /* that this daemon gave an event */
+	char timeline[TIMELINE_LEN +
+		1];           /* of the last connection; it changes when a standby takes over */
 	int64_t ids_since_ms; /* older ids are of no use any more */
 };
 
@@ -201,7 +205,7 @@ void append_add(struct postgres_store *, const struct append *);
 /* Gives the events their seq, from ST_APPEND's result; those that had come before get 0. */
 void append_number(struct postgres_store *, struct hsw_write *const *writes, size_t n_writes,
 	const PGresult *);
-/* The next seq is above all that this daemon has given, whatever the database says. */
+/* The next seq is above all that any daemon has been given, whatever the database says. */
 int append_go_on(struct postgres_store *, struct hsw_error *err);
 
 /* ---- commit.c ---- */

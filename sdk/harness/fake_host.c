@@ -119,6 +119,16 @@ host_skip(struct hsw_delivery *d)
 	host_done(d, HSW_DELIVERED, NULL);
 }
 
+static void
+host_postpone(struct hsw_delivery *d, int64_t ms)
+{
+	live(d, "postpone");
+	if (ms < 0)
+		fake_breach("postpone by %lld ms", (long long)ms);
+	d->result.postponed_ms = ms;
+	d->result.n_postponed++;
+}
+
 static const struct hsw_host host = { .size = sizeof(struct hsw_host),
 	.abi = HSW_ABI_MAJOR << 16 | HSW_ABI_MINOR,
 	.log = fake_host_log,
@@ -145,6 +155,7 @@ static const struct hsw_host host = { .size = sizeof(struct hsw_host),
 	.get_data = host_get_data,
 	.is_replay = host_is_replay,
 	.skip = host_skip,
+	.postpone = host_postpone,
 	.version = "1.2.3" };
 
 struct hsw_delivery *

@@ -58,9 +58,11 @@ struct fake_result {
 	enum hsw_outcome outcome; /* of done(), like the rest */
 	int status;
 	int64_t retry_after_ms;
-	char text[2048]; /* "" for none */
-	unsigned order;  /* 1 for the first done() of the handle, 2 for the next, ... */
-	bool is_skipped; /* it ended by skip(); the outcome is HSW_DELIVERED then */
+	char text[2048];      /* "" for none */
+	unsigned order;       /* 1 for the first done() of the handle, 2 for the next, ... */
+	bool is_skipped;      /* it ended by skip(); the outcome is HSW_DELIVERED then */
+	int64_t postponed_ms; /* of the last call of postpone() */
+	unsigned n_postponed; /* calls of it */
 };
 
 /*

@@ -233,6 +233,13 @@ struct hsw_host {
 	 * settled, but counts neither as delivered nor as a sign that the destination is up.
 	 */
 	void (*skip)(struct hsw_delivery *);
+
+	/*
+	 * Starts the delivery's deadline anew: `timeout` + ms from now. For a sink that keeps an event
+	 * back before it sends it: at deliver, with the time (ms, 0 or more) that it may keep it; and,
+	 * with 0, when it sends it.
+	 */
+	void (*postpone)(struct hsw_delivery *, int64_t ms);
 };
 
 #define HSW_READ 1u  /* watch: readable, or end of file */

@@ -412,6 +412,53 @@ def test_each_token_has_its_own_limit(tmp_path):
     d.stop()
 
 
+def test_guesses_of_one_client_do_not_stop_another(tmp_path):
+    d = ApiDaemon(tmp_path, api="rate_limit = 3/min", server="trusted_proxies = 127.0.0.0/8").start()
+
+    def guess(status, client):
+        d.fails(status, "GET", "/api/instance/list", token="guess", headers={"X-Forwarded-For": client})
+    for n in range(3):
+        guess(401, f"2001:db8::{n}")
+    guess(429, "2001:db8::77")
+    guess(401, "2001:db8:0:1::1")
+    guess(401, "192.0.2.1")
+    d.ok("GET", "/api/instance/list")
+    d.stop()
+
+
+def test_the_ingest_routes_have_a_limit_for_each_source_and_client(tmp_path):
+    d = ApiDaemon(tmp_path, ingest="rate_limit = 2/min", api="rate_limit = 1/min", server="trusted_proxies = 127.0.0.0/8",
+                  source="[source other]\nplugin = evolution\ntoken = other").start()
+
+    def post(number, client="192.0.2.1", source="evolution"):
+        return d.request("POST", f"/in/{source}/sales", json.dumps(message(number)), {
+            "token": "none", "X-Forwarded-For": client})
+    assert [post(n)[0] for n in range(2)] == [401, 401]
+    status, headers, answer = post(3)
+    assert status == 429 and 0 < int(headers["retry-after"]) <= 61, (status, headers)
+    assert json.loads(answer) == {"success": False, "error": {"message": "Rate limit exceeded. Try again later."}}
+    assert post(4, client="192.0.2.2")[0] == 401 and post(5, source="other")[0] == 401
+    for n in range(2):
+        d.accept(message(n), **{"X-Forwarded-For": "192.0.2.3"})
+    assert d.post(message(9), **{"X-Forwarded-For": "192.0.2.3"})[0] == 429
+    d.stop()
+
+
+@pytest.mark.parametrize("query, name", [
+    ("lable=other", "lable"), ("label=x&force=1", "force"), ("token=%s&labels=x" % ACCOUNT, "labels"), ("label", "label"),
+    ("=x", "")])
+def test_nothing_is_deleted_when_a_parameter_is_not_known(daemon, receiver, query, name):
+    daemon.webhook("sales", receiver.url)
+    text = daemon.fails(400, "DELETE", f"/api/events/webhook/sales?{query}")
+    assert text == f"{name}: unknown parameter of the query"
+    assert len(daemon.webhooks("sales")) == 1
+    daemon.ok("POST", "/api/instance/new", {"name": "made"}, status=201)
+    assert "label: unknown" in daemon.fails(400, "DELETE", "/api/instance/delete/made?label=x")
+    daemon.ok("GET", "/api/events/getWebhook/made")
+    daemon.ok("DELETE", f"/api/instance/delete/made?token={ACCOUNT}", token=None)
+    daemon.ok("DELETE", f"/api/events/webhook/sales?token={ACCOUNT}&label=default&", token=None)
+
+
 # ---- restarts and encryption ----
 
 
@@ -499,10 +546,23 @@ def test_a_wrong_or_missing_key_is_refused_unless_it_is_said_otherwise(tmp_path,
     webhook = d.webhooks("shop")[0]
     assert webhook["authorization"].startswith("enc:1:") and webhook["url"] == receiver.url
     assert "cannot be decrypted" in d.log_text()
+    arrived = len(receiver.arrivals)
+    d.accept(message(77), instance="shop")
+    held = wait_for(lambda: [x for x in d.status()["sinks"] if x["name"].startswith("shop/") and x["lag"] > 0])
+    assert held[0]["state"] == "disabled" and "cannot be decrypted" in held[0]["lastError"], held
+    kept = records(d)
+    for method, path, body in (("POST", "/api/instance/new", {"name": "late"}),
+                               ("POST", "/api/events/webhook/shop", {"enabled": True, "url": receiver.url}),
+                               ("DELETE", "/api/events/webhook/shop", None),
+                               ("POST", "/api/events/websocket/shop", {"enabled": False})):
+        assert "encryption_key is not the key" in d.fails(503, method, path, body)
+    assert records(d) == kept and len(receiver.arrivals) == arrived
     d.stop()
     set_key(d, "right")
     d.start()
     assert d.ok("GET", "/api/instance/list")["instances"] == before
+    receiver.wait(arrived + 1)
+    assert receiver.arrivals[-1].headers["authorization"] == "Bearer hook-SECRET"
     d.stop()
 
 
@@ -781,3 +841,35 @@ def test_a_webhook_has_its_format_also_after_a_restart(tmp_path, receiver):
         assert receiver.arrivals[2].envelope["event"] == "message.exchange"
     finally:
         d.stop()
+
+
+# ---- tokens tell who asks ----
+
+
+def test_check_refuses_tokens_that_are_shared(tmp_path):
+    d = ApiDaemon(tmp_path, instances=("sales", "shop"))
+    text = d.ini.read_text().replace("shop-SECRET-instance", "sales-SECRET-instance")
+    d.ini.write_text(text)
+    line = text.splitlines().index("[instance shop]") + 2
+    r = d.command("check", check=False)
+    assert r.returncode == 1 and f"{d.ini}:{line}: [instance shop] token: is the token of [instance sales]" in r.stderr
+    assert "SECRET" not in r.stderr
+    d.ini.write_text(text.replace("sales-SECRET-instance", ACCOUNT, 1).replace("sales-SECRET-instance", "other"))
+    r = d.command("check", check=False)
+    assert r.returncode == 1 and "[instance sales] token: is the account_token of [api]" in r.stderr
+
+
+@pytest.mark.parametrize("what", ["instance", "account"])
+def test_the_file_may_not_have_the_token_of_an_instance_of_the_api(daemon, what):
+    daemon.ok("POST", "/api/instance/new", {"name": "made", "token": "made-SECRET"}, status=201)
+    daemon.stop()
+    before = daemon.ini.read_text()
+    daemon.ini.write_text(before.replace("sales-SECRET-instance" if what == "instance" else ACCOUNT, "made-SECRET"))
+    r = subprocess.run([PROGRAM, "run", "-c", daemon.ini], capture_output=True, text=True, timeout=30)
+    said = r.stdout + r.stderr
+    assert r.returncode == 1 and "the token of the instance made" in said, said
+    assert ("[instance sales]" if what == "instance" else "[api] account_token") in said
+    assert "SECRET" not in said
+    daemon.ini.write_text(before)
+    daemon.start()
+    daemon.ok("GET", "/api/instance/list", token="made-SECRET")

@@ -22,9 +22,9 @@ WINDOW = 32 + 512
 class Producers:
     """Post without end, each message once, and remember what was answered 202."""
 
-    def __init__(self, port):
+    def __init__(self, port, first=0):
         self.port, self.accepted, self.lock = port, {}, threading.Lock()
-        self.next, self.stopping = 0, False
+        self.next, self.stopping = first, False
         self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(PRODUCERS)]
         for thread in self.threads:
             thread.start()

@@ -154,6 +154,22 @@ def test_retry_after_wins_when_it_is_longer(webhook):
     assert receiver.arrivals[1].at - receiver.arrivals[0].at >= 0.95
 
 
+def test_a_disabled_sink_is_enabled_by_the_command(webhook):
+    daemon, receiver = webhook(lambda a, c: 410, {"concurrency": 1})
+    for n in range(5):
+        daemon.accept(message(n, chat=n))
+    wait_for(lambda: daemon.sink("out")["state"] == "disabled")
+    assert daemon.command("enable", "nobody", check=False).returncode == 1
+    assert daemon.command("enable", "out").stdout == "enabled\n"
+    wait_for(lambda: daemon.sink("out")["state"] == "disabled" and len(receiver.arrivals) == 2)
+    receiver.behave = lambda a, c: 200
+    assert daemon.command("enable", "out").stdout == "enabled\n"
+    receiver.wait(7)
+    wait_for(lambda: daemon.sink("out")["state"] == "active" and daemon.sink("out")["lag"] == 0)
+    assert daemon.sink("out")["circuit"] == "closed"
+    assert daemon.command("enable", "out").stdout == "it was not disabled\n"
+
+
 def test_410_disables_and_keeps_the_events(webhook):
     daemon, receiver = webhook(lambda a, c: 410, {"concurrency": 1})
     for n in range(3):

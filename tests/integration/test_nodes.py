@@ -12,6 +12,7 @@ import pytest
 from api_rig import ApiDaemon
 from rig import Daemon, message, wait_for
 from test_crash import Producers
+from test_reload import reload_sinks
 from test_postgres import BIN, PLUGINS, server, store  # noqa: F401 (fixtures)
 
 pytestmark = pytest.mark.skipif(
@@ -54,7 +55,9 @@ class Nodes:
         return self.serving()
 
     def owner(self, sink):
-        return next(name for name, sinks in self.serving().items() if sink in sinks)
+        """Waits: one that is opened again, as after a replay, is nobody's for a moment."""
+        return wait_for(lambda: next((name for name, sinks in self.serving().items() if sink in sinks), None),
+                        what=f"somebody serves {sink}")
 
 
 @pytest.fixture
@@ -281,6 +284,38 @@ def test_dead_letters_are_replayed_on_any_node(make_nodes, make_receiver):
     wait_for(lambda: sum(nodes.serving().values(), []) == ["out"])
     refused = nodes[other].command("deliveries", "out", check=False)
     assert refused.returncode != 0 and f"node {nodes.owner('out')} serves it" in refused.stderr
+
+
+def test_sinks_change_by_sighup_node_by_node(make_nodes, make_receiver, folder):
+    """While the files differ, whoever serves a sink delivers as its own file says."""
+    first, second, extra = make_receiver(), make_receiver(), make_receiver()
+
+    def hook(receiver):
+        return {"plugin": "webhook", "url": receiver.url}
+    nodes = make_nodes({"keep": hook(first), "move": hook(first)}).start("ab")
+    nodes.settle(("keep", "move"))
+    owner = nodes.owner("move")
+    other = "ab".replace(owner, "")
+    after = {"keep": hook(first), "move": hook(second), "added": hook(extra)}
+    # The other's file alone changes nothing of what this one serves; what is new is served at once.
+    reload_sinks(nodes[other], after, [])
+    wait_for(lambda: nodes.owner("added") == other if "added" in sum(nodes.serving().values(), []) else False,
+             what="the other node serves what it alone knows")
+    nodes[owner].accept(message(1))
+    wait_for(lambda: sorted(first.numbers()) == [1, 1] and extra.numbers() == [1], what="the first event")
+    reload_sinks(nodes[owner], after, ["move"] if nodes.owner("move") == owner else [])
+    wait_for(lambda: nodes[owner].post(message(2))[0] == 202)
+    nodes.settle(("added", "keep", "move"))
+    everything_arrives({"first": first, "second": second, "extra": extra}, [2])
+    # One that both give up is served by nobody, and goes on where it was when it comes back.
+    for name in "ab":
+        reload_sinks(nodes[name], {"keep": hook(first), "added": hook(extra)}, [])
+    wait_for(lambda: sorted(sum(nodes.serving().values(), [])) == ["added", "keep"], what="nobody serves it")
+    nodes["a"].accept(message(3))
+    everything_arrives({"first": first, "extra": extra}, [3])
+    reload_sinks(nodes["b"], after, [])
+    everything_arrives({"second": second}, [3])
+    assert second.numbers() == [2, 3] and sorted(first.numbers()) == [1, 1, 2, 3] and extra.numbers() == [1, 2, 3]
 
 
 class Relay:

@@ -4,6 +4,7 @@ import gzip
 import json
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -104,6 +105,26 @@ def test_batches_bring_every_event_once_and_chats_in_order(webhook):
         assert own == sorted(own)
     assert len(receiver.arrivals) < 300
     assert all(a.headers["content-encoding"] == "gzip" for a in receiver.arrivals)
+
+
+def test_a_batch_may_be_gathered_for_longer_than_the_timeout(webhook):
+    daemon, receiver = webhook(options={"batch": "100/2s", "timeout": "1s", "concurrency": 200})
+    for number in range(5):
+        daemon.accept(message(number, chat=number))
+    receiver.wait(1)
+    assert [number_of(e) for e in receiver.arrivals[0].envelope] == [0, 1, 2, 3, 4]
+    assert receiver.arrivals[0].headers["x-hookswitch-attempt"] == "1"
+
+
+def test_the_timeout_of_a_batch_begins_when_it_is_sent(webhook):
+    def behave(arrival, connection):
+        time.sleep(3)
+        return 200
+    daemon, receiver = webhook(behave, {"batch": "100/1500ms", "timeout": "500ms", "retry": "50ms"})
+    began = time.monotonic()
+    daemon.accept(message(1, chat=1))
+    wait_for(lambda: len(receiver.arrivals) == 2, 20, "the second attempt")
+    assert 1.9 < time.monotonic() - began < 3.4
 
 
 def test_one_bad_event_of_a_batch_does_not_take_the_others_along(webhook):

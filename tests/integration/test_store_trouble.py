@@ -16,7 +16,7 @@ import time
 
 import pytest
 
-from rig import BUILD, PLUGINS, SLOW, TOKEN, free_port, message, wait_for
+from rig import BUILD, PLUGINS, SLOW, TOKEN, Daemon, free_port, message, wait_for
 from test_crash import Producers
 from test_postgres import BIN, Server
 
@@ -432,3 +432,91 @@ def test_after_a_failover_that_lost_transactions_what_comes_is_delivered(webhook
     daemon.start()
     daemon.accept(message(32))
     arrive_exactly_once(receiver, range(1, 33))
+
+
+class PairOfNodes:
+    """Two daemons on a primary and its replica, each with a sink that it alone knows, and one that both do."""
+
+    def __init__(self, folder, pair, make_receiver):
+        self.receivers = {name: make_receiver() for name in ("a", "b", "both")}
+        self.daemons = {}
+        for name in "ab":
+            own = pathlib.Path(folder) / name
+            own.mkdir()
+            sinks = {n: {"plugin": "webhook", "url": self.receivers[n].url} for n in (name, "both")}
+            self.daemons[name] = Daemon(own, sinks, store=f"{both(*pair)}\nnode = {name}").start()
+
+    def settle(self):
+        def is_shared():
+            served = [s["name"] for d in self.daemons.values() for s in d.status()["sinks"]]
+            return sorted(served) == ["a", "b", "both"]
+        wait_for(is_shared, 30, "each sink is served once")
+
+    def stop(self):
+        for daemon in self.daemons.values():
+            try:
+                daemon.stop()
+            finally:
+                if daemon.process and daemon.process.poll() is None:
+                    daemon.kill()
+
+
+@pytest.fixture
+def two_nodes(folder, pair, make_receiver):
+    made = PairOfNodes(folder, pair, make_receiver)
+    try:
+        made.settle()
+        yield made
+    finally:
+        made.stop()
+
+
+@needs_postgres
+def test_two_nodes_fail_over_to_a_synchronous_replica_and_lose_nothing(two_nodes, pair):
+    primary, replica = pair
+    primary.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+    primary.sql("SELECT pg_reload_conf()")
+    wait_for(lambda: primary.sql("SELECT sync_state FROM pg_stat_replication") == "sync", 10, "it is synchronous")
+    producers = [Producers(d.port, first) for d, first in zip(two_nodes.daemons.values(), (0, 1000000))]
+    wait_for(lambda: all(len(p.accepted) > 100 for p in producers), what="events before")
+    kill_9(primary)
+    before = [len(p.accepted) for p in producers]
+    replica.promote()
+    wait_for(lambda: all(len(p.accepted) > n + 100 for p, n in zip(producers, before)), 20, "both go on")
+    for p in producers:
+        p.stop()
+    accepted = {**producers[0].accepted, **producers[1].accepted}
+    for receiver in two_nodes.receivers.values():
+        wait_for(lambda r=receiver: not set(accepted) - set(r.numbers()), 30, "every accepted event arrives")
+    stored = set(replica.sql("SELECT encode(id, 'hex') FROM hookswitch.events").split())
+    assert {ident.removeprefix("evt_").replace("-", "") for ident in accepted.values()} <= stored
+
+
+@needs_postgres
+def test_after_a_lossy_failover_no_node_passes_over_what_the_other_appends_first(two_nodes, pair):
+    """b knows of less than a, and appends before a is back."""
+    primary, replica = pair
+    a, b = two_nodes.daemons["a"], two_nodes.daemons["b"]
+    b.accept(message(1))
+    for receiver in two_nodes.receivers.values():
+        receiver.wait(1)
+    wait_for(lambda: replica.sql("SELECT count(*) FROM hookswitch.events") == "1", 5, "the replica has the first")
+    replica.sql("ALTER SYSTEM SET primary_conninfo = ''")
+    replica.sql("SELECT pg_reload_conf()")
+    wait_for(lambda: primary.sql("SELECT count(*) FROM pg_stat_replication") == "0", 5, "they are separated")
+    for number in range(2, 42):
+        a.accept(message(number))
+    for receiver in two_nodes.receivers.values():
+        receiver.wait(41)
+    a.process.send_signal(signal.SIGSTOP)
+    try:
+        kill_9(primary)
+        replica.promote()
+        wait_for(lambda: post(b, 101)[0] == 202, 20, "b goes on")
+        for number in range(102, 111):
+            b.accept(message(number))
+    finally:
+        a.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: post(a, 111)[0] == 202, 20, "a goes on")
+    for name, receiver in two_nodes.receivers.items():
+        wait_for(lambda r=receiver: not set(range(101, 112)) - set(r.numbers()), 30, f"all that came later at {name}")

@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from rig import SLOW, TOKEN, certificate, free_port, head, message, number_of, raw, wait_for, whole_lines
+from rig import PROGRAM, SLOW, TOKEN, certificate, free_port, head, message, number_of, raw, wait_for, whole_lines
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -298,12 +298,54 @@ def test_a_bad_pair_keeps_the_old_one(tls, break_it):
 @pytest.mark.parametrize("line, key", [
     ("listen_tls = 127.0.0.1:1", "listen_tls"),
     ("listen_tls = 127.0.0.1:1\ntls_cert = /nowhere/c.pem\ntls_key = /nowhere/k.pem", "tls_cert"),
+    ("listen_tls = unix:/x, unix:/x\ntls_cert = /c.pem\ntls_key = /k.pem", "listen_tls"),
+    ("listen_tls = 127.0.0.1:%d\ntls_cert = /c.pem\ntls_key = /k.pem", "listen_tls"),
     ("listen_mode = 999", "listen_mode"), ("listen_mode = -1", "listen_mode"),
     ("trusted_proxies = 10.0.0.0/33", "trusted_proxies"), ("trusted_proxies = localhost", "trusted_proxies")])
 def test_check_finds_what_does_not_fit(make_daemon, line, key):
     daemon = make_daemon({}, server=line, start=False)
+    daemon.ini.write_text(daemon.ini.read_text().replace("%d", str(daemon.port)))
     r = daemon.command("check", check=False)
     assert r.returncode == 1 and f"[server] {key}" in r.stderr, r.stderr
+
+
+def test_a_bad_key_is_reported_at_its_own_line(make_daemon, folder):
+    certificate(folder)
+    (pathlib.Path(folder) / "other").mkdir()
+    certificate(pathlib.Path(folder) / "other")
+    daemon = make_daemon({}, start=False, server=f"listen_tls = 127.0.0.1:1\ntls_cert = {folder}/cert.pem\n"
+                         f"tls_key = {folder}/other/key.pem")
+    r = daemon.command("check", check=False)
+    line = 1 + next(i for i, text in enumerate(daemon.ini.read_text().splitlines()) if text.startswith("tls_key"))
+    assert r.returncode == 1 and f"{daemon.ini}:{line}: [server] tls_key: " in r.stderr, r.stderr
+    assert "does not fit" in r.stderr or "fits the certificate" in r.stderr
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_second_daemon_does_not_share_the_address(make_daemon, folder, workers):
+    first = make_daemon({}, server=f"workers = {workers}")
+    ini = pathlib.Path(folder) / "second.ini"
+    text = first.ini.read_text().replace("control.sock", "second.sock").replace("h.db", "second.db")
+    ini.write_text(text.replace(f"listen = 127.0.0.1:{first.port}", f"listen = *:{free_port()}, 127.0.0.1:{first.port}"))
+    second = subprocess.run([PROGRAM, "run", "-c", ini], capture_output=True, text=True, timeout=20 * SLOW)
+    said = second.stderr + second.stdout
+    assert second.returncode == 1 and f"127.0.0.1:{first.port}: another process listens there" in said, said
+    assert first.request("GET", "/healthz")[0] == 200
+
+
+def test_addresses_of_one_daemon_may_overlap(make_daemon):
+    port = free_port()
+    daemon = make_daemon({}, server="workers = 2", start=False)
+    text = daemon.ini.read_text()
+    daemon.ini.write_text(text.replace("listen = 127", f"listen = 0.0.0.0:{port}, 127.0.0.1:{port}, 127", 1))
+    daemon.start()
+    assert read_answer_of(port).startswith(b"HTTP/1.1 200")
+
+
+def read_answer_of(port):
+    with socket.create_connection(("127.0.0.1", port), timeout=10 * SLOW) as s:
+        s.sendall(HEALTH)
+        return s.recv(4096)
 
 
 # ---- unix sockets and proxies ----

@@ -49,6 +49,7 @@ sink_tests = \
 	tests/plugins/test_sink_syslog_net \
 	tests/plugins/test_sink_webhook \
 	tests/plugins/test_sink_webhook_body \
+	tests/plugins/test_sink_webhook_dns \
 	tests/plugins/test_sink_webhook_guard \
 	tests/plugins/test_sink_webhook_net \
 	tests/plugins/test_sink_webhook_sign \
@@ -100,6 +101,13 @@ tests_plugins_test_sink_webhook_net_SOURCES = tests/plugins/test_sink_webhook_ne
 tests_plugins_test_sink_webhook_net_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_webhook_net_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
 tests_plugins_test_sink_webhook_net_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
+
+# -rdynamic: libcurl is to find the test's own getaddrinfo.
+tests_plugins_test_sink_webhook_dns_SOURCES = tests/plugins/test_sink_webhook_dns.c $(webhook_rig)
+tests_plugins_test_sink_webhook_dns_CPPFLAGS = $(fake_cppflags)
+tests_plugins_test_sink_webhook_dns_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
+tests_plugins_test_sink_webhook_dns_LDFLAGS = -rdynamic
+tests_plugins_test_sink_webhook_dns_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
 
 payload_rig = tests/plugins/payload_rig.c tests/plugins/payload_rig.h \
 	tests/plugins/certs.c tests/plugins/certs.h $(webhook_rig)

@@ -26,7 +26,7 @@ static int64_t now_ms;
 static struct hsw_str
 sink_name(int i)
 {
-	static char names[SINKS_MAX][8];
+	static char names[SINKS_MAX][16];
 
 	snprintf(names[i], sizeof(names[i]), "s%02d", i);
 	return (struct hsw_str){ names[i], strlen(names[i]) };

@@ -342,7 +342,31 @@ START_TEST(the_scheme_is_that_of_the_nearest_proxy)
 }
 END_TEST
 
-UNIT_MAIN("address", addresses_are_read_with_and_without_a_port, what_is_no_address_is_refused,
+static uint64_t
+hash_of(const char *text)
+{
+	struct address a;
+
+	ck_assert(address_parse(str_of(text), &a));
+	return address_hash(&a);
+}
+
+START_TEST(an_ipv6_network_of_64_bits_is_one_client)
+{
+	const struct address unix_socket = { .kind = ADDRESS_UNIX };
+	const struct address unknown = { .kind = ADDRESS_UNKNOWN };
+
+	ck_assert(hash_of("2001:db8::1") == hash_of("[2001:db8::ffff:1]:80"));
+	ck_assert(hash_of("2001:db8::1") != hash_of("2001:db8:0:1::1"));
+	ck_assert(hash_of("192.0.2.1") == hash_of("192.0.2.1:99"));
+	ck_assert(hash_of("192.0.2.1") == hash_of("::ffff:192.0.2.1"));
+	ck_assert(hash_of("192.0.2.1") != hash_of("192.0.2.2"));
+	ck_assert(address_hash(&unix_socket) != address_hash(&unknown));
+}
+END_TEST
+
+UNIT_MAIN("address", an_ipv6_network_of_64_bits_is_one_client,
+	addresses_are_read_with_and_without_a_port, what_is_no_address_is_refused,
 	an_address_ends_where_its_text_ends, sockets_addresses_are_of_their_kind,
 	only_this_machine_is_local, networks_have_what_their_bits_say,
 	the_network_unix_is_of_sockets_alone, what_is_no_network_is_refused,
