@@ -211,7 +211,7 @@ def test_the_command_tells_of_a_sink_that_cannot_be_opened_before_it_changes_any
     original = daemon.ini.read_text()
     edit(daemon, "out.jsonl", "no/such/folder/out.jsonl")
     errors = reload(daemon, 1)["errors"]
-    assert len(errors) == 1 and "[sink out] path: folder" in errors[0], errors
+    assert len(errors) == 1 and "[sink f] path: folder" in errors[0], errors
     daemon.ini.write_text(original)
     assert reload(daemon)["errors"] == []
     assert daemon.post(message(1))[0] == 202
