@@ -117,11 +117,13 @@ list_sink(struct dead *d, const char *sink, size_t *n)
 	return HSW_OK;
 }
 
-/* Calls fn for the chosen sink, or each that has dead letters. */
+/* Calls fn for the chosen sink, or each that has dead letters. One that fails, such as a sink that was removed,
+ * does not keep the others from their turn: it is left out, and told. */
 static int
 each_sink(struct dead *d, int (*fn)(struct dead *, const char *sink, size_t *n), size_t *n)
 {
 	struct json_object *root = NULL;
+	size_t left_out = 0;
 	int rc = HSW_OK;
 
 	if (d->sink != NULL)
@@ -132,11 +134,18 @@ each_sink(struct dead *d, int (*fn)(struct dead *, const char *sink, size_t *n),
 		json_object_object_foreach(sinks, name, count)
 		{
 			(void)count;
-			if (rc == HSW_OK)
-				rc = fn(d, name, n);
+			int one = rc != HSW_ECLOSED ? fn(d, name, n) : HSW_OK;
+			if (one == HSW_OK)
+				continue;
+			fprintf(stderr, "hookswitch: %s: left out: %s\n", name, d->err.text);
+			left_out++;
+			rc = one;
 		}
 	}
 	json_object_put(root);
+	if (left_out > 0)
+		snprintf(d->err.text, sizeof(d->err.text), "%zu sink%s left out", left_out,
+			left_out == 1 ? " was" : "s were");
 	return rc;
 }
 
@@ -215,9 +224,10 @@ purge_sink(struct dead *d, const char *sink, size_t *n)
 static int
 finish(struct dead *d, int rc, const char *done, size_t n)
 {
+	if (rc == HSW_OK || n > 0)
+		printf("%s %zu\n", done, n);
 	if (rc != HSW_OK)
 		return rc;
-	printf("%s %zu\n", done, n);
 	if (n > 0 || d->all)
 		return HSW_OK;
 	snprintf(d->err.text, sizeof(d->err.text), "no such dead letter");

@@ -207,11 +207,11 @@ def test_the_command_fails_and_tells_all_errors(daemon):
     assert reload(daemon)["success"]
 
 
-def test_the_command_tells_of_a_sink_that_does_not_open(daemon, folder):
+def test_the_command_tells_of_a_sink_that_cannot_be_opened_before_it_changes_anything(daemon, folder):
     original = daemon.ini.read_text()
     edit(daemon, "out.jsonl", "no/such/folder/out.jsonl")
     errors = reload(daemon, 1)["errors"]
-    assert len(errors) == 1 and "stays as it was" in errors[0], errors
+    assert len(errors) == 1 and "[sink f] path: folder" in errors[0], errors
     daemon.ini.write_text(original)
     assert reload(daemon)["errors"] == []
     assert daemon.post(message(1))[0] == 202
@@ -740,7 +740,7 @@ def test_what_hangs_is_taken_back_after_the_drain_time(make_on, make_receiver):
 def test_one_that_does_not_open_stays_as_it_was(make_on, folder):
     daemon = make_on({"f": {"plugin": "file", "path": f"{folder}/out.jsonl"}})
     write_sinks(daemon, {"f": {"plugin": "file", "path": f"{folder}/no/such/out.jsonl"}})
-    hup(daemon, "the sink stays as it was")
+    hup(daemon, "[sink f] path: folder")
     daemon.accept(message(1))
     wait_for(lambda: len(whole_lines(f"{folder}/out.jsonl")) == 1)
     pathlib.Path(f"{folder}/no/such").mkdir(parents=True)
@@ -775,6 +775,20 @@ def test_the_daemon_stops_while_a_sink_drains(make_on, make_receiver):
 
 def dead_letters(daemon):
     return daemon.status()["dead"].get("h", 0)
+
+
+def test_dead_letters_of_a_sink_that_is_gone_do_not_keep_the_others_dead(make_daemon, make_receiver):
+    bad, good = make_receiver(lambda *_: 400), make_receiver()
+    daemon = make_daemon({"a": hook(bad, drop_on="400"), "h": hook(bad, drop_on="400")})
+    daemon.accept(message(1))
+    wait_for(lambda: daemon.status()["dead"] == {"a": 1, "h": 1})
+    reload_sinks(daemon, {"h": hook(good)}, ["a", "h"])
+    r = daemon.command("dead", "replay", "--all", check=False)
+    assert r.returncode == 1 and r.stdout == "replayed 1\n"
+    assert "a: left out: " in r.stderr and "1 sink was left out" in r.stderr
+    good.wait(1)
+    wait_for(lambda: daemon.status()["dead"] == {"a": 1})
+    assert daemon.command("dead", "purge", "--all").stdout == "purged 1\n"
 
 
 @pytest.mark.threads
