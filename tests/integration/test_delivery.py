@@ -36,7 +36,7 @@ BAD = {
     "302": answer(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"),
     "garbage": answer(b"\x00\xff not http at all\r\n\r\n"),
     "closes early": lambda a, c: None,
-    "half an answer": answer(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"),
+    "half an answer": answer(b"HTTP/1.1 200 OK\r\nContent-Len"),
     "hangs": hang,
     "endless": endless,
 }
