@@ -29,8 +29,8 @@ def make(folder, make_receiver):
 
 
 def broken(arrival, connection):
-    body = b"the database is away"
-    connection.sendall(b"HTTP/1.1 500 X\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    body = b"the database says no"
+    connection.sendall(b"HTTP/1.1 422 X\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
     return True
 
 
@@ -73,8 +73,8 @@ def test_attempts_of_all_webhooks_by_label(make, make_receiver):
     rows = wait_for(lambda: (d := deliveries(daemon)) and d["default"] and len(d["crm"]) == 2 and d)
     assert list(rows) == ["crm", "default"]
     assert [(r["outcome"], r["status"], r["attempt"], r["id"]) for r in rows["crm"]] == [
-        ("failed", 500, 2, event), ("failed", 500, 1, event)]
-    assert all("the database is away" in r["error"] and not r["replay"] for r in rows["crm"])
+        ("failed", 422, 2, event), ("failed", 422, 1, event)]
+    assert all("the database says no" in r["error"] and not r["replay"] for r in rows["crm"])
     assert [(r["outcome"], r["status"]) for r in rows["default"]] == [("delivered", 200)]
     assert deliveries(daemon, "?label=crm") == {"crm": rows["crm"]}
     assert deliveries(daemon, "?label=") == {"default": rows["default"]}
@@ -93,8 +93,8 @@ def test_dead_letters_are_replayed_and_marked(make):
     use_up(daemon, 7)
     rows = wait_dead(daemon, 6)
     assert [(r["label"], r["id"], r["attempts"], r["status"]) for r in rows] == [
-        (label, event, 5, 500) for label in ("crm", "default") for event in ids]
-    assert all(r["event"] == "message.exchange" and r["instance"] == "sales" and "the database is away" in r["error"]
+        (label, event, 5, 422) for label in ("crm", "default") for event in ids]
+    assert all(r["event"] == "message.exchange" and r["instance"] == "sales" and "the database says no" in r["error"]
                for r in rows)
     assert [r["id"] for r in wait_dead(daemon, 1, token=OTHER, instance="support")] == others
     assert dead(daemon, "?label=crm", token=ACCOUNT)["dead"] == rows[:3]
