@@ -15,6 +15,9 @@
 #include "notice.h"
 #include "policy.h"
 
+/* Bytes of a token that a text must not have. */
+#define TOKEN_SHOWN_MAX 8
+
 /* ---- outcomes ---- */
 
 static void
@@ -172,6 +175,19 @@ land(struct hsw_delivery *slot)
 	d->blocked_until_ms = 0;
 }
 
+/* Whether the text has the instance's token in it, or the beginning of it: receivers may answer with what they
+ * were sent. */
+static bool
+tells_token(const struct hsw_envelope *e, const char *text)
+{
+	static const char before[] = ",\"token\":\"";
+	size_t head = sizeof(before) - 1;
+
+	if (text == NULL || e->token.len < head + TOKEN_SHOWN_MAX)
+		return false;
+	return memmem(text, strlen(text), e->token.s + head, TOKEN_SHOWN_MAX) != NULL;
+}
+
 static void
 finish(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_detail *detail)
 {
@@ -191,6 +207,11 @@ finish(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_det
 	land(slot);
 	if (detail == NULL)
 		detail = &nothing;
+	struct hsw_detail safe = *detail;
+	if (tells_token(slot->envelope, detail->text)) {
+		safe.text = "the answer is not shown: it has the instance's token in it";
+		detail = &safe;
+	}
 	outcome = policy_outcome(d->conf, outcome, detail->status);
 	note_attempt(slot, outcome, detail);
 	on[outcome](slot, detail);

@@ -313,3 +313,17 @@ def test_unknown_webhooks_are_not_found(api_once):
     assert api_once.fails(415, "POST", "/api/replay/sales", b"{}", OWN, {"Content-Type": "text/plain"})
     assert "Invalid JSON" in api_once.fails(400, "POST", "/api/replay/sales", b"{", OWN)
     assert deliveries(api_once, "?label=off") == {}
+
+
+def test_a_token_that_the_receiver_echoes_is_shown_nowhere(make):
+    def echo(arrival, connection):
+        body = b"who is " + arrival.envelope["instanceData"]["token"].encode()
+        connection.sendall(b"HTTP/1.1 422 X\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        return True
+    daemon, receiver = make(echo)
+    daemon.webhook("sales", receiver.url)
+    daemon.accept(message(1))
+    rows = wait_for(lambda: deliveries(daemon)["default"])
+    assert rows[0]["status"] == 422 and "the instance's token" in rows[0]["error"]
+    for text in (str(rows), daemon.log_text(), daemon.command("status", "--json").stdout):
+        assert OWN not in text
