@@ -26,7 +26,7 @@ def test_a_new_sink_gets_events_of_the_daemon(sdk, make_daemon):
     folder, environment = sdk
     assert new(folder, "sink-foo-bar").returncode == 0
     out = make(folder, "sink-foo-bar", environment, "check")
-    assert "ok - it is loaded" in out and out.count("\nok ") == 2 + 9, out
+    assert "ok - it is loaded" in out and out.count("\nok ") == 2 + 10, out
     make(folder, "sink-foo-bar", environment, "install", f"plugindir={folder}/plugins")
     path = f"{folder}/events.sock"
     daemon = make_daemon({"out": {"plugin": "foo-bar", "path": path, "retry": "100ms, 100ms, 60s"}}, start=False)
@@ -125,7 +125,7 @@ def test_the_harness_finds_breaches_of_sources(sdk, breach):
     if old:
         assert done.returncode == 1 and "\nnot ok" in done.stdout and said in done.stderr, done.stdout + done.stderr
     else:
-        assert done.returncode == 0 and done.stdout.count("\nok ") == 9, done.stdout + done.stderr
+        assert done.returncode == 0 and done.stdout.count("\nok ") == 10, done.stdout + done.stderr
 
 
 CHECK_TEST = r"""
@@ -192,7 +192,7 @@ def test_a_test_of_ones_own_links_the_harness(sdk):
     build = ("cc -std=gnu17 -Wall -Wextra -Werror $(pkg-config --cflags hookswitch-harness check) -o t test.c "
              "$(pkg-config --libs hookswitch-harness check) && ./t")
     done = subprocess.run(build, shell=True, cwd=folder / "sink-foo", env=environment, capture_output=True, text=True)
-    assert done.returncode == 0 and "100%: Checks: 10," in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0 and "100%: Checks: 11," in done.stdout, done.stdout + done.stderr
 
 
 def test_a_folder_that_is_there_and_a_bad_name_are_refused(sdk):

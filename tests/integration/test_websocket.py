@@ -375,4 +375,4 @@ def test_a_pong_timeout_below_the_heartbeat_does_not_start(make_daemon):
     daemon.start(wait=False)
     assert daemon.process.wait(20) == 1
     daemon.process = None
-    assert "[websocket]: pong_timeout must be longer than heartbeat" in daemon.log_text()
+    assert "[websocket] pong_timeout: must be longer than heartbeat" in daemon.log_text()

@@ -380,6 +380,20 @@ store_stats(void *self, struct hsw_store_stats *stats, struct hsw_error *err)
 	return HSW_OK;
 }
 
+static int
+store_usage(void *self, struct hsw_store_usage *usage, struct hsw_error *err)
+{
+	struct store *s = self;
+	size_t i = 0;
+
+	(void)err;
+	while (is_of(s, i, EVENTS) && is_named(s, s->rows[i]->seq))
+		i++;
+	*usage = (struct hsw_store_usage){ .bytes = s->bytes,
+		.oldest_ms = is_of(s, i, EVENTS) ? s->rows[i]->event.received_ms : 0 };
+	return HSW_OK;
+}
+
 /* ---- destinations ---- */
 
 static int
@@ -556,6 +570,28 @@ store_dead_purge(void *self, const struct hsw_dead_query *q, size_t *n, struct h
 	return HSW_OK;
 }
 
+/* It looks at all of them each time: they are in memory. */
+static int
+store_dead_expire(void *self, int64_t before_ms, size_t max, size_t *n, int *is_through,
+	struct hsw_error *err)
+{
+	struct store *s = self;
+	size_t i = place(s, &(struct row){ .table = DEAD });
+
+	(void)err;
+	*n = 0;
+	while (is_of(s, i, DEAD) && *n < max) {
+		if (s->rows[i]->at_ms >= before_ms) {
+			i++;
+			continue;
+		}
+		free(take_out(s, i));
+		++*n;
+	}
+	*is_through = !is_of(s, i, DEAD);
+	return HSW_OK;
+}
+
 /* ---- records and memos ---- */
 
 static int
@@ -652,6 +688,8 @@ static const struct hsw_store_ops ops = {
 	.detach = store_detach,
 	.memos = store_memos,
 	.forget_memos = store_forget_memos,
+	.usage = store_usage,
+	.dead_expire = store_dead_expire,
 };
 
 HSW_PLUGIN(HSW_STORE, "@NAME@", "0.1", "keeps the journal in memory", sizeof(struct conf), options,
