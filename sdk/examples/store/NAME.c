@@ -51,6 +51,7 @@ struct store {
 	struct row **rows;
 	size_t n, room;
 	int64_t last_seq, last_memo, bytes, bytes_max;
+	size_t n_kept; /* dead letters that the pass of dead_expire has kept so far */
 };
 
 /* ---- rows ---- */
@@ -570,18 +571,19 @@ store_dead_purge(void *self, const struct hsw_dead_query *q, size_t *n, struct h
 	return HSW_OK;
 }
 
-/* It looks at all of them each time: they are in memory. */
+/* Goes on behind those that the last call kept; who come or go meanwhile may wait for the next pass. */
 static int
 store_dead_expire(void *self, int64_t before_ms, size_t max, size_t *n, int *is_through,
 	struct hsw_error *err)
 {
 	struct store *s = self;
-	size_t i = place(s, &(struct row){ .table = DEAD });
+	size_t i = place(s, &(struct row){ .table = DEAD }) + s->n_kept;
 
 	(void)err;
 	*n = 0;
-	while (is_of(s, i, DEAD) && *n < max) {
+	for (size_t looked = 0; looked < max && is_of(s, i, DEAD); looked++) {
 		if (s->rows[i]->at_ms >= before_ms) {
+			s->n_kept++;
 			i++;
 			continue;
 		}
@@ -589,6 +591,8 @@ store_dead_expire(void *self, int64_t before_ms, size_t max, size_t *n, int *is_
 		++*n;
 	}
 	*is_through = !is_of(s, i, DEAD);
+	if (*is_through)
+		s->n_kept = 0;
 	return HSW_OK;
 }
 
