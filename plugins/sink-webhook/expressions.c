@@ -69,7 +69,7 @@ compile_both(const struct webhook_conf *conf, struct expressions *x, struct hsw_
 int
 expressions_check(const struct webhook_conf *conf, struct hsw_error *err)
 {
-	struct expressions x = { NULL };
+	struct expressions x = { .filter = NULL };
 	int rc = compile_both(conf, &x, err);
 
 	if (x.filter != NULL)
