@@ -81,7 +81,10 @@ core_libcore_a_SOURCES = \
 	core/http_conn.c \
 	core/http_parse.c \
 	core/http_request.c \
-	core/ingress.c core/ingress.h \
+	core/ingress.c core/ingress.h core/ingress_impl.h \
+	core/ingress_answer.c \
+	core/ingress_event.c \
+	core/ingress_store.c \
 	core/instances.c core/instances.h \
 	core/ini.c core/ini.h \
 	core/ini_compare.c \
