@@ -49,7 +49,9 @@ core_libcore_a_SOURCES = \
 	core/cmd_tail.c \
 	core/cmd_translate.c \
 	core/cmd_webhook.c \
-	core/config.c core/config.h \
+	core/config.c core/config.h core/config_impl.h \
+	core/config_check.c \
+	core/config_section.c \
 	core/config_listen.c core/config_listen.h \
 	core/config_tokens.c core/config_tokens.h \
 	core/control.c core/control.h core/control_impl.h \
@@ -89,7 +91,10 @@ core_libcore_a_SOURCES = \
 	core/ini.c core/ini.h \
 	core/ini_compare.c \
 	core/identities.c core/identities.h \
-	core/journal.c core/journal.h \
+	core/journal.c core/journal.h core/journal_impl.h \
+	core/journal_memo.c \
+	core/journal_read.c \
+	core/journal_write.c \
 	core/lane.c core/lane.h \
 	core/listen.c core/listen.h \
 	core/live.c core/live.h \
