@@ -103,7 +103,9 @@ core_libcore_a_SOURCES = \
 	core/metrics.c core/metrics.h \
 	core/notice.c core/notice.h \
 	core/notify.c core/notify.h \
-	core/migrate.c core/migrate.h \
+	core/migrate.c core/migrate.h core/migrate_impl.h \
+	core/migrate_batch.c \
+	core/migrate_verify.c \
 	core/ops.c core/ops.h \
 	core/config_tables.c \
 	core/option.c core/option.h \

@@ -8,6 +8,7 @@ plugins_sink_file_la_SOURCES = \
 	plugins/sink-file/owner.c plugins/sink-file/owner.h \
 	plugins/sink-file/pattern.c plugins/sink-file/pattern.h \
 	plugins/sink-file/queue.c plugins/sink-file/queue.h plugins/sink-file/queue_impl.h \
+	plugins/sink-file/queue_sync.c plugins/sink-file/queue_write.c \
 	plugins/sink-file/rotate.c \
 	plugins/sink-file/syncer.c plugins/sink-file/syncer.h
 plugins_sink_file_la_CPPFLAGS = $(plugin_cppflags)

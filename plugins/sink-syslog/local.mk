@@ -3,7 +3,8 @@ plugins_sink_syslog_la_SOURCES = \
 	plugins/sink-syslog/address.c plugins/sink-syslog/address.h \
 	plugins/sink-syslog/buffer.c plugins/sink-syslog/buffer.h \
 	plugins/sink-syslog/channel.c plugins/sink-syslog/channel.h \
-	plugins/sink-syslog/link.c plugins/sink-syslog/link.h \
+	plugins/sink-syslog/link.c plugins/sink-syslog/link.h plugins/sink-syslog/link_impl.h \
+	plugins/sink-syslog/link_connect.c \
 	plugins/sink-syslog/message.c plugins/sink-syslog/message.h \
 	plugins/sink-syslog/priority.c plugins/sink-syslog/priority.h \
 	plugins/sink-syslog/resolver.c plugins/sink-syslog/resolver.h \
