@@ -39,6 +39,7 @@ core_libcore_a_SOURCES = \
 	core/cmd_check.c \
 	core/cmd_dead.c core/cmd_deliveries.c core/cmd_enable.c core/cmd_replay.c \
 	core/cmd_instance.c \
+	core/cmd_option.c \
 	core/cmd_plugins.c core/cmd_plugins.h \
 	core/cmd_plugins_new.c \
 	core/cmd_migrate.c \

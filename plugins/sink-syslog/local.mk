@@ -10,8 +10,9 @@ plugins_sink_syslog_la_SOURCES = \
 	plugins/sink-syslog/resolver.c plugins/sink-syslog/resolver.h \
 	plugins/sink-syslog/syslog.c \
 	plugins/sink-syslog/text.c plugins/sink-syslog/text.h \
-	plugins/sink-syslog/tls.c plugins/sink-syslog/tls.h
-plugins_sink_syslog_la_CPPFLAGS = $(plugin_cppflags)
+	plugins/sink-syslog/tls.c plugins/sink-syslog/tls.h \
+	plugins/common/thread.c plugins/common/thread.h
+plugins_sink_syslog_la_CPPFLAGS = $(plugin_cppflags) -I$(top_srcdir)/plugins/common
 plugins_sink_syslog_la_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CRYPTO_CFLAGS)
 plugins_sink_syslog_la_LDFLAGS = $(plugin_ldflags)
 plugins_sink_syslog_la_LIBADD = $(JSONC_LIBS) -lssl $(CRYPTO_LIBS) -lpthread
