@@ -174,7 +174,6 @@ check_sense(struct loader *l, const struct config_section *s)
 		config_fail_key(l, "retry_on", "has no meaning with retry = never");
 }
 
-/* The plugin's own word about its options. Its text may begin with the option that it is about. */
 void
 config_check_plugin(struct loader *l, const struct hsw_sink_ops *ops, const void *conf)
 {

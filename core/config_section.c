@@ -26,7 +26,6 @@ is_set(void *arg, const char *key)
 	return config_find_entry(l->section, key) != NULL;
 }
 
-/* An error about a key, at its line, or at the section's where the key is missing. */
 void __attribute__((format(printf, 3, 4)))
 config_fail_key(struct loader *l, const char *key, const char *fmt, ...)
 {
@@ -83,7 +82,6 @@ require_keys(struct loader *l, const struct hsw_option *table)
 	}
 }
 
-/* Fills both structs from the section. */
 void
 config_load_keys(struct loader *l, void *core_conf, void *plugin_conf)
 {
@@ -111,7 +109,6 @@ keys_collide(struct loader *l, const struct plugin *plugin)
 	return false;
 }
 
-/* Loads the section's plugin. NULL: the error is told, and the section's keys can't be checked. */
 const struct plugin *
 config_load_plugin(struct loader *l, enum hsw_kind kind, const char *fallback)
 {

@@ -31,7 +31,6 @@ struct view {
 
 /* ---- paths ---- */
 
-/* The next segment of a path; what follows it, from its "/" on, stays in *path. */
 struct hsw_str
 ingress_take_segment(struct hsw_str *path)
 {

@@ -125,7 +125,6 @@ place(struct source *source, struct hsw_emit *e, struct hsw_str name)
 	return true;
 }
 
-/* The function that translate is given. */
 int
 ingress_take_event(struct hsw_emit *e, const struct hsw_event *event)
 {

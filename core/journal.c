@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* journal.c - the journal's start and end, and what it keeps for how long; see journal_impl.h. */
+/*
+ * journal.c - the journal's start and end, and what it keeps for how long; see journal_impl.h. maintain and the
+ * questions run on the store thread; from where the rest is called is in journal.h.
+ */
 #include "journal_impl.h"
 
 #include <stdlib.h>

@@ -86,7 +86,6 @@ journal_recall(struct journal *j, const char *kind, int64_t ms, hsw_memo_fn *fn,
 	return r.rc;
 }
 
-/* As many as came since, and some more. */
 int
 journal_forget_memos(struct journal *j, const struct store_port *store, struct hsw_error *err)
 {

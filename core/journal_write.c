@@ -4,8 +4,10 @@
  *
  * After each transaction the store thread makes one `group` of all appends in it and posts it to the
  * workers that appended something or have readers: one wake-up a worker and transaction. The
- * last worker that is through with a group frees it with its appends and envelopes. group_run and note_run
- * are on a worker again.
+ * last worker that is through with a group frees it with its appends and envelopes.
+ *
+ * Who calls what from where: journal_append and journal_write run on a worker; journal_admit, journal_complete,
+ * journal_committed on the store thread; group_run and note_run on a worker again.
  */
 #include "journal_impl.h"
 
@@ -171,7 +173,6 @@ post_note(struct journal *j, struct journal_note *note, int rc)
 
 /* ---- what came before ---- */
 
-/* Store thread. Puts the events that are new in front, in their order. */
 size_t
 journal_admit(void *arg, struct store_write *job)
 {
@@ -196,7 +197,6 @@ journal_admit(void *arg, struct store_write *job)
 	return kept;
 }
 
-/* Store thread. The transaction remembers its ids, for the next start. */
 struct hsw_write *
 journal_complete(void *arg)
 {
@@ -233,7 +233,6 @@ number(struct append *a)
 	a->write.admitted = kept;
 }
 
-/* Store thread: a transaction with these jobs is over. */
 void
 journal_committed(void *arg, struct store_write *const *jobs, size_t n, int rc)
 {

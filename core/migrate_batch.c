@@ -30,7 +30,6 @@ batch_clear(struct batch *b)
 	b->n = 0;
 }
 
-/* A row with room for so many bytes; NULL: out of memory, and the batch failed. */
 struct row *
 batch_add(struct batch *b, size_t bytes)
 {
@@ -58,7 +57,6 @@ batch_keep(char **at, struct hsw_str s)
 	return kept;
 }
 
-/* Writes the batch in one transaction, with the state where that is given. */
 int
 batch_commit(struct batch *b, bool with_state)
 {

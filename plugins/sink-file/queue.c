@@ -10,7 +10,6 @@
 
 /* ---- entries ---- */
 
-/* failed: what did not work, NULL for success. */
 void
 entry_end(struct entry *e, const char *failed, int error)
 {
@@ -47,7 +46,6 @@ failure_text(const struct entry *e, char *text, size_t size)
 		tolower((unsigned char)why[0]), why + 1);
 }
 
-/* Tells the daemon of all that ended, as long as nothing before it has not. */
 void
 queue_complete(struct queue *q)
 {

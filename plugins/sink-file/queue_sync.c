@@ -119,7 +119,6 @@ end_synced(struct queue *q)
 	}
 }
 
-/* The syncer's round is over. */
 void
 queue_synced(void *arg)
 {
@@ -163,8 +162,6 @@ queue_hurry(struct queue *q)
 	}
 }
 
-/* The syncer gets the files that are not on disk yet. The locks go at once: a new handle of the
- * same section may be waiting for them. */
 void
 queue_hand_over(struct queue *q)
 {

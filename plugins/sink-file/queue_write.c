@@ -3,7 +3,6 @@
 #include "queue_impl.h"
 
 #include <errno.h>
-#include <string.h>
 
 #define GROUP_BYTES (4 << 20) /* longer ones hold up the loop */
 #define FLUSH_AGAIN_MS 5      /* when a file could not be opened yet */

@@ -83,7 +83,6 @@ describe(const struct link *l, const char *verb, char *text, size_t size)
 		l->channel.why);
 }
 
-/* No way to the collector: what waits is for the daemon to try again. */
 void
 link_failed(struct link *l, const char *verb)
 {
@@ -133,7 +132,6 @@ settle(struct link *l, uint64_t acknowledged)
 		message_end(l, m, HSW_DELIVERED, NULL);
 }
 
-/* A connection that was up is gone. */
 void
 link_broke(struct link *l)
 {
