@@ -62,6 +62,7 @@ void api_print_webhooks(const struct instance_settings *, struct buf *);
 void api_instance_new(struct api_call *);
 void api_instance_list(struct api_call *);
 void api_instance_delete(struct api_call *);
+void api_instance_token(struct api_call *);
 void api_webhook_set(struct api_call *);
 void api_webhook_get(struct api_call *);
 void api_webhook_delete(struct api_call *);

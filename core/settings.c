@@ -281,6 +281,40 @@ settings_remove(struct settings *s, const struct store_port *store, struct insta
 	return HSW_OK;
 }
 
+static void
+set_instance(struct instance_settings *i, struct instance *instance)
+{
+	i->instance = instance;
+	i->hh.key = instance->name.s; /* the same name */
+}
+
+/* Workers read tokens without a lock, so another token is another object. */
+int
+settings_set_token(struct settings *s, const struct store_port *store, struct instance_settings *i,
+	const char *token, struct hsw_error *err)
+{
+	struct instance *before = i->instance, *now = instance_new(before->name, token);
+	struct record_batch b;
+
+	if (now == NULL)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	instance_succeed(now, before);
+	set_instance(i, now);
+	settings_tell_raw(i);
+	record_batch_init(&b);
+	int rc = commit(s, store, &b, i, err);
+	if (rc == HSW_OK && settings_publish(s, i) != HSW_OK)
+		rc = err_set(err, HSW_ENOMEM, "out of memory");
+	if (rc != HSW_OK) {
+		set_instance(i, before);
+		instance_unref(now);
+		return rc;
+	}
+	atomic_store(&before->is_deleted, true);
+	instance_unref(before);
+	return HSW_OK;
+}
+
 /* ---- webhooks and WebSockets ---- */
 
 int

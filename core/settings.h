@@ -113,6 +113,9 @@ int settings_add(struct settings *, const struct store_port *, struct hsw_str na
 /* Deletes it with all that it has. Only one that the API made. */
 int settings_remove(struct settings *, const struct store_port *, struct instance_settings *,
 	struct hsw_error *err);
+/* Another token in the place of its own. Only of one that the API made. */
+int settings_set_token(struct settings *, const struct store_port *, struct instance_settings *,
+	const char *token, struct hsw_error *err);
 /* Puts it in the place of the one with its label. Takes it, also on error. */
 int settings_put_webhook(struct settings *, const struct store_port *, struct instance_settings *,
 	struct webhook *, struct hsw_error *err);

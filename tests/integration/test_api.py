@@ -348,6 +348,7 @@ def test_a_websocket_setting_is_read_back(daemon):
 # ---- who may, and how often ----
 
 ROUTES = [("POST", "/api/instance/new"), ("GET", "/api/instance/list"), ("DELETE", "/api/instance/delete/sales"),
+          ("PUT", "/api/instance/token/sales"),
           ("POST", "/api/events/webhook/sales"), ("DELETE", "/api/events/webhook/sales"),
           ("GET", "/api/events/getWebhook/sales"), ("POST", "/api/events/websocket/sales"),
           ("GET", "/api/events/getWebsocket/sales")]
@@ -369,18 +370,20 @@ def test_every_route_asks_for_a_token_and_its_method(daemon, method, path):
 def test_routes_of_an_instance_take_its_token_only(daemon, method, path):
     daemon.ok("POST", "/api/instance/new", {"name": "other", "token": "other-SECRET"}, status=201)
     why = daemon.fails(403, method, path, token="other-SECRET")
-    assert "delete" in path or why == "Instance token does not match requested instance"
+    assert "/api/instance/" in path or why == "Instance token does not match requested instance"
     gone = path.replace("sales", "Sales")
     assert daemon.fails(404, method, gone) == "Instance not found"
     assert daemon.fails(403, method, gone, token="other-SECRET")
-    if method == "POST":
+    if method in ("POST", "PUT"):
         assert daemon.fails(415, method, path, "x", headers={"Content-Type": "text/plain"})
         assert daemon.fails(413, method, path, " " * (1 << 20) + "{}")
+    if method == "POST":
         assert daemon.fails(400, method, path, "{}", headers={"Content-Type": "application/json; charset=utf-8"})
 
 
 def test_routes_of_the_account_take_no_instance_token(daemon):
-    for method, path in ("POST", "/api/instance/new"), ("DELETE", "/api/instance/delete/sales"):
+    for method, path in ("POST", "/api/instance/new"), ("DELETE", "/api/instance/delete/sales"), \
+            ("PUT", "/api/instance/token/sales"):
         assert daemon.fails(403, method, path, {"name": "x"}, token="sales-SECRET-instance")
 
 
