@@ -45,7 +45,7 @@ static void
 print_head(const struct instance_settings *i, const char *status, struct buf *out)
 {
 	buf_str(out, "{\"id\":");
-	buf_json_cstr(out, *i->id != '\0' ? i->id : i->instance->name.s);
+	buf_json_cstr(out, *i->instance->id != '\0' ? i->instance->id : i->instance->name.s);
 	print_text(out, "name", i->instance->name.s);
 	print_text(out, "token", i->instance->token.s);
 	print_text(out, "status", status);

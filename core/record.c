@@ -260,8 +260,8 @@ record_print_instance(struct seal *seal, const struct instance_settings *i, stru
 {
 	const struct instance *instance = i->instance;
 
-	buf_printf(text, "{\"id\":\"%s\",\"createdAt\":%" PRId64 ",\"updatedAt\":%" PRId64, i->id,
-		i->created_ms, i->updated_ms);
+	buf_printf(text, "{\"id\":\"%s\",\"createdAt\":%" PRId64 ",\"updatedAt\":%" PRId64,
+		instance->id, i->created_ms, i->updated_ms);
 	print_secret(seal, record_instance, instance->name, NULL, "token", instance->token.s, text);
 	buf_str(text, "}");
 }
@@ -275,9 +275,8 @@ record_read_instance(struct seal *seal, struct hsw_str name, struct hsw_str text
 
 	if (o != NULL) {
 		char *token = read_secret(seal, record_instance, name, NULL, o, "token", &sealed);
-		i->instance = instance_new(name, token);
+		i->instance = instance_new(name, id, token);
 		free(token);
-		snprintf(i->id, sizeof(i->id), "%s", id != NULL ? id : "");
 		i->created_ms = get_int(o, "createdAt");
 		i->updated_ms = get_int(o, "updatedAt");
 	}

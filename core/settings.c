@@ -198,7 +198,7 @@ insert(struct settings *s, struct instance_settings *i)
 
 /* Version 4, variant 1 (RFC 9562). */
 static bool
-make_id(char out[SETTINGS_ID_SIZE])
+make_id(char out[INSTANCE_ID_SIZE])
 {
 	unsigned char b[16];
 
@@ -206,7 +206,7 @@ make_id(char out[SETTINGS_ID_SIZE])
 		return false;
 	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
 	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-	snprintf(out, SETTINGS_ID_SIZE,
+	snprintf(out, INSTANCE_ID_SIZE,
 		"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
 		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
 		b[15]);
@@ -217,8 +217,9 @@ static struct instance_settings *
 entry_new(struct hsw_str name, const char *token)
 {
 	struct instance_settings *i = calloc(1, sizeof(*i));
+	char id[INSTANCE_ID_SIZE];
 
-	if (i != NULL && make_id(i->id) && (i->instance = instance_new(name, token)) != NULL) {
+	if (i != NULL && make_id(id) && (i->instance = instance_new(name, id, token)) != NULL) {
 		i->created_ms = clock_wall_ms();
 		return i;
 	}
@@ -293,7 +294,7 @@ int
 settings_set_token(struct settings *s, const struct store_port *store, struct instance_settings *i,
 	const char *token, struct hsw_error *err)
 {
-	struct instance *before = i->instance, *now = instance_new(before->name, token);
+	struct instance *before = i->instance, *now = instance_new(before->name, before->id, token);
 	struct record_batch b;
 
 	if (now == NULL)
@@ -395,7 +396,7 @@ instance_of(const struct settings *s, const struct config_section *section)
 	const struct hsw_str name = str_of(section->name);
 
 	if (s->catalog == NULL)
-		return instance_new(name, section->u.instance.token);
+		return instance_new(name, NULL, section->u.instance.token);
 	struct instance *i = catalog_find_known(catalog_master(s->catalog), name);
 	return i != NULL ? instance_ref(i) : NULL;
 }

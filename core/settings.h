@@ -22,7 +22,6 @@
 #include "store.h"
 #include "webhook.h"
 
-#define SETTINGS_ID_SIZE 37 /* a UUID and NUL */
 #define WEBHOOKS_OF_INSTANCE_MAX 100
 
 struct websocket {
@@ -32,7 +31,6 @@ struct websocket {
 
 struct instance_settings {
 	struct instance *instance;
-	char id[SETTINGS_ID_SIZE];      /* empty: of the configuration file */
 	int64_t created_ms, updated_ms; /* 0: of the configuration file; never changed */
 	const char *file; /* where the configuration file says it; NULL: made by the API */
 	int line;

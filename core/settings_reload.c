@@ -71,25 +71,27 @@ put_webhooks(const struct instance_settings *i, const struct settings_watch *wat
 	}
 }
 
+/* The file and the API give the same one different ids. */
 static bool
-is_same_token(const struct instance *a, const struct instance *b)
+is_same(const struct instance *a, const struct instance *b)
 {
-	return a->token.s == NULL ? b->token.s == NULL
-				  : b->token.s != NULL && str_equal(a->token, b->token);
+	return strcmp(a->id, b->id) == 0 && is_text(a->token.s, b->token.s);
 }
 
 /* The API deleted it and made another one of its name. From the file to the API and back it is the same. */
 static bool
 is_made_anew(const struct instance_settings *before, const struct instance_settings *now)
 {
-	return *before->id != '\0' && *now->id != '\0' && strcmp(before->id, now->id) != 0;
+	const char *a = before->instance->id, *b = now->instance->id;
+
+	return *a != '\0' && *b != '\0' && strcmp(a, b) != 0;
 }
 
 /* One that is the same is not made anew: requests that are under way have it. */
 static void
 keep_or_succeed(struct instance_settings *now, const struct instance_settings *before)
 {
-	if (is_same_token(now->instance, before->instance)) {
+	if (is_same(now->instance, before->instance)) {
 		instance_unref(now->instance);
 		now->instance = instance_ref(before->instance);
 		now->hh.key = now->instance->name.s; /* the same name */
