@@ -54,8 +54,7 @@ check_url(struct change *c, const char *field, struct hsw_error *err)
 		err_set(err, HSW_EINVAL, "%s: is missing", field);
 		return false;
 	}
-	if (url != NULL && c->config->api.https_only &&
-		strncasecmp(url, "https://", 8) != 0) {
+	if (url != NULL && c->config->api.https_only && strncasecmp(url, "https://", 8) != 0) {
 		err_set(err, HSW_EINVAL, "%s: must begin with https://", field);
 		return false;
 	}
@@ -210,7 +209,7 @@ has_room(struct change *c, const struct instance_settings *i)
 	const struct webhook *before = settings_find_webhook(i, c->webhook->label);
 	int64_t max = c->config->api.max_webhooks;
 	bool is_counted = c->webhook->enabled && c->webhook->only == ONLY_ALL;
-	bool was_counted = before != NULL && before->enabled && before->only == ONLY_ALL;
+	bool was_counted = before != NULL && webhook_is_on(before) && before->only == ONLY_ALL;
 	size_t all = 0;
 
 	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next)

@@ -210,7 +210,7 @@ print_names(const struct webhook *w, struct buf *out)
 static void
 print_members(const struct webhook *w, struct buf *out)
 {
-	buf_printf(out, "{\"enabled\":%s,\"url\":", w->enabled ? "true" : "false");
+	buf_printf(out, "{\"enabled\":%s,\"url\":", webhook_is_on(w) ? "true" : "false");
 	buf_json_cstr(out, w->url != NULL ? w->url : "");
 	buf_printf(out, ",\"webhookByEvents\":%s,\"webhookBase64\":%s,\"events\":[",
 		w->by_events ? "true" : "false", w->media_base64 ? "true" : "false");

@@ -78,6 +78,8 @@ void change_queue_init(struct change_queue *);
 /* NULL: out of memory; the request was answered. */
 struct change *change_new(struct worker *, struct http_request *, const char *headers);
 void change_free(struct change *);
+/* One that no request waits for. NULL: out of memory. */
+struct change *change_new_unasked(struct server *);
 /* Sends it on its way; it answers the request and frees itself. */
 void change_post(struct change *);
 

@@ -50,7 +50,8 @@ print_row(struct json_object *w)
 	for (size_t i = 0; i < n; i++)
 		printf("%s%s", i > 0 ? "," : "",
 			json_object_get_string(json_object_array_get_idx(events, i)));
-	putchar('\n');
+	const char *reason = cmd_api_text(w, "disabledReason");
+	printf("%s%s\n", *reason != '\0' ? "  " : "", reason);
 }
 
 static int

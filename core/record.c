@@ -317,6 +317,8 @@ record_print_webhook(
 	print_text(text, "aliases", w->aliases);
 	print_text(text, "only", router_only_name(w->only));
 	print_text(text, "format", w->format);
+	print_text(text, "disabledReason", w->disabled_reason);
+	buf_printf(text, ",\"setAt\":%" PRId64, w->set_ms);
 	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
 		print_secret(seal, record_webhook, instance, w->label, secrets[i].member,
 			secrets[i].value, text);
@@ -355,6 +357,8 @@ record_read_webhook(
 	w->url = copy_text(o, "url");
 	w->aliases = copy_text(o, "aliases");
 	w->format = copy_text(o, "format");
+	w->disabled_reason = copy_text(o, "disabledReason");
+	w->set_ms = get_int(o, "setAt");
 	get_events(o, &w->events);
 	w->secret = read_secret(seal, record_webhook, instance, w->label, o, "secret", &sealed);
 	w->is_undecryptable = sealed != NULL;

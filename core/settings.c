@@ -175,7 +175,7 @@ settings_count_enabled(const struct instance_settings *i)
 	size_t n = 0;
 
 	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next)
-		n += w->enabled && w->only == ONLY_ALL;
+		n += webhook_is_on(w) && w->only == ONLY_ALL;
 	return n;
 }
 
@@ -331,6 +331,24 @@ settings_put_webhook(struct settings *s, const struct store_port *store,
 		link_webhook(i, w);
 	else
 		webhook_free(w);
+	return rc;
+}
+
+int
+settings_disable_webhook(struct settings *s, const struct store_port *store,
+	struct instance_settings *i, struct webhook *w, const char *reason, struct hsw_error *err)
+{
+	char *before = w->disabled_reason, *now = reason != NULL ? strdup(reason) : NULL;
+	struct record_batch b;
+
+	if (reason != NULL && now == NULL)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	w->disabled_reason = now;
+	record_batch_init(&b);
+	put_webhook(s, &b, i, w);
+	int rc = commit(s, store, &b, i, err);
+	w->disabled_reason = rc == HSW_OK ? now : before;
+	free(rc == HSW_OK ? before : now);
 	return rc;
 }
 

@@ -117,6 +117,9 @@ int settings_set_token(struct settings *, const struct store_port *, struct inst
 /* Puts it in the place of the one with its label. Takes it, also on error. */
 int settings_put_webhook(struct settings *, const struct store_port *, struct instance_settings *,
 	struct webhook *, struct hsw_error *err);
+/* Notes that its destination is gone; reason NULL: not any more. */
+int settings_disable_webhook(struct settings *, const struct store_port *,
+	struct instance_settings *, struct webhook *, const char *reason, struct hsw_error *err);
 int settings_remove_webhook(struct settings *, const struct store_port *,
 	struct instance_settings *, const char *label, struct hsw_error *err);
 int settings_put_websocket(struct settings *, const struct store_port *, struct instance_settings *,

@@ -32,7 +32,8 @@ is_webhook(const struct webhook *a, const struct webhook *b)
 		is_text(a->authorization, b->authorization) && is_text(a->secret, b->secret) &&
 		is_text(a->headers, b->headers) && is_text(a->format, b->format) &&
 		is_text(a->sealed_authorization, b->sealed_authorization) &&
-		is_text(a->aliases, b->aliases);
+		is_text(a->aliases, b->aliases) &&
+		is_text(a->disabled_reason, b->disabled_reason) && a->set_ms == b->set_ms;
 }
 
 static void

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "err.h"
 #include "option.h"
 #include "router.h"
@@ -22,8 +23,10 @@ webhook_new(struct hsw_str label)
 {
 	struct webhook *w = calloc(1, sizeof(*w));
 
-	if (w != NULL && (w->label = strndup(label.s, label.len)) != NULL)
+	if (w != NULL && (w->label = strndup(label.s, label.len)) != NULL) {
+		w->set_ms = clock_wall_ms();
 		return w;
+	}
 	free(w);
 	return NULL;
 }
@@ -41,7 +44,14 @@ webhook_free(struct webhook *w)
 	free(w->format);
 	free(w->sealed_authorization);
 	free(w->aliases);
+	free(w->disabled_reason);
 	free(w);
+}
+
+bool
+webhook_is_on(const struct webhook *w)
+{
+	return w->enabled && w->disabled_reason == NULL;
 }
 
 void
@@ -104,7 +114,7 @@ webhook_print(const struct webhook *w, struct buf *out)
 {
 	buf_str(out, "{\"label\":");
 	buf_json_cstr(out, w->label);
-	buf_printf(out, ",\"enabled\":%s", w->enabled ? "true" : "false");
+	buf_printf(out, ",\"enabled\":%s", webhook_is_on(w) ? "true" : "false");
 	print_text(out, "url", w->url);
 	print_text(out, "authorization",
 		w->authorization != NULL ? w->authorization : w->sealed_authorization);
@@ -113,6 +123,8 @@ webhook_print(const struct webhook *w, struct buf *out)
 	buf_printf(out, ",\"mediaBase64\":%s", w->media_base64 ? "true" : "false");
 	if (w->only != ONLY_ALL)
 		print_text(out, "only", router_only_name(w->only));
+	if (w->disabled_reason != NULL)
+		print_text(out, "disabledReason", w->disabled_reason);
 	buf_str(out, "}");
 }
 
@@ -295,12 +307,16 @@ webhook_section_new(const struct webhook_sink *sink, struct hsw_str instance,
 	if (s != NULL) {
 		s->section.plugin = sink->plugin;
 		s->is_undecryptable = w->is_undecryptable;
+		s->set_ms = w->set_ms;
+		if (w->disabled_reason != NULL)
+			s->disabled_reason = strdup(w->disabled_reason);
 		s->instance = strndup(instance.s, instance.len);
 		s->conf = new_conf(sink->plugin);
 		if (asprintf(&s->name, "%.*s/%s", (int)instance.len, instance.s, w->label) < 0)
 			s->name = NULL;
 	}
-	if (s == NULL || s->instance == NULL || s->conf == NULL || s->name == NULL) {
+	bool is_short = s == NULL || (w->disabled_reason != NULL && s->disabled_reason == NULL);
+	if (is_short || s->instance == NULL || s->conf == NULL || s->name == NULL) {
 		webhook_section_free(s);
 		err_set(err, HSW_ENOMEM, "out of memory");
 		return NULL;
@@ -322,6 +338,7 @@ webhook_section_free(struct webhook_section *s)
 	if (s == NULL)
 		return;
 	free_conf(s->section.plugin, s->conf);
+	free(s->disabled_reason);
 	free(s->name);
 	free(s->instance);
 	free(s);

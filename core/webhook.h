@@ -37,11 +37,16 @@ struct webhook {
 	char *sealed_authorization; /* as stored, where it could not be decrypted */
 	bool is_undecryptable;      /* a credential of it is missing: nothing is sent without */
 	char *aliases; /* another interface's names of the events, as given, with commas */
+	/* Its destination answered that it is gone: nothing is sent, and its events are kept. It is enabled else. */
+	char *disabled_reason;
+	int64_t set_ms; /* when this was asked for, since 1970: what is told of it is not told of another */
 	struct webhook *next;
 };
 
 struct webhook *webhook_new(struct hsw_str label); /* NULL: out of memory */
 void webhook_free(struct webhook *);               /* NULL is allowed */
+/* Whether it is sent anything: what clients know as enabled. */
+bool webhook_is_on(const struct webhook *);
 
 void event_list_all(struct event_list *);
 /* Of names, which are checked already; each once. */
@@ -77,8 +82,10 @@ bool webhook_sink_has(const struct webhook_sink *, const char *key);
 struct webhook_section {
 	struct config_section section; /* first */
 	void *conf;                    /* the plugin's, with the webhook's own options set */
-	bool is_undecryptable;         /* as the webhook's */
-	char *name;                    /* "<instance>/<label>" */
+	bool is_undecryptable;         /* as the webhook's, and these two */
+	char *disabled_reason;
+	int64_t set_ms;
+	char *name; /* "<instance>/<label>" */
 	char *instance;
 	const char *instances[2];
 	const char *events[TYPE_COUNT + 1];
