@@ -95,6 +95,8 @@ make_section(struct change *c, struct hsw_error *err)
 	c->section = webhook_section_new(sink, str_of(c->instance), c->webhook, err);
 	if (c->section == NULL)
 		return false;
+	if (c->webhook->url != NULL && webhook_section_check(c->section, err) != HSW_OK)
+		return false;
 	if (!c->webhook->enabled) {
 		webhook_section_free(c->section);
 		c->section = NULL;

@@ -14,7 +14,8 @@
 #define PROBE_INTERVAL_MS 5000
 #define FAILURES_TO_OPEN 10
 #define MAX_RETRYING 10000
-#define FORMAT_RAW "raw" /* of sink-webhook */
+#define FORMAT_RAW "raw" /* of sink-webhook, as is the next */
+#define NO_NETWORK "none"
 
 static const int64_t retry_ms[] = { 1000, 15000, 240000, 3600000 };
 
@@ -159,23 +160,33 @@ free_conf(const struct plugin *plugin, void *conf)
 	free(conf);
 }
 
-/* Lists are set as text. */
-static int
-set_networks(struct webhook_sink *s, const char *const *networks, struct hsw_error *err)
+/* NULL: out of memory. */
+static char *
+print_networks(const char *const *networks)
 {
-	const struct hsw_option *o = option_find(s->plugin->info->options, "allow_private");
 	struct buf text = BUF_INIT;
-	int rc = HSW_ENOMEM;
 
-	if (o == NULL)
-		return err_set(err, HSW_ENOTSUP, "allow_private: the webhook sink cannot do that");
 	for (size_t i = 0; networks != NULL && networks[i] != NULL; i++)
 		buf_printf(&text, "%s%s", i > 0 ? "," : "", networks[i]);
+	if (text.len == 0)
+		buf_str(&text, NO_NETWORK);
 	buf_append(&text, "", 1);
 	if (!text.failed)
-		rc = option_set_plain(o, s->conf, text.data, err);
+		return text.data;
 	buf_free(&text);
-	return rc == HSW_ENOMEM ? err_set(err, rc, "out of memory") : rc;
+	return NULL;
+}
+
+static int
+set_networks(const struct webhook_sink *s, void *conf, struct hsw_error *err)
+{
+	const struct hsw_option *o = option_find(s->plugin->info->options, "allow_private");
+
+	if (s->networks == NULL)
+		return HSW_OK;
+	if (o == NULL)
+		return err_set(err, HSW_ENOTSUP, "allow_private: the webhook sink cannot do that");
+	return option_set_plain(o, conf, s->networks, err);
 }
 
 int
@@ -185,9 +196,10 @@ webhook_sink_init(struct webhook_sink *s, const struct config *config, struct hs
 	if (s->plugin == NULL)
 		return HSW_ENOENT;
 	s->conf = new_conf(s->plugin);
-	if (s->conf == NULL)
+	s->networks = print_networks(config->api.allow_private);
+	if (s->conf == NULL || s->networks == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
-	return set_networks(s, config->api.allow_private, err);
+	return set_networks(s, s->conf, err);
 }
 
 void
@@ -196,6 +208,8 @@ webhook_sink_fini(struct webhook_sink *s)
 	if (s->plugin != NULL)
 		free_conf(s->plugin, s->conf);
 	s->conf = NULL;
+	free(s->networks);
+	s->networks = NULL;
 }
 
 static const struct hsw_option *
@@ -324,12 +338,20 @@ webhook_section_new(const struct webhook_sink *sink, struct hsw_str instance,
 	s->section.name = s->name;
 	s->section.file = "the API";
 	s->section.conf = s->conf;
-	if (set_options(sink, w, s->conf, err) != HSW_OK) {
+	if (set_options(sink, w, s->conf, err) != HSW_OK ||
+		set_networks(sink, s->conf, err) != HSW_OK) {
 		webhook_section_free(s);
 		return NULL;
 	}
 	set_sink(s, w);
 	return s;
+}
+
+int
+webhook_section_check(const struct webhook_section *s, struct hsw_error *err)
+{
+	const struct hsw_sink_ops *ops = &s->section.plugin->ops.sink;
+	return ops->check != NULL ? ops->check(s->conf, err) : HSW_OK;
 }
 
 void

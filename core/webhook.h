@@ -66,6 +66,7 @@ void webhook_print(const struct webhook *, struct buf *);
 struct webhook_sink {
 	const struct plugin *plugin;
 	void *conf;
+	char *networks; /* allow_private of each; NULL: of none */
 };
 
 /* Loads sink-webhook. Main thread. HSW_OK, or err says why; HSW_ENOENT: it is not installed, and no
@@ -94,6 +95,8 @@ struct webhook_section {
 /* NULL: err says what is wrong with the webhook, beginning with the field's name. */
 struct webhook_section *webhook_section_new(const struct webhook_sink *, struct hsw_str instance,
 	const struct webhook *, struct hsw_error *err);
+/* What only the sink knows: that it could send there. HSW_OK, or err begins with the option's name. */
+int webhook_section_check(const struct webhook_section *, struct hsw_error *err);
 void webhook_section_free(struct webhook_section *); /* NULL is allowed */
 
 #endif

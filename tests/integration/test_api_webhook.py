@@ -115,3 +115,39 @@ def test_all_nodes_show_and_enable_one_that_is_gone(make_nodes, make_receiver): 
     wait_for(lambda: hook.numbers() == [1, 1], what="what was kept comes")
     for name in "abc":
         wait_for(lambda n=name: nodes[n].webhooks("sales")[0]["enabled"] is True, what="all nodes show it")
+
+
+# ---- addresses ----
+
+@pytest.mark.parametrize("host", [
+    "10.1.2.3", "127.0.0.1:8080", "169.254.169.254", "168.63.129.16", "192.168.0.1", "100.64.0.1", "0.0.0.0",
+    "[::1]", "[::ffff:10.0.0.1]", "[fd00:ec2::254]", "[fe80::1]", "[64:ff9b::a00:1]", "2130706433", "0x7f.1",
+    "0177.0.0.1"])
+@pytest.mark.parametrize("enabled", [True, False])
+def test_an_address_that_is_not_public_is_refused_when_it_is_set(tmp_path, host, enabled):
+    daemon = ApiDaemon(tmp_path, api="allow_private = none").start()
+    url = f"https://{host}/hook"
+    for path, body in (
+            ("/api/events/webhook/sales", {"url": url, "enabled": enabled}),
+            ("/webhook/set/sales", {"webhook": {"url": url, "enabled": enabled}}),
+            ("/api/instance/new", {"name": "shop", "webhookURL": url, "webhookEnabled": enabled})):
+        assert "is not a public address, nor one of allow_private" in daemon.fails(400, "POST", path, body)
+    assert "is not a public" in daemon.fails(
+        400, "PUT", "/api/config/sent", {"URL": url}, headers={"id": "sales"})
+    assert daemon.webhooks("sales") == []
+    for good in "hooks.example.com", "1.1.1.1", "[2606:4700::1111]", "localhost", "10.example.com":
+        daemon.webhook("sales", f"https://{good}/hook", label="one")
+    daemon.stop()
+
+
+def test_networks_that_are_opened_are_taken_and_a_change_of_them_keeps_webhooks(tmp_path):
+    daemon = ApiDaemon(tmp_path, api="allow_private = 10.0.0.0/8, fd00::/8").start()
+    for host in "10.9.8.7", "[fd00::1]", "[::ffff:10.1.1.1]":
+        daemon.webhook("sales", f"http://{host}:9/", enabled=True)
+    daemon.fails(400, "POST", "/api/events/webhook/sales", {"enabled": True, "url": "http://192.168.1.1/"})
+    before = daemon.webhooks("sales")
+    daemon.stop()
+    daemon.ini.write_text(daemon.ini.read_text().replace("allow_private = 10.0.0.0/8, fd00::/8", "allow_private = none"))
+    daemon.start()
+    assert daemon.webhooks("sales") == before
+    daemon.stop()
