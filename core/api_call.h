@@ -30,7 +30,7 @@ struct change *api_change(const struct api_call *);
 /* What the members of a webhook are called; NULL: there is no such member. */
 struct webhook_names {
 	const char *label, *enabled, *url, *authorization, *by_events, *events, *media_base64,
-		*secret, *headers, *format;
+		*secret, *secret_old, *headers, *format;
 };
 
 /* Reads a webhook into c->webhook and c->section. false: err says why. */

@@ -226,7 +226,7 @@ read_new(struct change *c, struct json_object *root, struct hsw_error *err)
 {
 	static const struct webhook_names webhook = { NULL, "webhookEnabled", "webhookURL",
 		"webhookAuthorization", "webhookByEvents", "webhookEvents", "webhookMediaBase64",
-		NULL, NULL, NULL };
+		NULL, NULL, NULL, NULL };
 	static const struct websocket_names websocket = { "websocketEnabled", "websocketEvents",
 		"websocketMediaBase64" };
 

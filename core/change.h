@@ -48,6 +48,7 @@ struct change {
 	/* what is asked for; owned */
 	char *instance, *label, *token, *names;
 	struct webhook *webhook;
+	unsigned kept;                   /* WEBHOOK_EXTRAS of the one before */
 	struct webhook_section *section; /* that the webhook becomes; NULL: it is disabled */
 	struct websocket websocket;
 	bool has_websocket, has_label;

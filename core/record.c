@@ -21,8 +21,8 @@ const char record_attempts[] = "attempts";
 static const char key_check[] = "hookswitch";
 
 /* The members that are sealed, in any kind of record. */
-static const char *const secret_members[] = { "token", "authorization", "secret", "headers",
-	"check", NULL };
+static const char *const secret_members[] = { "token", "authorization", "secret", "secret_old",
+	"headers", "check", NULL };
 
 /* ---- batches ---- */
 
@@ -305,7 +305,7 @@ record_print_webhook(
 	const struct {
 		const char *member, *value;
 	} secrets[] = { { "authorization", w->authorization }, { "secret", w->secret },
-		{ "headers", w->headers } };
+		{ "secret_old", w->secret_old }, { "headers", w->headers } };
 
 	buf_printf(text, "{\"enabled\":%s,\"byEvents\":%s,\"mediaBase64\":%s,\"events\":",
 		w->enabled ? "true" : "false", w->by_events ? "true" : "false",
@@ -362,6 +362,9 @@ record_read_webhook(
 	get_events(o, &w->events);
 	w->secret = read_secret(seal, record_webhook, instance, w->label, o, "secret", &sealed);
 	w->is_undecryptable = sealed != NULL;
+	w->secret_old = read_secret(
+		seal, record_webhook, instance, w->label, o, "secret_old", &sealed);
+	w->is_undecryptable |= sealed != NULL;
 	w->headers = read_secret(seal, record_webhook, instance, w->label, o, "headers", &sealed);
 	w->is_undecryptable |= sealed != NULL;
 	w->authorization = read_secret(

@@ -30,7 +30,8 @@ is_webhook(const struct webhook *a, const struct webhook *b)
 		a->media_base64 == b->media_base64 && a->is_dashed == b->is_dashed &&
 		is_list(&a->events, &b->events) && a->only == b->only && is_text(a->url, b->url) &&
 		is_text(a->authorization, b->authorization) && is_text(a->secret, b->secret) &&
-		is_text(a->headers, b->headers) && is_text(a->format, b->format) &&
+		is_text(a->secret_old, b->secret_old) && is_text(a->headers, b->headers) &&
+		is_text(a->format, b->format) &&
 		is_text(a->sealed_authorization, b->sealed_authorization) &&
 		is_text(a->aliases, b->aliases) &&
 		is_text(a->disabled_reason, b->disabled_reason) && a->set_ms == b->set_ms;

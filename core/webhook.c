@@ -41,12 +41,40 @@ webhook_free(struct webhook *w)
 	free(w->url);
 	free(w->authorization);
 	free(w->secret);
+	free(w->secret_old);
 	free(w->headers);
 	free(w->format);
 	free(w->sealed_authorization);
 	free(w->aliases);
 	free(w->disabled_reason);
 	free(w);
+}
+
+static bool
+keep_text(char **text, const char *before)
+{
+	if (before == NULL)
+		return true;
+	free(*text);
+	*text = strdup(before);
+	return *text != NULL;
+}
+
+int
+webhook_keep(struct webhook *w, const struct webhook *before, unsigned extras)
+{
+	bool is_good = true;
+
+	if (extras & WEBHOOK_SECRET)
+		is_good &= keep_text(&w->secret, before->secret);
+	/* Who removes the secret wants no signature. */
+	if ((extras & WEBHOOK_SECRET_OLD) && w->secret != NULL)
+		is_good &= keep_text(&w->secret_old, before->secret_old);
+	if (extras & WEBHOOK_HEADERS)
+		is_good &= keep_text(&w->headers, before->headers);
+	if (extras & WEBHOOK_FORMAT)
+		is_good &= keep_text(&w->format, before->format);
+	return is_good ? HSW_OK : HSW_ENOMEM;
 }
 
 bool
@@ -110,6 +138,24 @@ print_text(struct buf *out, const char *name, const char *text)
 	buf_json_cstr(out, text != NULL ? text : "");
 }
 
+/* Their values may be credentials. */
+static void
+print_header_names(const char *headers, struct buf *out)
+{
+	const char *comma = "";
+
+	buf_str(out, ",\"headerNames\":[");
+	while (*headers != '\0') {
+		size_t line = strcspn(headers, "\n");
+		const struct hsw_str name = { headers, strcspn(headers, ":") };
+		buf_str(out, comma);
+		buf_json(out, name);
+		comma = ",";
+		headers += line + (headers[line] == '\n');
+	}
+	buf_str(out, "]");
+}
+
 void
 webhook_print(const struct webhook *w, struct buf *out)
 {
@@ -126,6 +172,14 @@ webhook_print(const struct webhook *w, struct buf *out)
 		print_text(out, "only", router_only_name(w->only));
 	if (w->disabled_reason != NULL)
 		print_text(out, "disabledReason", w->disabled_reason);
+	if (w->secret != NULL)
+		buf_str(out, ",\"hasSecret\":true");
+	if (w->secret_old != NULL)
+		buf_str(out, ",\"hasSecretOld\":true");
+	if (w->format != NULL)
+		print_text(out, "format", w->format);
+	if (w->headers != NULL)
+		print_header_names(w->headers, out);
 	buf_str(out, "}");
 }
 
@@ -252,6 +306,8 @@ set_options(
 		rc = set_option(s, conf, "headers", "headers", w->headers, err);
 	if (rc == HSW_OK)
 		rc = set_option(s, conf, "secret", "secret", w->secret, err);
+	if (rc == HSW_OK)
+		rc = set_option(s, conf, "secret_old", "secret_old", w->secret_old, err);
 	if (rc == HSW_OK)
 		rc = set_option(s, conf, "format", "format", w->format, err);
 	if (rc == HSW_OK && w->by_events)

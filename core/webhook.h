@@ -31,7 +31,7 @@ struct webhook {
 	struct event_list events;
 	enum sink_only only; /* of these events */
 	char *url, *authorization;
-	char *secret;               /* Standard Webhooks signing key, as given */
+	char *secret, *secret_old;  /* Standard Webhooks signing keys, as given */
 	char *headers;              /* "Name: value", a line each */
 	char *format;               /* of what is sent, a word of the sink; NULL: the envelope */
 	char *sealed_authorization; /* as stored, where it could not be decrypted */
@@ -43,8 +43,19 @@ struct webhook {
 	struct webhook *next;
 };
 
+/* What only hookswitch has: programs that do not know of it must not remove it. */
+enum {
+	WEBHOOK_SECRET = 1,
+	WEBHOOK_SECRET_OLD = 2,
+	WEBHOOK_HEADERS = 4,
+	WEBHOOK_FORMAT = 8,
+	WEBHOOK_EXTRAS = 15
+};
+
 struct webhook *webhook_new(struct hsw_str label); /* NULL: out of memory */
 void webhook_free(struct webhook *);               /* NULL is allowed */
+/* Takes over these of WEBHOOK_EXTRAS. HSW_OK or HSW_ENOMEM. */
+int webhook_keep(struct webhook *, const struct webhook *before, unsigned extras);
 /* Whether it is sent anything: what clients know as enabled. */
 bool webhook_is_on(const struct webhook *);
 

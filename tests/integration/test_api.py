@@ -724,14 +724,14 @@ def test_without_names_evolution_clients_get_everything(daemon, receiver):
 def test_requests_are_signed_as_standard_webhooks_are(daemon, secret, key):
     receiver = Receiver(lambda a, c: 500 if a.attempt == 1 else 200)
     answer = daemon.webhook("sales", receiver.url, secret=secret)
-    assert "secret" not in answer
+    assert "secret" not in answer and answer["hasSecret"] is True
     daemon.accept(message(1))
     receiver.wait(2)
     for a in receiver.arrivals:
         signed = f"{a.headers['webhook-id']}.{a.headers['webhook-timestamp']}.".encode() + a.body
         expected = base64.b64encode(hmac.new(key, signed, "sha256").digest()).decode()
         assert a.headers["webhook-signature"] == "v1," + expected
-    daemon.webhook("sales", receiver.url)
+    daemon.webhook("sales", receiver.url, secret=None)
     daemon.accept(message(2))
     receiver.wait(4)
     assert "webhook-signature" not in receiver.arrivals[-1].headers
@@ -842,7 +842,7 @@ def test_a_webhook_has_its_format_also_after_a_restart(tmp_path, receiver):
             assert arrival.headers["content-type"] == "application/cloudevents+json"
             event = arrival.envelope
             assert event["specversion"] == "1.0" and number_of(event) == number
-        d.webhook("sales", receiver.url)
+        d.webhook("sales", receiver.url, format="")
         d.accept(message(3))
         receiver.wait(3)
         assert receiver.arrivals[2].envelope["event"] == "message.exchange"

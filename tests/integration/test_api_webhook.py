@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Webhooks of the configuration API: what is kept, what is refused when it is set, and those that are gone."""
+import base64
+import hmac
 import re
 
 import pytest
@@ -151,3 +153,67 @@ def test_networks_that_are_opened_are_taken_and_a_change_of_them_keeps_webhooks(
     daemon.start()
     assert daemon.webhooks("sales") == before
     daemon.stop()
+
+
+# ---- what only hookswitch has ----
+
+OLD, NEW = "old-SECRET-key", "new-SECRET-key"
+
+
+def signed_by(arrival):
+    """The keys whose signatures it has, in their order."""
+    text = f"{arrival.headers['webhook-id']}.{arrival.headers['webhook-timestamp']}.".encode() + arrival.body
+    by = {"v1," + base64.b64encode(hmac.new(k.encode(), text, "sha256").digest()).decode(): k for k in (OLD, NEW)}
+    return [by[s] for s in arrival.headers.get("webhook-signature", "").split()]
+
+
+def test_a_secret_is_rotated_and_what_is_not_named_stays(daemon, receiver):
+    turns = [
+        ({"secret": OLD, "headers": {"X-Team": "a-SECRET", "X-More": "b"}, "format": "cloudevents"}, [OLD]),
+        ({}, [OLD]),
+        ({"secret": NEW, "secret_old": OLD}, [NEW, OLD]),
+        ({"authorization": "Bearer SECRET"}, [NEW, OLD]),
+        ({"secret_old": None}, [NEW]),
+        ({"secret_old": OLD}, [NEW, OLD]),
+        ({"secret": ""}, [])]
+    for number, (more, keys) in enumerate(turns, 1):
+        shown = daemon.webhook("sales", receiver.url, **more)
+        assert shown.get("hasSecret", False) is (keys != []) and shown.get("hasSecretOld", False) is (len(keys) > 1)
+        assert shown["format"] == "cloudevents" and shown["headerNames"] == ["X-Team", "X-More"]
+        assert not {"secret", "secret_old", "headers"} & set(shown) and daemon.webhooks("sales") == [shown]
+        if number == 4:
+            daemon.stop()
+            daemon.start()
+            assert daemon.webhooks("sales") == [shown]
+        daemon.accept(message(number))
+        receiver.wait(number)
+        arrival = receiver.arrivals[-1]
+        assert signed_by(arrival) == keys and arrival.headers["x-team"] == "a-SECRET"
+        assert arrival.headers["content-type"] == "application/cloudevents+json"
+    bare = daemon.webhook("sales", receiver.url, headers=None, format=None)
+    assert not {"format", "headerNames", "hasSecret"} & set(bare)
+    daemon.accept(message(20))
+    receiver.wait(len(turns) + 1)
+    assert "x-team" not in receiver.arrivals[-1].headers
+
+
+def test_disabling_and_other_interfaces_keep_the_secret(daemon, receiver):
+    daemon.webhook("sales", receiver.url, secret=NEW)
+    daemon.ok("POST", "/api/events/webhook/sales", {"label": "default", "enabled": False})
+    shown = daemon.webhook("sales", receiver.url)
+    assert shown["hasSecret"] is True
+    daemon.command("webhook", "set", "--url", receiver.url, "sales")
+    daemon.accept(message(1))
+    receiver.wait(1)
+    assert signed_by(receiver.arrivals[0]) == [NEW]
+    daemon.ok("DELETE", "/api/events/webhook/sales")
+    assert "hasSecret" not in daemon.webhook("sales", receiver.url)
+
+
+@pytest.mark.parametrize("body, why", [
+    ({"secret_old": "x"}, "secret_old: is set, but no secret"),
+    ({"secret_old": "whsec_no"}, "secret_old: expected base64"), ({"secret_old": 5}, "secret_old: expected a string"),
+    ({"secret_odl": "x"}, "did you mean secret_old?")])
+def test_a_bad_old_secret_is_refused(daemon, receiver, body, why):
+    assert why in daemon.fails(400, "POST", "/api/events/webhook/sales", {"enabled": True, "url": receiver.url, **body})
+    assert daemon.webhooks("sales") == []
