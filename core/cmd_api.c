@@ -68,6 +68,15 @@ cmd_api_status(const struct cmd_api *a, int rc)
 	return rc == HSW_ECLOSED ? CMD_UNREACHABLE : CMD_FAILED;
 }
 
+int
+cmd_api_unknown(const char *command, const char *given, const char *expected)
+{
+	fprintf(stderr, "hookswitch: %s: %s%s%s: expected %s (see hookswitch %s --help)\n", command,
+		given != NULL ? "unknown `" : "says not what to do", given != NULL ? given : "",
+		given != NULL ? "`" : "", expected, command);
+	return CMD_USAGE;
+}
+
 const char *
 cmd_api_text(struct json_object *o, const char *member)
 {

@@ -22,6 +22,8 @@ int cmd_api_ask(
 	struct cmd_api *, const char *method, struct json_object *body, struct json_object **out);
 /* The exit status; says what went wrong. */
 int cmd_api_status(const struct cmd_api *, int rc);
+/* Says what may follow the command, where what was given (NULL: nothing) does not. CMD_USAGE. */
+int cmd_api_unknown(const char *command, const char *given, const char *expected);
 /* A member as text, "" where there is none. */
 const char *cmd_api_text(struct json_object *, const char *member);
 

@@ -185,10 +185,12 @@ cmd_instance(int argc, char **argv)
 			return CMD_USAGE;
 		}
 	}
-	const struct action *action = find_action(optind < argc ? argv[optind] : NULL);
-	bool is_odd = args.makes_token &&
-		(args.token != NULL || action == NULL || action->fn != token);
-	if (action == NULL || is_odd || argc - optind != (action->needs_name ? 2 : 1)) {
+	const char *given = optind < argc ? argv[optind] : NULL;
+	const struct action *action = find_action(given);
+	if (action == NULL)
+		return cmd_api_unknown("instance", given, "list, add, token or rm");
+	bool is_odd = args.makes_token && (args.token != NULL || action->fn != token);
+	if (is_odd || argc - optind != (action->needs_name ? 2 : 1)) {
 		fputs(usage, stderr);
 		return CMD_USAGE;
 	}

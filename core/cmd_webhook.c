@@ -215,8 +215,11 @@ cmd_webhook(int argc, char **argv)
 		if (status >= 0)
 			return status;
 	}
-	const struct action *action = find_action(optind < argc ? argv[optind] : NULL);
-	if (action == NULL || argc - optind != 2) {
+	const char *given = optind < argc ? argv[optind] : NULL;
+	const struct action *action = find_action(given);
+	if (action == NULL)
+		return cmd_api_unknown("webhook", given, "list, set or rm");
+	if (argc - optind != 2) {
 		fputs(usage, stderr);
 		return CMD_USAGE;
 	}

@@ -591,6 +591,11 @@ def test_rekey_changes_the_key(tmp_path, receiver):
     before = configured(d, receiver)
     assert d.command("rekey", check=False).returncode == 1  # the daemon has the store
     d.stop()
+    r = d.command("rekey", check=False)
+    assert r.returncode == 1 and "--old-key-file" in r.stderr and "OLD_ENCRYPTION_KEY" in r.stderr
+    (tmp_path / "key").write_text("old\n")
+    r = d.command("rekey", "--old-key-file", f"{tmp_path}/key", check=False)
+    assert r.returncode == 1 and "encryption_key is the old key: give the new one there" in r.stderr
     (tmp_path / "key").write_text("wrong\n")
     set_key(d, "new")
     r = d.command("rekey", "--old-key-file", f"{tmp_path}/key", check=False)
@@ -604,12 +609,22 @@ def test_rekey_changes_the_key(tmp_path, receiver):
     (tmp_path / "key").write_text("new\n")
     d.command("rekey", "--old-key-file", f"{tmp_path}/key")
     assert b"hook-SECRET" in stored(d)
+    r = d.command("rekey", check=False)
+    assert r.returncode == 1 and "there is no key" in r.stderr
     d.start()
     assert d.ok("GET", "/api/instance/list")["instances"] == before
     d.stop()
 
 
 # ---- commands ----
+
+
+@pytest.mark.parametrize("command, names", [("instance", "list, add, token or rm"), ("webhook", "list, set or rm")])
+def test_a_word_that_is_no_command_is_told_which_are(daemon, command, names):
+    r = daemon.command(command, "foo", check=False)
+    assert r.returncode == 2 and f"{command}: unknown `foo`: expected {names}" in r.stderr
+    r = daemon.command(command, check=False)
+    assert r.returncode == 2 and f"expected {names}" in r.stderr
 
 
 def test_instances_by_command(daemon):
