@@ -100,6 +100,7 @@ destination_enable(struct destination *d)
 	d->is_held = d->is_unknown = true;
 	d->failures = 0;
 	d->probe_at_ms = 0;
+	destination_tell_gone(d, 0);
 	log_info("router", "destination is enabled again destination=%s", d->name);
 	delivery_pump_soon(d);
 	return true;

@@ -51,7 +51,7 @@ compare_id(void *arg, struct instance_settings *i)
 {
 	struct id_search *search = arg;
 
-	if (str_is(search->id, i->id))
+	if (str_is(search->id, i->instance->id))
 		search->found = i;
 }
 

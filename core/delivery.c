@@ -133,16 +133,20 @@ on_gone(struct hsw_delivery *slot, const struct hsw_detail *detail)
 	struct destination *d = slot->d;
 
 	remember_error(d, detail);
+	if (slot->started_ms <= d->changed_ms) {
+		delivery_make_ready(slot);
+		return;
+	}
 	if (!d->is_disabled) {
 		d->is_disabled = true;
 		metric_add(d->disabled, 1);
 		notice_send(d, NOTICE_DISABLED, clock_wall_ms());
+		destination_tell_gone(d, d->last_status);
 	}
 	log_error("router",
-		"destination says it is gone, disabled until it is enabled or the next start "
-		"destination=%s "
-		"status=%d: %s",
-		d->name, d->last_status, d->last_error);
+		"destination says it is gone, disabled until it is %s destination=%s status=%d: %s",
+		d->owned != NULL ? "set or enabled again" : "enabled or the next start", d->name,
+		d->last_status, d->last_error);
 	delivery_make_ready(slot);
 }
 

@@ -78,6 +78,7 @@ core_libcore_a_SOURCES = \
 	core/event_line.c core/event_line.h \
 	core/follow.c core/follow.h \
 	core/forwarded.c core/forwarded.h \
+	core/gone.c core/gone.h \
 	core/host.c core/host.h \
 	core/http.c core/http.h core/http_impl.h \
 	core/http_answer.c \

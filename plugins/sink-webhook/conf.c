@@ -63,6 +63,7 @@ const struct hsw_option conf_options[] = {
 			"whsec_ and base64 of the key, or any other text." },
 	{ .key = "secret_old",
 		.type = HSW_OPT_SECRET,
+		.flags = HSW_OPT_PER_TARGET,
 		.offset = MEMBER(secret_old),
 		.help = "The secret before, while receivers change to the new one: requests are "
 			"signed with both." },

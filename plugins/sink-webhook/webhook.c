@@ -290,6 +290,29 @@ out_of_memory(struct hsw_error *err)
 	return HSW_ENOMEM;
 }
 
+/* What a name stands for is known when it is connected to. */
+static int
+check_address(const struct webhook_conf *conf, struct target *target, struct hsw_error *err)
+{
+	struct guard *guard = guard_new(conf->allow_private, err);
+	char *host = NULL;
+	int rc = HSW_OK;
+
+	if (guard == NULL)
+		return HSW_EINVAL;
+	CURLU *url = target_plain_url(target);
+	if (url == NULL || curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK) {
+		rc = out_of_memory(err);
+	} else if (conf->allow_private != NULL && !guard_allows_host(guard, host)) {
+		snprintf(err->text, sizeof(err->text),
+			"url: %.60s is not a public address, nor one of allow_private", host);
+		rc = HSW_EINVAL;
+	}
+	curl_free(host);
+	guard_free(guard);
+	return rc;
+}
+
 /* Makes what a handle makes of the options, and throws it away. */
 static int
 webhook_check(const void *section, struct hsw_error *err)
@@ -301,17 +324,14 @@ webhook_check(const void *section, struct hsw_error *err)
 		rc = expressions_check(conf, err);
 	if (rc != HSW_OK)
 		return rc;
-	struct guard *guard = guard_new(conf->allow_private, err);
-	if (guard == NULL)
-		return HSW_EINVAL;
-	guard_free(guard);
 	struct targets *targets = targets_new("");
 	if (targets == NULL)
 		return out_of_memory(err);
 	struct target *target = target_get(targets, conf, err);
+	rc = target != NULL ? check_address(conf, target, err) : HSW_EINVAL;
 	target_unref(target);
 	targets_free(targets);
-	return target != NULL ? HSW_OK : HSW_EINVAL;
+	return rc;
 }
 
 static int
