@@ -20,6 +20,7 @@
 #include "ini.h"
 #include "option.h"
 #include "policy.h"
+#include "signing.h"
 
 const char *const config_default_path = SYSCONF_DIR "/hookswitch/hookswitch.ini";
 
@@ -251,6 +252,10 @@ check_server(struct config *c, struct loader *l, enum config_scope scope)
 			fail_key(l, "workers", "found `%.40s`, expected auto or 1 to 64",
 				s->workers_text);
 	}
+	struct hsw_error why = { "" };
+	if (s->notify_secret != NULL &&
+		signing_check("notify_secret", s->notify_secret, &why) != HSW_OK)
+		fail_key(l, "notify_secret", "%s", why.text + strlen("notify_secret: "));
 	config_listen_check(s, scope == CONFIG_CHECK, fail_listen, l);
 	if (s->base_url != NULL || s->listen == NULL)
 		return;
@@ -288,6 +293,14 @@ check_networks(struct loader *l, const char **list)
 				"found `%.60s`, expected networks such as 10.0.0.0/8, any or none",
 				*list);
 	}
+}
+
+size_t
+config_gathers(const struct config_section *s)
+{
+	const struct hsw_sink_ops *ops = &s->plugin->ops.sink;
+
+	return ops->gathers != NULL && s->conf != NULL ? ops->gathers(s->conf) : 0;
 }
 
 static int64_t
@@ -354,6 +367,20 @@ check_filters(struct loader *l, const struct sink_conf *conf)
 	}
 }
 
+/* A request is never full of more events than may be in flight. */
+static void
+check_gathering(struct loader *l, const struct config_section *s)
+{
+	const struct sink_conf *c = &s->u.sink;
+	int64_t events = (int64_t)config_gathers(s);
+
+	if (events > 1 && c->ordering == ORDERING_STRICT)
+		fail_key(l, "ordering", "strict is one at a time: no batch would ever have more");
+	else if (c->concurrency > 0 && c->concurrency < events)
+		fail_key(l, "concurrency", "%lld can never fill a batch of %lld",
+			(long long)c->concurrency, (long long)events);
+}
+
 /* Options that would be taken and do nothing are mistakes. */
 static void
 check_sense(struct loader *l, const struct config_section *s)
@@ -383,6 +410,7 @@ check_sense(struct loader *l, const struct config_section *s)
 	if (s->u.sink.ordering == ORDERING_STRICT && find_entry(l->section, "concurrency") != NULL)
 		fail_key(l, "concurrency",
 			"has no meaning with ordering = strict, which is one at a time");
+	check_gathering(l, s);
 	if (s->u.sink.retry_steps == 0 && find_entry(l->section, "retry_on") != NULL)
 		fail_key(l, "retry_on", "has no meaning with retry = never");
 }

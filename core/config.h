@@ -214,6 +214,8 @@ const struct config *config_ref(const struct config *);
 void config_unref(const struct config *);
 
 /* NULL: there is no such [sink]. */
+/* How many deliveries the sink's section puts into a request at most; 0 or 1: each goes alone. */
+size_t config_gathers(const struct config_section *sink);
 const struct config_section *config_find_sink(const struct config *, const char *name);
 
 /* A section, and what is different in it. */

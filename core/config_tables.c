@@ -62,7 +62,7 @@ static const struct hsw_option server_options[] = {
 		"and notify_dead_letters ask for. May be a private address." },
 	{ "notify_secret", HSW_OPT_SECRET, 0, S(notify_secret), NULL, 0, 0, NULL,
 		"Signs these requests as Standard Webhooks have it (webhook-signature): whsec_ and "
-		"base64 of the key, or any other text." },
+		"base64 of the key, or a text that is the key; 24 to 64 bytes." },
 	{ "notify_lag", HSW_OPT_INT, 0, S(notify_lag), "0", 0, INT64_MAX / 2, NULL,
 		"A notice is sent when a sink is so many events behind, and another one when it is "
 		"less than half of that. 0: none." },
@@ -86,7 +86,7 @@ static const struct hsw_option api_options[] = {
 	{ "max_webhooks", HSW_OPT_INT, 0, S(max_webhooks), "3", 1, 100, NULL,
 		"How many webhooks of one instance may be enabled." },
 	{ "https_only", HSW_OPT_BOOL, 0, S(https_only), "no", 0, 0, NULL,
-		"Refuse webhooks whose URL is not https." },
+		"Refuse webhooks whose URL is not https, also those that were set before." },
 	{ "allow_private", HSW_OPT_LIST, 0, S(allow_private), "none", 0, 0, NULL,
 		"Networks that webhooks may be sent to beside public addresses: 10.0.0.0/8, "
 		"fd00::/8, 127.0.0.1, ...; none; any. Without it whoever may set a webhook cannot "

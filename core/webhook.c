@@ -175,6 +175,7 @@ webhook_sink_init(struct webhook_sink *s, const struct config *config, struct hs
 	s->conf = new_conf(s->plugin);
 	if (s->conf == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
+	s->https_only = config->api.https_only;
 	return set_networks(s, config->api.allow_private, err);
 }
 
@@ -314,6 +315,15 @@ webhook_section_new(const struct webhook_sink *sink, struct hsw_str instance,
 	}
 	set_sink(s, w);
 	return s;
+}
+
+void
+webhook_section_follow(struct webhook_section *s, const struct webhook_sink *sink)
+{
+	const struct hsw_option *o = find_option(sink, "https_only");
+
+	if (o != NULL)
+		*(bool *)((char *)s->conf + o->offset) = sink->https_only;
 }
 
 void

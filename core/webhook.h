@@ -61,6 +61,7 @@ void webhook_print(const struct webhook *, struct buf *);
 struct webhook_sink {
 	const struct plugin *plugin;
 	void *conf;
+	_Atomic bool https_only; /* [api] https_only; the main thread changes it */
 };
 
 /* Loads sink-webhook. Main thread. HSW_OK, or err says why; HSW_ENOENT: it is not installed, and no
@@ -87,6 +88,8 @@ struct webhook_section {
 /* NULL: err says what is wrong with the webhook, beginning with the field's name. */
 struct webhook_section *webhook_section_new(const struct webhook_sink *, struct hsw_str instance,
 	const struct webhook *, struct hsw_error *err);
+/* Has the section's next attempt obey what [api] says now. Of the section's thread. */
+void webhook_section_follow(struct webhook_section *, const struct webhook_sink *);
 void webhook_section_free(struct webhook_section *); /* NULL is allowed */
 
 #endif

@@ -10,7 +10,7 @@ import pytest
 from api_rig import ApiDaemon
 from rig import Receiver, message, wait_for
 
-SECRET = "notice-SECRET-key"
+SECRET = "notice-SECRET-key-of-its-own"
 DOWN = {"concurrency": 1, "failures_to_open": 2, "probe_interval": "50ms", "retry": "20ms, 20ms, 20ms"}
 
 
