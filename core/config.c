@@ -394,6 +394,7 @@ check_sense(struct loader *l, const struct config_section *s)
 		{ "concurrency", HSW_SINK_SERIAL, 0, "which writes in order by itself" },
 		{ "retry_on", 0, HSW_SINK_STATUSES, "which gets no statuses" },
 		{ "drop_on", 0, HSW_SINK_STATUSES, "which gets no statuses" },
+		{ "retry_after_max", 0, HSW_SINK_STATUSES, "which gets no statuses" },
 	};
 	unsigned flags = s->plugin->ops.sink.flags;
 
@@ -413,6 +414,8 @@ check_sense(struct loader *l, const struct config_section *s)
 	check_gathering(l, s);
 	if (s->u.sink.retry_steps == 0 && find_entry(l->section, "retry_on") != NULL)
 		fail_key(l, "retry_on", "has no meaning with retry = never");
+	if (s->u.sink.retry_steps == 0 && find_entry(l->section, "retry_after_max") != NULL)
+		fail_key(l, "retry_after_max", "has no meaning with retry = never");
 }
 
 /* The plugin's own word about its options. Its text may begin with the option that it is about. */

@@ -139,6 +139,7 @@ struct sink_conf {
 	int64_t timeout_ms;
 	int policy;                        /* enum sink_policy */
 	const char **retry;                /* as written; NULL: the policy's; parsed into: */
+	int64_t retry_after_max_ms;        /* of what a destination asks for */
 	int64_t retry_ms[RETRY_STEPS_MAX]; /* wait after the 1st, 2nd, ... failed attempt */
 	size_t retry_steps;
 	bool is_retry_endless;            /* the last wait repeats */

@@ -248,6 +248,9 @@ static const struct hsw_option sink_options[] = {
 		"are used up the event becomes a dead letter. With `forever` as the last word the "
 		"last wait repeats. `exponential 1s..1h x5`: five waits that grow evenly from 1s "
 		"to 1h. `never`: there is only one attempt. Without it: the policy's." },
+	{ "retry_after_max", HSW_OPT_MSEC, 0, S(retry_after_max_ms), "1h", 0, 86400000, NULL,
+		"How long a wait a destination may ask for (Retry-After of HTTP: seconds or a "
+		"date); what is longer is taken for this. 0s: it is not asked." },
 	{ "retry_on", HSW_OPT_LIST, 0, S(retry_on), NULL, 0, 0, NULL,
 		"The HTTP statuses after which another attempt is made, such as 429, 5xx; other "
 		"failures make the event a dead letter at once. No answer at all is always tried "

@@ -11,6 +11,7 @@
 
 #define TIMEOUT_MS 5000
 #define PROBE_INTERVAL_MS 5000
+#define ASKED_FOR_MAX_MS 3600000 /* Retry-After */
 #define FAILURES_TO_OPEN 10
 #define MAX_RETRYING 10000
 #define FORMAT_RAW "raw" /* of sink-webhook */
@@ -275,6 +276,7 @@ set_sink(struct webhook_section *s, const struct webhook *w)
 		.failures_to_open = FAILURES_TO_OPEN,
 		.timeout_ms = TIMEOUT_MS,
 		.retry_steps = steps,
+		.retry_after_max_ms = ASKED_FOR_MAX_MS,
 		.probe_interval_ms = PROBE_INTERVAL_MS,
 		.max_retrying = MAX_RETRYING,
 		.only = w->only,

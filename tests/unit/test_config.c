@@ -247,6 +247,8 @@ START_TEST(options_without_sense_are_refused)
 		{ true, "policy = eazewa\n", "eazewa has no meaning" },
 		{ false, "ordering = strict\nconcurrency = 4\n", "one at a time" },
 		{ false, "retry = never\nretry_on = 5xx\n", "retry = never" },
+		{ false, "retry = never\nretry_after_max = 1m\n", "retry = never" },
+		{ true, "retry_after_max = 1m\n", "retry_after_max: has no meaning" },
 		{ false, "retry_on = 5xx\ndrop_on = 503\n", "503 is in retry_on too" },
 		{ false, "retry_on = 6xx\n", "`6xx`" },
 		{ false, "drop_on = 50x\n", "`50x`" },

@@ -39,6 +39,32 @@ START_TEST(an_overloaded_destination_gets_nothing_until_it_wants)
 }
 END_TEST
 
+/* The edges: less than the most is followed, what is more is taken for it, and 0 asks nobody. */
+START_TEST(what_a_destination_asks_for_is_bounded)
+{
+	static const struct {
+		int64_t most_ms, asked_ms, from_ms, to_ms;
+	} cases[] = { { 3600000, 600, 595, 3000 }, { 600, 600, 595, 3000 }, { 600, 601, 595, 3000 },
+		{ 600, INT64_MAX, 595, 3000 }, { 0, 60000, 45, 3000 }, { 600, -5000, 45, 3000 } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		rig_reset();
+		rig_sink_conf.retry_after_max_ms = cases[i].most_ms;
+		rig_set_retry(50, 50, 50);
+		fail_with(500, cases[i].asked_ms);
+		rig_open();
+		rig_append(1, 1);
+		rig_until(rig_attempts() == 1);
+		rig_sink.outcome = HSW_DELIVERED;
+		rig_until(rig_delivered() == 1);
+		int64_t waited = rig_attempt(1)->at_ms - rig_attempt(0)->at_ms;
+		ck_assert_msg(waited >= cases[i].from_ms && waited < cases[i].to_ms, "%zu: %lld", i,
+			(long long)waited);
+		rig_close();
+	}
+}
+END_TEST
+
 START_TEST(other_failures_pause_nobody)
 {
 	static const int others[] = { 0, 400, 404, 500 };
@@ -369,7 +395,8 @@ START_TEST(a_start_with_retries_tries_one_at_a_time_until_one_arrives)
 END_TEST
 
 UNIT_MAIN_WITH("delivery_pace", rig_reset, memory_store_clear,
-	an_overloaded_destination_gets_nothing_until_it_wants, other_failures_pause_nobody,
+	an_overloaded_destination_gets_nothing_until_it_wants,
+	what_a_destination_asks_for_is_bounded, other_failures_pause_nobody,
 	a_pause_that_nobody_asked_for_is_short, an_open_circuit_does_not_use_up_attempts,
 	a_probe_is_one_delivery_and_half_open,
 	an_event_that_nobody_takes_does_not_keep_the_circuit_open,
