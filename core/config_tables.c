@@ -265,7 +265,8 @@ static const struct hsw_option sink_options[] = {
 		"So many failed attempts in a row open the destination's circuit: it is taken to "
 		"be down, and its events wait without using up their attempts. Answers about the "
 		"one event (HTTP 4xx but 401, 403, 404, 407, 408, 410, 425, 429) are not counted "
-		"here, and always as attempts." },
+		"here, and always as attempts; so is HTTP 5xx but 502, 503, 504 where the sink has "
+		"one event only." },
 	{ "disable_after", HSW_OPT_MSEC, 0, S(disable_after_ms), "0s", 0, INT64_C(31536000000),
 		NULL,
 		"A destination whose circuit was open for so long, such as 5d, is disabled until "
