@@ -94,7 +94,7 @@ def test_410_is_told_once_and_counted(start, operator, destination):
 
 
 def test_disable_after_is_told(start, operator, destination):
-    destination.behave = lambda a, c: 500
+    destination.behave = lambda a, c: 503
     start({**DOWN, "disable_after": "200ms"}).accept(message(1))
     operator.wait(2)
     assert types(operator) == ["sink.circuit_opened", "sink.disabled"]
