@@ -53,7 +53,7 @@ core_libcore_a_SOURCES = \
 	core/config_listen.c core/config_listen.h \
 	core/config_tokens.c core/config_tokens.h \
 	core/control.c core/control.h core/control_impl.h \
-	core/control_deliveries.c \
+	core/control_deliveries.c core/control_sinks.c \
 	core/control_reload.c core/control_reload.h \
 	core/credential.c core/credential.h \
 	core/crypt.c core/crypt.h \

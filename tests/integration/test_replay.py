@@ -124,7 +124,22 @@ def test_mistakes_of_replay_are_named(webhook):
                  ["-s", "out", "--since", "1h", "--rate", "0"]):
         assert daemon.command("replay", *args, check=False).returncode == 2, args
     r = daemon.command("replay", "-s", "nobody", "--since", "1h", check=False)
-    assert r.returncode == 1 and "no such [sink]" in r.stderr
+    assert r.returncode == 1 and "sink: there is none of that name; there are: out" in r.stderr
+
+
+def test_a_sink_that_there_is_not_is_told_with_those_there_are(folder, make_receiver):
+    receiver = make_receiver()
+    daemon = ApiDaemon(folder, {"out": {"plugin": "webhook", "url": receiver.url}}).start()
+    daemon.webhook("sales", "http://example.com/", label="crm")
+    for args in (["dead", "list", "-s", "nosuch"], ["dead", "purge", "-a", "-s", "nosuch"],
+                 ["dead", "replay", "-a", "-s", "nosuch"], ["dead", "list", "-s", "sales/nosuch"],
+                 ["deliveries", "nosuch"], ["enable", "nosuch"], ["replay", "-s", "nosuch", "--since", "1h"]):
+        r = daemon.command(*args, check=False)
+        assert r.returncode == 1, args
+        assert r.stderr == "hookswitch: sink: there is none of that name; there are: out, sales/crm\n", args
+    for name in "out", "sales/crm":
+        assert daemon.command("dead", "list", "-s", name).returncode == 0
+    daemon.stop()
 
 
 def test_webhooks_of_the_api_by_name_and_by_id(folder, make_receiver):
@@ -151,7 +166,7 @@ def test_webhooks_of_the_api_by_name_and_by_id(folder, make_receiver):
         assert {a.envelope["instanceData"]["instance"] for a in again} == {"shop"}
         for name in ("shop/other", "nobody/crm", "/crm", "shop/", "shop"):
             r = daemon.command("replay", "--sink", name, "--since", "1h", check=False)
-            assert r.returncode == 1 and "no such" in r.stderr, name
+            assert r.returncode == 1 and "there is none of that name" in r.stderr, name
             assert daemon.command("deliveries", name, check=False).returncode == 1
         daemon.webhook("shop", receiver.url, label="crm", enabled=False)
         r = daemon.command("replay", "--sink", "shop/crm", "--since", "1h", check=False)
