@@ -210,9 +210,9 @@ finish_piece(struct tour *t, size_t retrying)
 	const struct replay *p = t->replay;
 
 	buf_printf(&t->out,
-		"{\"success\":true,\"matched\":%zu,\"next\":%" PRId64
+		"{\"success\":true,\"matched\":%zu,\"next\":%" PRId64 ",\"settled\":%" PRId64
 		",\"more\":%s,\"retrying\":%zu}",
-		p->n, p->next, p->is_over ? "false" : "true", retrying);
+		p->n, p->next, p->settled, p->is_over ? "false" : "true", retrying);
 	tour_go_home(t);
 }
 
@@ -286,6 +286,7 @@ replay_new(const struct http_request *r, const struct sink_conf *conf)
 	p->next = control_number(r, "after");
 	p->limit = limit > 0 && limit < REPLAY_MAX ? limit : REPLAY_MAX;
 	http_query(r, "event", &p->event);
+	http_query(r, "instance", &p->instance);
 	http_query(r, "chat", &p->chat);
 	return p;
 }

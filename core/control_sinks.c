@@ -4,7 +4,7 @@
 
 #include "err.h"
 
-#define NAMES_BYTES_MAX 300 /* of the answer; the rest is counted */
+#define NAMES_BYTES_MAX 160 /* of the answer; the rest is counted */
 
 struct names {
 	struct buf text;

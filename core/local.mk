@@ -122,6 +122,7 @@ core_libcore_a_SOURCES = \
 	core/settings.c core/settings.h \
 	core/settings_load.c core/settings_reload.c \
 	core/seen.c core/seen.h \
+	core/when.c core/when.h \
 	core/shown.c core/shown.h \
 	core/signing.c core/signing.h \
 	core/sinks.c core/sinks.h \
