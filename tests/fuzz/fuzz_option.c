@@ -60,6 +60,16 @@ check_option(const struct hsw_option *o, const char *text)
 	option_free(table, &values);
 }
 
+static void
+count_wrong(void *arg, const char *key, const char *why)
+{
+	unsigned *wrong = arg;
+
+	if (key == NULL || why[0] == '\0')
+		abort();
+	(*wrong)++;
+}
+
 /* The list's items as the texts of an option. */
 static void
 check_policy(unsigned which, const char *text)
@@ -67,7 +77,7 @@ check_policy(unsigned which, const char *text)
 	struct values values = { .text = NULL };
 	struct hsw_error err = { "" };
 	struct sink_conf conf = { .concurrency_text = "auto", .policy = POLICY_RYZE };
-	const char *key = NULL;
+	unsigned wrong = 0;
 
 	if (option_set_plain(option_find(table, "list"), &values, text, &err) == HSW_OK) {
 		conf.retry = which == 0 ? values.list : NULL;
@@ -75,10 +85,8 @@ check_policy(unsigned which, const char *text)
 		conf.drop_on = which == 2 ? values.list : NULL;
 		conf.rate = which == 3 ? text : NULL;
 		conf.concurrency_text = which == 4 ? text : "auto";
-		if (policy_read(&conf, &key, &err) != HSW_OK) {
-			if (key == NULL || err.text[0] == '\0')
-				abort();
-		} else {
+		policy_read(&conf, count_wrong, &wrong);
+		if (wrong == 0) {
 			for (size_t i = 0; i < conf.retry_steps; i++) {
 				if (conf.retry_ms[i] < 0)
 					abort();
