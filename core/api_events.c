@@ -7,6 +7,7 @@
 #include "api_json.h"
 #include "err.h"
 #include "log.h"
+#include "signing.h"
 
 #define DEFAULT_LABEL "default"
 
@@ -62,29 +63,10 @@ check_url(struct change *c, const char *field, struct hsw_error *err)
 	return true;
 }
 
-/* Bytes of a key after the prefix. */
-#define KEY_MIN 24
-#define KEY_MAX 64
-
-/* As the sink reads it: base64 after the prefix. */
 static bool
 check_secret(const char *field, const char *secret, struct hsw_error *err)
 {
-	static const char prefix[] = "whsec_";
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t skip = sizeof(prefix) - 1;
-
-	if (secret == NULL || strncmp(secret, prefix, skip) != 0)
-		return true;
-	size_t n = strspn(secret + skip, digits);
-	const char *padding = secret + skip + n;
-	if (n % 4 != 1 && n * 3 / 4 >= KEY_MIN && n * 3 / 4 <= KEY_MAX &&
-		padding[strspn(padding, "=")] == '\0')
-		return true;
-	err_set(err, HSW_EINVAL, "%s: expected base64 of %d to %d bytes after whsec_", field,
-		KEY_MIN, KEY_MAX);
-	return false;
+	return secret == NULL || signing_check(field, secret, err) == HSW_OK;
 }
 
 /* A disabled one is checked as well, but has no destination. */

@@ -12,6 +12,7 @@
 
 #define TIMEOUT_MS 5000
 #define PROBE_INTERVAL_MS 5000
+#define ASKED_FOR_MAX_MS 3600000 /* Retry-After */
 #define FAILURES_TO_OPEN 10
 #define MAX_RETRYING 10000
 #define FORMAT_RAW "raw" /* of sink-webhook, as is the next */
@@ -253,6 +254,7 @@ webhook_sink_init(struct webhook_sink *s, const struct config *config, struct hs
 	s->networks = print_networks(config->api.allow_private);
 	if (s->conf == NULL || s->networks == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
+	s->https_only = config->api.https_only;
 	return set_networks(s, s->conf, err);
 }
 
@@ -350,6 +352,7 @@ set_sink(struct webhook_section *s, const struct webhook *w)
 		.failures_to_open = FAILURES_TO_OPEN,
 		.timeout_ms = TIMEOUT_MS,
 		.retry_steps = steps,
+		.retry_after_max_ms = ASKED_FOR_MAX_MS,
 		.probe_interval_ms = PROBE_INTERVAL_MS,
 		.max_retrying = MAX_RETRYING,
 		.only = w->only,
@@ -402,6 +405,15 @@ webhook_section_check(const struct webhook_section *s, struct hsw_error *err)
 {
 	const struct hsw_sink_ops *ops = &s->section.plugin->ops.sink;
 	return ops->check != NULL ? ops->check(s->conf, err) : HSW_OK;
+}
+
+void
+webhook_section_follow(struct webhook_section *s, const struct webhook_sink *sink)
+{
+	const struct hsw_option *o = find_option(sink, "https_only");
+
+	if (o != NULL)
+		*(bool *)((char *)s->conf + o->offset) = sink->https_only;
 }
 
 void

@@ -77,7 +77,8 @@ void webhook_print(const struct webhook *, struct buf *);
 struct webhook_sink {
 	const struct plugin *plugin;
 	void *conf;
-	char *networks; /* allow_private of each; NULL: of none */
+	char *networks;          /* allow_private of each; NULL: of none */
+	_Atomic bool https_only; /* [api] https_only; the main thread changes it */
 };
 
 /* Loads sink-webhook. Main thread. HSW_OK, or err says why; HSW_ENOENT: it is not installed, and no
@@ -106,6 +107,8 @@ struct webhook_section *webhook_section_new(const struct webhook_sink *, struct 
 	const struct webhook *, struct hsw_error *err);
 /* What only the sink knows: that it could send there. HSW_OK, or err begins with the option's name. */
 int webhook_section_check(const struct webhook_section *, struct hsw_error *err);
+/* Has the section's next attempt obey what [api] says now. Of the section's thread. */
+void webhook_section_follow(struct webhook_section *, const struct webhook_sink *);
 void webhook_section_free(struct webhook_section *); /* NULL is allowed */
 
 #endif

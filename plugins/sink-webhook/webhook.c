@@ -196,7 +196,13 @@ webhook_deliver(void *self, struct hsw_delivery *delivery)
 {
 	struct webhook *w = self;
 	const struct webhook_conf *conf = w->host->target(delivery);
+	static const struct hsw_detail forbidden = { .text = "the URL is not https (https_only)" };
 
+	/* One of the API was set when it was allowed. Its events wait for a better URL. */
+	if (conf_forbids_url(conf != NULL ? conf : w->conf)) {
+		w->host->done(delivery, HSW_RETRY, &forbidden);
+		return HSW_OK;
+	}
 	if (conf == NULL && w->batch.events > 0 && w->host->attempt(delivery) == 1)
 		return deliver_batched(w, delivery);
 	return deliver_alone(w, delivery, conf);
@@ -399,6 +405,7 @@ static const struct hsw_sink_ops ops = {
 	.close = webhook_close,
 	.needs = conf_needs,
 	.check = webhook_check,
+	.gathers = conf_gathers,
 };
 
 HSW_PLUGIN(HSW_SINK, "webhook", "1.0", "posts events to an HTTP or HTTPS receiver",

@@ -197,6 +197,8 @@ def test_an_odd_label_is_one_like_others(daemon, receiver):
     ({"enabled": True, "url": "http://x", "secret": "whsec_a*"}, "secret"),
     ({"enabled": True, "url": "http://x", "secret": "whsec_" + "A" * 31}, "secret"),
     ({"enabled": True, "url": "http://x", "secret": "whsec_" + "A" * 87}, "secret"),
+    ({"enabled": True, "url": "http://x", "secret": "s" * 23}, "secret: expected a text of 24 to 64 bytes"),
+    ({"enabled": True, "url": "http://x", "secret": "s" * 65}, "secret: expected a text of 24 to 64 bytes"),
     ({"enabled": True, "url": "http://x", "headers": ["a"]}, "headers"),
     ({"enabled": True, "url": "http://x", "format": "xml"}, "format: found `xml`"),
     ({"enabled": True, "url": "http://x", "format": 1}, "format"),
@@ -248,6 +250,24 @@ def test_https_only_refuses_others(tmp_path):
     d = ApiDaemon(tmp_path, api="https_only = yes").start()
     assert "https" in d.fails(400, "POST", "/api/events/webhook/sales", {"enabled": True, "url": "http://x"})
     d.webhook("sales", "https://example.com")
+    d.stop()
+
+
+def test_https_only_turns_off_those_that_were_set_before_and_on_again(tmp_path, receiver):
+    d = ApiDaemon(tmp_path, api="https_only = no").start()
+    d.webhook("sales", receiver.url)
+    d.accept(message(1))
+    receiver.wait(1)
+    text = d.ini.read_text()
+    d.ini.write_text(text.replace("https_only = no", "https_only = yes"))
+    d.command("reload")
+    d.accept(message(2))
+    wait_for(lambda: "the URL is not https (https_only)" in d.command("deliveries", "sales/default").stdout,
+             what="the refusal")
+    assert len(receiver.arrivals) == 1
+    d.ini.write_text(text)
+    d.command("reload")
+    receiver.wait(2)
     d.stop()
 
 
@@ -735,7 +755,7 @@ def test_without_names_evolution_clients_get_everything(daemon, receiver):
 @pytest.mark.parametrize("secret, key", [
     ("whsec_" + base64.b64encode(bytes(range(24))).decode(), bytes(range(24))),
     ("whsec_" + base64.b64encode(bytes(range(31))).decode().rstrip("="), bytes(range(31))),
-    ("plain-SECRET", b"plain-SECRET")])
+    ("plain-SECRET-of-24-bytes", b"plain-SECRET-of-24-bytes")])
 def test_requests_are_signed_as_standard_webhooks_are(daemon, secret, key):
     receiver = Receiver(lambda a, c: 500 if a.attempt == 1 else 200)
     answer = daemon.webhook("sales", receiver.url, secret=secret)
