@@ -167,15 +167,25 @@ set_networks(struct webhook_sink *s, const char *const *networks, struct hsw_err
 }
 
 int
+webhook_sink_copy(struct webhook_sink *out, const struct webhook_sink *s,
+	const struct config *config, struct hsw_error *err)
+{
+	*out = (struct webhook_sink){ .plugin = s->plugin };
+	if (s->plugin == NULL)
+		return HSW_OK;
+	out->conf = new_conf(s->plugin);
+	if (out->conf == NULL)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	return set_networks(out, config->api.allow_private, err);
+}
+
+int
 webhook_sink_init(struct webhook_sink *s, const struct config *config, struct hsw_error *err)
 {
-	s->plugin = plugin_load(config->server.plugin_dir, HSW_SINK, "webhook", err);
-	if (s->plugin == NULL)
-		return HSW_ENOENT;
-	s->conf = new_conf(s->plugin);
-	if (s->conf == NULL)
-		return err_set(err, HSW_ENOMEM, "out of memory");
-	return set_networks(s, config->api.allow_private, err);
+	const struct webhook_sink all = { .plugin = plugin_load(config->server.plugin_dir, HSW_SINK,
+						  "webhook", err) };
+
+	return all.plugin != NULL ? webhook_sink_copy(s, &all, config, err) : HSW_ENOENT;
 }
 
 void

@@ -66,6 +66,10 @@ struct webhook_sink {
 /* Loads sink-webhook. Main thread. HSW_OK, or err says why; HSW_ENOENT: it is not installed, and no
  * section can be made. */
 int webhook_sink_init(struct webhook_sink *, const struct config *, struct hsw_error *err);
+/* One of the same plugin, with the networks of this configuration. Any thread; plugin is NULL where the other's is.
+ * HSW_OK, or err says why; *out is to be given to webhook_sink_fini either way. */
+int webhook_sink_copy(struct webhook_sink *out, const struct webhook_sink *, const struct config *,
+	struct hsw_error *err);
 /* The same for notices: they go to [server] notify_url, whatever its address. HSW_OK, also where there
  * is none: then without a plugin. */
 int webhook_sink_init_notices(

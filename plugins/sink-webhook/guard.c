@@ -217,3 +217,14 @@ guard_allows(const struct guard *g, const struct sockaddr *a, socklen_t len)
 	return is_allowed(g, address) || is_allowed(g, end) ||
 		(!is_closed(address) && !is_closed(end));
 }
+
+void
+guard_connection(const struct guard *g, int fd)
+{
+	struct sockaddr_storage a;
+	socklen_t len = sizeof(a);
+
+	if (getpeername(fd, (struct sockaddr *)&a, &len) != 0 ||
+		!guard_allows(g, (const struct sockaddr *)&a, len))
+		shutdown(fd, SHUT_RDWR);
+}

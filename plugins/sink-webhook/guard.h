@@ -24,5 +24,7 @@ struct guard *guard_new(const char *const *allow, struct hsw_error *err);
 void guard_free(struct guard *); /* NULL is allowed */
 /* Whether it may be connected to: a public unicast address, or one that is opened. */
 bool guard_allows(const struct guard *, const struct sockaddr *, socklen_t len);
+/* Shuts the connection down, in both directions, unless it is to such an address. */
+void guard_connection(const struct guard *, int fd);
 
 #endif
