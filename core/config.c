@@ -19,6 +19,7 @@
 #include "config_tokens.h"
 #include "ini.h"
 #include "option.h"
+#include "origin.h"
 #include "policy.h"
 
 const char *const config_default_path = SYSCONF_DIR "/hookswitch/hookswitch.ini";
@@ -482,6 +483,18 @@ find_websocket_plugin(struct loader *l)
 	return NULL;
 }
 
+static void
+check_origins(struct loader *l, const char **list)
+{
+	for (; list != NULL && *list != NULL; list++) {
+		const char *problem = strcmp(*list, "*") != 0 ? origin_problem(*list) : NULL;
+		if (problem != NULL)
+			fail_key(l, "origins",
+				"found `%.100s`, expected scheme://host[:port] or *: %s", *list,
+				problem);
+	}
+}
+
 /* Without a section it has its defaults: the API can enable it at any time. After the instances. */
 static void
 load_websocket(struct config *c, struct config_errors *errors)
@@ -497,6 +510,7 @@ load_websocket(struct config *c, struct config_errors *errors)
 	c->websocket_plugin_conf = c->private->websocket_conf;
 	size_t before = errors->count;
 	load_keys(&l, &c->websocket, c->private->websocket_conf);
+	check_origins(&l, c->websocket.origins);
 	if (errors->count == before)
 		check_plugin_conf(&l, &plugin->ops.sink, c->websocket_plugin_conf);
 }
