@@ -54,8 +54,7 @@ check_url(struct change *c, const char *field, struct hsw_error *err)
 		err_set(err, HSW_EINVAL, "%s: is missing", field);
 		return false;
 	}
-	if (url != NULL && c->config->api.https_only &&
-		strncasecmp(url, "https://", 8) != 0) {
+	if (url != NULL && c->config->api.https_only && strncasecmp(url, "https://", 8) != 0) {
 		err_set(err, HSW_EINVAL, "%s: must begin with https://", field);
 		return false;
 	}
@@ -118,6 +117,13 @@ api_read_webhook(struct change *c, struct json_object *o, const struct webhook_n
 
 	if (!read_text(o, n->label, WEBHOOK_LABEL_MAX, &label, err))
 		return false;
+	if (label != NULL && !webhook_label_is_valid(str_of(label))) {
+		err_set(err, HSW_EINVAL,
+			"label: has a control character, a mark of direction, or a blank at an "
+			"end");
+		free(label);
+		return false;
+	}
 	c->webhook = webhook_new(str_of(label != NULL ? label : DEFAULT_LABEL));
 	free(label);
 	if (c->webhook == NULL) {

@@ -130,6 +130,7 @@ core_libcore_a_SOURCES = \
 	core/tls.c core/tls.h \
 	core/tour.c core/tour.h \
 	core/transport.c core/transport.h \
+	core/utf8.c core/utf8.h \
 	core/webhook.c core/webhook.h \
 	core/worker.c core/worker.h \
 	core/ws_client.c core/ws_client.h \

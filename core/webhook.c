@@ -8,6 +8,7 @@
 #include "err.h"
 #include "option.h"
 #include "router.h"
+#include "utf8.h"
 
 #define TIMEOUT_MS 5000
 #define PROBE_INTERVAL_MS 5000
@@ -16,6 +17,20 @@
 #define FORMAT_RAW "raw" /* of sink-webhook */
 
 static const int64_t retry_ms[] = { 1000, 15000, 240000, 3600000 };
+
+bool
+webhook_label_is_valid(struct hsw_str label)
+{
+	const unsigned char *s = (const unsigned char *)label.s;
+	bool may_show = true;
+
+	if (label.len == 0 || label.len > WEBHOOK_LABEL_MAX || s[0] == ' ' ||
+		s[label.len - 1] == ' ')
+		return false;
+	for (size_t i = 0; i < label.len && may_show;)
+		i += utf8_next(s + i, label.len - i, &may_show);
+	return may_show;
+}
 
 struct webhook *
 webhook_new(struct hsw_str label)

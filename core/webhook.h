@@ -40,6 +40,11 @@ struct webhook {
 	struct webhook *next;
 };
 
+/* What a new label may be: 1 to WEBHOOK_LABEL_MAX bytes of UTF-8, without control characters, marks that turn the
+ * direction of text, and blanks at its ends: it stands in the log and in the names of destinations, and two that are
+ * different look different. Those of the store are taken as they are. */
+bool webhook_label_is_valid(struct hsw_str);
+
 struct webhook *webhook_new(struct hsw_str label); /* NULL: out of memory */
 void webhook_free(struct webhook *);               /* NULL is allowed */
 

@@ -28,6 +28,7 @@ unit_tests = \
 	tests/unit/test_ini \
 	tests/unit/test_option \
 	tests/unit/test_origin \
+	tests/unit/test_utf8 \
 	tests/unit/test_router \
 	tests/unit/test_pace \
 	tests/unit/test_prune \
@@ -178,6 +179,11 @@ tests_unit_test_origin_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_origin_CFLAGS = $(unit_cflags)
 tests_unit_test_origin_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_origin_LDADD = $(unit_ldadd)
+tests_unit_test_utf8_SOURCES = tests/unit/test_utf8.c tests/unit/unit.h
+tests_unit_test_utf8_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_utf8_CFLAGS = $(unit_cflags)
+tests_unit_test_utf8_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_utf8_LDADD = $(unit_ldadd)
 
 tests_unit_test_http_SOURCES = tests/unit/test_http.c tests/unit/unit.h
 tests_unit_test_http_CPPFLAGS = $(unit_cppflags)
