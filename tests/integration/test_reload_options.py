@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """SIGHUP: options of [websocket] and [api] change under those that are connected."""
-import itertools
 import json
+import os
+import pathlib
 import re
+import shlex
+import subprocess
 
 import pytest
 
+import rig
 from rig import message, number_of, wait_for
 from test_reload import ACCOUNT, LIVE, api, edit, hup, reload
 from ws_rig import PING, TEXT, Client, frame, metric
 
-NUMBERS = itertools.count(1)
+HERE = pathlib.Path(__file__).resolve().parent
 SLOW_DROPPED = 'hookswitch_sink_dropped_total{name="websocket",label="slow"}'
 REFUSED = "hookswitch_sink_refused_addresses_total"
 
@@ -167,6 +171,25 @@ def test_another_plugin_needs_a_restart_and_reload_says_so(live):
     answer = reload(live)
     assert answer["changed"] == ["[websocket] queue changed"]
     assert sorted(answer["restartNeeded"]) == ["[server] workers changed", "[websocket] plugin changed"]
+
+
+def test_options_of_a_plugin_that_cannot_change_them_need_a_restart(make_daemon, folder, monkeypatch):
+    path = pathlib.Path(folder) / "plugins"
+    path.mkdir()
+    for built in rig.PLUGINS.glob("*.so"):
+        if built.name != "sink-websocket.so":
+            (path / built.name).symlink_to(built)
+    subprocess.run([*shlex.split(os.environ.get("CC", "cc")), "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-fPIC",
+                    "-shared", f"-I{HERE.parents[1]}/sdk", HERE / "old_live_sink.c", "-o", path / "sink-websocket.so"],
+                   check=True)
+    monkeypatch.setattr(rig, "PLUGINS", path)
+    daemon = make_daemon({}, instance=LIVE)
+    set_section(daemon, "websocket", "queue = 7\norigins = *")
+    for _ in range(2):
+        answer = reload(daemon)
+        assert answer["restartNeeded"] == ["[websocket] queue changed"]
+    set_section(daemon, "websocket", "queue = 7\nplugin = websocket")
+    assert reload(daemon)["changed"] == ["[websocket] origins changed"]
 
 
 def test_the_answer_names_every_option_of_api(live):
