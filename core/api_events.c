@@ -81,7 +81,7 @@ make_section(struct change *c, struct hsw_error *err)
 	/* Alone it is wrong; with the secret that is kept it may be right. */
 	bool is_part = c->webhook->secret_old != NULL && (c->kept & WEBHOOK_SECRET);
 	bool is_good = c->webhook->url == NULL || is_part ||
-		webhook_section_check(c->section, err) == HSW_OK;
+		webhook_section_check(c->section, c->config, err) == HSW_OK;
 	if (!is_good || !c->webhook->enabled) {
 		webhook_section_free(c->section);
 		c->section = NULL;
@@ -119,6 +119,13 @@ api_read_webhook(struct change *c, struct json_object *o, const struct webhook_n
 
 	if (!read_text(o, n->label, WEBHOOK_LABEL_MAX, &label, err))
 		return false;
+	if (label != NULL && !webhook_label_is_valid(str_of(label))) {
+		err_set(err, HSW_EINVAL,
+			"label: has a control character, a mark of direction, or a blank at an "
+			"end");
+		free(label);
+		return false;
+	}
 	c->webhook = webhook_new(str_of(label != NULL ? label : DEFAULT_LABEL));
 	free(label);
 	if (c->webhook == NULL) {

@@ -143,6 +143,7 @@ load_websocket(struct config *c, struct config_errors *errors)
 	c->websocket_plugin_conf = c->private->websocket_conf;
 	size_t before = errors->count;
 	config_load_keys(&l, &c->websocket, c->private->websocket_conf);
+	config_check_origins(&l, c->websocket.origins);
 	if (errors->count == before)
 		config_check_plugin(&l, &plugin->ops.sink, c->websocket_plugin_conf);
 }

@@ -10,6 +10,7 @@
 #include "config_listen.h"
 #include "envelope.h"
 #include "option.h"
+#include "origin.h"
 #include "policy.h"
 #include "signing.h"
 
@@ -76,6 +77,18 @@ check_networks(struct loader *l, const char **list)
 			config_fail_key(l, "allow_private",
 				"found `%.60s`, expected networks such as 10.0.0.0/8, any or none",
 				*list);
+	}
+}
+
+void
+config_check_origins(struct loader *l, const char **list)
+{
+	for (; list != NULL && *list != NULL; list++) {
+		const char *problem = strcmp(*list, "*") != 0 ? origin_problem(*list) : NULL;
+		if (problem != NULL)
+			config_fail_key(l, "origins",
+				"found `%.100s`, expected scheme://host[:port] or *: %s", *list,
+				problem);
 	}
 }
 

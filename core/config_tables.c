@@ -284,8 +284,10 @@ static const struct hsw_option websocket_options[] = {
 	{ "plugin", HSW_OPT_STRING, 0, S(plugin), "websocket", 0, 0, NULL,
 		"The plugin that serves the clients." },
 	{ "origins", HSW_OPT_LIST, 0, S(origins), NULL, 0, 0, NULL,
-		"The origins whose pages may connect, such as https://app.example.com; * stands "
-		"for all. Pages of the daemon's own host may always, and so may programs, which "
+		"The origins whose pages may connect, as browsers write them: "
+		"scheme://host[:port], "
+		"such as https://app.example.com, without a path; * stands for all. Pages of the "
+		"daemon's own host may always, and so may programs, which "
 		"send no Origin." },
 	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
 };

@@ -47,7 +47,7 @@ struct delivery_thread {
 	struct destination_swap *swaps;
 	bool is_draining;
 	/* The one handle of all destinations that the API made. */
-	const struct webhook_sink *api_sink; /* NULL: there can be none */
+	struct webhook_sink api_sink; /* without a plugin there can be none */
 	struct hsw_handle *api_handle;
 	void *api_self; /* NULL: not open yet */
 	/* One of these was disabled because its destination is gone (the status), or enabled again (0). NULL:
@@ -144,6 +144,10 @@ void destinations_recall_attempts(struct delivery_thread *);
 
 /* The worker feeds committed envelopes, ascending. */
 void destinations_feed(struct delivery_thread *, struct hsw_envelope *const *, size_t n);
+/* The destinations of the API may go where this configuration says. HSW_OK; or err says why they stay as they
+ * were. */
+int destinations_configure_api(
+	struct delivery_thread *, const struct config *, struct hsw_error *err);
 /* The operator asked to open files again. */
 void destinations_reopen(struct delivery_thread *);
 

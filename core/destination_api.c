@@ -15,7 +15,7 @@ static int
 open_api_sink(struct delivery_thread *t, struct hsw_error *err)
 {
 	const struct host_thread thread = { t->base, t->box };
-	const struct webhook_sink *sink = t->api_sink;
+	const struct webhook_sink *sink = &t->api_sink;
 
 	if (t->api_self != NULL)
 		return HSW_OK;
@@ -34,11 +34,48 @@ open_api_sink(struct delivery_thread *t, struct hsw_error *err)
 void
 destinations_close_api(struct delivery_thread *t)
 {
-	if (t->api_self == NULL)
-		return;
-	t->api_sink->plugin->ops.sink.close(t->api_self);
-	host_handle_free(t->api_handle);
-	t->api_self = NULL;
+	if (t->api_self != NULL) {
+		t->api_sink.plugin->ops.sink.close(t->api_self);
+		host_handle_free(t->api_handle);
+		t->api_self = NULL;
+	}
+	webhook_sink_fini(&t->api_sink);
+}
+
+/* What was refused may be allowed now. */
+static void
+try_again(struct delivery_thread *t)
+{
+	for (struct destination *d = t->first; d != NULL; d = d->next) {
+		if (d->owned == NULL)
+			continue;
+		d->probe_at_ms = 0;
+		delivery_pump_soon(d);
+	}
+}
+
+int
+destinations_configure_api(
+	struct delivery_thread *t, const struct config *config, struct hsw_error *err)
+{
+	const struct hsw_sink_ops *ops = t->api_sink.plugin != NULL ? &t->api_sink.plugin->ops.sink
+								    : NULL;
+	struct webhook_sink fresh;
+
+	t->api_sink.https_only = config->api.https_only;
+	if (ops == NULL || ops->configure == NULL)
+		return HSW_OK;
+	int rc = webhook_sink_copy(&fresh, &t->api_sink, config, err);
+	if (rc == HSW_OK && t->api_self != NULL)
+		rc = ops->configure(t->api_self, fresh.conf, err);
+	if (rc != HSW_OK) {
+		webhook_sink_fini(&fresh);
+		return rc;
+	}
+	webhook_sink_fini(&t->api_sink);
+	t->api_sink = fresh;
+	try_again(t);
+	return HSW_OK;
 }
 
 /* Without its credentials a receiver would refuse what comes, or take it from anybody. */

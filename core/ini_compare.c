@@ -43,6 +43,19 @@ tell(const struct comparison *c, const struct ini_section *s, int what, const ch
 	c->fn(c->arg, &change);
 }
 
+/* A section without a name is there once, with its defaults also where the file does not say it: only its keys
+ * come and go. */
+static void
+tell_alone(const struct comparison *c, const struct ini_section *s, int what)
+{
+	if (s->name != NULL) {
+		tell(c, s, what, NULL);
+		return;
+	}
+	for (const struct ini_entry *e = s->entries; e != NULL; e = e->next)
+		tell(c, s, CONFIG_CHANGED, e->key);
+}
+
 static void
 compare_section(const struct comparison *c, const struct ini_section *before,
 	const struct ini_section *after)
@@ -66,13 +79,13 @@ ini_compare(const struct ini *before, const struct ini *after,
 
 	for (const struct ini_section *s = before->sections; s != NULL; s = s->next) {
 		const struct ini_section *now = find_section(after, s);
-		if (now == NULL)
-			tell(&c, s, CONFIG_REMOVED, NULL);
-		else
+		if (now != NULL)
 			compare_section(&c, s, now);
+		else
+			tell_alone(&c, s, CONFIG_REMOVED);
 	}
 	for (const struct ini_section *s = after->sections; s != NULL; s = s->next) {
 		if (find_section(before, s) == NULL)
-			tell(&c, s, CONFIG_ADDED, NULL);
+			tell_alone(&c, s, CONFIG_ADDED);
 	}
 }

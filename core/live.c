@@ -9,6 +9,7 @@
 
 struct live {
 	struct live_env env;
+	const struct config *config; /* whose options the sink has; a reference */
 	const struct hsw_sink_ops *ops;
 	struct hsw_handle *handle;
 	void *self; /* the sink's */
@@ -16,6 +17,14 @@ struct live {
 	bool is_draining;
 	struct metric *gauge; /* of all workers */
 };
+
+static void
+live_free(struct live *live)
+{
+	host_handle_free(live->handle);
+	config_unref(live->config);
+	free(live);
+}
 
 int
 live_open(const struct live_env *env, struct live **out, struct hsw_error *err)
@@ -33,6 +42,7 @@ live_open(const struct live_env *env, struct live **out, struct hsw_error *err)
 		return err_set(err, HSW_ENOMEM, "out of memory");
 	}
 	live->env = *env;
+	live->config = config_ref(env->config);
 	live->ops = &plugin->ops.sink;
 	live->gauge = metric_get("hookswitch_websocket_clients", NULL, 0);
 	int rc = live->ops->open(host_functions(), live->handle, env->config->websocket_plugin_conf,
@@ -41,9 +51,22 @@ live_open(const struct live_env *env, struct live **out, struct hsw_error *err)
 		*out = live;
 		return HSW_OK;
 	}
-	host_handle_free(live->handle);
-	free(live);
+	live_free(live);
 	return err_set(err, rc, "[websocket]: %s", why.text);
+}
+
+int
+live_configure(struct live *live, const struct config *config, struct hsw_error *err)
+{
+	if (live == NULL || live->ops->configure == NULL ||
+		config->websocket_plugin != live->config->websocket_plugin)
+		return HSW_OK;
+	int rc = live->ops->configure(live->self, config->websocket_plugin_conf, err);
+	if (rc != HSW_OK)
+		return rc;
+	config_unref(live->config);
+	live->config = config_ref(config);
+	return HSW_OK;
 }
 
 static void
@@ -143,6 +166,5 @@ live_close(struct live *live)
 	if (live == NULL)
 		return;
 	live->ops->close(live->self);
-	host_handle_free(live->handle);
-	free(live);
+	live_free(live);
 }

@@ -33,6 +33,10 @@ int live_open(const struct live_env *, struct live **out, struct hsw_error *err)
 /* Committed envelopes, ascending. NULL is allowed, here and below. */
 void live_feed(struct live *, struct hsw_envelope *const *, size_t n);
 
+/* Its clients have the options of this configuration from now on. HSW_OK; or err says why they keep those of
+ * before. Where the configuration has another plugin, that waits for a restart, and nothing changes. */
+int live_configure(struct live *, const struct config *, struct hsw_error *err);
+
 /* Whether it takes clients. */
 bool live_is_open(const struct live *);
 /* Counts a client, so that it is fed what is committed from now on; live_adopt or live_release must

@@ -112,6 +112,7 @@ core_libcore_a_SOURCES = \
 	core/config_tables.c \
 	core/option.c core/option.h \
 	core/option_doc.c \
+	core/origin.c core/origin.h \
 	core/circuit.c \
 	core/pace.c core/pace.h \
 	core/policy.c core/policy.h \

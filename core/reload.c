@@ -10,6 +10,7 @@
 #include "control_reload.h"
 #include "log.h"
 #include "notify.h"
+#include "option.h"
 
 /* What changes while the daemon runs. */
 static const struct {
@@ -41,10 +42,25 @@ static const struct {
 	{ "websocket", "origins" },
 };
 
+/* These change by the plugin, if it can do that. */
+static bool
+can_configure(const struct plugin *plugin)
+{
+	return plugin != NULL && plugin->ops.sink.configure != NULL;
+}
+
 static bool
 is_key(const struct config_change *c, const char *kind, const char *key)
 {
 	return strcmp(c->kind, kind) == 0 && c->key != NULL && strcmp(c->key, key) == 0;
+}
+
+/* Of the plugin's own table. */
+static bool
+is_option_of_websocket(const struct config_change *c)
+{
+	return strcmp(c->kind, "websocket") == 0 && c->key != NULL &&
+		option_find(config_table("websocket"), c->key) == NULL;
 }
 
 /* Without a listener for TLS there is nobody to give a certificate to; what status_order needs is made at the
@@ -58,6 +74,11 @@ is_applied(const struct reload *r, const struct config_change *c)
 		return false;
 	if (is_key(c, "server", "tls_cert") || is_key(c, "server", "tls_key"))
 		return s->tls != NULL;
+	if (is_key(c, "api", "allow_private"))
+		return s->webhook_sink.plugin == NULL || can_configure(s->webhook_sink.plugin);
+	if (is_option_of_websocket(c))
+		return r->fresh->websocket_plugin == s->config->websocket_plugin &&
+			can_configure(s->config->websocket_plugin);
 	for (size_t i = 0; i < sizeof(at_once) / sizeof(at_once[0]); i++) {
 		if (at_once[i].key == NULL ? strcmp(c->kind, at_once[i].kind) == 0
 					   : is_key(c, at_once[i].kind, at_once[i].key))
@@ -146,7 +167,6 @@ apply(struct reload *r, const struct config *before, const struct config *c)
 
 	log_adjust((enum hsw_log_level)c->log.level, (enum log_format)c->log.format);
 	apply_tls(r, &c->server);
-	s->webhook_sink.https_only = c->api.https_only;
 	ratelimit_set(s->rate, c->api.rate_limit);
 	ratelimit_set(s->instance_rate, c->api.instance_rate_limit);
 	ratelimit_set(s->ingest_rate, c->ingest.rate_limit);
@@ -179,8 +199,10 @@ take(struct reload *r, const struct config *fresh)
 	struct visit now = { r, false }, later = { r, true };
 	const struct config *before = r->in_use;
 
+	r->fresh = fresh;
 	config_compare(before, fresh, on_change, &now);
 	config_compare(r->server->config, fresh, on_change, &later);
+	r->fresh = NULL;
 	r->in_use = fresh;
 	apply(r, before, fresh);
 	config_unref(before);
@@ -229,24 +251,25 @@ is_changing(const struct reload *r)
 	return sinks_are_changing(&r->sinks) || instances_are_changing(&r->instances);
 }
 
-/* Every worker has the same sources. */
+/* The first worker that could not stands for all: they have the same. */
 static void
-report_sources(struct reload *r)
+report_part(struct reload *r, enum worker_part part)
 {
 	const struct worker *w = r->server->workers;
 	const struct worker *end = w + r->server->n_workers;
 
-	while (w < end && w->configure_rc == HSW_OK)
+	while (w < end && *w->configure_errors[part].text == '\0')
 		w++;
 	if (w < end)
-		report_error(
-			&r->report, "the sources stay as they were: %s", w->configure_error.text);
+		report_error(&r->report, "the %s stay as they were: %s", worker_parts[part],
+			w->configure_errors[part].text);
 }
 
 static void
 finish(struct reload *r)
 {
-	report_sources(r);
+	for (int i = 0; i < WORKER_PARTS; i++)
+		report_part(r, i);
 	if (r->instances.rc != HSW_OK)
 		report_error(
 			&r->report, "the instances stay as they were: %s", r->instances.error.text);

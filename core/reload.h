@@ -15,6 +15,7 @@
 struct reload {
 	struct server *server;
 	const struct config *in_use; /* a reference */
+	const struct config *fresh;  /* while it is compared with what is in use */
 	struct sinks sinks;
 	struct instances instances;
 	struct report report;

@@ -9,6 +9,7 @@
 #include "err.h"
 #include "option.h"
 #include "router.h"
+#include "shown.h"
 
 #define TIMEOUT_MS 5000
 #define PROBE_INTERVAL_MS 5000
@@ -19,6 +20,20 @@
 #define NO_NETWORK "none"
 
 static const int64_t retry_ms[] = { 1000, 15000, 240000, 3600000 };
+
+bool
+webhook_label_is_valid(struct hsw_str label)
+{
+	const unsigned char *s = (const unsigned char *)label.s;
+	bool may_show = true;
+
+	if (label.len == 0 || label.len > WEBHOOK_LABEL_MAX || s[0] == ' ' ||
+		s[label.len - 1] == ' ')
+		return false;
+	for (size_t i = 0; i < label.len && may_show;)
+		i += shown_character(s + i, label.len - i, &may_show);
+	return may_show;
+}
 
 struct webhook *
 webhook_new(struct hsw_str label)
@@ -233,29 +248,40 @@ print_networks(const char *const *networks)
 }
 
 static int
-set_networks(const struct webhook_sink *s, void *conf, struct hsw_error *err)
+set_networks(
+	const struct plugin *plugin, void *conf, const struct config *config, struct hsw_error *err)
 {
-	const struct hsw_option *o = option_find(s->plugin->info->options, "allow_private");
+	const struct hsw_option *o = option_find(plugin->info->options, "allow_private");
 
-	if (s->networks == NULL)
-		return HSW_OK;
 	if (o == NULL)
 		return err_set(err, HSW_ENOTSUP, "allow_private: the webhook sink cannot do that");
-	return option_set_plain(o, conf, s->networks, err);
+	char *networks = print_networks(config->api.allow_private);
+	int rc = networks != NULL ? option_set_plain(o, conf, networks, err)
+				  : err_set(err, HSW_ENOMEM, "out of memory");
+	free(networks);
+	return rc;
+}
+
+int
+webhook_sink_copy(struct webhook_sink *out, const struct webhook_sink *s,
+	const struct config *config, struct hsw_error *err)
+{
+	*out = (struct webhook_sink){ .plugin = s->plugin, .https_only = config->api.https_only };
+	if (s->plugin == NULL)
+		return HSW_OK;
+	out->conf = new_conf(s->plugin);
+	if (out->conf == NULL)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	return set_networks(out->plugin, out->conf, config, err);
 }
 
 int
 webhook_sink_init(struct webhook_sink *s, const struct config *config, struct hsw_error *err)
 {
-	s->plugin = plugin_load(config->server.plugin_dir, HSW_SINK, "webhook", err);
-	if (s->plugin == NULL)
-		return HSW_ENOENT;
-	s->conf = new_conf(s->plugin);
-	s->networks = print_networks(config->api.allow_private);
-	if (s->conf == NULL || s->networks == NULL)
-		return err_set(err, HSW_ENOMEM, "out of memory");
-	s->https_only = config->api.https_only;
-	return set_networks(s, s->conf, err);
+	const struct webhook_sink all = { .plugin = plugin_load(config->server.plugin_dir, HSW_SINK,
+						  "webhook", err) };
+
+	return all.plugin != NULL ? webhook_sink_copy(s, &all, config, err) : HSW_ENOENT;
 }
 
 void
@@ -264,8 +290,6 @@ webhook_sink_fini(struct webhook_sink *s)
 	if (s->plugin != NULL)
 		free_conf(s->plugin, s->conf);
 	s->conf = NULL;
-	free(s->networks);
-	s->networks = NULL;
 }
 
 static const struct hsw_option *
@@ -391,8 +415,7 @@ webhook_section_new(const struct webhook_sink *sink, struct hsw_str instance,
 	s->section.name = s->name;
 	s->section.file = "the API";
 	s->section.conf = s->conf;
-	if (set_options(sink, w, s->conf, err) != HSW_OK ||
-		set_networks(sink, s->conf, err) != HSW_OK) {
+	if (set_options(sink, w, s->conf, err) != HSW_OK) {
 		webhook_section_free(s);
 		return NULL;
 	}
@@ -401,10 +424,12 @@ webhook_section_new(const struct webhook_sink *sink, struct hsw_str instance,
 }
 
 int
-webhook_section_check(const struct webhook_section *s, struct hsw_error *err)
+webhook_section_check(struct webhook_section *s, const struct config *config, struct hsw_error *err)
 {
 	const struct hsw_sink_ops *ops = &s->section.plugin->ops.sink;
-	return ops->check != NULL ? ops->check(s->conf, err) : HSW_OK;
+	int rc = set_networks(s->section.plugin, s->conf, config, err);
+
+	return rc == HSW_OK && ops->check != NULL ? ops->check(s->conf, err) : rc;
 }
 
 void

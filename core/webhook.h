@@ -52,6 +52,11 @@ enum {
 	WEBHOOK_EXTRAS = 15
 };
 
+/* What a new label may be: 1 to WEBHOOK_LABEL_MAX bytes of UTF-8, without control characters, marks that turn the
+ * direction of text, and blanks at its ends: it stands in the log and in the names of destinations, and two that are
+ * different look different. Those of the store are taken as they are. */
+bool webhook_label_is_valid(struct hsw_str);
+
 struct webhook *webhook_new(struct hsw_str label); /* NULL: out of memory */
 void webhook_free(struct webhook *);               /* NULL is allowed */
 /* Takes over these of WEBHOOK_EXTRAS. HSW_OK or HSW_ENOMEM. */
@@ -77,13 +82,16 @@ void webhook_print(const struct webhook *, struct buf *);
 struct webhook_sink {
 	const struct plugin *plugin;
 	void *conf;
-	char *networks;          /* allow_private of each; NULL: of none */
-	_Atomic bool https_only; /* [api] https_only; the main thread changes it */
+	bool https_only; /* [api] https_only */
 };
 
 /* Loads sink-webhook. Main thread. HSW_OK, or err says why; HSW_ENOENT: it is not installed, and no
  * section can be made. */
 int webhook_sink_init(struct webhook_sink *, const struct config *, struct hsw_error *err);
+/* One of the same plugin, with what [api] says in this configuration. Any thread; plugin is NULL where the other's is.
+ * HSW_OK, or err says why; *out is to be given to webhook_sink_fini either way. */
+int webhook_sink_copy(struct webhook_sink *out, const struct webhook_sink *, const struct config *,
+	struct hsw_error *err);
 /* The same for notices: they go to [server] notify_url, whatever its address. HSW_OK, also where there
  * is none: then without a plugin. */
 int webhook_sink_init_notices(
@@ -105,8 +113,9 @@ struct webhook_section {
 /* NULL: err says what is wrong with the webhook, beginning with the field's name. */
 struct webhook_section *webhook_section_new(const struct webhook_sink *, struct hsw_str instance,
 	const struct webhook *, struct hsw_error *err);
-/* What only the sink knows: that it could send there. HSW_OK, or err begins with the option's name. */
-int webhook_section_check(const struct webhook_section *, struct hsw_error *err);
+/* What only the sink knows: that it could send there, with [api] allow_private as it is in config. HSW_OK, or
+ * err begins with the option's name. */
+int webhook_section_check(struct webhook_section *, const struct config *, struct hsw_error *err);
 /* Has the section's next attempt obey what [api] says now. Of the section's thread. */
 void webhook_section_follow(struct webhook_section *, const struct webhook_sink *);
 void webhook_section_free(struct webhook_section *); /* NULL is allowed */

@@ -157,26 +157,53 @@ open_ingress(struct worker *w, const struct config *config, struct hsw_error *er
 	return ingress_open(&env, err);
 }
 
+const char *const worker_parts[WORKER_PARTS] = { [WORKER_SOURCES] = "sources",
+	[WORKER_WEBSOCKET] = "WebSocket options",
+	[WORKER_WEBHOOKS] = "options of the API's webhooks" };
+
+static bool
+is_same_list(const char **a, const char **b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	while (*a != NULL && *b != NULL && strcmp(*a, *b) == 0)
+		a++, b++;
+	return *a == NULL && *b == NULL;
+}
+
+static void
+configure_sources(struct worker *w, struct hsw_error *err)
+{
+	struct ingress *fresh = open_ingress(w, w->config, err);
+
+	if (fresh == NULL)
+		return;
+	ingress_retire(w->ingress);
+	w->ingress = fresh;
+}
+
 static void
 run_configure(struct mail *mail)
 {
 	struct command *c = (struct command *)mail;
 	struct worker *w = c->worker;
-	struct hsw_error err = { "" };
+	const struct config *before = w->config;
 
 	http_server_set_conf(w->http, &c->config->server);
-	config_unref(w->config);
 	w->config = c->config;
-	struct ingress *fresh = open_ingress(w, w->config, &err);
-	if (fresh != NULL) {
-		ingress_retire(w->ingress);
-		w->ingress = fresh;
-	} else {
-		log_error("server", "the sources stay as they were worker=%u: %s", w->index,
-			err.text);
+	memset(w->configure_errors, 0, sizeof(w->configure_errors));
+	configure_sources(w, &w->configure_errors[WORKER_SOURCES]);
+	live_configure(w->live, w->config, &w->configure_errors[WORKER_WEBSOCKET]);
+	if (!is_same_list(before->api.allow_private, w->config->api.allow_private) ||
+		before->api.https_only != w->config->api.https_only)
+		destinations_configure_api(
+			&w->delivery, w->config, &w->configure_errors[WORKER_WEBHOOKS]);
+	config_unref(before);
+	for (int i = 0; i < WORKER_PARTS; i++) {
+		if (*w->configure_errors[i].text != '\0')
+			log_error("server", "the %s stay as they were worker=%u: %s",
+				worker_parts[i], w->index, w->configure_errors[i].text);
 	}
-	w->configure_rc = fresh != NULL ? HSW_OK : HSW_EINVAL;
-	w->configure_error = err;
 	atomic_store(&w->is_configuring, false);
 	free(c);
 }
@@ -280,11 +307,12 @@ open_all(struct worker *w, struct hsw_error *err)
 	w->ingress = open_ingress(w, w->config, err);
 	if (w->ingress == NULL)
 		return HSW_EINVAL;
-	w->delivery.api_sink = &w->server->webhook_sink;
+	int rc = webhook_sink_copy(&w->delivery.api_sink, &w->server->webhook_sink, w->config, err);
 	w->delivery.on_gone = gone_tell;
 	w->delivery.on_gone_arg = w->server;
-	int rc = notices_open(
-		&w->delivery, &w->server->notice_sink, &w->server->config->server, err);
+	if (rc == HSW_OK)
+		rc = notices_open(
+			&w->delivery, &w->server->notice_sink, &w->server->config->server, err);
 	if (rc == HSW_OK)
 		rc = live_open(&live, &w->live, err);
 	if (rc == HSW_OK && w->server->claims != NULL)

@@ -53,6 +53,10 @@ struct server {
 	void (*handle)(struct worker *, struct http_request *);
 };
 
+/* What takes a new configuration as a whole, or stays as it was. */
+enum worker_part { WORKER_SOURCES, WORKER_WEBSOCKET, WORKER_WEBHOOKS, WORKER_PARTS };
+extern const char *const worker_parts[WORKER_PARTS];
+
 struct worker {
 	struct server *server;
 	unsigned index;
@@ -73,10 +77,10 @@ struct worker {
 	struct hsw_error error;
 	/* Of the last worker_configure; the main thread's while it is not under way. */
 	_Atomic bool is_configuring;
-	int configure_rc;
-	struct hsw_error configure_error;
-	bool must_stop;         /* a start that failed elsewhere */
-	int64_t drain_until_ms; /* 0: not draining */
+	struct hsw_error
+		configure_errors[WORKER_PARTS]; /* empty: it is as the configuration says */
+	bool must_stop;                         /* a start that failed elsewhere */
+	int64_t drain_until_ms;                 /* 0: not draining */
 	bool has_cancelled;
 	bool has_served; /* no connection is left, and none comes */
 	_Atomic bool has_ended;
@@ -90,8 +94,8 @@ int worker_init(struct worker *, struct server *, unsigned index);
 int worker_start(struct worker *, struct hsw_error *err);
 /* Lets it run: it listens on its own of these sockets, which are its property from now on. */
 void worker_go(struct worker *, struct sockets *);
-/* Main thread: this configuration is in use from now on. Sources that cannot be opened are logged, and all of
- * them stay as they were. */
+/* Main thread: this configuration is in use from now on. Of each part that cannot take it, it is logged and stands in
+ * configure_errors, and that part stays as it was. */
 void worker_configure(struct worker *, const struct config *);
 /* Any thread: the certificate of new connections from now on. */
 void worker_set_tls(struct worker *, struct tls *);

@@ -27,6 +27,7 @@ unit_tests = \
 	tests/unit/test_raw \
 	tests/unit/test_ini \
 	tests/unit/test_option \
+	tests/unit/test_origin \
 	tests/unit/test_router \
 	tests/unit/test_pace \
 	tests/unit/test_prune \
@@ -179,18 +180,17 @@ tests_unit_test_option_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_option_CFLAGS = $(unit_cflags)
 tests_unit_test_option_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_option_LDADD = $(unit_ldadd)
+tests_unit_test_origin_SOURCES = tests/unit/test_origin.c tests/unit/unit.h
+tests_unit_test_origin_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_origin_CFLAGS = $(unit_cflags)
+tests_unit_test_origin_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_origin_LDADD = $(unit_ldadd)
 
 tests_unit_test_http_SOURCES = tests/unit/test_http.c tests/unit/unit.h
 tests_unit_test_http_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_http_CFLAGS = $(unit_cflags)
 tests_unit_test_http_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_http_LDADD = $(unit_ldadd)
-
-tests_unit_test_shown_SOURCES = tests/unit/test_shown.c tests/unit/unit.h
-tests_unit_test_shown_CPPFLAGS = $(unit_cppflags)
-tests_unit_test_shown_CFLAGS = $(unit_cflags)
-tests_unit_test_shown_LDFLAGS = $(hookswitch_LDFLAGS)
-tests_unit_test_shown_LDADD = $(unit_ldadd)
 
 tests_unit_test_ws_client_SOURCES = tests/unit/test_ws_client.c tests/unit/unit.h
 tests_unit_test_ws_client_CPPFLAGS = $(unit_cppflags)

@@ -237,3 +237,14 @@ guard_allows_host(const struct guard *g, const char *host)
 	literal[len] = '\0';
 	return !parse(literal, &one) || allows(g, one.address);
 }
+
+void
+guard_connection(const struct guard *g, int fd)
+{
+	struct sockaddr_storage a;
+	socklen_t len = sizeof(a);
+
+	if (getpeername(fd, (struct sockaddr *)&a, &len) != 0 ||
+		!guard_allows(g, (const struct sockaddr *)&a, len))
+		shutdown(fd, SHUT_RDWR);
+}

@@ -26,5 +26,7 @@ void guard_free(struct guard *); /* NULL is allowed */
 bool guard_allows(const struct guard *, const struct sockaddr *, socklen_t len);
 /* The same of a URL's host, an IPv6 address with or without its brackets; true: it is a name. */
 bool guard_allows_host(const struct guard *, const char *host);
+/* Shuts the connection down, in both directions, unless it is to such an address. */
+void guard_connection(const struct guard *, int fd);
 
 #endif

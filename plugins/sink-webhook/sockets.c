@@ -257,6 +257,19 @@ set_timer(CURLM *multi, long ms, void *arg)
 	return 0;
 }
 
+/* curl finds them closed. Those that are still connecting are tried again, too. */
+void
+sockets_guard(struct webhook *w)
+{
+	for (size_t i = 0; i < SOCK_CHAINS; i++) {
+		struct sock *s;
+		LIST_FOREACH (s, &w->socks[i], entry) {
+			if (s->ours)
+				guard_connection(w->guard, s->fd);
+		}
+	}
+}
+
 static void
 timer_over(void *arg)
 {

@@ -31,6 +31,8 @@ struct opener {
 void sockets_set(CURL *easy, struct opener *);
 /* A new request begins; origin lives until it ends. */
 void sockets_begin(struct opener *, const char *origin);
+/* Ends the connections that the guard does not allow. */
+void sockets_guard(struct webhook *);
 /* It is given up, before its handle is taken from curl. */
 void sockets_give_up(struct opener *);
 

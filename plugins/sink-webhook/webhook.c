@@ -381,6 +381,24 @@ webhook_open(const struct hsw_host *host, struct hsw_handle *handle, const void 
 	return rc;
 }
 
+/* Connections to where it may not go any more end; what is in flight on them is tried again, and refused. */
+static int
+webhook_configure(void *self, const void *section, struct hsw_error *err)
+{
+	struct webhook *w = self;
+	const struct webhook_conf *conf = section;
+	struct guard *guard = guard_new(conf->allow_private, err);
+
+	if (guard == NULL)
+		return HSW_EINVAL;
+	guard_free(w->guard);
+	w->guard = guard;
+	w->conf = conf;
+	sockets_guard(w);
+	wires_guard(w);
+	return HSW_OK;
+}
+
 /* Connections are closed when nothing is in flight any more; by idle_timer, since this may be
  * called out of done(). */
 static void
@@ -406,6 +424,7 @@ static const struct hsw_sink_ops ops = {
 	.needs = conf_needs,
 	.check = webhook_check,
 	.gathers = conf_gathers,
+	.configure = webhook_configure,
 };
 
 HSW_PLUGIN(HSW_SINK, "webhook", "1.0", "posts events to an HTTP or HTTPS receiver",

@@ -538,3 +538,15 @@ wires_close_idle(struct webhook *w, int64_t ms)
 		wire = next;
 	}
 }
+
+/* One that still connects is among curl's sockets. */
+void
+wires_guard(struct webhook *w)
+{
+	struct wire *wire;
+
+	LIST_FOREACH (wire, &w->wires, all) {
+		if (wire->fd >= 0)
+			guard_connection(w->guard, wire->fd);
+	}
+}

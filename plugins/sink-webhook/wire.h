@@ -40,6 +40,8 @@ int wire_start(struct exchange *);
 void wire_stop(struct exchange *);
 /* Closes idle connections that were not used for this long. */
 void wires_close_idle(struct webhook *, int64_t ms);
+/* Ends the connections that the guard does not allow. */
+void wires_guard(struct webhook *);
 /* curl has ended a transfer whose CURLOPT_PRIVATE was a wire: it is connected, or failed. */
 void wire_connected(struct wire *, CURLcode);
 

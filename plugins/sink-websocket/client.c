@@ -297,6 +297,16 @@ client_drop(struct client *c)
 	return client_close(c, CLOSE_POLICY, "too slow");
 }
 
+void
+client_begin_watch(struct client *c, int64_t now)
+{
+	const struct websocket_conf *conf = c->room->ws->conf;
+
+	c->ping_at_ms = now + conf->heartbeat_ms;
+	if (c->state == CLIENT_OPEN)
+		c->deadline_ms = now + conf->pong_timeout_ms;
+}
+
 bool
 client_tick(struct client *c, int64_t now)
 {
@@ -410,7 +420,6 @@ int
 client_new(struct room *room, const struct hsw_conn *conn)
 {
 	struct websocket *ws = room->ws;
-	int64_t now = ws->host->now_ms(ws->handle);
 	struct client *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
@@ -424,8 +433,7 @@ client_new(struct room *room, const struct hsw_conn *conn)
 	c->fd = conn->fd;
 	c->released = conn->released;
 	c->token = conn->token;
-	c->ping_at_ms = now + ws->conf->heartbeat_ms;
-	c->deadline_ms = now + ws->conf->pong_timeout_ms;
+	client_begin_watch(c, ws->host->now_ms(ws->handle));
 	ws->n_clients++;
 	TAILQ_INSERT_TAIL(&room->clients, c, link);
 	ws->host->watch_set(c->watch, HSW_READ);

@@ -211,6 +211,30 @@ websocket_check(const void *conf, struct hsw_error *err)
 		"pong_timeout: must be longer than heartbeat: nobody sends a PONG before a PING");
 }
 
+static void
+begin_watch(struct client *c, void *now)
+{
+	client_begin_watch(c, *(int64_t *)now);
+}
+
+/* A client that was in time for the PONG of before must not be late by another timeout. */
+static int
+websocket_configure(void *self, const void *conf, struct hsw_error *err)
+{
+	struct websocket *ws = self;
+	const struct websocket_conf *before = ws->conf;
+	int64_t now = ws->host->now_ms(ws->handle);
+
+	(void)err;
+	ws->conf = conf;
+	if (before->heartbeat_ms != ws->conf->heartbeat_ms ||
+		before->pong_timeout_ms != ws->conf->pong_timeout_ms)
+		each_room(ws, begin_watch, &now);
+	if (ws->n_clients > 0)
+		ws->host->timer_set(ws->sweep, sweep_ms(ws->conf));
+	return HSW_OK;
+}
+
 static int
 websocket_open(const struct hsw_host *host, struct hsw_handle *handle, const void *conf,
 	void **self, struct hsw_error *err)
@@ -270,6 +294,7 @@ static const struct hsw_sink_ops ops = {
 	.broadcast = websocket_broadcast,
 	.dismiss = websocket_dismiss,
 	.check = websocket_check,
+	.configure = websocket_configure,
 };
 
 HSW_PLUGIN(HSW_SINK, "websocket", "1.0", "sends events to clients that connect by WebSocket",

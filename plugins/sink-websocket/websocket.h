@@ -141,6 +141,8 @@ bool client_close(struct client *, enum close_code, const char *reason);
 bool client_drop(struct client *);
 /* What is due: PING, PONGs that did not come, ends that did not come. false: the client is gone. */
 bool client_tick(struct client *, int64_t now);
+/* PINGs and PONGs are due as if it had come now. */
+void client_begin_watch(struct client *, int64_t now);
 /* Whether more waits for it than may. */
 bool client_is_behind(const struct client *);
 

@@ -104,6 +104,15 @@ struct hsw_sink_ops {
 	 * but conf. Optional (NULL, or 0: each goes alone).
 	 */
 	size_t (*gathers)(const void *conf);
+	/*
+	 * The options were changed while the handle is open: conf, as in open and accepted by check, takes
+	 * the place of the one before, which is valid until this returns. Of HSW_SINK_LIVE, and of the
+	 * handle of the destinations made by the API, where nothing but allow_private can differ; the handle
+	 * of a section [sink NAME] is closed instead, and another one opened. On the handle's thread.
+	 * HSW_OK, or an error with text in err, and everything goes on with the conf before. Optional (NULL:
+	 * the daemon says that the change takes effect with a restart).
+	 */
+	int (*configure)(void *self, const void *conf, struct hsw_error *err);
 };
 
 /* The sink writes in the order it is called and ends deliveries in that order: `ordering` and

@@ -357,6 +357,10 @@ def test_clients_that_come_and_go_disturb_nobody(make, connect):
     (ENABLED, "plugin = file", "sink-file does not serve clients: its section is [sink NAME]"),
     (ENABLED, "plugin = nothing", "sink-nothing.so"),
     (ENABLED, "orgins = *", "did you mean `origins`"),
+    (ENABLED, "origins = https://a.example, https://b.example/", "origins: found `https://b.example/`, expected "
+     "scheme://host[:port] or *: an origin has no path, not even /"),
+    (ENABLED, "origins = wss://app.example.com", "the scheme is the page's, https, not wss"),
+    (ENABLED, "origins = https://*.example.com", "* stands alone"),
 ])
 def test_wrong_configurations_are_refused(make_daemon, instance, websocket, expected):
     daemon = make_daemon({}, instance=instance, websocket=websocket, start=False)
