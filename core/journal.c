@@ -18,12 +18,11 @@
 #include "err.h"
 #include "follow.h"
 #include "log.h"
+#include "memories.h"
 #include "retain.h"
 #include "seen.h"
 
-#define SEEN_KIND "seen"     /* of memos: the ids of a transaction, 8 bytes each */
-#define FORGET_EVERY_MS 1000 /* memos, at most: looking costs more than deleting an event */
-#define FORGET_MEMOS 1000    /* that a store forgets at a time */
+#define SEEN_KIND "seen" /* of memos: the ids of a transaction, 8 bytes each */
 
 const char *const journal_memo_kinds[] = { SEEN_KIND, "identity", NULL };
 
@@ -56,22 +55,11 @@ struct append {
 	size_t bytes;
 };
 
-/* A kind of memos. */
-struct memory {
-	const char *kind;
-	int64_t ms; /* how long they are kept */
-};
-
-#define MEMORIES_MAX 4
-
 struct journal {
 	struct store *store;
-	const struct store_port *port;        /* the store thread's */
-	struct follow *follow;                /* NULL: nobody else appends */
-	struct memory memories[MEMORIES_MAX]; /* of the store thread */
-	size_t n_memories;
-	size_t new_memos;  /* since old ones were forgotten */
-	int64_t forget_at; /* clock_mono_ms */
+	const struct store_port *port; /* the store thread's */
+	struct follow *follow;         /* NULL: nobody else appends */
+	struct memories memories;      /* of the store thread */
 	struct retain retain;
 	bool is_prune_failing; /* which was logged */
 	struct catalog *catalog;
@@ -252,7 +240,7 @@ complete(void *arg)
 	j->seen_write = (struct hsw_write){
 		.kind = HSW_WRITE_MEMO, .at_ms = clock_wall_ms(), .record = &j->seen_record
 	};
-	j->new_memos++;
+	j->memories.added++;
 	return &j->seen_write;
 }
 
@@ -425,8 +413,6 @@ journal_memo(struct journal *j, unsigned port, const char *kind, struct hsw_str 
 struct recalling {
 	struct journal *journal;
 	struct memory memory;
-	hsw_memo_fn *fn;
-	void *arg;
 	struct hsw_error *err;
 	int rc;
 };
@@ -436,9 +422,7 @@ recall_memos(void *arg, const struct store_port *store)
 {
 	struct recalling *r = arg;
 
-	r->journal->memories[r->journal->n_memories++] = r->memory;
-	r->rc = store->ops->memos(store->self, str_of(r->memory.kind),
-		clock_wall_ms() - r->memory.ms, r->fn, r->arg, r->err);
+	r->rc = memories_recall(&r->journal->memories, store, &r->memory, r->err);
 }
 
 static bool
@@ -451,38 +435,35 @@ is_memo_kind(const char *kind)
 	return false;
 }
 
-int
-journal_recall(struct journal *j, const char *kind, int64_t ms, hsw_memo_fn *fn, void *arg,
-	struct hsw_error *err)
+static int
+recall(struct journal *j, const struct memory *memory, struct hsw_error *err)
 {
-	if (!is_memo_kind(kind))
-		return err_set(err, HSW_EINVAL, "journal_memo_kinds lacks %s", kind);
-	struct recalling r = {
-		.journal = j, .memory = { kind, ms }, .fn = fn, .arg = arg, .err = err
-	};
+	if (!is_memo_kind(memory->kind))
+		return err_set(err, HSW_EINVAL, "journal_memo_kinds lacks %s", memory->kind);
+	struct recalling r = { .journal = j, .memory = *memory, .err = err };
 
 	store_run(j->store, recall_memos, &r);
 	return r.rc;
 }
 
-/* As many as came since, and some more. */
-static int
-forget_memos(struct journal *j, const struct store_port *store, struct hsw_error *err)
+int
+journal_recall(struct journal *j, const char *kind, int64_t ms, hsw_memo_fn *fn, void *arg,
+	struct hsw_error *err)
 {
-	int64_t now = clock_mono_ms();
-	size_t rounds = now >= j->forget_at ? 1 + j->new_memos / FORGET_MEMOS : 0;
-	int rc = HSW_OK;
+	const struct memory memory = { .kind = kind, .ms = ms, .fn = fn, .arg = arg };
 
-	for (size_t i = 0; i < j->n_memories * rounds && rc == HSW_OK; i++) {
-		const struct memory *m = &j->memories[i % j->n_memories];
-		rc = store->ops->forget_memos(
-			store->self, str_of(m->kind), clock_wall_ms() - m->ms, err);
-	}
-	if (rounds > 0 && rc == HSW_OK) {
-		j->new_memos = 0;
-		j->forget_at = now + FORGET_EVERY_MS;
-	}
-	return rc;
+	return recall(j, &memory, err);
+}
+
+int
+journal_recall_and_follow(struct journal *j, const char *kind, int64_t ms, hsw_memo_fn *fn,
+	void *arg, struct hsw_error *err)
+{
+	const struct memory memory = {
+		.kind = kind, .ms = ms, .is_followed = true, .fn = fn, .arg = arg
+	};
+
+	return recall(j, &memory, err);
 }
 
 /* ---- reading ---- */
@@ -566,7 +547,7 @@ maintain(void *arg, const struct store_port *store)
 
 	int rc = retain_run(&j->retain, j->retention, store, &wait, &err);
 	if (rc == HSW_OK)
-		rc = forget_memos(j, store, &err);
+		rc = memories_forget(&j->memories, store, &err);
 	if (rc != HSW_OK)
 		store_count_error("prune", rc);
 	if (rc != HSW_OK && !j->is_prune_failing)
@@ -696,6 +677,7 @@ void
 journal_follow(struct journal *j, const struct store_port *store, int64_t last_seq)
 {
 	follow_upto(j->follow, store, last_seq);
+	memories_follow(&j->memories, store);
 }
 
 void

@@ -152,6 +152,7 @@ static const struct hsw_store_ops ops = {
 	.detach = store_detach,
 	.memos = store_memos,
 	.forget_memos = store_forget_memos,
+	.memos_after = store_memos_after,
 	.join = node_join,
 	.want = node_want,
 	.news = node_news,
