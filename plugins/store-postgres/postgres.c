@@ -153,6 +153,7 @@ static const struct hsw_store_ops ops = {
 	.memos = store_memos,
 	.forget_memos = store_forget_memos,
 	.memos_after = store_memos_after,
+	.retire = node_retire,
 	.join = node_join,
 	.want = node_want,
 	.news = node_news,

@@ -275,6 +275,10 @@ struct hsw_store_ops {
 	 */
 	int (*memos_after)(void *self, struct hsw_str kind, int64_t since_ms, int64_t *after,
 		hsw_memo_fn *fn, void *arg, struct hsw_error *err);
+	/* Comes with join. The daemon is about to leave: what it holds is ending from now on, it gets
+	 * nothing any more, and the others share without it. What it releases they may have at once;
+	 * `leave` follows. */
+	void (*retire)(void *self);
 };
 
 #ifdef __cplusplus
