@@ -58,6 +58,7 @@ struct conn {
 	char *request; /* producer */
 	size_t request_len, chat_at, id_at, number_at, clock_at;
 	size_t len;
+	struct conn *next; /* receiver: accepted before it */
 	char in[BUFFER];
 };
 
@@ -65,6 +66,7 @@ struct run {
 	struct load *load;
 	int epoll;
 	struct conn *producers;
+	struct conn *receivers; /* all that were accepted, with fd -1 once closed */
 	struct ws_clients *ws;
 	struct conn *ws_conns; /* all their `in` stays untouched */
 	int64_t sent, begin_ns, progress_ns;
@@ -286,7 +288,20 @@ on_listener(struct run *r, struct conn *listener)
 		return;
 	}
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	c->next = r->receivers;
+	r->receivers = c;
 	watch(r, c);
+}
+
+static void
+free_receivers(struct run *r)
+{
+	for (struct conn *c; (c = r->receivers) != NULL;) {
+		r->receivers = c->next;
+		if (c->fd >= 0)
+			close(c->fd);
+		free(c);
+	}
 }
 
 static void
@@ -309,7 +324,7 @@ on_readable(struct run *r, struct conn *c)
 		if (c->kind == PRODUCER)
 			die("the daemon closed a connection");
 		close(c->fd);
-		free(c);
+		c->fd = -1;
 		return;
 	}
 	c->len += (size_t)n;
@@ -395,6 +410,7 @@ load_run(struct load *l, int listening, struct ws_clients *ws)
 		free(r.producers[i].request);
 	}
 	free(r.producers);
+	free_receivers(&r);
 	free(r.ws_conns);
 	free(listener);
 	close(r.epoll);

@@ -15,10 +15,10 @@ OTHER = "support-SECRET-instance"
 
 @pytest.fixture
 def make(folder, make_receiver):
-    """A daemon with the instances sales and support, and a receiver."""
+    """A daemon with the instances sales and support, and a receiver. Without a limit, since tests ask until it is so."""
     made = []
 
-    def start(behave=None, api="", **kwargs):
+    def start(behave=None, api="rate_limit = none", **kwargs):
         receiver = make_receiver(behave)
         daemon = ApiDaemon(folder, kwargs.pop("sinks", {}), api=api, instances=("sales", "support"), **kwargs)
         made.append(daemon)

@@ -18,7 +18,7 @@ from test_postgres import BIN, PLUGINS, server, store  # noqa: F401 (fixtures)
 
 pytestmark = pytest.mark.skipif(
     BIN is None or not (PLUGINS / "store-postgres.so").exists(), reason="without PostgreSQL")
-SECONDS = 300 if os.environ.get("HOOKSWITCH_TEST_SCALE") == "full" else 30
+SECONDS = 300 if os.environ.get("HOOKSWITCH_TEST_SCALE") == "full" else 20
 PRODUCERS = 6
 
 
