@@ -27,12 +27,11 @@ EXTRA_DIST += \
 	contrib/debian/changelog contrib/debian/control contrib/debian/copyright \
 	contrib/debian/hookswitch.docs contrib/debian/hookswitch.examples contrib/debian/hookswitch.ini \
 	contrib/debian/hookswitch.install contrib/debian/hookswitch.lintian-overrides contrib/debian/hookswitch.logrotate \
-	contrib/debian/hookswitch.postrm contrib/debian/hookswitch-plugin-map.install \
-	contrib/debian/hookswitch-plugin-postgres.install \
+	contrib/debian/hookswitch.postrm contrib/debian/hookswitch-plugin-postgres.install \
 	contrib/debian/libhookswitch-dev.install contrib/debian/rules \
 	contrib/debian/source/format contrib/debian/tests/control contrib/debian/tests/main-job \
-	contrib/debian/tests/plugin-of-its-own contrib/debian/tests/postgres contrib/debian/try-in-chroot \
-	contrib/systemd/hookswitch.service contrib/systemd/hookswitch.socket \
+	contrib/debian/tests/new-plugin contrib/debian/tests/plugin-of-its-own contrib/debian/tests/postgres contrib/debian/try-in-chroot \
+	contrib/systemd/README contrib/systemd/hookswitch.service contrib/systemd/hookswitch.socket \
 	contrib/systemd/hookswitch.sysusers contrib/systemd/hookswitch.tmpfiles \
 	contrib/asyncapi.json contrib/lint-api \
 	contrib/install-deps contrib/packages.txt \

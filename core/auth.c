@@ -4,8 +4,6 @@
 
 #include <strings.h>
 
-#include "crypt.h"
-
 static struct hsw_str
 without_scheme(struct hsw_str s)
 {
@@ -28,20 +26,6 @@ auth_token(const struct http_request *r, struct buf *out)
 		return http_query(r, "token", out);
 	buf_append(out, given.s, given.len);
 	return true;
-}
-
-enum auth
-auth_check(const struct http_request *r, struct hsw_str expected)
-{
-	struct buf given = BUF_INIT;
-	enum auth result = AUTH_MISSING;
-
-	if (auth_token(r, &given))
-		result = secret_equal((struct hsw_str){ given.data, given.len }, expected)
-			? AUTH_OK
-			: AUTH_WRONG;
-	buf_free(&given);
-	return result;
 }
 
 const char *

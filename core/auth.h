@@ -10,8 +10,6 @@ bool auth_token(const struct http_request *, struct buf *out);
 
 enum auth { AUTH_OK, AUTH_MISSING, AUTH_WRONG };
 
-/* Compares what the request brings with the expected token, in constant time. */
-enum auth auth_check(const struct http_request *, struct hsw_str expected);
 /* What the 401 says. */
 const char *auth_message(enum auth);
 

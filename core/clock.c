@@ -24,7 +24,6 @@ clock_wall_ms(void)
 	return read_clock(CLOCK_REALTIME);
 }
 
-/* Writes `digits` decimal digits of value. */
 static void
 put_digits(char *at, int digits, int64_t value)
 {

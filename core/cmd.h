@@ -5,6 +5,8 @@
 #ifndef CMD_H
 #define CMD_H
 
+struct config;
+
 enum cmd_exit {
 	CMD_OK = 0,
 	CMD_FAILED = 1,     /* it did not work, or the configuration has errors */
@@ -27,5 +29,17 @@ int cmd_webhook(int argc, char **argv);
 int cmd_rekey(int argc, char **argv);
 int cmd_tail(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
+
+/* ---- what they have in common ---- */
+
+/* Takes what every command has, -c and -h, and complains about what none has. -1: go on; otherwise the exit
+ * status. */
+int cmd_option(int c, const char *usage, const char **config_path);
+/* Prints the usage; CMD_USAGE. */
+int cmd_wrong_usage(const char *usage);
+/* The part of the configuration that a client of the daemon needs. NULL: its errors were printed. */
+struct config *cmd_client_config(const char *path);
+/* The exit status for what a client's function returned: HSW_ECLOSED is no daemon that answers. */
+int cmd_status_of(int rc);
 
 #endif

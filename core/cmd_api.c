@@ -2,7 +2,9 @@
 /* cmd_api.c - see cmd_api.h. */
 #include "cmd_api.h"
 
+#include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "client.h"
 #include "cmd.h"
@@ -11,12 +13,7 @@
 int
 cmd_api_open(struct cmd_api *a, const char *config_path)
 {
-	struct config_errors errors = { .count = 0 };
-
-	*a = (struct cmd_api){ .config = config_load(config_path, CONFIG_CLIENT, &errors) };
-	if (a->config == NULL)
-		config_errors_print(&errors, stderr);
-	config_errors_free(&errors);
+	*a = (struct cmd_api){ .config = cmd_client_config(config_path) };
 	return a->config != NULL ? HSW_OK : HSW_EINVAL;
 }
 
@@ -62,10 +59,9 @@ cmd_api_ask(
 int
 cmd_api_status(const struct cmd_api *a, int rc)
 {
-	if (rc == HSW_OK)
-		return CMD_OK;
-	fprintf(stderr, "hookswitch: %s\n", a->err.text);
-	return rc == HSW_ECLOSED ? CMD_UNREACHABLE : CMD_FAILED;
+	if (rc != HSW_OK)
+		fprintf(stderr, "hookswitch: %s\n", a->err.text);
+	return cmd_status_of(rc);
 }
 
 const char *
@@ -73,4 +69,59 @@ cmd_api_text(struct json_object *o, const char *member)
 {
 	const char *text = json_object_get_string(json_object_object_get(o, member));
 	return text != NULL ? text : "";
+}
+
+int
+cmd_api_list(struct cmd_api *a, const char *member, bool as_json, void (*print_heading)(void),
+	void (*print_row)(struct json_object *))
+{
+	struct json_object *root;
+	int rc = cmd_api_ask(a, "GET", NULL, &root);
+	struct json_object *rows = json_object_object_get(root, member);
+	size_t n = rows != NULL ? json_object_array_length(rows) : 0;
+
+	if (rc == HSW_OK && as_json)
+		puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_NOSLASHESCAPE));
+	else if (rc == HSW_OK)
+		print_heading();
+	for (size_t i = 0; i < n && !as_json; i++)
+		print_row(json_object_array_get_idx(rows, i));
+	json_object_put(root);
+	return rc;
+}
+
+int
+cmd_api_delete(struct cmd_api *a)
+{
+	struct json_object *root;
+	int rc = cmd_api_ask(a, "DELETE", NULL, &root);
+
+	if (rc == HSW_OK)
+		printf("deleted; dropped events: %s\n", cmd_api_text(root, "droppedEvents"));
+	json_object_put(root);
+	return rc;
+}
+
+const struct cmd_action *
+cmd_action_find(const struct cmd_action *table, int argc, char **argv)
+{
+	int given = argc - optind - 1;
+
+	for (const struct cmd_action *a = table; a->name != NULL && given >= 0; a++) {
+		if (strcmp(a->name, argv[optind]) == 0)
+			return a->operands == given ? a : NULL;
+	}
+	return NULL;
+}
+
+int
+cmd_action_run(const struct cmd_action *action, const void *args, const char *config_path)
+{
+	struct cmd_api api;
+
+	if (cmd_api_open(&api, config_path) != HSW_OK)
+		return CMD_FAILED;
+	int status = cmd_api_status(&api, action->fn(&api, args));
+	cmd_api_close(&api);
+	return status;
 }

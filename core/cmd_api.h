@@ -22,7 +22,24 @@ int cmd_api_ask(
 	struct cmd_api *, const char *method, struct json_object *body, struct json_object **out);
 /* The exit status; says what went wrong. */
 int cmd_api_status(const struct cmd_api *, int rc);
+/* Asks for the list that is this member of the answer, and prints it: as it came, or a heading and rows. */
+int cmd_api_list(struct cmd_api *, const char *member, bool as_json, void (*print_heading)(void),
+	void (*print_row)(struct json_object *));
+/* Deletes what `target` says, and prints what was dropped with it. */
+int cmd_api_delete(struct cmd_api *);
 /* A member as text, "" where there is none. */
 const char *cmd_api_text(struct json_object *, const char *member);
+
+/* What such a command can do, for instance `add`. */
+struct cmd_action {
+	const char *name; /* NULL: the table's end */
+	int (*fn)(struct cmd_api *, const void *args);
+	int operands; /* that must follow its name */
+};
+
+/* The action that is named behind the options. NULL: none, or with other operands than it needs. */
+const struct cmd_action *cmd_action_find(const struct cmd_action *, int argc, char **argv);
+/* The exit status. */
+int cmd_action_run(const struct cmd_action *, const void *args, const char *config_path);
 
 #endif

@@ -107,20 +107,11 @@ cmd_check(int argc, char **argv)
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	const char *path = config_default_path;
-	int c;
+	int c, status;
 
 	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-		switch (c) {
-		case 'c':
-			path = optarg;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			return CMD_OK;
-		default:
-			fputs(usage, stderr);
-			return CMD_USAGE;
-		}
+		if ((status = cmd_option(c, usage, &path)) >= 0)
+			return status;
 	}
 	if (optind == argc)
 		return check(path);

@@ -283,21 +283,17 @@ is_well_called(const struct dead *d, const struct action *a)
 static int
 run(struct dead *d, const struct action *action, const char *config_path)
 {
-	struct config_errors errors = { .count = 0 };
-	struct config *config = config_load(config_path, CONFIG_CLIENT, &errors);
+	struct config *config = cmd_client_config(config_path);
 	int rc = HSW_EINVAL;
 
-	if (config == NULL) {
-		config_errors_print(&errors, stderr);
-	} else {
+	if (config != NULL) {
 		d->socket_path = config->server.control;
 		rc = action->fn(d);
 		if (rc != HSW_OK)
 			fprintf(stderr, "hookswitch: %s\n", d->err.text);
 	}
-	config_errors_free(&errors);
 	config_free(config);
-	return rc == HSW_OK ? CMD_OK : rc == HSW_ECLOSED ? CMD_UNREACHABLE : CMD_FAILED;
+	return cmd_status_of(rc);
 }
 
 int
@@ -309,13 +305,10 @@ cmd_dead(int argc, char **argv)
 		{ NULL, 0, NULL, 0 } };
 	struct dead d = { .err = { "the daemon's answer is not what was expected" } };
 	const char *path = config_default_path;
-	int c;
+	int c, status;
 
 	while ((c = getopt_long(argc, argv, "c:s:ah", options, NULL)) != -1) {
 		switch (c) {
-		case 'c':
-			path = optarg;
-			break;
 		case 's':
 			d.sink = optarg;
 			break;
@@ -325,19 +318,13 @@ cmd_dead(int argc, char **argv)
 		case 'j':
 			d.as_json = true;
 			break;
-		case 'h':
-			fputs(usage, stdout);
-			return CMD_OK;
 		default:
-			fputs(usage, stderr);
-			return CMD_USAGE;
+			if ((status = cmd_option(c, usage, &path)) >= 0)
+				return status;
 		}
 	}
 	const struct action *action = optind < argc ? find_action(argv[optind]) : NULL;
 	d.ids = argv + optind + 1;
 	d.n_ids = argc - optind - 1;
-	if (is_well_called(&d, action))
-		return run(&d, action, path);
-	fputs(usage, stderr);
-	return CMD_USAGE;
+	return is_well_called(&d, action) ? run(&d, action, path) : cmd_wrong_usage(usage);
 }

@@ -77,7 +77,7 @@ show(const char *socket_path, const char *sink, bool only_failed, bool as_json)
 	json_tokener_free(tokener);
 	buf_free(&target);
 	buf_free(&answer);
-	return rc == HSW_OK ? CMD_OK : rc == HSW_ECLOSED ? CMD_UNREACHABLE : CMD_FAILED;
+	return cmd_status_of(rc);
 }
 
 int
@@ -86,41 +86,28 @@ cmd_deliveries(int argc, char **argv)
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "failed", no_argument, NULL, 'f' }, { "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
-	struct config_errors errors = { .count = 0 };
 	const char *path = config_default_path;
 	bool as_json = false, only_failed = false;
-	int c;
+	int c, status;
 
 	while ((c = getopt_long(argc, argv, "c:fh", options, NULL)) != -1) {
 		switch (c) {
-		case 'c':
-			path = optarg;
-			break;
 		case 'f':
 			only_failed = true;
 			break;
 		case 'j':
 			as_json = true;
 			break;
-		case 'h':
-			fputs(usage, stdout);
-			return CMD_OK;
 		default:
-			fputs(usage, stderr);
-			return CMD_USAGE;
+			if ((status = cmd_option(c, usage, &path)) >= 0)
+				return status;
 		}
 	}
-	if (optind + 1 != argc) {
-		fputs(usage, stderr);
-		return CMD_USAGE;
-	}
-	struct config *config = config_load(path, CONFIG_CLIENT, &errors);
-	if (config == NULL)
-		config_errors_print(&errors, stderr);
-	int status = config != NULL
-		? show(config->server.control, argv[optind], only_failed, as_json)
-		: CMD_FAILED;
-	config_errors_free(&errors);
+	if (optind + 1 != argc)
+		return cmd_wrong_usage(usage);
+	struct config *config = cmd_client_config(path);
+	status = config != NULL ? show(config->server.control, argv[optind], only_failed, as_json)
+				: CMD_FAILED;
 	config_free(config);
 	return status;
 }

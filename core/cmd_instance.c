@@ -4,7 +4,6 @@
 
 #include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "client.h"
 #include "cmd_api.h"
@@ -39,29 +38,25 @@ print_row(struct json_object *i)
 		cmd_api_text(i, "createdAt"));
 }
 
-static int
-list(struct cmd_api *a, const struct args *args)
+static void
+print_heading(void)
 {
-	struct json_object *root;
-
-	buf_str(&a->target, "/api/instance/list");
-	int rc = cmd_api_ask(a, "GET", NULL, &root);
-	struct json_object *rows = json_object_object_get(root, "instances");
-	size_t n = rows != NULL ? json_object_array_length(rows) : 0;
-	if (rc == HSW_OK && args->as_json)
-		puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_NOSLASHESCAPE));
-	else if (rc == HSW_OK)
-		printf("%-32s %-20s %-32s %8s  %s\n", "NAME", "STATUS", "NUMBER", "WEBHOOKS",
-			"CREATED AT");
-	for (size_t i = 0; i < n && !args->as_json; i++)
-		print_row(json_object_array_get_idx(rows, i));
-	json_object_put(root);
-	return rc;
+	printf("%-32s %-20s %-32s %8s  %s\n", "NAME", "STATUS", "NUMBER", "WEBHOOKS", "CREATED AT");
 }
 
 static int
-add(struct cmd_api *a, const struct args *args)
+list(struct cmd_api *a, const void *arg)
 {
+	const struct args *args = arg;
+
+	buf_str(&a->target, "/api/instance/list");
+	return cmd_api_list(a, "instances", args->as_json, print_heading, print_row);
+}
+
+static int
+add(struct cmd_api *a, const void *arg)
+{
+	const struct args *args = arg;
 	struct json_object *root, *body = json_object_new_object();
 
 	json_object_object_add(body, "name", json_object_new_string(args->name));
@@ -77,8 +72,9 @@ add(struct cmd_api *a, const struct args *args)
 }
 
 static int
-token(struct cmd_api *a, const struct args *args)
+token(struct cmd_api *a, const void *arg)
 {
+	const struct args *args = arg;
 	struct json_object *root;
 
 	buf_str(&a->target, "/api/instance/list?instanceName=");
@@ -96,39 +92,22 @@ token(struct cmd_api *a, const struct args *args)
 }
 
 static int
-rm(struct cmd_api *a, const struct args *args)
+rm(struct cmd_api *a, const void *arg)
 {
-	struct json_object *root;
+	const struct args *args = arg;
 
 	buf_str(&a->target, "/api/instance/delete/");
 	client_escape(&a->target, args->name);
-	int rc = cmd_api_ask(a, "DELETE", NULL, &root);
-	if (rc == HSW_OK)
-		printf("deleted; dropped events: %s\n", cmd_api_text(root, "droppedEvents"));
-	json_object_put(root);
-	return rc;
+	return cmd_api_delete(a);
 }
 
-static const struct action {
-	const char *name;
-	int (*fn)(struct cmd_api *, const struct args *);
-	bool needs_name;
-} actions[] = {
-	{ "list", list, false },
-	{ "add", add, true },
-	{ "token", token, true },
-	{ "rm", rm, true },
+static const struct cmd_action actions[] = {
+	{ "list", list, 0 },
+	{ "add", add, 1 },
+	{ "token", token, 1 },
+	{ "rm", rm, 1 },
+	{ NULL, NULL, 0 },
 };
-
-static const struct action *
-find_action(const char *name)
-{
-	for (size_t i = 0; name != NULL && i < sizeof(actions) / sizeof(actions[0]); i++) {
-		if (strcmp(actions[i].name, name) == 0)
-			return &actions[i];
-	}
-	return NULL;
-}
 
 int
 cmd_instance(int argc, char **argv)
@@ -138,37 +117,24 @@ cmd_instance(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	const char *path = config_default_path;
 	struct args args = { 0 };
-	struct cmd_api api;
-	int c;
+	int c, status;
 
 	while ((c = getopt_long(argc, argv, "c:t:h", options, NULL)) != -1) {
 		switch (c) {
-		case 'c':
-			path = optarg;
-			break;
 		case 't':
 			args.token = optarg;
 			break;
 		case 'j':
 			args.as_json = true;
 			break;
-		case 'h':
-			fputs(usage, stdout);
-			return CMD_OK;
 		default:
-			fputs(usage, stderr);
-			return CMD_USAGE;
+			if ((status = cmd_option(c, usage, &path)) >= 0)
+				return status;
 		}
 	}
-	const struct action *action = find_action(optind < argc ? argv[optind] : NULL);
-	if (action == NULL || argc - optind != (action->needs_name ? 2 : 1)) {
-		fputs(usage, stderr);
-		return CMD_USAGE;
-	}
+	const struct cmd_action *action = cmd_action_find(actions, argc, argv);
+	if (action == NULL)
+		return cmd_wrong_usage(usage);
 	args.name = argv[optind + 1];
-	if (cmd_api_open(&api, path) != HSW_OK)
-		return CMD_FAILED;
-	int status = cmd_api_status(&api, action->fn(&api, &args));
-	cmd_api_close(&api);
-	return status;
+	return cmd_action_run(action, &args, path);
 }

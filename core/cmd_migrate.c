@@ -204,15 +204,9 @@ run(struct side *from, struct side *to, const char *dir)
 static int
 with_config(struct side *from, struct side *to, const char *path)
 {
-	struct config_errors errors = { .count = 0 };
-	struct config *config = config_load(path, CONFIG_CLIENT, &errors);
-	int status = CMD_FAILED;
+	struct config *config = cmd_client_config(path);
+	int status = config != NULL ? run(from, to, config->server.plugin_dir) : CMD_FAILED;
 
-	if (config == NULL)
-		config_errors_print(&errors, stderr);
-	else
-		status = run(from, to, config->server.plugin_dir);
-	config_errors_free(&errors);
 	config_free(config);
 	return status;
 }
@@ -268,9 +262,7 @@ cmd_migrate(int argc, char **argv)
 			is_good = false;
 		}
 	}
-	if (!is_good || optind != argc || from.place == NULL || to.place == NULL) {
-		fputs(usage, stderr);
-		return CMD_USAGE;
-	}
+	if (!is_good || optind != argc || from.place == NULL || to.place == NULL)
+		return cmd_wrong_usage(usage);
 	return path != NULL ? with_config(&from, &to, path) : run(&from, &to, dir);
 }

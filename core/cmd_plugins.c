@@ -147,16 +147,12 @@ show(const char *dir, const char *wanted, bool as_man)
 static int
 with_config(const char *path, const char *name, bool as_man)
 {
-	struct config_errors errors = { .count = 0 };
-	struct config *config = config_load(path, CONFIG_CLIENT, &errors);
+	struct config *config = cmd_client_config(path);
 	int status = CMD_FAILED;
 
-	if (config == NULL)
-		config_errors_print(&errors, stderr);
-	else
+	if (config != NULL)
 		status = name != NULL ? show(config->server.plugin_dir, name, as_man)
 				      : list(config->server.plugin_dir);
-	config_errors_free(&errors);
 	config_free(config);
 	return status;
 }
@@ -170,13 +166,10 @@ cmd_plugins(int argc, char **argv)
 		{ NULL, 0, NULL, 0 } };
 	const char *dir = PLUGIN_DIR, *path = NULL, *templates = TEMPLATE_DIR;
 	bool as_man = false;
-	int c;
+	int c, status;
 
 	while ((c = getopt_long(argc, argv, "c:d:t:h", options, NULL)) != -1) {
 		switch (c) {
-		case 'c':
-			path = optarg;
-			break;
 		case 'd':
 			dir = optarg;
 			break;
@@ -186,20 +179,15 @@ cmd_plugins(int argc, char **argv)
 		case 'm':
 			as_man = true;
 			break;
-		case 'h':
-			fputs(usage, stdout);
-			return CMD_OK;
 		default:
-			fputs(usage, stderr);
-			return CMD_USAGE;
+			if ((status = cmd_option(c, usage, &path)) >= 0)
+				return status;
 		}
 	}
 	if (argc - optind == 2 && strcmp(argv[optind], "new") == 0)
 		return cmd_plugins_new(templates, argv[optind + 1]);
-	if (argc - optind > 1) {
-		fputs(usage, stderr);
-		return CMD_USAGE;
-	}
+	if (argc - optind > 1)
+		return cmd_wrong_usage(usage);
 	const char *name = optind < argc ? argv[optind] : NULL;
 	if (path != NULL)
 		return with_config(path, name, as_man);

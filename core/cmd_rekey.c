@@ -123,35 +123,27 @@ cmd_rekey(int argc, char **argv)
 	const char *path = config_default_path, *key_path = NULL;
 	struct rekey r = { .old_key = getenv("OLD_ENCRYPTION_KEY") };
 	char *key = NULL;
-	int c;
+	int c, status;
 
 	while ((c = getopt_long(argc, argv, "c:o:h", options, NULL)) != -1) {
 		switch (c) {
-		case 'c':
-			path = optarg;
-			break;
 		case 'o':
 			key_path = optarg;
 			break;
-		case 'h':
-			fputs(usage, stdout);
-			return CMD_OK;
 		default:
-			fputs(usage, stderr);
-			return CMD_USAGE;
+			if ((status = cmd_option(c, usage, &path)) >= 0)
+				return status;
 		}
 	}
-	if (optind != argc) {
-		fputs(usage, stderr);
-		return CMD_USAGE;
-	}
+	if (optind != argc)
+		return cmd_wrong_usage(usage);
 	if (key_path != NULL) {
 		key = read_key(key_path);
 		if (key == NULL)
 			return CMD_FAILED;
 		r.old_key = key;
 	}
-	int status = with_config(path, &r);
+	status = with_config(path, &r);
 	free(key);
 	return status;
 }

@@ -95,30 +95,22 @@ cmd_reload(int argc, char **argv)
 	struct config_errors errors = { .count = 0 };
 	const char *path = config_default_path;
 	bool as_json = false;
-	int c;
+	int c, status;
 
 	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		switch (c) {
-		case 'c':
-			path = optarg;
-			break;
 		case 'j':
 			as_json = true;
 			break;
-		case 'h':
-			fputs(usage, stdout);
-			return CMD_OK;
 		default:
-			fputs(usage, stderr);
-			return CMD_USAGE;
+			if ((status = cmd_option(c, usage, &path)) >= 0)
+				return status;
 		}
 	}
-	if (optind != argc) {
-		fputs(usage, stderr);
-		return CMD_USAGE;
-	}
+	if (optind != argc)
+		return cmd_wrong_usage(usage);
 	struct config *config = config_load(path, CONFIG_CLIENT, &errors);
-	int status = config != NULL ? reload(config->server.control, as_json) : complain(path);
+	status = config != NULL ? reload(config->server.control, as_json) : complain(path);
 	config_errors_free(&errors);
 	config_free(config);
 	return status;

@@ -168,19 +168,15 @@ run(struct replay *p)
 static int
 start(struct replay *p)
 {
-	struct config_errors errors = { .count = 0 };
-	struct config *config = config_load(p->config_path, CONFIG_CLIENT, &errors);
+	struct config *config = cmd_client_config(p->config_path);
 	int rc = HSW_EINVAL;
 
-	if (config == NULL) {
-		config_errors_print(&errors, stderr);
-	} else {
+	if (config != NULL) {
 		p->socket_path = config->server.control;
 		rc = run(p);
 	}
-	config_errors_free(&errors);
 	config_free(config);
-	return rc == HSW_OK ? CMD_OK : rc == HSW_ECLOSED ? CMD_UNREACHABLE : CMD_FAILED;
+	return cmd_status_of(rc);
 }
 
 /* false: the option, or its value, is none. */

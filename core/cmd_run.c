@@ -44,32 +44,24 @@ cmd_run(int argc, char **argv)
 	struct server_options server_options = { .keep_undecryptable = false };
 	struct config_errors errors = { .count = 0 };
 	const char *path = config_default_path;
-	int c;
+	int c, status;
 
 	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		switch (c) {
-		case 'c':
-			path = optarg;
-			break;
 		case 'k':
 			server_options.keep_undecryptable = true;
 			break;
-		case 'h':
-			fputs(usage, stdout);
-			return CMD_OK;
 		default:
-			fputs(usage, stderr);
-			return CMD_USAGE;
+			if ((status = cmd_option(c, usage, &path)) >= 0)
+				return status;
 		}
 	}
-	if (optind != argc) {
-		fputs(usage, stderr);
-		return CMD_USAGE;
-	}
+	if (optind != argc)
+		return cmd_wrong_usage(usage);
 	struct config *config = config_load(path, CONFIG_CHECK, &errors);
 	if (config == NULL)
 		config_errors_print(&errors, stderr);
-	int status = config != NULL ? run(config, &server_options) : CMD_FAILED;
+	status = config != NULL ? run(config, &server_options) : CMD_FAILED;
 	config_errors_free(&errors);
 	config_free(config);
 	return status;

@@ -124,7 +124,7 @@ show(const char *socket_path, bool as_json)
 	if (rc != HSW_OK)
 		fprintf(stderr, "hookswitch: %s\n", err.text);
 	buf_free(&answer);
-	return rc == HSW_OK ? CMD_OK : rc == HSW_ECLOSED ? CMD_UNREACHABLE : CMD_FAILED;
+	return cmd_status_of(rc);
 }
 
 int
@@ -133,36 +133,24 @@ cmd_status(int argc, char **argv)
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 } };
-	struct config_errors errors = { .count = 0 };
 	const char *path = config_default_path;
 	bool as_json = false;
-	int c;
+	int c, status;
 
 	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		switch (c) {
-		case 'c':
-			path = optarg;
-			break;
 		case 'j':
 			as_json = true;
 			break;
-		case 'h':
-			fputs(usage, stdout);
-			return CMD_OK;
 		default:
-			fputs(usage, stderr);
-			return CMD_USAGE;
+			if ((status = cmd_option(c, usage, &path)) >= 0)
+				return status;
 		}
 	}
-	if (optind != argc) {
-		fputs(usage, stderr);
-		return CMD_USAGE;
-	}
-	struct config *config = config_load(path, CONFIG_CLIENT, &errors);
-	if (config == NULL)
-		config_errors_print(&errors, stderr);
-	int status = config != NULL ? show(config->server.control, as_json) : CMD_FAILED;
-	config_errors_free(&errors);
+	if (optind != argc)
+		return cmd_wrong_usage(usage);
+	struct config *config = cmd_client_config(path);
+	status = config != NULL ? show(config->server.control, as_json) : CMD_FAILED;
 	config_free(config);
 	return status;
 }

@@ -301,13 +301,10 @@ cmd_translate(int argc, char **argv)
 		{ "path", required_argument, NULL, 'p' }, { "explain", no_argument, NULL, 'e' },
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	struct job job = { .plugin_dir = PLUGIN_DIR, .instance = "example", .path = "" };
-	int c;
+	int c, status;
 
 	while ((c = getopt_long(argc, argv, "c:d:i:p:eh", options, NULL)) != -1) {
 		switch (c) {
-		case 'c':
-			job.config_path = optarg;
-			break;
 		case 'd':
 			job.plugin_dir = optarg;
 			break;
@@ -320,18 +317,13 @@ cmd_translate(int argc, char **argv)
 		case 'e':
 			job.explains = true;
 			break;
-		case 'h':
-			fputs(usage, stdout);
-			return CMD_OK;
 		default:
-			fputs(usage, stderr);
-			return CMD_USAGE;
+			if ((status = cmd_option(c, usage, &job.config_path)) >= 0)
+				return status;
 		}
 	}
-	if (argc - optind != 2) {
-		fputs(usage, stderr);
-		return CMD_USAGE;
-	}
+	if (argc - optind != 2)
+		return cmd_wrong_usage(usage);
 	job.source = argv[optind];
 	job.file = argv[optind + 1];
 	if (!config_name_is_valid(str_of(job.instance))) {

@@ -4,7 +4,6 @@
 
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "client.h"
@@ -53,24 +52,20 @@ print_row(struct json_object *w)
 	putchar('\n');
 }
 
-static int
-list(struct cmd_api *a, const struct args *args)
+static void
+print_heading(void)
 {
-	struct json_object *root;
+	printf("%-24s %-8s %-48s %s\n", "LABEL", "STATE", "URL", "EVENTS");
+}
+
+static int
+list(struct cmd_api *a, const void *arg)
+{
+	const struct args *args = arg;
 
 	buf_str(&a->target, "/api/events/getWebhook/");
 	client_escape(&a->target, args->instance);
-	int rc = cmd_api_ask(a, "GET", NULL, &root);
-	struct json_object *rows = json_object_object_get(root, "webhooks");
-	size_t n = rows != NULL ? json_object_array_length(rows) : 0;
-	if (rc == HSW_OK && args->as_json)
-		puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_NOSLASHESCAPE));
-	else if (rc == HSW_OK)
-		printf("%-24s %-8s %-48s %s\n", "LABEL", "STATE", "URL", "EVENTS");
-	for (size_t i = 0; i < n && !args->as_json; i++)
-		print_row(json_object_array_get_idx(rows, i));
-	json_object_put(root);
-	return rc;
+	return cmd_api_list(a, "webhooks", args->as_json, print_heading, print_row);
 }
 
 static void
@@ -94,8 +89,9 @@ add_events(struct json_object *o, char *events)
 }
 
 static int
-set(struct cmd_api *a, const struct args *args)
+set(struct cmd_api *a, const void *arg)
 {
+	const struct args *args = arg;
 	struct json_object *root, *body = json_object_new_object();
 
 	json_object_object_add(body, "enabled", json_object_new_boolean(!args->disable));
@@ -119,48 +115,29 @@ set(struct cmd_api *a, const struct args *args)
 }
 
 static int
-rm(struct cmd_api *a, const struct args *args)
+rm(struct cmd_api *a, const void *arg)
 {
-	struct json_object *root;
+	const struct args *args = arg;
 
 	buf_str(&a->target, "/api/events/webhook/");
 	client_escape(&a->target, args->instance);
 	buf_str(&a->target, "?label=");
 	client_escape(&a->target, args->label != NULL ? args->label : "");
-	int rc = cmd_api_ask(a, "DELETE", NULL, &root);
-	if (rc == HSW_OK)
-		printf("deleted; dropped events: %s\n", cmd_api_text(root, "droppedEvents"));
-	json_object_put(root);
-	return rc;
+	return cmd_api_delete(a);
 }
 
-static const struct action {
-	const char *name;
-	int (*fn)(struct cmd_api *, const struct args *);
-} actions[] = {
-	{ "list", list },
-	{ "set", set },
-	{ "rm", rm },
+static const struct cmd_action actions[] = {
+	{ "list", list, 1 },
+	{ "set", set, 1 },
+	{ "rm", rm, 1 },
+	{ NULL, NULL, 0 },
 };
-
-static const struct action *
-find_action(const char *name)
-{
-	for (size_t i = 0; name != NULL && i < sizeof(actions) / sizeof(actions[0]); i++) {
-		if (strcmp(actions[i].name, name) == 0)
-			return &actions[i];
-	}
-	return NULL;
-}
 
 /* CMD_OK; -1: go on. */
 static int
 read_option(int c, struct args *args, const char **path)
 {
 	switch (c) {
-	case 'c':
-		*path = optarg;
-		return -1;
 	case 'l':
 		args->label = optarg;
 		return -1;
@@ -185,12 +162,8 @@ read_option(int c, struct args *args, const char **path)
 	case 'j':
 		args->as_json = true;
 		return -1;
-	case 'h':
-		fputs(usage, stdout);
-		return CMD_OK;
 	default:
-		fputs(usage, stderr);
-		return CMD_USAGE;
+		return cmd_option(c, usage, path);
 	}
 }
 
@@ -206,7 +179,6 @@ cmd_webhook(int argc, char **argv)
 		{ NULL, 0, NULL, 0 } };
 	const char *path = config_default_path;
 	struct args args = { 0 };
-	struct cmd_api api;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:l:u:a:e:bmh", options, NULL)) != -1) {
@@ -214,15 +186,9 @@ cmd_webhook(int argc, char **argv)
 		if (status >= 0)
 			return status;
 	}
-	const struct action *action = find_action(optind < argc ? argv[optind] : NULL);
-	if (action == NULL || argc - optind != 2) {
-		fputs(usage, stderr);
-		return CMD_USAGE;
-	}
+	const struct cmd_action *action = cmd_action_find(actions, argc, argv);
+	if (action == NULL)
+		return cmd_wrong_usage(usage);
 	args.instance = argv[optind + 1];
-	if (cmd_api_open(&api, path) != HSW_OK)
-		return CMD_FAILED;
-	int status = cmd_api_status(&api, action->fn(&api, &args));
-	cmd_api_close(&api);
-	return status;
+	return cmd_action_run(action, &args, path);
 }

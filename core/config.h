@@ -118,10 +118,10 @@ struct status_set {
 	uint64_t words[STATUS_END / 64];
 };
 
-/* Options of every sink, beside its plugin's own. */
 /* A part of a type; see router.h. */
 enum sink_only { ONLY_ALL, ONLY_OUTGOING, ONLY_INCOMING, ONLY_CONNECTED, ONLY_DISCONNECTED };
 
+/* Options of every sink, beside its plugin's own. */
 struct sink_conf {
 	const char *plugin;
 	const char **events;    /* names of types; NULL: all six */

@@ -79,7 +79,6 @@ choose_concurrency(const struct destination *d)
 	return c->concurrency > 0 ? (size_t)c->concurrency : d->ops->concurrency;
 }
 
-/* What the section says. */
 void
 destination_adopt(struct destination *d, const struct config_section *s)
 {
@@ -92,7 +91,6 @@ destination_adopt(struct destination *d, const struct config_section *s)
 		&d->pace, d->concurrency, d->conf->is_concurrency_auto, d->conf->rate_interval_us);
 }
 
-/* Without a handle. */
 struct destination *
 destination_new(struct delivery_thread *t, const struct config_section *s)
 {

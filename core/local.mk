@@ -39,6 +39,7 @@ core_libcore_a_SOURCES = \
 	core/cmd_check.c \
 	core/cmd_dead.c core/cmd_deliveries.c core/cmd_enable.c core/cmd_replay.c \
 	core/cmd_instance.c \
+	core/cmd_option.c \
 	core/cmd_plugins.c core/cmd_plugins.h \
 	core/cmd_plugins_new.c \
 	core/cmd_migrate.c \
@@ -49,7 +50,9 @@ core_libcore_a_SOURCES = \
 	core/cmd_tail.c \
 	core/cmd_translate.c \
 	core/cmd_webhook.c \
-	core/config.c core/config.h \
+	core/config.c core/config.h core/config_impl.h \
+	core/config_check.c \
+	core/config_section.c \
 	core/config_listen.c core/config_listen.h \
 	core/config_tokens.c core/config_tokens.h \
 	core/control.c core/control.h core/control_impl.h \
@@ -81,12 +84,18 @@ core_libcore_a_SOURCES = \
 	core/http_conn.c \
 	core/http_parse.c \
 	core/http_request.c \
-	core/ingress.c core/ingress.h \
+	core/ingress.c core/ingress.h core/ingress_impl.h \
+	core/ingress_answer.c \
+	core/ingress_event.c \
+	core/ingress_store.c \
 	core/instances.c core/instances.h \
 	core/ini.c core/ini.h \
 	core/ini_compare.c \
 	core/identities.c core/identities.h \
-	core/journal.c core/journal.h \
+	core/journal.c core/journal.h core/journal_impl.h \
+	core/journal_memo.c \
+	core/journal_read.c \
+	core/journal_write.c \
 	core/lane.c core/lane.h \
 	core/listen.c core/listen.h \
 	core/live.c core/live.h \
@@ -96,7 +105,9 @@ core_libcore_a_SOURCES = \
 	core/metrics.c core/metrics.h \
 	core/notice.c core/notice.h \
 	core/notify.c core/notify.h \
-	core/migrate.c core/migrate.h \
+	core/migrate.c core/migrate.h core/migrate_impl.h \
+	core/migrate_batch.c \
+	core/migrate_verify.c \
 	core/ops.c core/ops.h \
 	core/config_tables.c \
 	core/option.c core/option.h \

@@ -6,7 +6,7 @@
  * copied> <memos copied>". Each transaction of events or memos writes it along. Records, retries, dead
  * letters and cursors can be written twice without harm, so they are simply begun again.
  */
-#include "migrate.h"
+#include "migrate_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,125 +15,8 @@
 #include "buf.h"
 #include "err.h"
 #include "journal.h"
-#include "seqmap.h"
 
-#define STATE_KIND "migration"
-#define STATE_NAME "state"
 #define PAGE_ROWS 256
-#define PAGE_BODY_BYTES (4u << 20)
-#define ALL_ROWS 1024
-
-struct job {
-	struct migrate_side from, to;
-	migrate_progress_fn *progress;
-	void *arg;
-	struct hsw_error *err;
-	/* the state */
-	int64_t source_last, copied_upto, memos_copied;
-	bool is_resumed;
-	/* the source */
-	struct migrate_counts source;
-	struct seqmap map;
-	int64_t estimate; /* of its events */
-	int64_t last_to;  /* the last event of the target */
-};
-
-/* ---- batches: what a read gives, kept until it is written ---- */
-
-/* One row of any kind; its strings stand behind it. */
-struct row {
-	struct row *next;
-	struct hsw_write write;
-	struct hsw_store_event event;
-	struct hsw_store_record record;
-	char bytes[];
-};
-
-struct batch {
-	struct job *job;
-	struct row *first, **last;
-	size_t n;
-	enum hsw_write_kind kind;   /* of exceptions */
-	struct hsw_str destination; /* of exceptions */
-	const char *memo_kind;
-	int64_t after, skip, *counter; /* of the list that is read */
-	int rc;
-};
-
-static void
-batch_init(struct batch *b, struct job *job)
-{
-	*b = (struct batch){ .job = job };
-	b->last = &b->first;
-}
-
-static void
-batch_clear(struct batch *b)
-{
-	struct row *next;
-
-	for (struct row *r = b->first; r != NULL; r = next) {
-		next = r->next;
-		free(r);
-	}
-	b->first = NULL;
-	b->last = &b->first;
-	b->n = 0;
-}
-
-/* A row with room for so many bytes; NULL: out of memory, and the batch failed. */
-static struct row *
-batch_add(struct batch *b, size_t bytes)
-{
-	struct row *r = malloc(sizeof(*r) + bytes);
-
-	if (r == NULL) {
-		b->rc = err_set(b->job->err, HSW_ENOMEM, "out of memory");
-		return NULL;
-	}
-	*r = (struct row){ .next = NULL };
-	*b->last = r;
-	b->last = &r->next;
-	b->n++;
-	return r;
-}
-
-static struct hsw_str
-keep(char **at, struct hsw_str s)
-{
-	struct hsw_str kept = { *at, s.len };
-
-	if (s.len > 0)
-		memcpy(*at, s.s, s.len);
-	*at += s.len;
-	return kept;
-}
-
-/* Writes the batch in one transaction, with the state where that is given. */
-static int
-batch_commit(struct batch *b, bool with_state)
-{
-	struct job *j = b->job;
-	char text[80];
-	const struct hsw_store_record state = { str_of(STATE_KIND), str_of(STATE_NAME),
-		{ text,
-			(size_t)snprintf(text, sizeof(text), "%lld %lld %lld",
-				(long long)j->source_last, (long long)j->copied_upto,
-				(long long)j->memos_copied) } };
-	struct hsw_write state_write = { .kind = HSW_WRITE_RECORD, .record = &state };
-	struct hsw_write **writes = malloc((b->n + 1) * sizeof(writes[0]));
-	size_t n = 0;
-
-	if (writes == NULL)
-		return err_set(j->err, HSW_ENOMEM, "out of memory");
-	for (struct row *r = b->first; r != NULL; r = r->next)
-		writes[n++] = &r->write;
-	if (with_state)
-		writes[n++] = &state_write;
-	int rc = n > 0 ? j->to.ops->commit(j->to.self, writes, n, j->err) : HSW_OK;
-	free(writes);
-	return rc;
-}
 
 /* ---- the beginning ---- */
 
@@ -204,8 +87,8 @@ add_record(void *arg, const struct hsw_store_record *r)
 	if (row == NULL)
 		return HSW_ENOMEM;
 	char *at = row->bytes;
-	row->record = (struct hsw_store_record){ keep(&at, r->kind), keep(&at, r->name),
-		keep(&at, r->text) };
+	row->record = (struct hsw_store_record){ batch_keep(&at, r->kind), batch_keep(&at, r->name),
+		batch_keep(&at, r->text) };
 	row->write = (struct hsw_write){ .kind = HSW_WRITE_RECORD, .record = &row->record };
 	return HSW_OK;
 }
@@ -220,7 +103,7 @@ add_cursor(void *arg, struct hsw_str name, int64_t cursor)
 		return HSW_ENOMEM;
 	char *at = row->bytes;
 	row->write = (struct hsw_write){
-		.kind = HSW_WRITE_CURSOR, .destination = keep(&at, name), .seq = cursor
+		.kind = HSW_WRITE_CURSOR, .destination = batch_keep(&at, name), .seq = cursor
 	};
 	return HSW_OK;
 }
@@ -269,12 +152,12 @@ add_event(void *arg, const struct hsw_store_event *e)
 		return HSW_ENOMEM;
 	char *at = row->bytes;
 	row->event = *e;
-	row->event.instance = keep(&at, e->instance);
-	row->event.type = keep(&at, e->type);
-	row->event.provider = keep(&at, e->provider);
-	row->event.key = keep(&at, e->key);
-	row->event.layout = keep(&at, e->layout);
-	row->event.body = keep(&at, e->body);
+	row->event.instance = batch_keep(&at, e->instance);
+	row->event.type = batch_keep(&at, e->type);
+	row->event.provider = batch_keep(&at, e->provider);
+	row->event.key = batch_keep(&at, e->key);
+	row->event.layout = batch_keep(&at, e->layout);
+	row->event.body = batch_keep(&at, e->body);
 	row->write = (struct hsw_write){
 		.kind = HSW_WRITE_EVENT, .event = &row->event, .seq = e->seq
 	};
@@ -384,13 +267,13 @@ add_exception(void *arg, const struct hsw_store_exception *x)
 		return HSW_ENOMEM;
 	char *at = row->bytes;
 	row->write = (struct hsw_write){ .kind = b->kind,
-		.destination = keep(&at, x->destination),
+		.destination = batch_keep(&at, x->destination),
 		.seq = seqmap_at_or_before(&b->job->map, x->seq),
 		.attempts = x->attempts,
 		.due_ms = x->due_ms,
 		.at_ms = x->at_ms,
 		.status = x->status,
-		.text = keep(&at, x->text) };
+		.text = batch_keep(&at, x->text) };
 	b->after = x->seq;
 	return HSW_OK;
 }
@@ -464,7 +347,7 @@ add_memo(void *arg, int64_t at_ms, struct hsw_str text)
 		return HSW_ENOMEM;
 	char *at = row->bytes;
 	row->record = (struct hsw_store_record){ .kind = str_of(b->memo_kind),
-		.text = keep(&at, text) };
+		.text = batch_keep(&at, text) };
 	row->write = (struct hsw_write){
 		.kind = HSW_WRITE_MEMO, .at_ms = at_ms, .record = &row->record
 	};
@@ -500,101 +383,7 @@ copy_memos(struct job *j)
 	return rc;
 }
 
-/* ---- the end ---- */
-
-static int
-count_event(void *arg, const struct hsw_store_event *e)
-{
-	struct seqs *s = arg;
-
-	s->upto = e->seq;
-	s->n++;
-	return HSW_OK;
-}
-
-static int
-count_memo(void *arg, int64_t at_ms, struct hsw_str text)
-{
-	(void)at_ms;
-	(void)text;
-	++*(int64_t *)arg;
-	return HSW_OK;
-}
-
-static int
-count_exception(void *arg, const struct hsw_store_exception *x)
-{
-	(void)x;
-	++*(int64_t *)arg;
-	return HSW_OK;
-}
-
-static int
-count_record(void *arg, const struct hsw_store_record *r)
-{
-	*(int64_t *)arg += !str_is(r->kind, STATE_KIND);
-	return HSW_OK;
-}
-
-static int
-count_events(struct job *j, int64_t *n)
-{
-	struct seqs page = { .n = 1, .upto = 0 };
-	int rc = HSW_OK;
-
-	while (rc == HSW_OK && page.n > 0) {
-		page.n = 0;
-		rc = j->to.ops->read(j->to.self, page.upto, ALL_ROWS, PAGE_BODY_BYTES, count_event,
-			&page, j->err);
-		*n += (int64_t)page.n;
-		j->progress(j->arg, "verifying", *n, j->source.events);
-	}
-	return rc;
-}
-
-static int
-count_target(struct job *j, const struct batch *destinations, struct migrate_counts *c)
-{
-	const struct hsw_dead_query all = { .limit = 0 };
-	int rc = count_events(j, &c->events);
-
-	if (rc == HSW_OK)
-		rc = j->to.ops->records(j->to.self, count_record, &c->records, j->err);
-	if (rc == HSW_OK)
-		rc = j->to.ops->dead(j->to.self, &all, count_exception, &c->dead, j->err);
-	for (const char *const *kind = journal_memo_kinds; *kind != NULL && rc == HSW_OK; kind++)
-		rc = j->to.ops->memos(
-			j->to.self, str_of(*kind), INT64_MIN, count_memo, &c->memos, j->err);
-	for (const struct row *r = destinations->first; r != NULL && rc == HSW_OK; r = r->next) {
-		c->destinations++;
-		rc = j->to.ops->retries(j->to.self, r->write.destination, 0, SIZE_MAX,
-			count_exception, &c->retries, j->err);
-	}
-	return rc;
-}
-
-static int
-verify(struct job *j, const struct batch *destinations, struct migrate_counts *c)
-{
-	int rc = count_target(j, destinations, c);
-
-	if (rc != HSW_OK)
-		return rc;
-	j->source.destinations = (int64_t)destinations->n;
-	if (memcmp(c, &j->source, sizeof(*c)) != 0)
-		return err_set(j->err, HSW_EINVAL,
-			"the target differs: %lld of %lld events, %lld of %lld retries, %lld of "
-			"%lld dead "
-			"letters, %lld of %lld records, %lld of %lld memos",
-			(long long)c->events, (long long)j->source.events, (long long)c->retries,
-			(long long)j->source.retries, (long long)c->dead, (long long)j->source.dead,
-			(long long)c->records, (long long)j->source.records, (long long)c->memos,
-			(long long)j->source.memos);
-	const struct hsw_store_record state = { .kind = str_of(STATE_KIND),
-		.name = str_of(STATE_NAME) };
-	struct hsw_write w = { .kind = HSW_WRITE_FORGET, .record = &state };
-	return j->to.ops->commit(j->to.self, (struct hsw_write *[]){ &w }, 1, j->err);
-}
+/* ---- all of it ---- */
 
 static int
 copy_all(struct job *j, struct batch *destinations, struct migrate_counts *counts)
@@ -613,7 +402,7 @@ copy_all(struct job *j, struct batch *destinations, struct migrate_counts *count
 		rc = copy_destination(j, &r->write);
 	if (rc == HSW_OK)
 		rc = copy_memos(j);
-	return rc == HSW_OK ? verify(j, destinations, counts) : rc;
+	return rc == HSW_OK ? migrate_verify(j, destinations, counts) : rc;
 }
 
 int

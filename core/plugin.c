@@ -135,7 +135,6 @@ static const struct {
 	const char *name;
 	const char *package;
 } packaged[] = {
-	{ HSW_SOURCE, "map", "hookswitch-plugin-map" },
 	{ HSW_STORE, "postgres", "hookswitch-plugin-postgres" },
 };
 

@@ -193,12 +193,6 @@ find_option(const struct webhook_sink *s, const char *key)
 	return o != NULL && (o->flags & HSW_OPT_PER_TARGET) ? o : NULL;
 }
 
-bool
-webhook_sink_has(const struct webhook_sink *s, const char *key)
-{
-	return s->plugin != NULL && find_option(s, key) != NULL;
-}
-
 static int
 set_option(const struct webhook_sink *s, void *conf, const char *key, const char *field,
 	const char *text, struct hsw_error *err)

@@ -71,8 +71,6 @@ int webhook_sink_init(struct webhook_sink *, const struct config *, struct hsw_e
 int webhook_sink_init_notices(
 	struct webhook_sink *, const struct server_conf *, struct hsw_error *err);
 void webhook_sink_fini(struct webhook_sink *);
-/* Whether the sink knows the option for each webhook. */
-bool webhook_sink_has(const struct webhook_sink *, const char *key);
 
 struct webhook_section {
 	struct config_section section; /* first */

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +22,7 @@
 #include <unistd.h>
 
 #include "gzip.h"
+#include "thread.h"
 
 #define NICENESS 10
 #define STAMP_LEN 20 /* 20261121T053348.123Z */
@@ -251,25 +251,6 @@ keeper_main(void *arg)
 	return NULL;
 }
 
-/* Signals are for the daemon's threads. */
-static int
-start_thread(struct keeper *k)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	sigset_t all, before;
-
-	if (pthread_attr_init(&attr) != 0)
-		return HSW_ENOMEM;
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int rc = pthread_create(&thread, &attr, keeper_main, k);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return rc == 0 ? HSW_OK : HSW_EIO;
-}
-
 struct keeper *
 keeper_new(
 	const struct hsw_host *host, struct hsw_handle *handle, const struct keeper_settings *set)
@@ -283,7 +264,7 @@ keeper_new(
 	k->set = *set;
 	pthread_mutex_init(&k->lock, NULL);
 	pthread_cond_init(&k->changed, NULL);
-	if (start_thread(k) == HSW_OK)
+	if (thread_start(keeper_main, k) == HSW_OK)
 		return k;
 	keeper_destroy(k);
 	return NULL;

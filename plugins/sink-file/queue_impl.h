@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * queue_impl.h - what queue.c and files.c share.
+ * queue_impl.h - what queue*.c, files.c and rotate.c share.
  *
  * An entry is one delivery. It is on `entries`, in the order of deliver(), and, until its line is
  * written, on the list `waiting` of its file:
@@ -121,7 +121,28 @@ struct file *rotation_do(struct file *, int64_t now);
 
 /* ---- queue.c ---- */
 
+/* failed: what did not work, NULL for success. */
+void entry_end(struct entry *, const char *failed, int error);
+/* Tells the daemon of all that ended, as long as nothing before it has not. */
+void queue_complete(struct queue *);
+
+/* ---- queue_sync.c ---- */
+
 /* Begins to sync all files that need it, if that is not under way. */
 void queue_sync(struct queue *);
+void queue_sync_later(struct queue *, int64_t ms);
+bool queue_is_syncing(const struct queue *);
+/* A timer's fn. */
+void queue_sync_over(void *queue);
+/* The syncer's round is over. */
+void queue_synced(void *queue);
+/* The syncer gets the files that are not on disk yet, and ends by itself. The locks go at once: a new handle
+ * of the same section may be waiting for them. */
+void queue_hand_over(struct queue *);
+
+/* ---- queue_write.c ---- */
+
+/* Writes one group of lines to each file that is ready; a timer's fn. */
+void queue_flush(void *queue);
 
 #endif

@@ -10,10 +10,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "thread.h"
 
 struct job {
 	int fd, error;
@@ -104,25 +105,6 @@ syncer_main(void *arg)
 	return NULL;
 }
 
-/* Signals are for the daemon's threads. */
-static int
-start_thread(struct syncer *s)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	sigset_t all, before;
-
-	if (pthread_attr_init(&attr) != 0)
-		return HSW_ENOMEM;
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int rc = pthread_create(&thread, &attr, syncer_main, s);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return rc == 0 ? HSW_OK : HSW_EIO;
-}
-
 struct syncer *
 syncer_new(
 	const struct hsw_host *host, struct hsw_handle *handle, void (*ready)(void *arg), void *arg)
@@ -134,7 +116,7 @@ syncer_new(
 	*s = (struct syncer){ .host = host, .handle = handle, .ready = ready, .arg = arg };
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->changed, NULL);
-	if (start_thread(s) == HSW_OK)
+	if (thread_start(syncer_main, s) == HSW_OK)
 		return s;
 	syncer_destroy(s);
 	return NULL;

@@ -1,70 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * link.c - see link.h.
- *
- *   DOWN --a message--> LOOKING_UP --addresses--> CONNECTING --tls--> SHAKING --TLS 1.3--> SETTLING
- *     ^                                                |                  |                    |
- *     \--------- failed, timed out, closed ------------+------------------+-------- UP <-------+
- *
- * Messages are on `waiting`, in the order of link_put; on a stream they go over to `sent` when all
- * bytes are out, until these are acknowledged. Only the first of `waiting` can be out by half.
- */
-#include "link.h"
+/* link.c - messages on their way out, see link_impl.h. */
+#include "link_impl.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
-#include "channel.h"
-#include "resolver.h"
-
-#define CONNECT_MS 10000 /* from the look-up to the end of the handshake */
-#define SETTLE_MS 300    /* the other side gets to refuse our certificate */
 #define ACK_POLL_MS 10
 #define NAME_TTL_MS 60000 /* a datagram socket's look-up is as old as that at most */
 #define TRIES_MAX 2       /* connections that may break under one message */
 #define PREFIX_MAX 12     /* the octet count and a space */
 
-enum link_state { DOWN, LOOKING_UP, CONNECTING, SHAKING, SETTLING, UP };
-
-struct message {
-	TAILQ_ENTRY(message) entry;
-	struct hsw_delivery *delivery; /* NULL: cancelled */
-	uint64_t serial;
-	bool is_sent;    /* on `sent` */
-	uint64_t end_at; /* while is_sent: the connection's position behind it */
-	unsigned breaks;
-	size_t sent;       /* of the bytes that this kind of socket gets */
-	size_t prefix_len; /* RFC 6587 section 3.4.1: the octet count */
-	size_t len;        /* prefix, message, newline */
-	char bytes[];
-};
-
-TAILQ_HEAD(message_list, message);
-
-struct link {
-	const struct hsw_host *host;
-	struct hsw_handle *handle;
-	const struct address *address;
-	SSL_CTX *ctx;
-	enum link_state state;
-	struct channel channel;
-	bool is_fresh; /* nothing was sent on it yet */
-	int64_t opened_ms;
-	struct hsw_watch *watch;
-	struct lookup *lookup; /* may outlive LOOKING_UP when that timed out */
-	struct addrinfo *found, *next;
-	struct message_list waiting, sent;
-	uint64_t serial;
-	struct hsw_timer *flush_timer, *deadline, *ack_timer;
-};
-
-static void link_next_address(struct link *);
-static void link_start(struct link *);
-
-/* ---- messages ------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 static void
 message_free(struct link *l, struct message *m)
@@ -107,15 +55,15 @@ fail_waiting(struct link *l, const char *text)
 		message_end(l, m, HSW_RETRY, text);
 }
 
-static void
-flush_soon(struct link *l)
+void
+link_flush_soon(struct link *l)
 {
 	l->host->timer_set(l->flush_timer, 0);
 }
 
-/* ---- the end of a connection ---------------------------------------------------------------- */
+/* ---- the end of a connection ---- */
 
-static void
+void
 link_close(struct link *l)
 {
 	l->host->watch_free(l->watch);
@@ -135,8 +83,7 @@ describe(const struct link *l, const char *verb, char *text, size_t size)
 		l->channel.why);
 }
 
-/* No way to the collector: what waits is for the daemon to try again. */
-static void
+void
 link_failed(struct link *l, const char *verb)
 {
 	char text[512];
@@ -185,8 +132,7 @@ settle(struct link *l, uint64_t acknowledged)
 		message_end(l, m, HSW_DELIVERED, NULL);
 }
 
-/* A connection that was up is gone. */
-static void
+void
 link_broke(struct link *l)
 {
 	char text[512];
@@ -200,7 +146,7 @@ link_broke(struct link *l)
 	take_back(l);
 	fail_often_broken(l, text);
 	if (!TAILQ_EMPTY(&l->waiting))
-		flush_soon(l);
+		link_flush_soon(l);
 }
 
 static void
@@ -218,10 +164,10 @@ settle_acknowledged(struct link *l)
 		l->host->timer_set(l->ack_timer, ACK_POLL_MS);
 }
 
-/* ---- sending -------------------------------------------------------------------------------- */
+/* ---- sending ---- */
 
-static void
-wait_for(struct link *l, enum step step)
+void
+link_wait_for(struct link *l, enum step step)
 {
 	unsigned what = l->channel.is_stream ? HSW_READ : 0;
 
@@ -261,17 +207,17 @@ datagram_failed(struct link *l, struct message *m)
 	if (l->channel.error == EMSGSIZE) {
 		describe(l, "send to", text, sizeof(text));
 		message_end(l, m, HSW_REJECT, text);
-		flush_soon(l);
+		link_flush_soon(l);
 	} else if (is_stale_socket(l)) {
 		link_close(l);
-		flush_soon(l);
+		link_flush_soon(l);
 	} else {
 		link_failed(l, "send to");
 	}
 }
 
-static void
-send_waiting(struct link *l)
+void
+link_send(struct link *l)
 {
 	uint64_t end = l->serial;
 	enum step step = STEP_DONE;
@@ -290,7 +236,7 @@ send_waiting(struct link *l)
 	else if (step == STEP_FAILED)
 		link_broke(l);
 	else
-		wait_for(l, step);
+		link_wait_for(l, step);
 	if (l->state == UP && l->channel.is_stream)
 		settle_acknowledged(l);
 }
@@ -319,7 +265,7 @@ flush(void *arg)
 	if (l->state == DOWN)
 		link_start(l);
 	else if (l->state == UP)
-		send_waiting(l);
+		link_send(l);
 }
 
 static void
@@ -328,206 +274,7 @@ ack_over(void *arg)
 	settle_acknowledged(arg);
 }
 
-/* ---- connecting ----------------------------------------------------------------------------- */
-
-static void
-link_up(struct link *l)
-{
-	l->state = UP;
-	l->is_fresh = true;
-	l->opened_ms = l->host->now_ms(l->handle);
-	l->host->timer_set(l->deadline, -1);
-	l->host->count(l->handle, "connections", NULL, 1);
-	if (l->channel.is_stream)
-		l->host->log(l->handle, HSW_LOG_INFO, "connected");
-	wait_for(l, STEP_DONE);
-	flush_soon(l);
-}
-
-static void
-link_shake(struct link *l)
-{
-	l->state = SHAKING;
-	enum step step = channel_shake(&l->channel, l->ctx, l->address->host);
-	if (step == STEP_FAILED) {
-		/* Another address would be the same collector with the same certificate. */
-		link_failed(l, "connect to");
-	} else if (step != STEP_DONE) {
-		wait_for(l, step);
-	} else if (channel_is_unconfirmed(&l->channel)) {
-		l->state = SETTLING;
-		wait_for(l, STEP_DONE);
-		l->host->timer_set(l->deadline, SETTLE_MS);
-	} else {
-		link_up(l);
-	}
-}
-
-static void
-link_connected(struct link *l)
-{
-	if (l->address->transport == TRANSPORT_TLS)
-		link_shake(l);
-	else
-		link_up(l);
-}
-
-static void
-link_ready(int fd, unsigned what, void *arg)
-{
-	struct link *l = arg;
-
-	(void)fd, (void)what;
-	switch (l->state) {
-	case CONNECTING:
-		if (channel_connected(&l->channel) == STEP_DONE)
-			link_connected(l);
-		else
-			link_next_address(l);
-		break;
-	case SHAKING:
-		link_shake(l);
-		break;
-	case SETTLING:
-		if (channel_check(&l->channel) == STEP_FAILED)
-			link_failed(l, "connect to");
-		else
-			link_up(l);
-		break;
-	case UP:
-		if (l->channel.is_stream && channel_check(&l->channel) == STEP_FAILED)
-			link_broke(l);
-		else
-			send_waiting(l);
-		break;
-	case DOWN:
-	case LOOKING_UP:
-		break;
-	}
-}
-
-/* Goes on with a socket that is open; false: no memory, it is closed again. */
-static bool
-link_watch(struct link *l)
-{
-	l->watch = l->host->watch_new(l->handle, l->channel.fd, link_ready, l);
-	if (l->watch != NULL)
-		return true;
-	channel_close(&l->channel);
-	snprintf(l->channel.why, sizeof(l->channel.why), "out of memory");
-	return false;
-}
-
-static void
-link_opened(struct link *l, enum step step)
-{
-	l->state = CONNECTING;
-	if (!link_watch(l))
-		link_failed(l, "connect to");
-	else if (step == STEP_DONE)
-		link_connected(l);
-	else
-		l->host->watch_set(l->watch, HSW_WRITE);
-}
-
-/* Tries the addresses that are left. */
-static void
-link_next_address(struct link *l)
-{
-	enum step step = STEP_FAILED;
-
-	l->host->watch_free(l->watch);
-	l->watch = NULL;
-	channel_close(&l->channel);
-	while (l->next != NULL && step == STEP_FAILED) {
-		step = channel_open(&l->channel, l->next);
-		l->next = l->next->ai_next;
-	}
-	if (step == STEP_FAILED)
-		link_failed(l, "connect to");
-	else
-		link_opened(l, step);
-}
-
-static void
-link_take_addresses(struct link *l, struct addrinfo *found)
-{
-	if (l->found != NULL)
-		freeaddrinfo(l->found);
-	l->found = l->next = found;
-}
-
-static void
-lookup_over(void *arg)
-{
-	struct link *l = arg;
-	const char *why;
-	struct addrinfo *found = lookup_take(l->lookup, &why);
-
-	lookup_free(l->lookup);
-	l->lookup = NULL;
-	link_take_addresses(l, found);
-	if (l->state != LOOKING_UP)
-		return; /* too late: the next message asks again */
-	if (found == NULL)
-		snprintf(l->channel.why, sizeof(l->channel.why), "%s",
-			why != NULL ? why : "no address");
-	link_next_address(l);
-}
-
-static void
-link_start_local(struct link *l)
-{
-	enum step step = channel_open_local(&l->channel, l->address->host);
-
-	if (step == STEP_FAILED)
-		link_failed(l, "connect to");
-	else
-		link_opened(l, step);
-}
-
-static void
-link_start(struct link *l)
-{
-	const struct address *a = l->address;
-	int type = address_is_stream(a) ? SOCK_STREAM : SOCK_DGRAM;
-
-	l->state = LOOKING_UP;
-	l->host->timer_set(l->deadline, CONNECT_MS);
-	if (a->transport == TRANSPORT_UNIX) {
-		link_start_local(l);
-		return;
-	}
-	struct addrinfo *found = resolver_number(a->host, a->port, type);
-	if (found != NULL) {
-		link_take_addresses(l, found);
-		link_next_address(l);
-		return;
-	}
-	if (l->lookup == NULL)
-		l->lookup = lookup_start(
-			l->host, l->handle, a->host, a->port, type, lookup_over, l);
-	if (l->lookup != NULL)
-		return;
-	snprintf(l->channel.why, sizeof(l->channel.why), "out of memory or threads");
-	link_failed(l, "look up");
-}
-
-static void
-deadline_over(void *arg)
-{
-	struct link *l = arg;
-
-	if (l->state == SETTLING) {
-		link_up(l);
-		return;
-	}
-	snprintf(l->channel.why, sizeof(l->channel.why), "no answer within %d seconds",
-		CONNECT_MS / 1000);
-	link_failed(l, l->state == LOOKING_UP ? "look up" : "connect to");
-}
-
-/* ---- the link ------------------------------------------------------------------------------- */
+/* ---- the link ---- */
 
 struct link *
 link_new(const struct hsw_host *host, struct hsw_handle *handle, const struct address *address,
@@ -545,7 +292,7 @@ link_new(const struct hsw_host *host, struct hsw_handle *handle, const struct ad
 	TAILQ_INIT(&l->waiting);
 	TAILQ_INIT(&l->sent);
 	l->flush_timer = host->timer_new(handle, flush, l);
-	l->deadline = host->timer_new(handle, deadline_over, l);
+	l->deadline = host->timer_new(handle, link_deadline_over, l);
 	l->ack_timer = host->timer_new(handle, ack_over, l);
 	if (l->flush_timer != NULL && l->deadline != NULL && l->ack_timer != NULL)
 		return l;
@@ -593,7 +340,7 @@ link_put(struct link *l, struct hsw_delivery *delivery, const struct buffer *mes
 	m->bytes[m->len - 1] = '\n';
 	TAILQ_INSERT_TAIL(&l->waiting, m, entry);
 	l->host->set_data(delivery, m);
-	flush_soon(l);
+	link_flush_soon(l);
 	return HSW_OK;
 }
 

@@ -9,11 +9,12 @@
 #include "resolver.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "thread.h"
 
 #define POST_AGAIN_US 10000
 
@@ -78,25 +79,6 @@ lookup_main(void *arg)
 	return NULL;
 }
 
-/* Signals are for the daemon's threads. */
-static int
-start_thread(struct lookup *l)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	sigset_t all, before;
-
-	if (pthread_attr_init(&attr) != 0)
-		return HSW_ENOMEM;
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int rc = pthread_create(&thread, &attr, lookup_main, l);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return rc == 0 ? HSW_OK : HSW_EIO;
-}
-
 struct lookup *
 lookup_start(const struct hsw_host *host, struct hsw_handle *handle, const char *name,
 	const char *port, int socktype, void (*done)(void *arg), void *arg)
@@ -111,7 +93,7 @@ lookup_start(const struct hsw_host *host, struct hsw_handle *handle, const char 
 	snprintf(l->name, sizeof(l->name), "%s", name);
 	snprintf(l->port, sizeof(l->port), "%s", port);
 	pthread_mutex_init(&l->lock, NULL);
-	if (start_thread(l) == HSW_OK)
+	if (thread_start(lookup_main, l) == HSW_OK)
 		return l;
 	lookup_destroy(l);
 	return NULL;

@@ -15,7 +15,13 @@
  * the function says otherwise. Nothing is handed over to be freed by the other side.
  *
  * Growth. Structs grow only at their end, within a major version; each side reads no more of the
- * other's struct than its `size` says. struct hsw_option and struct hsw_str are frozen.
+ * other's struct than its `size` says. struct hsw_option and struct hsw_str are frozen. When something
+ * was added that a plugin may use, the next release has a higher minor version: a plugin that was built
+ * with it is refused by a daemon that does not have it yet, instead of calling what is not there.
+ *   1.1  HSW_EUNPROCESSABLE
+ *        hsw_host: is_replay, skip, postpone
+ *        sinks: broadcast, dismiss, needs, check; HSW_SINK_LIVE, HSW_SINK_STATUSES; hsw_conn: released, token
+ *        sources: challenge, names_instances; hsw_request: phone_of, learn, daemon; hsw_event: instance
  */
 #ifndef HOOKSWITCH_PLUGIN_H
 #define HOOKSWITCH_PLUGIN_H
@@ -30,7 +36,7 @@ extern "C" {
 
 #define HSW_PLUGIN_MAGIC 0x31575348u /* "HSW1" in a little-endian dump */
 #define HSW_ABI_MAJOR 1              /* another one is refused */
-#define HSW_ABI_MINOR 0              /* an older one is accepted, a newer one refused */
+#define HSW_ABI_MINOR 1              /* an older one is accepted, a newer one refused */
 
 /* Results of calls: HSW_OK, or one of the negative ones. */
 enum hsw_err {

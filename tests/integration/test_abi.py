@@ -3,7 +3,9 @@
 import json
 import os
 import pathlib
+import re
 import shlex
+import shutil
 import subprocess
 
 import pytest
@@ -14,6 +16,13 @@ from rig import TOKEN, Daemon, wait_for
 ABI = pathlib.Path(__file__).resolve().parents[1] / "abi"
 
 
+def build(kind, headers, folder):
+    subprocess.run(
+        shlex.split(os.environ.get("CC", "cc")) +
+        ["-std=gnu17", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-fvisibility=hidden",
+         f"-I{headers}", f"{ABI}/first_{kind}.c", "-o", folder / f"{kind}-first.so"], check=True)
+
+
 @pytest.fixture
 def plugins(folder, monkeypatch):
     """The built plugins and, beside them, those of the first headers."""
@@ -22,10 +31,7 @@ def plugins(folder, monkeypatch):
     for built in rig.PLUGINS.glob("*.so"):
         (path / built.name).symlink_to(built)
     for kind in "source", "sink":
-        subprocess.run(
-            shlex.split(os.environ.get("CC", "cc")) +
-            ["-std=gnu17", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-fvisibility=hidden",
-             f"-I{ABI}/1.0", f"{ABI}/first_{kind}.c", "-o", path / f"{kind}-first.so"], check=True)
+        build(kind, ABI / "1.0", path)
     monkeypatch.setattr(rig, "PLUGINS", path)
     return path
 
@@ -60,3 +66,26 @@ def test_plugins_of_the_first_headers_work(folder, plugins):
     finally:
         daemon.stop()
     assert "type message.exchange, attempt 1, received once" in daemon.log_text()
+
+
+@pytest.mark.parametrize("name,ahead", [("MAJOR", -1), ("MAJOR", 1), ("MINOR", -1), ("MINOR", 0), ("MINOR", 1)])
+def test_a_plugin_of_another_major_or_a_newer_minor_version_is_refused(folder, name, ahead):
+    folder = pathlib.Path(folder)
+    headers = folder / "headers"
+    shutil.copytree(ABI.parents[1] / "sdk/hookswitch", headers / "hookswitch")
+    header = headers / "hookswitch/plugin.h"
+    header.chmod(0o600)
+    text = header.read_text()
+    here = {n: int(re.search(rf"#define HSW_ABI_{n} (\d+)", text)[1]) for n in ("MAJOR", "MINOR")}
+    made = {**here, name: here[name] + ahead}
+    for n, value in made.items():
+        text = re.sub(rf"(#define HSW_ABI_{n}) \d+", rf"\1 {value}", text)
+    header.write_text(text)
+    build("sink", headers, folder)
+    out = subprocess.run([rig.PROGRAM, "plugins", "-d", folder, "sink-first"], capture_output=True, text=True)
+    if name == "MINOR" and ahead <= 0:
+        assert out.returncode == 0 and out.stdout.startswith("sink-first 1.0"), out.stderr
+    else:
+        assert out.returncode != 0
+        assert (f"sink-first.so: made for plugin ABI {made['MAJOR']}.{made['MINOR']}, "
+                f"expected {here['MAJOR']}.0 to {here['MAJOR']}.{here['MINOR']}") in out.stderr

@@ -88,6 +88,8 @@ AT(hsw_conn, instance, 8);
 AT(hsw_conn, key, 24);
 AT(hsw_conn, early, 40);
 AT(hsw_conn, tls, 56);
+AT(hsw_conn, released, 64);
+AT(hsw_conn, token, 72);
 
 AT(hsw_sink_ops, size, 0);
 AT(hsw_sink_ops, concurrency, 4);

@@ -105,7 +105,8 @@ START_TEST(the_package_of_a_plugin_is_named)
 	plugin_dir = "/var/empty";
 	assert_error(
 		"[store]\nplugin = postgres\n", "package hookswitch-plugin-postgres: no file /var");
-	assert_error("[source x]\nplugin = map\n", "package hookswitch-plugin-map: no file /var");
+	assert_error(
+		"[source x]\nplugin = postgres\n", "plugin: no file /var/empty/source-postgres.so");
 	assert_error("[sink x]\nplugin = map\n", "plugin: no file /var/empty/sink-map.so");
 	assert_error("[sink x]\nplugin = webhook\n", "plugin: no file /var/empty/sink-webhook.so");
 	plugin_dir = BUILT_PLUGINS;

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config_check.c - what must hold beyond single keys, see config_impl.h. */
+#include "config_impl.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "config_listen.h"
+#include "envelope.h"
+#include "option.h"
+#include "policy.h"
+
+#define OPTION_KEY_SIZE 64 /* longer than any key */
+
+static void
+fail_text(void *arg, const char *key, const char *why)
+{
+	config_fail_key(arg, key, "%s", why);
+}
+
+void
+config_check_server(struct config *c, struct loader *l, enum config_scope scope)
+{
+	struct server_conf *s = &c->server;
+	char *end = NULL;
+	const char *key = getenv("ENCRYPTION_KEY");
+
+	if (s->encryption_key == NULL && key != NULL && *key != '\0')
+		s->encryption_key = strdup(key);
+	if (s->workers_text != NULL && strcmp(s->workers_text, "auto") != 0) {
+		s->workers = strtoll(s->workers_text, &end, 10);
+		if (*end != '\0' || s->workers < 1 || s->workers > 64)
+			config_fail_key(l, "workers", "found `%.40s`, expected auto or 1 to 64",
+				s->workers_text);
+	}
+	config_listen_check(s, scope == CONFIG_CHECK, fail_text, l);
+	if (s->base_url != NULL || s->listen == NULL)
+		return;
+	c->private->derived_base_url = config_listen_url(s);
+	s->base_url = c->private->derived_base_url;
+}
+
+/* "10.0.0.0/8", "fd00::1" */
+static bool
+is_network(const char *text)
+{
+	char address[INET6_ADDRSTRLEN];
+	unsigned char bytes[16];
+	size_t len = strcspn(text, "/"), digits = text[len] == '/' ? strlen(text + len + 1) : 0;
+
+	if (len >= sizeof(address))
+		return false;
+	memcpy(address, text, len);
+	address[len] = '\0';
+	int most = inet_pton(AF_INET, address, bytes) == 1 ? 32
+		: inet_pton(AF_INET6, address, bytes) == 1 ? 128
+							   : -1;
+	if (most < 0 || text[len] == '\0')
+		return most >= 0;
+	return digits > 0 && digits <= 3 && strspn(text + len + 1, "0123456789") == digits &&
+		strtol(text + len + 1, NULL, 10) <= most;
+}
+
+static void
+check_networks(struct loader *l, const char **list)
+{
+	for (; list != NULL && *list != NULL; list++) {
+		if (strcmp(*list, "any") != 0 && strcmp(*list, "none") != 0 && !is_network(*list))
+			config_fail_key(l, "allow_private",
+				"found `%.60s`, expected networks such as 10.0.0.0/8, any or none",
+				*list);
+	}
+}
+
+int64_t
+config_check_rate(struct loader *l, const char *key, const char *text)
+{
+	char *end = NULL;
+
+	if (text == NULL || strcmp(text, "none") == 0)
+		return 0;
+	long long n = strtoll(text, &end, 10);
+	if (end != text && strcmp(end, "/min") == 0 && n > 0 && n <= 1000000)
+		return n;
+	config_fail_key(l, key,
+		"found `%.40s`, expected a number and /min, such as 100/min, or none", text);
+	return 0;
+}
+
+void
+config_check_api(struct config *c, struct loader *l)
+{
+	struct api_conf *a = &c->api;
+
+	a->rate_limit = config_check_rate(l, "rate_limit", a->rate_limit_text);
+	a->instance_rate_limit = config_check_rate(
+		l, "instance_rate_limit", a->instance_rate_limit_text);
+	check_networks(l, a->allow_private);
+	if (a->account_token != NULL && *a->account_token == '\0')
+		config_fail_key(l, "account_token", "is empty");
+}
+
+static bool
+has_instance(const struct config *c, const char *name)
+{
+	const struct config_section *s = c->instances;
+
+	while (s != NULL && strcmp(s->name, name) != 0)
+		s = s->next;
+	return s != NULL || (c->ingest.auto_create && config_name_is_valid(str_of(name)));
+}
+
+void
+config_check_events(struct loader *l, const char *key, const char **names, bool may_be_raw)
+{
+	for (const char **name = names; name != NULL && *name != NULL; name++) {
+		const char *nearest = nearest_word(
+			(const char *const[]){ event_type_names[0], event_type_names[1],
+				event_type_names[2], event_type_names[3], event_type_names[4],
+				event_type_names[5], may_be_raw ? "raw" : NULL, NULL },
+			*name);
+		bool is_raw = may_be_raw && strcmp(*name, "raw") == 0;
+		if (event_type_of(str_of(*name)) < 0 && !is_raw)
+			config_fail_key(l, key, "`%.60s` is no event type%s%s%s", *name,
+				nearest != NULL ? ", did you mean `" : "",
+				nearest != NULL ? nearest : "", nearest != NULL ? "`?" : "");
+	}
+}
+
+static void
+check_filters(struct loader *l, const struct sink_conf *conf)
+{
+	config_check_events(l, "events", conf->events, true);
+	for (const char **name = conf->instances; name != NULL && *name != NULL; name++) {
+		if (!has_instance(l->config, *name))
+			config_fail_key(l, "instances", "there is no [instance %.100s]", *name);
+	}
+}
+
+/* Options that would be taken and do nothing are mistakes. */
+static void
+check_sense(struct loader *l, const struct config_section *s)
+{
+	static const struct {
+		const char *key;
+		unsigned not_with, only_with; /* flags of the sink */
+		const char *why;
+	} rules[] = {
+		{ "ordering", HSW_SINK_SERIAL, 0, "which writes in order by itself" },
+		{ "concurrency", HSW_SINK_SERIAL, 0, "which writes in order by itself" },
+		{ "retry_on", 0, HSW_SINK_STATUSES, "which gets no statuses" },
+		{ "drop_on", 0, HSW_SINK_STATUSES, "which gets no statuses" },
+	};
+	unsigned flags = s->plugin->ops.sink.flags;
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		bool is_sense = (flags & rules[i].not_with) == 0 &&
+			(flags & rules[i].only_with) == rules[i].only_with;
+		if (!is_sense && config_find_entry(l->section, rules[i].key) != NULL)
+			config_fail_key(l, rules[i].key, "has no meaning for sink-%s, %s",
+				s->plugin->info->name, rules[i].why);
+	}
+	if (s->u.sink.policy == POLICY_EAZEWA && !(flags & HSW_SINK_STATUSES))
+		config_fail_key(l, "policy",
+			"eazewa has no meaning for sink-%s, which gets no statuses",
+			s->plugin->info->name);
+	if (s->u.sink.ordering == ORDERING_STRICT &&
+		config_find_entry(l->section, "concurrency") != NULL)
+		config_fail_key(l, "concurrency",
+			"has no meaning with ordering = strict, which is one at a time");
+	if (s->u.sink.retry_steps == 0 && config_find_entry(l->section, "retry_on") != NULL)
+		config_fail_key(l, "retry_on", "has no meaning with retry = never");
+}
+
+void
+config_check_plugin(struct loader *l, const struct hsw_sink_ops *ops, const void *conf)
+{
+	struct hsw_error why = { "" };
+	char key[OPTION_KEY_SIZE];
+
+	if (ops->check == NULL || ops->check(conf, &why) == HSW_OK)
+		return;
+	size_t len = strcspn(why.text, ":");
+	bool has_key = len < sizeof(key) && strncmp(why.text + len, ": ", 2) == 0;
+	snprintf(key, sizeof(key), "%.*s", has_key ? (int)len : 0, why.text);
+	if (option_find(l->plugin, key) != NULL)
+		config_fail_key(l, key, "%s", why.text + len + 2);
+	else
+		config_error(l->errors, l->section->file, l->section->line, SECTION_FORM ": %s",
+			SECTION_ARGS(l->section), why.text);
+}
+
+void
+config_check_sink(struct loader *l, struct config_section *s)
+{
+	if (s->plugin->ops.sink.flags & HSW_SINK_LIVE)
+		config_fail_key(l, "plugin",
+			"sink-%s serves clients that connect: its section is [websocket]",
+			s->plugin->info->name);
+	policy_read(&s->u.sink, fail_text, l);
+	check_sense(l, s);
+	check_filters(l, &s->u.sink);
+}
