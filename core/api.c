@@ -44,6 +44,7 @@ static const struct route {
 	{ "GET", "/api/instance/list", 0, api_instance_list },
 	{ "DELETE", "/api/instance/delete/", ACCOUNT_ONLY | HAS_INSTANCE | DELETES,
 		api_instance_delete },
+	{ "PUT", "/api/instance/token/", ACCOUNT_ONLY | HAS_INSTANCE, api_instance_token },
 	{ "POST", "/api/events/webhook/", HAS_INSTANCE, api_webhook_set },
 	{ "DELETE", "/api/events/webhook/", HAS_INSTANCE | DELETES | TAKES_LABEL,
 		api_webhook_delete },

@@ -30,7 +30,7 @@ struct change *api_change(const struct api_call *);
 /* What the members of a webhook are called; NULL: there is no such member. */
 struct webhook_names {
 	const char *label, *enabled, *url, *authorization, *by_events, *events, *media_base64,
-		*secret, *headers, *format;
+		*secret, *secret_old, *headers, *format;
 };
 
 /* Reads a webhook into c->webhook and c->section. false: err says why. */
@@ -62,6 +62,7 @@ void api_print_webhooks(const struct instance_settings *, struct buf *);
 void api_instance_new(struct api_call *);
 void api_instance_list(struct api_call *);
 void api_instance_delete(struct api_call *);
+void api_instance_token(struct api_call *);
 void api_webhook_set(struct api_call *);
 void api_webhook_get(struct api_call *);
 void api_webhook_delete(struct api_call *);

@@ -117,6 +117,7 @@ read_webhook(struct change *c, struct json_object *root, const char *label, enum
 	c->webhook->enabled = true;
 	c->webhook->only = only;
 	c->webhook->events = (struct event_list){ .types = { (unsigned char)type }, .n = 1 };
+	c->kept = WEBHOOK_EXTRAS;
 	return api_check_webhook(c, URL, err);
 }
 

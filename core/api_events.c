@@ -7,6 +7,7 @@
 #include "api_json.h"
 #include "err.h"
 #include "log.h"
+#include "signing.h"
 
 #define DEFAULT_LABEL "default"
 
@@ -37,6 +38,7 @@ read_members(struct webhook *w, struct json_object *o, const struct webhook_name
 	return read_text(o, n->url, WEBHOOK_TEXT_MAX, &w->url, err) &&
 		read_text(o, n->authorization, WEBHOOK_TEXT_MAX, &w->authorization, err) &&
 		read_text(o, n->secret, WEBHOOK_TEXT_MAX, &w->secret, err) &&
+		read_text(o, n->secret_old, WEBHOOK_TEXT_MAX, &w->secret_old, err) &&
 		read_text(o, n->format, WEBHOOK_FORMAT_MAX, &w->format, err) &&
 		(n->headers == NULL ||
 			api_json_headers(o, n->headers, &w->headers, err) == HSW_OK) &&
@@ -54,37 +56,17 @@ check_url(struct change *c, const char *field, struct hsw_error *err)
 		err_set(err, HSW_EINVAL, "%s: is missing", field);
 		return false;
 	}
-	if (url != NULL && c->config->api.https_only &&
-		strncasecmp(url, "https://", 8) != 0) {
+	if (url != NULL && c->config->api.https_only && strncasecmp(url, "https://", 8) != 0) {
 		err_set(err, HSW_EINVAL, "%s: must begin with https://", field);
 		return false;
 	}
 	return true;
 }
 
-/* Bytes of a key after the prefix. */
-#define KEY_MIN 24
-#define KEY_MAX 64
-
-/* As the sink reads it: base64 after the prefix. */
 static bool
-check_secret(const char *secret, struct hsw_error *err)
+check_secret(const char *field, const char *secret, struct hsw_error *err)
 {
-	static const char prefix[] = "whsec_";
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t skip = sizeof(prefix) - 1;
-
-	if (secret == NULL || strncmp(secret, prefix, skip) != 0)
-		return true;
-	size_t n = strspn(secret + skip, digits);
-	const char *padding = secret + skip + n;
-	if (n % 4 != 1 && n * 3 / 4 >= KEY_MIN && n * 3 / 4 <= KEY_MAX &&
-		padding[strspn(padding, "=")] == '\0')
-		return true;
-	err_set(err, HSW_EINVAL, "secret: expected base64 of %d to %d bytes after whsec_", KEY_MIN,
-		KEY_MAX);
-	return false;
+	return secret == NULL || signing_check(field, secret, err) == HSW_OK;
 }
 
 /* A disabled one is checked as well, but has no destination. */
@@ -96,18 +78,37 @@ make_section(struct change *c, struct hsw_error *err)
 	c->section = webhook_section_new(sink, str_of(c->instance), c->webhook, err);
 	if (c->section == NULL)
 		return false;
-	if (!c->webhook->enabled) {
+	/* Alone it is wrong; with the secret that is kept it may be right. */
+	bool is_part = c->webhook->secret_old != NULL && (c->kept & WEBHOOK_SECRET);
+	bool is_good = c->webhook->url == NULL || is_part ||
+		webhook_section_check(c->section, err) == HSW_OK;
+	if (!is_good || !c->webhook->enabled) {
 		webhook_section_free(c->section);
 		c->section = NULL;
 	}
-	return true;
+	return is_good;
+}
+
+static bool
+is_absent(struct json_object *o, const char *field)
+{
+	return field == NULL || !json_object_object_get_ex(o, field, NULL);
+}
+
+static unsigned
+find_kept(struct json_object *o, const struct webhook_names *n)
+{
+	return (is_absent(o, n->secret) ? WEBHOOK_SECRET : 0) |
+		(is_absent(o, n->secret_old) ? WEBHOOK_SECRET_OLD : 0) |
+		(is_absent(o, n->headers) ? WEBHOOK_HEADERS : 0) |
+		(is_absent(o, n->format) ? WEBHOOK_FORMAT : 0);
 }
 
 bool
 api_check_webhook(struct change *c, const char *url, struct hsw_error *err)
 {
-	return check_url(c, url, err) && check_secret(c->webhook->secret, err) &&
-		make_section(c, err);
+	return check_url(c, url, err) && check_secret("secret", c->webhook->secret, err) &&
+		check_secret("secret_old", c->webhook->secret_old, err) && make_section(c, err);
 }
 
 bool
@@ -126,6 +127,7 @@ api_read_webhook(struct change *c, struct json_object *o, const struct webhook_n
 	}
 	if (!read_members(c->webhook, o, n, err))
 		return false;
+	c->kept = find_kept(o, n);
 	if (c->webhook->enabled && c->webhook->events.n == 0)
 		event_list_all(&c->webhook->events);
 	return api_check_webhook(c, n->url, err);
@@ -210,7 +212,7 @@ has_room(struct change *c, const struct instance_settings *i)
 	const struct webhook *before = settings_find_webhook(i, c->webhook->label);
 	int64_t max = c->config->api.max_webhooks;
 	bool is_counted = c->webhook->enabled && c->webhook->only == ONLY_ALL;
-	bool was_counted = before != NULL && before->enabled && before->only == ONLY_ALL;
+	bool was_counted = before != NULL && webhook_is_on(before) && before->only == ONLY_ALL;
 	size_t all = 0;
 
 	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next)
@@ -236,6 +238,28 @@ print_webhook(struct change *c, const struct webhook *w)
 	buf_str(&c->out, "}");
 }
 
+/* What is kept is known here only. false: it was refused. */
+static bool
+keep_extras(struct change *c, const struct webhook *before)
+{
+	struct hsw_error err = { "" };
+	struct webhook *w = c->webhook;
+
+	if (c->kept == 0)
+		return true;
+	if (before != NULL && webhook_keep(w, before, c->kept) != HSW_OK) {
+		change_fail(c, 503, "Out of memory");
+		return false;
+	}
+	c->kept = 0;
+	webhook_section_free(c->section);
+	c->section = NULL;
+	if (make_section(c, &err))
+		return true;
+	change_fail(c, 400, "%s", err.text);
+	return false;
+}
+
 static void
 apply_set_webhook(struct change *c, const struct store_port *store)
 {
@@ -246,6 +270,8 @@ apply_set_webhook(struct change *c, const struct store_port *store)
 		return;
 	const struct webhook *before = settings_find_webhook(i, c->webhook->label);
 	bool was_enabled = before != NULL && before->enabled;
+	if (!keep_extras(c, before))
+		return;
 	struct webhook *w = c->webhook;
 	struct webhook_section *section = c->section;
 	c->section = NULL;
@@ -420,9 +446,9 @@ void
 api_webhook_set(struct api_call *call)
 {
 	static const struct webhook_names names = { "label", "enabled", "url", "authorization",
-		"byEvents", "events", "mediaBase64", "secret", "headers", "format" };
+		"byEvents", "events", "mediaBase64", "secret", "secret_old", "headers", "format" };
 	static const char *const known[] = { "label", "enabled", "url", "authorization", "byEvents",
-		"events", "mediaBase64", "secret", "headers", "format", NULL };
+		"events", "mediaBase64", "secret", "secret_old", "headers", "format", NULL };
 	struct json_object *root = api_body(call, known);
 	struct change *c = root != NULL ? api_change(call) : NULL;
 	struct hsw_error err = { "" };

@@ -177,6 +177,7 @@ read_webhook(struct change *c, struct json_object *root, struct hsw_error *err)
 		return false;
 	w->enabled = w->url != NULL;
 	w->is_dashed = true;
+	c->kept = WEBHOOK_EXTRAS & ~(unsigned)WEBHOOK_HEADERS; /* that interface has headers */
 	return api_json_bool(o, "enabled", &w->enabled, NULL, err) == HSW_OK &&
 		read_flag(o, by_events, &w->by_events, err) &&
 		read_flag(o, base64, &w->media_base64, err) && read_headers(o, w, err) &&
@@ -210,7 +211,7 @@ print_names(const struct webhook *w, struct buf *out)
 static void
 print_members(const struct webhook *w, struct buf *out)
 {
-	buf_printf(out, "{\"enabled\":%s,\"url\":", w->enabled ? "true" : "false");
+	buf_printf(out, "{\"enabled\":%s,\"url\":", webhook_is_on(w) ? "true" : "false");
 	buf_json_cstr(out, w->url != NULL ? w->url : "");
 	buf_printf(out, ",\"webhookByEvents\":%s,\"webhookBase64\":%s,\"events\":[",
 		w->by_events ? "true" : "false", w->media_base64 ? "true" : "false");

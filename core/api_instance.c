@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* api_instance.c - the routes of instances: new, list, delete. */
+/* api_instance.c - the routes of instances: new, list, delete, token. */
 #include <stdlib.h>
 
 #include "api_call.h"
@@ -45,7 +45,7 @@ static void
 print_head(const struct instance_settings *i, const char *status, struct buf *out)
 {
 	buf_str(out, "{\"id\":");
-	buf_json_cstr(out, *i->id != '\0' ? i->id : i->instance->name.s);
+	buf_json_cstr(out, *i->instance->id != '\0' ? i->instance->id : i->instance->name.s);
 	print_text(out, "name", i->instance->name.s);
 	print_text(out, "token", i->instance->token.s);
 	print_text(out, "status", status);
@@ -74,14 +74,16 @@ print_instance(const struct instance_settings *i, struct buf *out)
 
 /* ---- new ---- */
 
+/* By the account, or by another instance than its own (NULL: it has none yet). */
 static bool
-is_token_taken(const struct change *c)
+is_token_taken(const struct change *c, const struct instance *own)
 {
 	const struct hsw_str token = str_of(c->token);
 	const char *account = c->config->api.account_token;
+	const struct instance *of = catalog_find_token(catalog_master(c->server->catalog), token);
 
 	return (account != NULL && secret_equal(token, str_of(account))) ||
-		catalog_find_token(catalog_master(c->server->catalog), token) != NULL;
+		(of != NULL && of != own);
 }
 
 static void
@@ -113,7 +115,7 @@ apply_new(struct change *c, const struct store_port *store)
 		change_fail(c, 409, "Instance %s already exists", c->instance);
 		return;
 	}
-	if (is_token_taken(c)) {
+	if (is_token_taken(c, NULL)) {
 		change_fail(c, 409, "token: is used already");
 		return;
 	}
@@ -224,7 +226,7 @@ read_new(struct change *c, struct json_object *root, struct hsw_error *err)
 {
 	static const struct webhook_names webhook = { NULL, "webhookEnabled", "webhookURL",
 		"webhookAuthorization", "webhookByEvents", "webhookEvents", "webhookMediaBase64",
-		NULL, NULL, NULL };
+		NULL, NULL, NULL, NULL };
 	static const struct websocket_names websocket = { "websocketEnabled", "websocketEvents",
 		"websocketMediaBase64" };
 
@@ -331,29 +333,35 @@ api_instance_list(struct api_call *call)
 	change_post(c);
 }
 
-/* ---- delete ---- */
+/* ---- delete, token ---- */
+
+/* NULL: it was refused. It may have been deleted since the request was admitted. */
+static struct instance_settings *
+find_made(struct change *c, const char *what)
+{
+	struct instance_settings *i = settings_find(c->server->settings, str_of(c->instance));
+
+	if (i == NULL)
+		change_fail(c, 404, "Instance not found");
+	else if (i->file != NULL)
+		change_fail(c, 409, "Instance %s is defined in %s, line %d: %s there", c->instance,
+			i->file, i->line, what);
+	return c->status == 0 ? i : NULL;
+}
 
 static void
 apply_delete(struct change *c, const struct store_port *store)
 {
-	struct settings *settings = c->server->settings;
-	struct instance_settings *i = settings_find(settings, str_of(c->instance));
+	struct instance_settings *i = find_made(c, "remove it");
 	struct hsw_error err = { "" };
 
-	if (i == NULL) {
-		change_fail(c, 404, "Instance not found");
+	if (i == NULL)
 		return;
-	}
-	if (i->file != NULL) {
-		change_fail(c, 409, "Instance %s is defined in %s, line %d: remove it there",
-			c->instance, i->file, i->line);
-		return;
-	}
 	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next) {
 		if (w->enabled)
 			change_remove(c, i->instance->name, w->label);
 	}
-	if (settings_remove(settings, store, i, &err) == HSW_OK) {
+	if (settings_remove(c->server->settings, store, i, &err) == HSW_OK) {
 		change_end(c, str_of(c->instance));
 		return;
 	}
@@ -380,4 +388,53 @@ api_instance_delete(struct api_call *call)
 	c->apply = apply_delete;
 	c->finish = finish_delete;
 	change_post(c);
+}
+
+/* The clients brought the token that is none any more, or the account's: all of them come again. */
+static void
+apply_token(struct change *c, const struct store_port *store)
+{
+	struct instance_settings *i = find_made(c, "change its token");
+	struct hsw_error err = { "" };
+
+	if (i == NULL)
+		return;
+	if (is_token_taken(c, i->instance)) {
+		change_fail(c, 409, "token: is used already");
+		return;
+	}
+	bool is_same = str_is(i->instance->token, c->token);
+	int rc = is_same ? HSW_OK
+			 : settings_set_token(c->server->settings, store, i, c->token, &err);
+	if (rc != HSW_OK) {
+		log_error("api", "a token was not stored instance=%s: %s", c->instance, err.text);
+		change_fail(c, 500, "%s", failed_instance);
+		return;
+	}
+	if (!is_same)
+		change_end(c, str_of(c->instance));
+	buf_str(&c->out, "{\"success\":true,\"message\":\"Instance token changed\",\"instance\":");
+	print_instance(i, &c->out);
+	buf_str(&c->out, "}");
+}
+
+void
+api_instance_token(struct api_call *call)
+{
+	static const char *const known[] = { "token", NULL };
+	bool is_empty = call->http->body.len == 0;
+	struct json_object *root = is_empty ? json_object_new_object() : api_body(call, known);
+	struct change *c = root != NULL ? api_change(call) : NULL;
+	struct hsw_error err = { "" };
+
+	if (c != NULL) {
+		c->apply = apply_token;
+		if (read_token(c, root, &err)) {
+			change_post(c);
+		} else {
+			change_free(c);
+			api_error(call, 400, "%s", err.text);
+		}
+	}
+	json_object_put(root);
 }

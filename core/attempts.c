@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "shown.h"
 
 const char *const attempt_outcomes[ATTEMPT_OUTCOMES] = { [HSW_DELIVERED] = "delivered",
 	[HSW_RETRY] = "failed",
@@ -24,7 +25,9 @@ attempts_note(struct attempts *all, const struct attempt *a)
 	struct attempt *to = &ring->items[ring->n++ % ATTEMPTS_KEPT];
 	free(to->text);
 	*to = *a;
-	to->text = a->text != NULL ? strndup(a->text, ATTEMPT_TEXT_BYTES) : NULL;
+	to->text = a->text != NULL
+		? strndup(a->text, shown_cut(a->text, strlen(a->text), ATTEMPT_TEXT_BYTES))
+		: NULL;
 }
 
 const struct attempt *

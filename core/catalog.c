@@ -7,6 +7,7 @@
  */
 #include "catalog.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <uthash.h>
@@ -57,7 +58,7 @@ set_token(struct instance *i, const char *token)
 }
 
 struct instance *
-instance_new(struct hsw_str name, const char *token)
+instance_new(struct hsw_str name, const char *id, const char *token)
 {
 	struct instance *i = calloc(1, sizeof(*i));
 	char *copy = i != NULL ? strndup(name.s, name.len) : NULL;
@@ -68,6 +69,7 @@ instance_new(struct hsw_str name, const char *token)
 		return NULL;
 	}
 	i->name = (struct hsw_str){ copy, name.len };
+	snprintf(i->id, sizeof(i->id), "%s", id != NULL ? id : "");
 	atomic_init(&i->refs, 1);
 	pthread_mutex_init(&i->lock, NULL);
 	const struct metric_label label = { "instance", i->name };
@@ -256,7 +258,7 @@ put_section(struct catalog *c, const struct config_section *section)
 	const struct instance_conf *conf = &section->u.instance;
 	const struct websocket_setting websocket = { conf->websocket, conf->websocket_media_base64,
 		router_types(conf->websocket_events) };
-	struct instance *i = instance_new(str_of(section->name), conf->token);
+	struct instance *i = instance_new(str_of(section->name), NULL, conf->token);
 
 	if (i == NULL)
 		return HSW_ENOMEM;
@@ -333,7 +335,7 @@ made_new(struct hsw_str name)
 {
 	struct made *m = calloc(1, sizeof(*m));
 
-	if (m != NULL && (m->instance = instance_new(name, NULL)) != NULL)
+	if (m != NULL && (m->instance = instance_new(name, NULL, NULL)) != NULL)
 		return m;
 	free(m);
 	return NULL;

@@ -29,9 +29,12 @@ struct instance_seen {
 	char jid[INSTANCE_JID_MAX];     /* the number's; empty: unknown */
 };
 
+#define INSTANCE_ID_SIZE 37 /* a UUID and NUL */
+
 struct instance {
 	_Atomic unsigned refs;
 	struct hsw_str name;
+	char id[INSTANCE_ID_SIZE];     /* of one that the API made; empty: of none of these */
 	struct hsw_str token;          /* s = NULL: none */
 	struct hsw_str token_json;     /* `,"token":"..."`, empty without a token */
 	struct metric *events;         /* accepted */
@@ -43,8 +46,8 @@ struct instance {
 	struct instance_seen seen;
 };
 
-/* NULL: out of memory. token may be NULL. */
-struct instance *instance_new(struct hsw_str name, const char *token);
+/* NULL: out of memory. id and token may be NULL. */
+struct instance *instance_new(struct hsw_str name, const char *id, const char *token);
 struct instance *instance_ref(struct instance *);
 void instance_unref(struct instance *); /* NULL is allowed */
 

@@ -71,6 +71,18 @@ change_new(struct worker *w, struct http_request *r, const char *headers)
 	return c;
 }
 
+struct change *
+change_new_unasked(struct server *s)
+{
+	struct change *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->server = s;
+	atomic_fetch_add(&s->on_tour, 1);
+	return c;
+}
+
 static void
 free_ended(struct change *c)
 {
@@ -471,16 +483,14 @@ int
 change_reload(
 	struct server *s, const struct config *config, void (*done)(struct change *), void *arg)
 {
-	struct change *c = calloc(1, sizeof(*c));
+	struct change *c = change_new_unasked(s);
 
 	if (c == NULL)
 		return HSW_ENOMEM;
-	c->server = s;
 	c->config = config != NULL ? config_ref(config) : NULL;
 	c->apply = reload_apply;
 	c->done = done;
 	c->arg = arg;
-	atomic_fetch_add(&s->on_tour, 1);
 	change_post(c);
 	return HSW_OK;
 }

@@ -48,6 +48,7 @@ struct change {
 	/* what is asked for; owned */
 	char *instance, *label, *token, *names;
 	struct webhook *webhook;
+	unsigned kept;                   /* WEBHOOK_EXTRAS of the one before */
 	struct webhook_section *section; /* that the webhook becomes; NULL: it is disabled */
 	struct websocket websocket;
 	bool has_websocket, has_label;
@@ -78,6 +79,8 @@ void change_queue_init(struct change_queue *);
 /* NULL: out of memory; the request was answered. */
 struct change *change_new(struct worker *, struct http_request *, const char *headers);
 void change_free(struct change *);
+/* One that no request waits for. NULL: out of memory. */
+struct change *change_new_unasked(struct server *);
 /* Sends it on its way; it answers the request and frees itself. */
 void change_post(struct change *);
 

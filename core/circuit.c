@@ -12,6 +12,9 @@
  * An answer that is about the one event tells nothing about the destination: it neither opens nor closes,
  * and counts for the event, always. The next probe follows at once then, with another event.
  *
+ * So it is where a destination that answers, with an error of its own, has this one event only: no other
+ * could tell whether it is the event or the destination, and an event that nobody can take must end.
+ *
  * A destination that begins with events in retry may have been down when the last run ended: it begins
  * half-open, so that restarts during an outage do not use up attempts either.
  */
@@ -53,6 +56,27 @@ is_about_event(int status)
 	default:
 		return status >= 400 && status < 500;
 	}
+}
+
+/* Errors of a server that did look at the event; 502 to 504 are said for one that is away. */
+static bool
+is_server_error(int status)
+{
+	return status >= 500 && status < 600 && (status < 502 || status > 504);
+}
+
+static bool
+has_one_event(const struct destination *d)
+{
+	const struct hsw_delivery *slot;
+	size_t n = d->in_retry;
+
+	TAILQ_FOREACH (slot, &d->unsettled, order) {
+		n += !slot->is_counted;
+		if (n > 1)
+			return false;
+	}
+	return n == 1 && d->position >= d->thread->tail_seq;
 }
 
 /* The same moment since 1970. */
@@ -100,6 +124,7 @@ destination_enable(struct destination *d)
 	d->is_held = d->is_unknown = true;
 	d->failures = 0;
 	d->probe_at_ms = 0;
+	destination_tell_gone(d, 0);
 	log_info("router", "destination is enabled again destination=%s", d->name);
 	delivery_pump_soon(d);
 	return true;
@@ -140,7 +165,7 @@ circuit_failed(struct destination *d, int status)
 {
 	int64_t now = clock_mono_ms();
 
-	if (is_about_event(status)) {
+	if (is_about_event(status) || (is_server_error(status) && has_one_event(d))) {
 		log_failure(d, now);
 		circuit_told_nothing(d);
 		return true;

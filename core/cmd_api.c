@@ -102,15 +102,36 @@ cmd_api_delete(struct cmd_api *a)
 	return rc;
 }
 
-const struct cmd_action *
-cmd_action_find(const struct cmd_action *table, int argc, char **argv)
+/* Says what may follow the command, where what was given (NULL: nothing) does not. */
+static void
+tell_actions(const struct cmd_action *table, const char *command, const char *given)
 {
-	int given = argc - optind - 1;
+	fprintf(stderr, "hookswitch: %s: %s%s%s: expected ", command,
+		given != NULL ? "unknown `" : "says not what to do", given != NULL ? given : "",
+		given != NULL ? "`" : "");
+	for (const struct cmd_action *a = table; a->name != NULL; a++)
+		fprintf(stderr, "%s%s", a->name,
+			a[1].name == NULL           ? ""
+				: a[2].name == NULL ? " or "
+						    : ", ");
+	fprintf(stderr, " (see hookswitch %s --help)\n", command);
+}
 
-	for (const struct cmd_action *a = table; a->name != NULL && given >= 0; a++) {
-		if (strcmp(a->name, argv[optind]) == 0)
-			return a->operands == given ? a : NULL;
-	}
+const struct cmd_action *
+cmd_action_find(const struct cmd_action *table, const char *command, const char *usage, int argc,
+	char **argv)
+{
+	const char *given = optind < argc ? argv[optind] : NULL;
+	const struct cmd_action *a = table;
+
+	while (a->name != NULL && (given == NULL || strcmp(a->name, given) != 0))
+		a++;
+	if (a->name != NULL && argc - optind == a->operands + 1)
+		return a;
+	if (a->name == NULL)
+		tell_actions(table, command, given);
+	else
+		cmd_wrong_usage(usage);
 	return NULL;
 }
 

@@ -37,8 +37,10 @@ struct cmd_action {
 	int operands; /* that must follow its name */
 };
 
-/* The action that is named behind the options. NULL: none, or with other operands than it needs. */
-const struct cmd_action *cmd_action_find(const struct cmd_action *, int argc, char **argv);
+/* The action of `command` that is named behind the options. NULL: none, or with other operands than it needs;
+ * that was said. */
+const struct cmd_action *cmd_action_find(
+	const struct cmd_action *, const char *command, const char *usage, int argc, char **argv);
 /* The exit status. */
 int cmd_action_run(const struct cmd_action *, const void *args, const char *config_path);
 

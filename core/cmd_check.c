@@ -72,6 +72,21 @@ check_sources(const struct config *config)
 	return n;
 }
 
+/* What is right, but seldom meant. */
+static void
+warn_of_batches(const struct config_section *s)
+{
+	for (; s != NULL; s = s->next) {
+		enum sink_ordering ordering = (enum sink_ordering)s->u.sink.ordering;
+		if (config_gathers(s) > 1 && ordering != ORDERING_NONE)
+			fprintf(stderr,
+				"%s:%d: [sink %s]: warning: a batch gets one event of each chat at "
+				"most; ordering = none fills it, without an order between "
+				"requests\n",
+				s->file, s->line, s->name);
+	}
+}
+
 static void
 print_count(const char *path, size_t n)
 {
@@ -91,6 +106,7 @@ check(const char *path)
 	} else if ((failed = check_sources(config)) > 0) {
 		print_count(path, failed);
 	} else {
+		warn_of_batches(config->sinks);
 		printf("%s: ok: instances=%d sources=%d sinks=%d store=%s\n", path,
 			count(config->instances), count(config->sources), count(config->sinks),
 			config->store_plugin->info->name);

@@ -14,6 +14,7 @@
 
 #include "client.h"
 #include "config.h"
+#include "shown.h"
 
 static const char usage[] =
 	"Usage: hookswitch dead list [--sink NAME] [--json]\n"
@@ -82,13 +83,18 @@ text(struct json_object *o, const char *key)
 static void
 print_row(struct json_object *row, bool as_json)
 {
-	if (as_json)
+	struct buf error = BUF_INIT;
+
+	if (as_json) {
 		puts(json_object_to_json_string_ext(row, JSON_C_TO_STRING_NOSLASHESCAPE));
-	else
-		printf("%-36s %-16s %-16s %-18s %8s %6s  %-24s %s\n", text(row, "id"),
-			text(row, "sink"), text(row, "instance"), text(row, "event"),
-			text(row, "attempts"), text(row, "status"), text(row, "diedAt"),
-			text(row, "error"));
+		return;
+	}
+	shown_append(&error, str_of(text(row, "error")), SIZE_MAX);
+	printf("%-36s %-16s %-16s %-18s %8s %6s  %-24s %.*s\n", text(row, "id"), text(row, "sink"),
+		text(row, "instance"), text(row, "event"), text(row, "attempts"),
+		text(row, "status"), text(row, "diedAt"), (int)error.len,
+		error.len > 0 ? error.data : "");
+	buf_free(&error);
 }
 
 /* The daemon's lists come in pages; `after` goes on within one sink, so sinks are asked one by one. */

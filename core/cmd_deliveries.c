@@ -10,6 +10,7 @@
 
 #include "client.h"
 #include "config.h"
+#include "shown.h"
 
 static const char usage[] =
 	"Usage: hookswitch deliveries [--failed] [--json] SINK\n"
@@ -23,13 +24,25 @@ static const char usage[] =
 	"      --json         one JSON object a line, with what came back in full\n"
 	"  -h, --help         this text\n";
 
-#define ERROR_COLUMN 100
+#define ERROR_COLUMN 100 /* characters */
 
 static const char *
 text(struct json_object *o, const char *key)
 {
 	struct json_object *value;
 	return json_object_object_get_ex(o, key, &value) ? json_object_get_string(value) : "";
+}
+
+static void
+print_row(struct json_object *row)
+{
+	struct buf error = BUF_INIT;
+
+	shown_append(&error, str_of(text(row, "error")), ERROR_COLUMN);
+	printf("%-24s %-36s %7s %-9s %6s %7s  %.*s\n", text(row, "at"), text(row, "id"),
+		text(row, "attempt"), text(row, "outcome"), text(row, "status"),
+		text(row, "tookMs"), (int)error.len, error.len > 0 ? error.data : "");
+	buf_free(&error);
 }
 
 static void
@@ -44,10 +57,7 @@ print_rows(struct json_object *rows, bool as_json)
 			puts(json_object_to_json_string_ext(
 				row, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 		else
-			printf("%-24s %-36s %7s %-9s %6s %7s  %.*s\n", text(row, "at"),
-				text(row, "id"), text(row, "attempt"), text(row, "outcome"),
-				text(row, "status"), text(row, "tookMs"), ERROR_COLUMN,
-				text(row, "error"));
+			print_row(row);
 	}
 }
 

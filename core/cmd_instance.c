@@ -12,21 +12,23 @@
 static const char usage[] =
 	"Usage: hookswitch instance list [--json]\n"
 	"       hookswitch instance add [--token TOKEN] NAME\n"
-	"       hookswitch instance token NAME\n"
+	"       hookswitch instance token [--new | --token TOKEN] NAME\n"
 	"       hookswitch instance rm NAME\n"
 	"\n"
 	"Instances of a running daemon. Those that are added are kept in its store. `add` and\n"
-	"`token` print the instance's token. `rm` drops what was not delivered yet; an instance\n"
-	"of the configuration file is removed there.\n"
+	"`token` print the instance's token; with --new or --token it is another one from then\n"
+	"on, and who has the one before is refused. `rm` drops what was not delivered yet. An\n"
+	"instance of the configuration file is removed, or gets its token, there.\n"
 	"\n"
 	"  -c, --config FILE  the daemon's configuration (for its control socket)\n"
-	"  -t, --token TOKEN  the new instance's token; without it a random one is made\n"
+	"  -t, --token TOKEN  the token; without it `add` makes a random one\n"
+	"  -n, --new          a random token in place of the instance's own\n"
 	"      --json         print the daemon's answer as it is\n"
 	"  -h, --help         this text\n";
 
 struct args {
 	const char *name, *token;
-	bool as_json;
+	bool as_json, makes_token;
 };
 
 static void
@@ -72,9 +74,29 @@ add(struct cmd_api *a, const void *arg)
 }
 
 static int
+set_token(struct cmd_api *a, const struct args *args)
+{
+	struct json_object *root, *body = json_object_new_object();
+
+	if (args->token != NULL)
+		json_object_object_add(body, "token", json_object_new_string(args->token));
+	buf_str(&a->target, "/api/instance/token/");
+	client_escape(&a->target, args->name);
+	int rc = cmd_api_ask(a, "PUT", body, &root);
+	if (rc == HSW_OK)
+		puts(cmd_api_text(json_object_object_get(root, "instance"), "token"));
+	json_object_put(body);
+	json_object_put(root);
+	return rc;
+}
+
+static int
 token(struct cmd_api *a, const void *arg)
 {
 	const struct args *args = arg;
+
+	if (args->makes_token || args->token != NULL)
+		return set_token(a, args);
 	struct json_object *root;
 
 	buf_str(&a->target, "/api/instance/list?instanceName=");
@@ -113,16 +135,20 @@ int
 cmd_instance(int argc, char **argv)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
-		{ "token", required_argument, NULL, 't' }, { "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+		{ "token", required_argument, NULL, 't' }, { "new", no_argument, NULL, 'n' },
+		{ "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 } };
 	const char *path = config_default_path;
 	struct args args = { 0 };
 	int c, status;
 
-	while ((c = getopt_long(argc, argv, "c:t:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:t:nh", options, NULL)) != -1) {
 		switch (c) {
 		case 't':
 			args.token = optarg;
+			break;
+		case 'n':
+			args.makes_token = true;
 			break;
 		case 'j':
 			args.as_json = true;
@@ -132,8 +158,10 @@ cmd_instance(int argc, char **argv)
 				return status;
 		}
 	}
-	const struct cmd_action *action = cmd_action_find(actions, argc, argv);
+	const struct cmd_action *action = cmd_action_find(actions, "instance", usage, argc, argv);
 	if (action == NULL)
+		return CMD_USAGE;
+	if (args.makes_token && (args.token != NULL || action->fn != token))
 		return cmd_wrong_usage(usage);
 	args.name = argv[optind + 1];
 	return cmd_action_run(action, &args, path);

@@ -19,56 +19,51 @@
 #include "clock.h"
 #include "config.h"
 #include "envelope.h"
-#include "err.h"
-#include "option.h"
+#include "when.h"
 
 static const char usage[] =
 	"Usage: hookswitch replay --sink NAME --since TIME [--until TIME] [--event TYPE]\n"
-	"                         [--chat JID] [--rate N] [--dry-run]\n"
+	"                         [--instance NAME] [--chat JID] [--limit N] [--rate N]\n"
+	"                         [--dry-run]\n"
 	"\n"
 	"Delivers events that are still in the journal to a sink once more, oldest first; webhooks "
 	"get\n"
 	"them with the header `webhook-replay: 1`. Interrupted, it stops where it is.\n"
 	"\n"
-	"TIME is 2026-11-21T09:30:00Z (or with an offset, or the date alone), or how long ago: "
-	"90m,\n"
-	"2h, 3d.\n"
+	"TIME is 2026-11-21T09:30:00Z (or with an offset); in the local zone 2026-11-21 09:30,\n"
+	"2026-11-21, today or yesterday, both midnight; or how long ago: 90m, 2h, 3d.\n"
 	"\n"
 	"  -c, --config FILE  the daemon's configuration (for its control socket)\n"
 	"  -s, --sink NAME    the sink that gets them; of a webhook of the API: INSTANCE/LABEL\n"
 	"      --since TIME   received then or later\n"
 	"      --until TIME   received then or earlier; without it: until now\n"
 	"      --event TYPE   only of this type, such as message.exchange\n"
+	"      --instance NAME\n"
+	"                     only of this instance\n"
 	"      --chat JID     only of this chat\n"
+	"      --limit N      at most so many events\n"
 	"      --rate N       at most so many in a second; without it: 100\n"
 	"      --dry-run      only count them\n"
 	"  -h, --help         this text\n";
 
 #define WAITING_MAX 1000 /* in retry at the sink, before it is given more */
+#define RATE_MAX 1000000 /* events in a second */
+#define LIMIT_MAX 1000000000
 #define LOOK_AGAIN_US 200000
 
 struct replay {
 	const char *socket_path, *config_path;
-	const char *sink, *event, *chat;
-	int64_t since_ms, until_ms;
+	const char *sink, *event, *instance, *chat;
+	int64_t now_ms, since_ms, until_ms;
 	long rate;
+	int64_t limit; /* events; 0: none */
 	bool is_dry;
-	int64_t next, matched;
+	int64_t first, next, settled; /* of the journal: where it began, got to, and ends */
+	int64_t matched;
 	bool is_over;
 	int64_t waiting;
 	struct hsw_error err;
 };
-
-static bool
-parse_time(const char *s, int64_t *out)
-{
-	int64_t ago;
-
-	if (option_parse_msec(s, &ago) != HSW_OK || ago < 0)
-		return clock_parse(s, out);
-	*out = clock_wall_ms() - ago;
-	return true;
-}
 
 static void
 add_parameter(struct buf *target, const char *name, const char *value)
@@ -90,8 +85,10 @@ read_answer(struct replay *p, const struct buf *answer)
 		root = json_tokener_parse_ex(tokener, answer->data, (int)answer->len);
 	if (json_object_object_get_ex(root, "next", &next)) {
 		p->next = json_object_get_int64(next);
+		p->first = p->first > 0 ? p->first : p->next;
 		p->matched += json_object_get_int64(json_object_object_get(root, "matched"));
 		p->is_over = !json_object_get_boolean(json_object_object_get(root, "more"));
+		p->settled = json_object_get_int64(json_object_object_get(root, "settled"));
 		p->waiting = json_object_get_int64(json_object_object_get(root, "retrying"));
 		rc = HSW_OK;
 	}
@@ -111,6 +108,7 @@ piece(struct replay *p, int64_t limit)
 		p->since_ms, p->until_ms, p->next, limit, p->is_dry);
 	add_parameter(&target, "sink", p->sink);
 	add_parameter(&target, "event", p->event);
+	add_parameter(&target, "instance", p->instance);
 	add_parameter(&target, "chat", p->chat);
 	buf_append(&target, "", 1);
 	int rc = target.failed ? HSW_ENOMEM
@@ -122,12 +120,30 @@ piece(struct replay *p, int64_t limit)
 	return rc;
 }
 
+/* Only where somebody looks: `[#####---------------]  25 %  1234 events`. */
 static void
 show_progress(const struct replay *p)
 {
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\r%" PRId64 " events, up to seq %" PRId64 " ", p->matched,
-			p->next);
+	static const char full[] = "####################", rest[] = "--------------------";
+	int64_t all = p->settled - p->first, done = p->next - p->first;
+	int steps = (int)sizeof(full) - 1;
+
+	if (!isatty(STDERR_FILENO))
+		return;
+	if (p->is_over || all <= 0 || done > all)
+		all = done = 1;
+	int n = (int)(done * steps / all);
+	fprintf(stderr, "\r[%.*s%.*s] %3d %%  %" PRId64 " events ", n, full, steps - n, rest,
+		(int)(done * 100 / all), p->matched);
+}
+
+/* What --limit leaves of them. */
+static int64_t
+left_of(const struct replay *p, int64_t events)
+{
+	int64_t left = p->limit - p->matched;
+
+	return p->limit > 0 && left < events ? left : events;
 }
 
 /* How many may go now, by the rate; it waits for a tenth of a second's worth. */
@@ -153,7 +169,9 @@ run(struct replay *p)
 		if (p->waiting > WAITING_MAX)
 			usleep(LOOK_AGAIN_US);
 		int64_t limit = p->is_dry ? 1000 : wait_for_rate(p, begin_ms);
-		rc = piece(p, p->waiting > WAITING_MAX ? 1 : limit < 1000 ? limit : 1000);
+		limit = p->waiting > WAITING_MAX ? 1 : limit < 1000 ? limit : 1000;
+		rc = piece(p, left_of(p, limit));
+		p->is_over = p->is_over || left_of(p, 1) == 0;
 		show_progress(p);
 	}
 	if (isatty(STDERR_FILENO))
@@ -179,6 +197,40 @@ start(struct replay *p)
 	return cmd_status_of(rc);
 }
 
+/* What cannot be meant. */
+static bool
+is_in_order(const struct replay *p)
+{
+	if (p->since_ms > p->now_ms)
+		fputs("hookswitch replay: --since is in the future\n", stderr);
+	else if (p->since_ms > p->until_ms)
+		fputs("hookswitch replay: --since is after --until\n", stderr);
+	else
+		return true;
+	return false;
+}
+
+static bool
+take_time(const struct replay *p, const char *option, int64_t *out)
+{
+	struct hsw_error err;
+
+	if (when_parse(optarg, p->now_ms, out, &err) == HSW_OK)
+		return true;
+	fprintf(stderr, "hookswitch replay: --%s: %s\n", option, err.text);
+	return false;
+}
+
+/* From 1 to most; 0: it is no such number. */
+static long
+number(const char *text, long most)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	return end != text && *end == '\0' && n > 0 && n <= most ? n : 0;
+}
+
 /* false: the option, or its value, is none. */
 static bool
 take_option(struct replay *p, int c)
@@ -191,9 +243,9 @@ take_option(struct replay *p, int c)
 		p->sink = optarg;
 		return true;
 	case 'S':
-		return parse_time(optarg, &p->since_ms);
+		return take_time(p, "since", &p->since_ms);
 	case 'U':
-		return parse_time(optarg, &p->until_ms);
+		return take_time(p, "until", &p->until_ms);
 	case 'e':
 		p->event = optarg;
 		return event_type_of(str_of(optarg)) >= 0;
@@ -201,8 +253,14 @@ take_option(struct replay *p, int c)
 		p->chat = optarg;
 		return true;
 	case 'r':
-		p->rate = strtol(optarg, NULL, 10);
-		return p->rate > 0 && p->rate <= 1000000;
+		p->rate = number(optarg, RATE_MAX);
+		return p->rate > 0;
+	case 'l':
+		p->limit = number(optarg, LIMIT_MAX);
+		return p->limit > 0;
+	case 'i':
+		p->instance = optarg;
+		return true;
 	case 'd':
 		p->is_dry = true;
 		return true;
@@ -218,11 +276,15 @@ cmd_replay(int argc, char **argv)
 		{ "sink", required_argument, NULL, 's' }, { "since", required_argument, NULL, 'S' },
 		{ "until", required_argument, NULL, 'U' },
 		{ "event", required_argument, NULL, 'e' }, { "chat", required_argument, NULL, 'C' },
-		{ "rate", required_argument, NULL, 'r' }, { "dry-run", no_argument, NULL, 'd' },
-		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+		{ "instance", required_argument, NULL, 'i' },
+		{ "limit", required_argument, NULL, 'l' }, { "rate", required_argument, NULL, 'r' },
+		{ "dry-run", no_argument, NULL, 'd' }, { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 } };
+	int64_t now_ms = clock_wall_ms();
 	struct replay p = { .config_path = config_default_path,
+		.now_ms = now_ms,
 		.since_ms = -1,
-		.until_ms = clock_wall_ms(),
+		.until_ms = now_ms,
 		.rate = 100,
 		.err = { "the daemon's answer is not what was expected" } };
 	bool is_well_called = true;
@@ -235,8 +297,9 @@ cmd_replay(int argc, char **argv)
 		}
 		is_well_called = take_option(&p, c) && is_well_called;
 	}
-	if (is_well_called && optind == argc && p.sink != NULL && p.since_ms >= 0)
-		return start(&p);
-	fputs(usage, stderr);
-	return CMD_USAGE;
+	if (!is_well_called || optind != argc || p.sink == NULL || p.since_ms < 0) {
+		fputs(usage, stderr);
+		return CMD_USAGE;
+	}
+	return is_in_order(&p) ? start(&p) : CMD_USAGE;
 }

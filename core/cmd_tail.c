@@ -17,6 +17,7 @@
 #include "client.h"
 #include "cmd_api.h"
 #include "config_listen.h"
+#include "envelope.h"
 #include "err.h"
 #include "event_line.h"
 #include "ws_client.h"
@@ -117,11 +118,23 @@ ask_daemon(struct tail *t)
 	return cmd_api_status(&t->api, rc);
 }
 
+/* NULL: there is none. */
+static const char *
+find_environment_token(void)
+{
+	const char *token = getenv("HOOKSWITCH_TOKEN");
+
+	if (token == NULL || *token != '\0')
+		return token;
+	fputs("hookswitch: HOOKSWITCH_TOKEN is empty, and taken as not set\n", stderr);
+	return NULL;
+}
+
 static int
 prepare(struct tail *t)
 {
 	struct hsw_error err = { "" };
-	const char *token = t->given_token != NULL ? t->given_token : getenv("HOOKSWITCH_TOKEN");
+	const char *token = t->given_token != NULL ? t->given_token : find_environment_token();
 	bool must_ask = t->instance == NULL || (token == NULL && t->url_text == NULL);
 
 	t->token = token != NULL ? strdup(token) : NULL;
@@ -307,6 +320,26 @@ catch_signals(struct tail *t)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* A name that is misspelt would wait forever. */
+static bool
+check_events(const char *list)
+{
+	for (const char *at = list; at != NULL; at = *at == ',' ? at + 1 : NULL) {
+		at += strspn(at, " ");
+		const struct hsw_str name = { at, strcspn(at, ", ") };
+		if (event_type_of(name) < 0) {
+			fprintf(stderr,
+				"hookswitch: --events: unknown event `%.*s`; events are "
+				"message.exchange, message.status, call.update, group.flow, "
+				"instance.state, label.update\n",
+				(int)name.len, name.s);
+			return false;
+		}
+		at += strcspn(at, ",");
+	}
+	return true;
+}
+
 /* false: it is done, with *status. */
 static bool
 parse_arguments(struct tail *t, int argc, char **argv, int *status)
@@ -346,6 +379,10 @@ parse_arguments(struct tail *t, int argc, char **argv, int *status)
 	}
 	if (argc - optind > 1) {
 		fputs(usage, stderr);
+		*status = CMD_USAGE;
+		return false;
+	}
+	if (!check_events(t->events)) {
 		*status = CMD_USAGE;
 		return false;
 	}

@@ -49,7 +49,8 @@ print_row(struct json_object *w)
 	for (size_t i = 0; i < n; i++)
 		printf("%s%s", i > 0 ? "," : "",
 			json_object_get_string(json_object_array_get_idx(events, i)));
-	putchar('\n');
+	const char *reason = cmd_api_text(w, "disabledReason");
+	printf("%s%s\n", *reason != '\0' ? "  " : "", reason);
 }
 
 static void
@@ -186,9 +187,9 @@ cmd_webhook(int argc, char **argv)
 		if (status >= 0)
 			return status;
 	}
-	const struct cmd_action *action = cmd_action_find(actions, argc, argv);
+	const struct cmd_action *action = cmd_action_find(actions, "webhook", usage, argc, argv);
 	if (action == NULL)
-		return cmd_wrong_usage(usage);
+		return CMD_USAGE;
 	args.instance = argv[optind + 1];
 	return cmd_action_run(action, &args, path);
 }

@@ -139,6 +139,7 @@ struct sink_conf {
 	int64_t timeout_ms;
 	int policy;                        /* enum sink_policy */
 	const char **retry;                /* as written; NULL: the policy's; parsed into: */
+	int64_t retry_after_max_ms;        /* of what a destination asks for */
 	int64_t retry_ms[RETRY_STEPS_MAX]; /* wait after the 1st, 2nd, ... failed attempt */
 	size_t retry_steps;
 	bool is_retry_endless;            /* the last wait repeats */
@@ -214,6 +215,8 @@ const struct config *config_ref(const struct config *);
 void config_unref(const struct config *);
 
 /* NULL: there is no such [sink]. */
+/* How many deliveries the sink's section puts into a request at most; 0 or 1: each goes alone. */
+size_t config_gathers(const struct config_section *sink);
 const struct config_section *config_find_sink(const struct config *, const char *name);
 
 /* A section, and what is different in it. */

@@ -11,6 +11,7 @@
 #include "envelope.h"
 #include "option.h"
 #include "policy.h"
+#include "signing.h"
 
 #define OPTION_KEY_SIZE 64 /* longer than any key */
 
@@ -35,6 +36,10 @@ config_check_server(struct config *c, struct loader *l, enum config_scope scope)
 			config_fail_key(l, "workers", "found `%.40s`, expected auto or 1 to 64",
 				s->workers_text);
 	}
+	struct hsw_error why = { "" };
+	if (s->notify_secret != NULL &&
+		signing_check("notify_secret", s->notify_secret, &why) != HSW_OK)
+		config_fail_key(l, "notify_secret", "%s", why.text + strlen("notify_secret: "));
 	config_listen_check(s, scope == CONFIG_CHECK, fail_text, l);
 	if (s->base_url != NULL || s->listen == NULL)
 		return;
@@ -139,6 +144,29 @@ check_filters(struct loader *l, const struct sink_conf *conf)
 	}
 }
 
+size_t
+config_gathers(const struct config_section *s)
+{
+	const struct hsw_sink_ops *ops = &s->plugin->ops.sink;
+
+	return ops->gathers != NULL && s->conf != NULL ? ops->gathers(s->conf) : 0;
+}
+
+/* A request is never full of more events than may be in flight. */
+static void
+check_gathering(struct loader *l, const struct config_section *s)
+{
+	const struct sink_conf *c = &s->u.sink;
+	int64_t events = (int64_t)config_gathers(s);
+
+	if (events > 1 && c->ordering == ORDERING_STRICT)
+		config_fail_key(
+			l, "ordering", "strict is one at a time: no batch would ever have more");
+	else if (c->concurrency > 0 && c->concurrency < events)
+		config_fail_key(l, "concurrency", "%lld can never fill a batch of %lld",
+			(long long)c->concurrency, (long long)events);
+}
+
 /* Options that would be taken and do nothing are mistakes. */
 static void
 check_sense(struct loader *l, const struct config_section *s)
@@ -152,6 +180,7 @@ check_sense(struct loader *l, const struct config_section *s)
 		{ "concurrency", HSW_SINK_SERIAL, 0, "which writes in order by itself" },
 		{ "retry_on", 0, HSW_SINK_STATUSES, "which gets no statuses" },
 		{ "drop_on", 0, HSW_SINK_STATUSES, "which gets no statuses" },
+		{ "retry_after_max", 0, HSW_SINK_STATUSES, "which gets no statuses" },
 	};
 	unsigned flags = s->plugin->ops.sink.flags;
 
@@ -170,8 +199,11 @@ check_sense(struct loader *l, const struct config_section *s)
 		config_find_entry(l->section, "concurrency") != NULL)
 		config_fail_key(l, "concurrency",
 			"has no meaning with ordering = strict, which is one at a time");
+	check_gathering(l, s);
 	if (s->u.sink.retry_steps == 0 && config_find_entry(l->section, "retry_on") != NULL)
 		config_fail_key(l, "retry_on", "has no meaning with retry = never");
+	if (s->u.sink.retry_steps == 0 && config_find_entry(l->section, "retry_after_max") != NULL)
+		config_fail_key(l, "retry_after_max", "has no meaning with retry = never");
 }
 
 void

@@ -62,7 +62,7 @@ static const struct hsw_option server_options[] = {
 		"and notify_dead_letters ask for. May be a private address." },
 	{ "notify_secret", HSW_OPT_SECRET, 0, S(notify_secret), NULL, 0, 0, NULL,
 		"Signs these requests as Standard Webhooks have it (webhook-signature): whsec_ and "
-		"base64 of the key, or any other text." },
+		"base64 of the key, or a text that is the key; 24 to 64 bytes." },
 	{ "notify_lag", HSW_OPT_INT, 0, S(notify_lag), "0", 0, INT64_MAX / 2, NULL,
 		"A notice is sent when a sink is so many events behind, and another one when it is "
 		"less than half of that. 0: none." },
@@ -86,7 +86,7 @@ static const struct hsw_option api_options[] = {
 	{ "max_webhooks", HSW_OPT_INT, 0, S(max_webhooks), "3", 1, 100, NULL,
 		"How many webhooks of one instance may be enabled." },
 	{ "https_only", HSW_OPT_BOOL, 0, S(https_only), "no", 0, 0, NULL,
-		"Refuse webhooks whose URL is not https." },
+		"Refuse webhooks whose URL is not https, also those that were set before." },
 	{ "allow_private", HSW_OPT_LIST, 0, S(allow_private), "none", 0, 0, NULL,
 		"Networks that webhooks may be sent to beside public addresses: 10.0.0.0/8, "
 		"fd00::/8, 127.0.0.1, ...; none; any. Without it whoever may set a webhook cannot "
@@ -248,6 +248,9 @@ static const struct hsw_option sink_options[] = {
 		"are used up the event becomes a dead letter. With `forever` as the last word the "
 		"last wait repeats. `exponential 1s..1h x5`: five waits that grow evenly from 1s "
 		"to 1h. `never`: there is only one attempt. Without it: the policy's." },
+	{ "retry_after_max", HSW_OPT_MSEC, 0, S(retry_after_max_ms), "1h", 0, 86400000, NULL,
+		"How long a wait a destination may ask for (Retry-After of HTTP: seconds or a "
+		"date); what is longer is taken for this. 0s: it is not asked." },
 	{ "retry_on", HSW_OPT_LIST, 0, S(retry_on), NULL, 0, 0, NULL,
 		"The HTTP statuses after which another attempt is made, such as 429, 5xx; other "
 		"failures make the event a dead letter at once. No answer at all is always tried "
@@ -262,7 +265,8 @@ static const struct hsw_option sink_options[] = {
 		"So many failed attempts in a row open the destination's circuit: it is taken to "
 		"be down, and its events wait without using up their attempts. Answers about the "
 		"one event (HTTP 4xx but 401, 403, 404, 407, 408, 410, 425, 429) are not counted "
-		"here, and always as attempts." },
+		"here, and always as attempts; so is HTTP 5xx but 502, 503, 504 where the sink has "
+		"one event only." },
 	{ "disable_after", HSW_OPT_MSEC, 0, S(disable_after_ms), "0s", 0, INT64_C(31536000000),
 		NULL,
 		"A destination whose circuit was open for so long, such as 5d, is disabled until "

@@ -127,6 +127,19 @@ print_dead(void *arg, const struct hsw_store_exception *x)
 	return HSW_OK;
 }
 
+/* A sink that was removed may have dead letters still; without any its name is taken for a mistake. */
+static int
+refuse_unknown(struct tour *t)
+{
+	bool is_page = t->query.after > 0;
+
+	if (t->count > 0 || is_page || t->query.destination.len == 0 ||
+		control_has_sink(t, t->query.destination))
+		return HSW_OK;
+	control_no_sink(t);
+	return HSW_ENOENT;
+}
+
 static void
 dead_list(struct store_call *call, const struct store_port *store)
 {
@@ -134,6 +147,8 @@ dead_list(struct store_call *call, const struct store_port *store)
 
 	buf_str(&t->out, "{\"success\":true,\"dead\":[");
 	int rc = store->ops->dead(store->self, &t->query, print_dead, t, &t->error);
+	if (rc == HSW_OK)
+		rc = refuse_unknown(t);
 	buf_printf(&t->out, "],\"more\":%s}", t->count == t->query.limit ? "true" : "false");
 	if (rc == HSW_OK)
 		tour_go_home(t);
@@ -153,6 +168,8 @@ dead_purge(struct store_call *call, const struct store_port *store)
 	struct tour *t = (struct tour *)call;
 	int rc = store->ops->dead_purge(store->self, &t->query, &t->count, &t->error);
 
+	if (rc == HSW_OK)
+		rc = refuse_unknown(t);
 	print_count(t, "purged");
 	if (rc == HSW_OK)
 		tour_go_home(t);
@@ -221,6 +238,7 @@ read_query(struct tour *t)
 {
 	struct http_request *r = t->http;
 
+	t->config = config_ref(t->home->config);
 	if (http_query(r, "sink", &t->sink))
 		t->query.destination = (struct hsw_str){ t->sink.data, t->sink.len };
 	if (http_query(r, "id", &t->id_text)) {
@@ -250,6 +268,16 @@ dead(struct worker *w, struct http_request *r)
 }
 
 static void
+refuse_sink(struct store_call *call, const struct store_port *store)
+{
+	struct tour *t = (struct tour *)call;
+
+	(void)store;
+	control_no_sink(t);
+	tour_go_home(t);
+}
+
+static void
 replay(struct worker *w, struct http_request *r)
 {
 	struct tour *t = tour_new(w, r, "");
@@ -258,12 +286,10 @@ replay(struct worker *w, struct http_request *r)
 		return;
 	bool is_of_api = t->query.destination.len > 0 &&
 		memchr(t->query.destination.s, '/', t->query.destination.len) != NULL;
-	if (!is_of_api && !control_is_sink(w->config, t->query.destination)) {
-		http_reply_error(r, 404, "", "sink: no such [sink] in the configuration");
-		tour_free(t);
-		return;
-	}
-	tour_go_to_store(t, replay_dead);
+	if (!is_of_api && !control_is_sink(w->config, t->query.destination))
+		tour_go_to_store(t, refuse_sink);
+	else
+		tour_go_to_store(t, replay_dead);
 }
 
 static void

@@ -51,7 +51,7 @@ compare_id(void *arg, struct instance_settings *i)
 {
 	struct id_search *search = arg;
 
-	if (str_is(search->id, i->id))
+	if (str_is(search->id, i->instance->id))
 		search->found = i;
 }
 
@@ -107,7 +107,9 @@ point_elsewhere(struct store_call *call, const struct store_port *store)
 	struct tour *t = (struct tour *)call;
 	struct buf node = BUF_INIT;
 
-	claims_find(store, t->query.destination, &node);
+	if (t->server->claims != NULL)
+		claims_find(store, t->query.destination, &node);
+	control_no_sink(t);
 	if (node.len > 0 && !node.failed)
 		err_set(&t->error, HSW_ENOENT, "sink: node %.*s serves it: ask there",
 			(int)node.len, node.data);
@@ -118,12 +120,7 @@ point_elsewhere(struct store_call *call, const struct store_port *store)
 static void
 answer_no_sink(struct tour *t)
 {
-	t->status = 404;
-	err_set(&t->error, HSW_ENOENT, "sink: there is none of that name");
-	if (t->server->claims != NULL)
-		tour_go_to_store(t, point_elsewhere);
-	else
-		tour_go_home(t);
+	tour_go_to_store(t, point_elsewhere);
 }
 
 static void
@@ -168,6 +165,7 @@ ask_sink(struct worker *w, struct http_request *r, void (*fn)(struct mail *))
 	buf_append(&t->sink, "", 1);
 	t->query.destination = (struct hsw_str){ t->sink.data,
 		t->sink.failed ? 0 : t->sink.len - 1 };
+	t->config = config_ref(w->config);
 	t->query.limit = control_number(r, "failed") == 0;
 	t->mail.run = fn;
 	tour_go_to_store(t, resolve);
@@ -212,9 +210,9 @@ finish_piece(struct tour *t, size_t retrying)
 	const struct replay *p = t->replay;
 
 	buf_printf(&t->out,
-		"{\"success\":true,\"matched\":%zu,\"next\":%" PRId64
+		"{\"success\":true,\"matched\":%zu,\"next\":%" PRId64 ",\"settled\":%" PRId64
 		",\"more\":%s,\"retrying\":%zu}",
-		p->n, p->next, p->is_over ? "false" : "true", retrying);
+		p->n, p->next, p->settled, p->is_over ? "false" : "true", retrying);
 	tour_go_home(t);
 }
 
@@ -243,9 +241,8 @@ find_conf(struct tour *t)
 		return HSW_OK;
 	const struct webhook *w = find_webhook(t, &instance);
 	if (w == NULL) {
-		return err_set(&t->error, HSW_ENOENT,
-			"sink: no such [sink] in the configuration, and no such webhook "
-			"(instance/label) enabled by the API");
+		control_no_sink(t);
+		return HSW_ENOENT;
 	}
 	p->made = webhook_section_new(&t->server->webhook_sink, instance, w, &t->error);
 	if (p->made == NULL)
@@ -289,6 +286,7 @@ replay_new(const struct http_request *r, const struct sink_conf *conf)
 	p->next = control_number(r, "after");
 	p->limit = limit > 0 && limit < REPLAY_MAX ? limit : REPLAY_MAX;
 	http_query(r, "event", &p->event);
+	http_query(r, "instance", &p->instance);
 	http_query(r, "chat", &p->chat);
 	return p;
 }

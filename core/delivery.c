@@ -14,6 +14,7 @@
 #include "log.h"
 #include "notice.h"
 #include "policy.h"
+#include "shown.h"
 
 /* Bytes of a token that a text must not have. */
 #define TOKEN_SHOWN_MAX 8
@@ -24,7 +25,7 @@ static void
 remember_error(struct destination *d, const struct hsw_detail *detail)
 {
 	const char *text = detail->text != NULL ? detail->text : "failed";
-	size_t n = strnlen(text, sizeof(d->last_error) - 1);
+	size_t n = shown_cut(text, strlen(text), sizeof(d->last_error) - 1);
 
 	memcpy(d->last_error, text, n);
 	d->last_error[n] = '\0';
@@ -133,16 +134,20 @@ on_gone(struct hsw_delivery *slot, const struct hsw_detail *detail)
 	struct destination *d = slot->d;
 
 	remember_error(d, detail);
+	if (slot->started_ms <= d->changed_ms) {
+		delivery_make_ready(slot);
+		return;
+	}
 	if (!d->is_disabled) {
 		d->is_disabled = true;
 		metric_add(d->disabled, 1);
 		notice_send(d, NOTICE_DISABLED, clock_wall_ms());
+		destination_tell_gone(d, d->last_status);
 	}
 	log_error("router",
-		"destination says it is gone, disabled until it is enabled or the next start "
-		"destination=%s "
-		"status=%d: %s",
-		d->name, d->last_status, d->last_error);
+		"destination says it is gone, disabled until it is %s destination=%s status=%d: %s",
+		d->owned != NULL ? "set or enabled again" : "enabled or the next start", d->name,
+		d->last_status, d->last_error);
 	delivery_make_ready(slot);
 }
 
@@ -208,10 +213,11 @@ finish(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_det
 	if (detail == NULL)
 		detail = &nothing;
 	struct hsw_detail safe = *detail;
-	if (tells_token(slot->envelope, detail->text)) {
+	detail = &safe;
+	if (safe.retry_after_ms > d->conf->retry_after_max_ms)
+		safe.retry_after_ms = d->conf->retry_after_max_ms;
+	if (tells_token(slot->envelope, safe.text))
 		safe.text = "the answer is not shown: it has the instance's token in it";
-		detail = &safe;
-	}
 	outcome = policy_outcome(d->conf, outcome, detail->status);
 	note_attempt(slot, outcome, detail);
 	on[outcome](slot, detail);
@@ -291,6 +297,8 @@ start(struct hsw_delivery *slot, int64_t now)
 	slot->deadline_ms = now + d->conf->timeout_ms;
 	TAILQ_INSERT_TAIL(&d->flying, slot, link);
 	d->n_flying++;
+	if (d->owned != NULL)
+		webhook_section_follow(d->owned, d->thread->api_sink);
 	int rc = d->ops->deliver(d->self, slot);
 	if (rc != HSW_EAGAIN)
 		pace_started(&d->pace, now);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "shown.h"
 
 struct save_note {
 	struct journal_note note; /* first */
@@ -70,9 +71,11 @@ make_note(struct hsw_delivery *slot)
 	slot->note = n;
 	n->slot = slot;
 	n->note.done = on_saved;
+	size_t shown = shown_cut(d->last_error, strlen(d->last_error),
+		sizeof(n->note.text) - sizeof(REPLAY_TEXT ": "));
 	snprintf(n->note.text, sizeof(n->note.text), "%s%.*s",
 		slot->is_replay && slot->save_as == HSW_WRITE_RETRY ? REPLAY_TEXT ": " : "",
-		(int)sizeof(n->note.text) - (int)sizeof(REPLAY_TEXT ": "), d->last_error);
+		(int)shown, d->last_error);
 	n->note.write = (struct hsw_write){
 		.kind = slot->save_as,
 		.destination = str_of(d->name),

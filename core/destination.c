@@ -14,6 +14,7 @@
 #include "notice.h"
 #include "router.h"
 
+#define BATCHES 2    /* one is gathered while another one is under way */
 #define AUTO_TIMES 4 /* of the plugin's own number are the most for concurrency = auto */
 
 static void
@@ -74,9 +75,12 @@ choose_concurrency(const struct destination *d)
 
 	if (c->ordering == ORDERING_STRICT)
 		return 1;
-	if (c->is_concurrency_auto)
-		return AUTO_TIMES * (size_t)d->ops->concurrency;
-	return c->concurrency > 0 ? (size_t)c->concurrency : d->ops->concurrency;
+	size_t batches = BATCHES * config_gathers(d->section);
+	size_t usual = c->is_concurrency_auto ? AUTO_TIMES * (size_t)d->ops->concurrency
+					      : (size_t)d->ops->concurrency;
+	if (c->concurrency > 0)
+		return (size_t)c->concurrency;
+	return batches > usual ? batches : usual;
 }
 
 void

@@ -49,7 +49,11 @@ struct delivery_thread {
 	/* The one handle of all destinations that the API made. */
 	const struct webhook_sink *api_sink; /* NULL: there can be none */
 	struct hsw_handle *api_handle;
-	void *api_self;          /* NULL: not open yet */
+	void *api_self; /* NULL: not open yet */
+	/* One of these was disabled because its destination is gone (the status), or enabled again (0). NULL:
+	 * nobody is told. */
+	void (*on_gone)(void *arg, const struct webhook_section *, int status);
+	void *on_gone_arg;
 	struct notices *notices; /* NULL: nobody is told, see notice.h */
 };
 

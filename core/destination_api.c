@@ -41,16 +41,27 @@ destinations_close_api(struct delivery_thread *t)
 	t->api_self = NULL;
 }
 
-/* Its receiver would refuse what comes without them, or take it from anybody. */
+/* Without its credentials a receiver would refuse what comes, or take it from anybody. */
 static void
-hold_without_credentials(struct destination *d)
+hold_disabled(struct destination *d)
 {
-	d->is_disabled = d->owned->is_undecryptable;
+	static const char undecryptable[] =
+		"its credentials cannot be decrypted: nothing is sent without them";
+	const struct webhook_section *s = d->owned;
+
+	d->is_disabled = s->is_undecryptable || s->disabled_reason != NULL;
 	if (!d->is_disabled)
 		return;
 	d->last_error_at_ms = clock_wall_ms();
-	snprintf(d->last_error, sizeof(d->last_error),
-		"its credentials cannot be decrypted: nothing is sent without them");
+	snprintf(d->last_error, sizeof(d->last_error), "%s",
+		s->is_undecryptable ? undecryptable : s->disabled_reason);
+}
+
+void
+destination_tell_gone(const struct destination *d, int status)
+{
+	if (d->owned != NULL && d->thread->on_gone != NULL)
+		d->thread->on_gone(d->thread->on_gone_arg, d->owned, status);
 }
 
 /* NULL: err says why, and the section is freed. */
@@ -71,7 +82,7 @@ destination_new_api(struct delivery_thread *t, struct webhook_section *s, struct
 	d->self = t->api_self;
 	d->owned = s;
 	d->target = s->conf;
-	hold_without_credentials(d);
+	hold_disabled(d);
 	return d;
 }
 
@@ -84,8 +95,9 @@ change(struct destination *d, struct webhook_section *s)
 	d->owned = s;
 	d->target = s->conf;
 	destination_adopt(d, &s->section);
-	hold_without_credentials(d);
+	hold_disabled(d);
 	d->probe_at_ms = 0; /* what was wrong may be right now */
+	d->changed_ms = clock_mono_ms();
 	webhook_section_free(before);
 	delivery_pump_soon(d);
 }

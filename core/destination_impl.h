@@ -113,6 +113,7 @@ struct destination {
 	bool is_held;    /* the circuit is not closed, see circuit.c */
 	bool is_unknown; /* and is held because nothing is known of it yet: it may be up */
 	bool is_disabled, is_draining;
+	int64_t changed_ms; /* where it goes: what came back of an attempt before tells nothing; 0: never */
 	int64_t opened_at_ms; /* the circuit */
 	int64_t probed_seq;   /* the event that was tried last while it is open */
 	int64_t log_failure_at_ms;
@@ -228,6 +229,8 @@ void destination_on_page(struct journal_page *);
 void destinations_free_left(struct delivery_thread *);
 void destinations_close_api(struct delivery_thread *);
 /* One of the API's, without a link; takes the section, also on error. NULL: err says why. */
+/* Of one that the API made, tells who keeps it: see struct delivery_thread's on_gone. */
+void destination_tell_gone(const struct destination *, int status);
 struct destination *destination_new_api(
 	struct delivery_thread *, struct webhook_section *, struct hsw_error *err);
 /* Takes it from those that deliver; left comes when nothing of it is on its way any more. */

@@ -46,15 +46,17 @@ event_type_or_raw(struct hsw_str name)
 }
 
 /* id = the first 128 bits of SHA-256 over instance, type and natural key, with NUL between: neither
- * of the first two can hold one. */
+ * of the first two can hold one. Before the instance, its own id, where it has one, and "/", which no name has:
+ * one that is made anew shall not have what came of the former one taken for its own. */
 static int
-make_id(struct hsw_envelope *e, struct hasher *hasher, struct hsw_str identity)
+make_id(struct hsw_envelope *e, const struct envelope_origin *o, struct hsw_str identity)
 {
-	static const struct hsw_str nul = { "", 1 };
-	const struct hsw_str parts[] = { e->instance, nul, e->type_name, nul, identity };
+	static const struct hsw_str nul = { "", 1 }, slash = { "/", 1 }, none = { "", 0 };
+	const struct hsw_str parts[] = { o->instance_id, o->instance_id.len > 0 ? slash : none,
+		e->instance, nul, e->type_name, nul, identity };
 	unsigned char digest[SHA256_BYTES];
 
-	if (!hasher_sha256(hasher, parts, sizeof(parts) / sizeof(parts[0]), digest))
+	if (!hasher_sha256(o->hasher, parts, sizeof(parts) / sizeof(parts[0]), digest))
 		return HSW_ENOMEM;
 	memcpy(e->id, digest, sizeof(e->id));
 	return HSW_OK;
@@ -270,7 +272,7 @@ envelope_new(const struct envelope_origin *o, const struct hsw_event *ev, unsign
 		row.instance.len + row.provider.len + name.len + (index == 0 ? o->raw.len : 0) +
 		COUNT_ROOM;
 	struct hsw_envelope *e = allocate(&row, o->token, room, (enum event_type)type);
-	rc = e != NULL ? make_id(e, o->hasher, ev->identity) : HSW_ENOMEM;
+	rc = e != NULL ? make_id(e, o, ev->identity) : HSW_ENOMEM;
 	if (rc == HSW_OK) {
 		struct writer w = { e->memory + (e->body.s - e->memory), e };
 		make_id_text(e);

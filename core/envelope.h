@@ -72,6 +72,7 @@ struct hsw_envelope {
 struct envelope_origin {
 	struct hsw_str base_url_json; /* a JSON string with its quotes */
 	struct hsw_str instance;
+	struct hsw_str instance_id; /* of one that the API made; or empty */
 	struct hsw_str provider;
 	struct hsw_str token; /* see struct hsw_envelope */
 	struct hsw_str

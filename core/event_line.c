@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "shown.h"
+
 #define CONTENT_MAX 100 /* characters of a text */
 #define NAME_MAX_SHOWN 40
 
@@ -54,32 +56,6 @@ count(struct json_object *o, const char *path)
 
 /* ---- safe text ---- */
 
-/* The length of the character at s, 1 for what is no UTF-8. *may_show: neither a C0 or C1 control nor one of
- * the marks that turn the direction of what follows (U+202A to U+202E, U+2066 to U+2069). */
-static size_t
-next_character(const unsigned char *s, size_t n, bool *may_show)
-{
-	size_t len = s[0] < 0x80 ? 1 : s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-
-	*may_show = false;
-	if ((s[0] >= 0x80 && s[0] < 0xc2) || s[0] > 0xf4 || len > n)
-		return 1;
-	/* Longer than it need be, a surrogate, or beyond U+10FFFF (RFC 3629 section 4). */
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0) ||
-		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90))
-		return 1;
-	for (size_t i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 1;
-	}
-	bool is_control = s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
-	bool is_turn = s[0] == 0xe2 &&
-		((s[1] == 0x80 && s[2] >= 0xaa && s[2] <= 0xae) ||
-			(s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9));
-	*may_show = !is_control && !is_turn;
-	return len;
-}
-
 static void
 put(struct buf *b, struct hsw_str s, size_t most)
 {
@@ -88,7 +64,7 @@ put(struct buf *b, struct hsw_str s, size_t most)
 
 	for (size_t n = 0; i < s.len && n < most; n++) {
 		bool may_show;
-		size_t len = next_character(at + i, s.len - i, &may_show);
+		size_t len = shown_character(at + i, s.len - i, &may_show);
 		if (may_show)
 			buf_append(b, s.s + i, len);
 		else

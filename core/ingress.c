@@ -138,10 +138,8 @@ translate(struct ingress *in, struct source *source, struct instance *instance,
 	int rc = HSW_OK;
 
 	view_init(&view, &in->env, r, instance, rest);
-	if (instance != NULL) {
-		in->emit.origin.instance = instance->name;
-		in->emit.origin.token = instance->token_json;
-	}
+	if (instance != NULL)
+		ingress_set_instance(&in->emit, instance);
 	in->has_named = in->is_mixed = false;
 	in->emit.origin.provider = str_of(source->section->plugin->info->name);
 	in->emit.origin.received_ms = view.request.received_ms;

@@ -79,6 +79,13 @@ emit_raw(struct source *source, struct hsw_emit *e, const struct hsw_event *even
 	return rc;
 }
 
+/* Whom memory of former events is of: not of another instance that had the name. */
+static struct hsw_str
+who(const struct envelope_origin *o)
+{
+	return o->instance_id.len > 0 ? o->instance_id : o->instance;
+}
+
 static bool
 goes_backwards(const struct source *source, const struct hsw_emit *e, const struct hsw_event *event)
 {
@@ -87,7 +94,7 @@ goes_backwards(const struct source *source, const struct hsw_emit *e, const stru
 		strcmp(event->type, event_type_names[TYPE_MESSAGE_STATUS]) == 0 &&
 		event->pieces == 1 &&
 		status_order_is_backwards(
-			source->ingress->env.statuses, e->origin.instance, event->data[0].bytes);
+			source->ingress->env.statuses, who(&e->origin), event->data[0].bytes);
 }
 
 /* A body with something of another instance in it is nobody's. */
@@ -106,6 +113,14 @@ note_name(struct ingress *in, struct hsw_emit *e, struct hsw_str name)
 		envelope_drop_raw(e->envelopes[0]);
 }
 
+void
+ingress_set_instance(struct hsw_emit *e, const struct instance *instance)
+{
+	e->origin.instance = instance->name;
+	e->origin.instance_id = str_of(instance->id);
+	e->origin.token = instance->token_json;
+}
+
 /* Makes the event's own instance the one whose envelopes are made. false: there is none. */
 static bool
 place(struct source *source, struct hsw_emit *e, struct hsw_str name)
@@ -120,8 +135,7 @@ place(struct source *source, struct hsw_emit *e, struct hsw_str name)
 		return false;
 	}
 	in->instance = instance;
-	e->origin.instance = instance->name;
-	e->origin.token = instance->token_json;
+	ingress_set_instance(e, instance);
 	return true;
 }
 

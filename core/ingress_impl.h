@@ -69,6 +69,8 @@ void ingress_reply_accepted(struct http_request *, size_t accepted, size_t dupli
 
 /* The function that translate is given: makes the event's envelope, or ignores it. */
 int ingress_take_event(struct hsw_emit *, const struct hsw_event *);
+/* Whose envelopes are made from then on. */
+void ingress_set_instance(struct hsw_emit *, const struct instance *);
 
 /* ---- ingress_store.c ---- */
 

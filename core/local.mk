@@ -56,7 +56,7 @@ core_libcore_a_SOURCES = \
 	core/config_listen.c core/config_listen.h \
 	core/config_tokens.c core/config_tokens.h \
 	core/control.c core/control.h core/control_impl.h \
-	core/control_deliveries.c \
+	core/control_deliveries.c core/control_sinks.c \
 	core/control_reload.c core/control_reload.h \
 	core/credential.c core/credential.h \
 	core/crypt.c core/crypt.h \
@@ -78,6 +78,7 @@ core_libcore_a_SOURCES = \
 	core/event_line.c core/event_line.h \
 	core/follow.c core/follow.h \
 	core/forwarded.c core/forwarded.h \
+	core/gone.c core/gone.h \
 	core/host.c core/host.h \
 	core/http.c core/http.h core/http_impl.h \
 	core/http_answer.c \
@@ -134,6 +135,9 @@ core_libcore_a_SOURCES = \
 	core/settings.c core/settings.h \
 	core/settings_load.c core/settings_reload.c \
 	core/seen.c core/seen.h \
+	core/when.c core/when.h \
+	core/shown.c core/shown.h \
+	core/signing.c core/signing.h \
 	core/sinks.c core/sinks.h \
 	core/sockets.c core/sockets.h \
 	core/status_order.c core/status_order.h \

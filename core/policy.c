@@ -126,11 +126,11 @@ has_status(const struct status_set *set, int status)
 		(set->words[status / 64] & UINT64_C(1) << status % 64) != 0;
 }
 
-/* "503" or "4xx" */
+/* "503" or "4xx". 1xx is no answer, and 2xx is what counts as delivered. */
 static bool
 add_statuses(struct status_set *set, const char *text)
 {
-	if (strlen(text) != 3 || text[0] < '1' || text[0] > '5')
+	if (strlen(text) != 3 || text[0] < '3' || text[0] > '5')
 		return false;
 	int hundred = (text[0] - '0') * 100;
 	bool is_one = strspn(text, "0123456789") == 3;
@@ -148,7 +148,9 @@ read_statuses(struct status_set *set, const char **words, struct hsw_error *err)
 	for (; words != NULL && *words != NULL; words++) {
 		if (!add_statuses(set, *words))
 			return err_set(err, HSW_EINVAL,
-				"found `%.40s`, expected statuses such as 503 or 4xx", *words);
+				"found `%.40s`, expected statuses from 300 to 599, such as 503 or "
+				"4xx",
+				*words);
 	}
 	return HSW_OK;
 }

@@ -21,8 +21,8 @@ const char record_attempts[] = "attempts";
 static const char key_check[] = "hookswitch";
 
 /* The members that are sealed, in any kind of record. */
-static const char *const secret_members[] = { "token", "authorization", "secret", "headers",
-	"check", NULL };
+static const char *const secret_members[] = { "token", "authorization", "secret", "secret_old",
+	"headers", "check", NULL };
 
 /* ---- batches ---- */
 
@@ -260,8 +260,8 @@ record_print_instance(struct seal *seal, const struct instance_settings *i, stru
 {
 	const struct instance *instance = i->instance;
 
-	buf_printf(text, "{\"id\":\"%s\",\"createdAt\":%" PRId64 ",\"updatedAt\":%" PRId64, i->id,
-		i->created_ms, i->updated_ms);
+	buf_printf(text, "{\"id\":\"%s\",\"createdAt\":%" PRId64 ",\"updatedAt\":%" PRId64,
+		instance->id, i->created_ms, i->updated_ms);
 	print_secret(seal, record_instance, instance->name, NULL, "token", instance->token.s, text);
 	buf_str(text, "}");
 }
@@ -275,9 +275,8 @@ record_read_instance(struct seal *seal, struct hsw_str name, struct hsw_str text
 
 	if (o != NULL) {
 		char *token = read_secret(seal, record_instance, name, NULL, o, "token", &sealed);
-		i->instance = instance_new(name, token);
+		i->instance = instance_new(name, id, token);
 		free(token);
-		snprintf(i->id, sizeof(i->id), "%s", id != NULL ? id : "");
 		i->created_ms = get_int(o, "createdAt");
 		i->updated_ms = get_int(o, "updatedAt");
 	}
@@ -306,7 +305,7 @@ record_print_webhook(
 	const struct {
 		const char *member, *value;
 	} secrets[] = { { "authorization", w->authorization }, { "secret", w->secret },
-		{ "headers", w->headers } };
+		{ "secret_old", w->secret_old }, { "headers", w->headers } };
 
 	buf_printf(text, "{\"enabled\":%s,\"byEvents\":%s,\"mediaBase64\":%s,\"events\":",
 		w->enabled ? "true" : "false", w->by_events ? "true" : "false",
@@ -318,6 +317,8 @@ record_print_webhook(
 	print_text(text, "aliases", w->aliases);
 	print_text(text, "only", router_only_name(w->only));
 	print_text(text, "format", w->format);
+	print_text(text, "disabledReason", w->disabled_reason);
+	buf_printf(text, ",\"setAt\":%" PRId64, w->set_ms);
 	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
 		print_secret(seal, record_webhook, instance, w->label, secrets[i].member,
 			secrets[i].value, text);
@@ -356,9 +357,14 @@ record_read_webhook(
 	w->url = copy_text(o, "url");
 	w->aliases = copy_text(o, "aliases");
 	w->format = copy_text(o, "format");
+	w->disabled_reason = copy_text(o, "disabledReason");
+	w->set_ms = get_int(o, "setAt");
 	get_events(o, &w->events);
 	w->secret = read_secret(seal, record_webhook, instance, w->label, o, "secret", &sealed);
 	w->is_undecryptable = sealed != NULL;
+	w->secret_old = read_secret(
+		seal, record_webhook, instance, w->label, o, "secret_old", &sealed);
+	w->is_undecryptable |= sealed != NULL;
 	w->headers = read_secret(seal, record_webhook, instance, w->label, o, "headers", &sealed);
 	w->is_undecryptable |= sealed != NULL;
 	w->authorization = read_secret(

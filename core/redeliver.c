@@ -104,6 +104,7 @@ replay_free(struct replay *p)
 	if (p == NULL)
 		return;
 	buf_free(&p->event);
+	buf_free(&p->instance);
 	buf_free(&p->chat);
 	webhook_section_free(p->made);
 	free(p);
@@ -132,7 +133,8 @@ is_wanted(const struct replay *p, const struct hsw_store_event *e)
 	int type = event_type_of(e->type);
 
 	return e->received_ms >= p->since_ms && e->received_ms <= p->until_ms &&
-		is_same(&p->event, e->type) && is_same(&p->chat, e->key) && type >= 0 &&
+		is_same(&p->event, e->type) && is_same(&p->instance, e->instance) &&
+		is_same(&p->chat, e->key) && type >= 0 &&
 		(router_types(p->conf->events) & 1u << type) != 0 &&
 		router_has_instance(p->conf, e->instance) && is_wanted_part(p, e);
 }

@@ -34,16 +34,16 @@ int dead_replay(const struct store_port *, const struct hsw_dead_query *q, struc
 /* ---- settled events ---- */
 
 struct replay {
-	const struct sink_conf *conf; /* what the destination wants */
-	struct webhook_section *made; /* conf is in it, where the API made the sink; owned */
-	struct buf event, chat;       /* only of this type, of this chat; empty: all */
-	int64_t since_ms, until_ms;   /* received from, to; since 1970 */
-	int64_t settled;              /* the destination's cursor */
-	int64_t next;                 /* every event up to it was looked at */
-	int64_t seqs[REPLAY_MAX];     /* that match */
-	size_t n, limit;              /* limit: at most REPLAY_MAX */
-	size_t n_read;                /* by the last replay_select */
-	bool is_over;                 /* none is left to be looked at */
+	const struct sink_conf *conf;     /* what the destination wants */
+	struct webhook_section *made;     /* conf is in it, where the API made the sink; owned */
+	struct buf event, instance, chat; /* only of this type, instance, chat; empty: all */
+	int64_t since_ms, until_ms;       /* received from, to; since 1970 */
+	int64_t settled;                  /* the destination's cursor */
+	int64_t next;                     /* every event up to it was looked at */
+	int64_t seqs[REPLAY_MAX];         /* that match */
+	size_t n, limit;                  /* limit: at most REPLAY_MAX */
+	size_t n_read;                    /* by the last replay_select */
+	bool is_over;                     /* none is left to be looked at */
 };
 
 void replay_free(struct replay *); /* NULL is allowed */

@@ -146,6 +146,7 @@ apply(struct reload *r, const struct config *before, const struct config *c)
 
 	log_adjust((enum hsw_log_level)c->log.level, (enum log_format)c->log.format);
 	apply_tls(r, &c->server);
+	s->webhook_sink.https_only = c->api.https_only;
 	ratelimit_set(s->rate, c->api.rate_limit);
 	ratelimit_set(s->instance_rate, c->api.instance_rate_limit);
 	ratelimit_set(s->ingest_rate, c->ingest.rate_limit);

@@ -34,7 +34,8 @@ bool retry_take_due(struct retry_heap *, int64_t now_ms, struct retry *out);
 void retry_pull(struct retry_heap *, int64_t now_ms);
 void retry_free(struct retry_heap *);
 
-#define RETRY_AFTER_MAX_MS 3600000 /* what a destination may ask for at most */
+#define RETRY_AFTER_MAX_MS \
+	86400000 /* what a destination may ask for at most; retry_after_max is less */
 
 /*
  * The wait before the next attempt, `attempts` having been made and failed: the schedule's step with

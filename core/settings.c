@@ -175,7 +175,7 @@ settings_count_enabled(const struct instance_settings *i)
 	size_t n = 0;
 
 	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next)
-		n += w->enabled && w->only == ONLY_ALL;
+		n += webhook_is_on(w) && w->only == ONLY_ALL;
 	return n;
 }
 
@@ -198,7 +198,7 @@ insert(struct settings *s, struct instance_settings *i)
 
 /* Version 4, variant 1 (RFC 9562). */
 static bool
-make_id(char out[SETTINGS_ID_SIZE])
+make_id(char out[INSTANCE_ID_SIZE])
 {
 	unsigned char b[16];
 
@@ -206,7 +206,7 @@ make_id(char out[SETTINGS_ID_SIZE])
 		return false;
 	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
 	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-	snprintf(out, SETTINGS_ID_SIZE,
+	snprintf(out, INSTANCE_ID_SIZE,
 		"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
 		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
 		b[15]);
@@ -217,8 +217,9 @@ static struct instance_settings *
 entry_new(struct hsw_str name, const char *token)
 {
 	struct instance_settings *i = calloc(1, sizeof(*i));
+	char id[INSTANCE_ID_SIZE];
 
-	if (i != NULL && make_id(i->id) && (i->instance = instance_new(name, token)) != NULL) {
+	if (i != NULL && make_id(id) && (i->instance = instance_new(name, id, token)) != NULL) {
 		i->created_ms = clock_wall_ms();
 		return i;
 	}
@@ -281,6 +282,40 @@ settings_remove(struct settings *s, const struct store_port *store, struct insta
 	return HSW_OK;
 }
 
+static void
+set_instance(struct instance_settings *i, struct instance *instance)
+{
+	i->instance = instance;
+	i->hh.key = instance->name.s; /* the same name */
+}
+
+/* Workers read tokens without a lock, so another token is another object. */
+int
+settings_set_token(struct settings *s, const struct store_port *store, struct instance_settings *i,
+	const char *token, struct hsw_error *err)
+{
+	struct instance *before = i->instance, *now = instance_new(before->name, before->id, token);
+	struct record_batch b;
+
+	if (now == NULL)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	instance_succeed(now, before);
+	set_instance(i, now);
+	settings_tell_raw(i);
+	record_batch_init(&b);
+	int rc = commit(s, store, &b, i, err);
+	if (rc == HSW_OK && settings_publish(s, i) != HSW_OK)
+		rc = err_set(err, HSW_ENOMEM, "out of memory");
+	if (rc != HSW_OK) {
+		set_instance(i, before);
+		instance_unref(now);
+		return rc;
+	}
+	atomic_store(&before->is_deleted, true);
+	instance_unref(before);
+	return HSW_OK;
+}
+
 /* ---- webhooks and WebSockets ---- */
 
 int
@@ -296,6 +331,24 @@ settings_put_webhook(struct settings *s, const struct store_port *store,
 		link_webhook(i, w);
 	else
 		webhook_free(w);
+	return rc;
+}
+
+int
+settings_disable_webhook(struct settings *s, const struct store_port *store,
+	struct instance_settings *i, struct webhook *w, const char *reason, struct hsw_error *err)
+{
+	char *before = w->disabled_reason, *now = reason != NULL ? strdup(reason) : NULL;
+	struct record_batch b;
+
+	if (reason != NULL && now == NULL)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	w->disabled_reason = now;
+	record_batch_init(&b);
+	put_webhook(s, &b, i, w);
+	int rc = commit(s, store, &b, i, err);
+	w->disabled_reason = rc == HSW_OK ? now : before;
+	free(rc == HSW_OK ? before : now);
 	return rc;
 }
 
@@ -361,7 +414,7 @@ instance_of(const struct settings *s, const struct config_section *section)
 	const struct hsw_str name = str_of(section->name);
 
 	if (s->catalog == NULL)
-		return instance_new(name, section->u.instance.token);
+		return instance_new(name, NULL, section->u.instance.token);
 	struct instance *i = catalog_find_known(catalog_master(s->catalog), name);
 	return i != NULL ? instance_ref(i) : NULL;
 }

@@ -22,7 +22,6 @@
 #include "store.h"
 #include "webhook.h"
 
-#define SETTINGS_ID_SIZE 37 /* a UUID and NUL */
 #define WEBHOOKS_OF_INSTANCE_MAX 100
 
 struct websocket {
@@ -32,7 +31,6 @@ struct websocket {
 
 struct instance_settings {
 	struct instance *instance;
-	char id[SETTINGS_ID_SIZE];      /* empty: of the configuration file */
 	int64_t created_ms, updated_ms; /* 0: of the configuration file; never changed */
 	const char *file; /* where the configuration file says it; NULL: made by the API */
 	int line;
@@ -113,9 +111,15 @@ int settings_add(struct settings *, const struct store_port *, struct hsw_str na
 /* Deletes it with all that it has. Only one that the API made. */
 int settings_remove(struct settings *, const struct store_port *, struct instance_settings *,
 	struct hsw_error *err);
+/* Another token in the place of its own. Only of one that the API made. */
+int settings_set_token(struct settings *, const struct store_port *, struct instance_settings *,
+	const char *token, struct hsw_error *err);
 /* Puts it in the place of the one with its label. Takes it, also on error. */
 int settings_put_webhook(struct settings *, const struct store_port *, struct instance_settings *,
 	struct webhook *, struct hsw_error *err);
+/* Notes that its destination is gone; reason NULL: not any more. */
+int settings_disable_webhook(struct settings *, const struct store_port *,
+	struct instance_settings *, struct webhook *, const char *reason, struct hsw_error *err);
 int settings_remove_webhook(struct settings *, const struct store_port *,
 	struct instance_settings *, const char *label, struct hsw_error *err);
 int settings_put_websocket(struct settings *, const struct store_port *, struct instance_settings *,

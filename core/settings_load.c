@@ -185,6 +185,26 @@ open_key(struct settings *s, struct loading *l, const struct store_port *store,
 	return rc;
 }
 
+static int
+check_rekey(const struct known_key *key, struct seal *from, struct seal *to, const char *old_key,
+	const char *new_key, struct hsw_error *err)
+{
+	if (check_key(key, from, NULL) != HSW_OK)
+		return err_set(err, HSW_EAUTH,
+			seal_has_key(from)
+				? "the old key is not the one of the store: nothing was changed"
+				: "the store's secrets are encrypted: give the old key with "
+				  "--old-key-file, or in the environment's OLD_ENCRYPTION_KEY");
+	if (!seal_has_key(from) && !seal_has_key(to))
+		return err_set(err, HSW_EINVAL,
+			"there is no key: the store's secrets are readable, and [server] "
+			"encryption_key is not set");
+	if (seal_has_key(from) && seal_has_key(to) && strcmp(old_key, new_key) == 0)
+		return err_set(err, HSW_EINVAL,
+			"[server] encryption_key is the old key: give the new one there");
+	return HSW_OK;
+}
+
 int
 settings_rekey(const struct config *config, const struct store_port *store, const char *old_key,
 	size_t *n_records, struct hsw_error *err)
@@ -205,8 +225,8 @@ settings_rekey(const struct config *config, const struct store_port *store, cons
 		to = from != NULL ? seal_new(config->server.encryption_key, salt, err) : NULL;
 		rc = to != NULL ? HSW_OK : HSW_EINVAL;
 	}
-	if (rc == HSW_OK && check_key(&key, from, NULL) != HSW_OK)
-		rc = err_set(err, HSW_EAUTH, "the old key is not the one of the store");
+	if (rc == HSW_OK)
+		rc = check_rekey(&key, from, to, old_key, config->server.encryption_key, err);
 	if (rc == HSW_OK)
 		rc = reseal_all(&l, store, from, to, salt, err);
 	seal_free(from);

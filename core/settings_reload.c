@@ -30,9 +30,11 @@ is_webhook(const struct webhook *a, const struct webhook *b)
 		a->media_base64 == b->media_base64 && a->is_dashed == b->is_dashed &&
 		is_list(&a->events, &b->events) && a->only == b->only && is_text(a->url, b->url) &&
 		is_text(a->authorization, b->authorization) && is_text(a->secret, b->secret) &&
-		is_text(a->headers, b->headers) && is_text(a->format, b->format) &&
+		is_text(a->secret_old, b->secret_old) && is_text(a->headers, b->headers) &&
+		is_text(a->format, b->format) &&
 		is_text(a->sealed_authorization, b->sealed_authorization) &&
-		is_text(a->aliases, b->aliases);
+		is_text(a->aliases, b->aliases) &&
+		is_text(a->disabled_reason, b->disabled_reason) && a->set_ms == b->set_ms;
 }
 
 static void
@@ -71,25 +73,27 @@ put_webhooks(const struct instance_settings *i, const struct settings_watch *wat
 	}
 }
 
+/* The file and the API give the same one different ids. */
 static bool
-is_same_token(const struct instance *a, const struct instance *b)
+is_same(const struct instance *a, const struct instance *b)
 {
-	return a->token.s == NULL ? b->token.s == NULL
-				  : b->token.s != NULL && str_equal(a->token, b->token);
+	return strcmp(a->id, b->id) == 0 && is_text(a->token.s, b->token.s);
 }
 
 /* The API deleted it and made another one of its name. From the file to the API and back it is the same. */
 static bool
 is_made_anew(const struct instance_settings *before, const struct instance_settings *now)
 {
-	return *before->id != '\0' && *now->id != '\0' && strcmp(before->id, now->id) != 0;
+	const char *a = before->instance->id, *b = now->instance->id;
+
+	return *a != '\0' && *b != '\0' && strcmp(a, b) != 0;
 }
 
 /* One that is the same is not made anew: requests that are under way have it. */
 static void
 keep_or_succeed(struct instance_settings *now, const struct instance_settings *before)
 {
-	if (is_same_token(now->instance, before->instance)) {
+	if (is_same(now->instance, before->instance)) {
 		instance_unref(now->instance);
 		now->instance = instance_ref(before->instance);
 		now->hh.key = now->instance->name.s; /* the same name */

@@ -5,15 +5,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "err.h"
 #include "option.h"
 #include "router.h"
 
 #define TIMEOUT_MS 5000
 #define PROBE_INTERVAL_MS 5000
+#define ASKED_FOR_MAX_MS 3600000 /* Retry-After */
 #define FAILURES_TO_OPEN 10
 #define MAX_RETRYING 10000
-#define FORMAT_RAW "raw" /* of sink-webhook */
+#define FORMAT_RAW "raw" /* of sink-webhook, as is the next */
+#define NO_NETWORK "none"
 
 static const int64_t retry_ms[] = { 1000, 15000, 240000, 3600000 };
 
@@ -22,8 +25,10 @@ webhook_new(struct hsw_str label)
 {
 	struct webhook *w = calloc(1, sizeof(*w));
 
-	if (w != NULL && (w->label = strndup(label.s, label.len)) != NULL)
+	if (w != NULL && (w->label = strndup(label.s, label.len)) != NULL) {
+		w->set_ms = clock_wall_ms();
 		return w;
+	}
 	free(w);
 	return NULL;
 }
@@ -37,11 +42,46 @@ webhook_free(struct webhook *w)
 	free(w->url);
 	free(w->authorization);
 	free(w->secret);
+	free(w->secret_old);
 	free(w->headers);
 	free(w->format);
 	free(w->sealed_authorization);
 	free(w->aliases);
+	free(w->disabled_reason);
 	free(w);
+}
+
+static bool
+keep_text(char **text, const char *before)
+{
+	if (before == NULL)
+		return true;
+	free(*text);
+	*text = strdup(before);
+	return *text != NULL;
+}
+
+int
+webhook_keep(struct webhook *w, const struct webhook *before, unsigned extras)
+{
+	bool is_good = true;
+
+	if (extras & WEBHOOK_SECRET)
+		is_good &= keep_text(&w->secret, before->secret);
+	/* Who removes the secret wants no signature. */
+	if ((extras & WEBHOOK_SECRET_OLD) && w->secret != NULL)
+		is_good &= keep_text(&w->secret_old, before->secret_old);
+	if (extras & WEBHOOK_HEADERS)
+		is_good &= keep_text(&w->headers, before->headers);
+	if (extras & WEBHOOK_FORMAT)
+		is_good &= keep_text(&w->format, before->format);
+	return is_good ? HSW_OK : HSW_ENOMEM;
+}
+
+bool
+webhook_is_on(const struct webhook *w)
+{
+	return w->enabled && w->disabled_reason == NULL;
 }
 
 void
@@ -99,12 +139,30 @@ print_text(struct buf *out, const char *name, const char *text)
 	buf_json_cstr(out, text != NULL ? text : "");
 }
 
+/* Their values may be credentials. */
+static void
+print_header_names(const char *headers, struct buf *out)
+{
+	const char *comma = "";
+
+	buf_str(out, ",\"headerNames\":[");
+	while (*headers != '\0') {
+		size_t line = strcspn(headers, "\n");
+		const struct hsw_str name = { headers, strcspn(headers, ":") };
+		buf_str(out, comma);
+		buf_json(out, name);
+		comma = ",";
+		headers += line + (headers[line] == '\n');
+	}
+	buf_str(out, "]");
+}
+
 void
 webhook_print(const struct webhook *w, struct buf *out)
 {
 	buf_str(out, "{\"label\":");
 	buf_json_cstr(out, w->label);
-	buf_printf(out, ",\"enabled\":%s", w->enabled ? "true" : "false");
+	buf_printf(out, ",\"enabled\":%s", webhook_is_on(w) ? "true" : "false");
 	print_text(out, "url", w->url);
 	print_text(out, "authorization",
 		w->authorization != NULL ? w->authorization : w->sealed_authorization);
@@ -113,6 +171,16 @@ webhook_print(const struct webhook *w, struct buf *out)
 	buf_printf(out, ",\"mediaBase64\":%s", w->media_base64 ? "true" : "false");
 	if (w->only != ONLY_ALL)
 		print_text(out, "only", router_only_name(w->only));
+	if (w->disabled_reason != NULL)
+		print_text(out, "disabledReason", w->disabled_reason);
+	if (w->secret != NULL)
+		buf_str(out, ",\"hasSecret\":true");
+	if (w->secret_old != NULL)
+		buf_str(out, ",\"hasSecretOld\":true");
+	if (w->format != NULL)
+		print_text(out, "format", w->format);
+	if (w->headers != NULL)
+		print_header_names(w->headers, out);
 	buf_str(out, "}");
 }
 
@@ -147,23 +215,33 @@ free_conf(const struct plugin *plugin, void *conf)
 	free(conf);
 }
 
-/* Lists are set as text. */
-static int
-set_networks(struct webhook_sink *s, const char *const *networks, struct hsw_error *err)
+/* NULL: out of memory. */
+static char *
+print_networks(const char *const *networks)
 {
-	const struct hsw_option *o = option_find(s->plugin->info->options, "allow_private");
 	struct buf text = BUF_INIT;
-	int rc = HSW_ENOMEM;
 
-	if (o == NULL)
-		return err_set(err, HSW_ENOTSUP, "allow_private: the webhook sink cannot do that");
 	for (size_t i = 0; networks != NULL && networks[i] != NULL; i++)
 		buf_printf(&text, "%s%s", i > 0 ? "," : "", networks[i]);
+	if (text.len == 0)
+		buf_str(&text, NO_NETWORK);
 	buf_append(&text, "", 1);
 	if (!text.failed)
-		rc = option_set_plain(o, s->conf, text.data, err);
+		return text.data;
 	buf_free(&text);
-	return rc == HSW_ENOMEM ? err_set(err, rc, "out of memory") : rc;
+	return NULL;
+}
+
+static int
+set_networks(const struct webhook_sink *s, void *conf, struct hsw_error *err)
+{
+	const struct hsw_option *o = option_find(s->plugin->info->options, "allow_private");
+
+	if (s->networks == NULL)
+		return HSW_OK;
+	if (o == NULL)
+		return err_set(err, HSW_ENOTSUP, "allow_private: the webhook sink cannot do that");
+	return option_set_plain(o, conf, s->networks, err);
 }
 
 int
@@ -173,9 +251,11 @@ webhook_sink_init(struct webhook_sink *s, const struct config *config, struct hs
 	if (s->plugin == NULL)
 		return HSW_ENOENT;
 	s->conf = new_conf(s->plugin);
-	if (s->conf == NULL)
+	s->networks = print_networks(config->api.allow_private);
+	if (s->conf == NULL || s->networks == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
-	return set_networks(s, config->api.allow_private, err);
+	s->https_only = config->api.https_only;
+	return set_networks(s, s->conf, err);
 }
 
 void
@@ -184,6 +264,8 @@ webhook_sink_fini(struct webhook_sink *s)
 	if (s->plugin != NULL)
 		free_conf(s->plugin, s->conf);
 	s->conf = NULL;
+	free(s->networks);
+	s->networks = NULL;
 }
 
 static const struct hsw_option *
@@ -220,6 +302,8 @@ set_options(
 		rc = set_option(s, conf, "headers", "headers", w->headers, err);
 	if (rc == HSW_OK)
 		rc = set_option(s, conf, "secret", "secret", w->secret, err);
+	if (rc == HSW_OK)
+		rc = set_option(s, conf, "secret_old", "secret_old", w->secret_old, err);
 	if (rc == HSW_OK)
 		rc = set_option(s, conf, "format", "format", w->format, err);
 	if (rc == HSW_OK && w->by_events)
@@ -268,6 +352,7 @@ set_sink(struct webhook_section *s, const struct webhook *w)
 		.failures_to_open = FAILURES_TO_OPEN,
 		.timeout_ms = TIMEOUT_MS,
 		.retry_steps = steps,
+		.retry_after_max_ms = ASKED_FOR_MAX_MS,
 		.probe_interval_ms = PROBE_INTERVAL_MS,
 		.max_retrying = MAX_RETRYING,
 		.only = w->only,
@@ -289,12 +374,16 @@ webhook_section_new(const struct webhook_sink *sink, struct hsw_str instance,
 	if (s != NULL) {
 		s->section.plugin = sink->plugin;
 		s->is_undecryptable = w->is_undecryptable;
+		s->set_ms = w->set_ms;
+		if (w->disabled_reason != NULL)
+			s->disabled_reason = strdup(w->disabled_reason);
 		s->instance = strndup(instance.s, instance.len);
 		s->conf = new_conf(sink->plugin);
 		if (asprintf(&s->name, "%.*s/%s", (int)instance.len, instance.s, w->label) < 0)
 			s->name = NULL;
 	}
-	if (s == NULL || s->instance == NULL || s->conf == NULL || s->name == NULL) {
+	bool is_short = s == NULL || (w->disabled_reason != NULL && s->disabled_reason == NULL);
+	if (is_short || s->instance == NULL || s->conf == NULL || s->name == NULL) {
 		webhook_section_free(s);
 		err_set(err, HSW_ENOMEM, "out of memory");
 		return NULL;
@@ -302,12 +391,29 @@ webhook_section_new(const struct webhook_sink *sink, struct hsw_str instance,
 	s->section.name = s->name;
 	s->section.file = "the API";
 	s->section.conf = s->conf;
-	if (set_options(sink, w, s->conf, err) != HSW_OK) {
+	if (set_options(sink, w, s->conf, err) != HSW_OK ||
+		set_networks(sink, s->conf, err) != HSW_OK) {
 		webhook_section_free(s);
 		return NULL;
 	}
 	set_sink(s, w);
 	return s;
+}
+
+int
+webhook_section_check(const struct webhook_section *s, struct hsw_error *err)
+{
+	const struct hsw_sink_ops *ops = &s->section.plugin->ops.sink;
+	return ops->check != NULL ? ops->check(s->conf, err) : HSW_OK;
+}
+
+void
+webhook_section_follow(struct webhook_section *s, const struct webhook_sink *sink)
+{
+	const struct hsw_option *o = find_option(sink, "https_only");
+
+	if (o != NULL)
+		*(bool *)((char *)s->conf + o->offset) = sink->https_only;
 }
 
 void
@@ -316,6 +422,7 @@ webhook_section_free(struct webhook_section *s)
 	if (s == NULL)
 		return;
 	free_conf(s->section.plugin, s->conf);
+	free(s->disabled_reason);
 	free(s->name);
 	free(s->instance);
 	free(s);

@@ -31,17 +31,33 @@ struct webhook {
 	struct event_list events;
 	enum sink_only only; /* of these events */
 	char *url, *authorization;
-	char *secret;               /* Standard Webhooks signing key, as given */
+	char *secret, *secret_old;  /* Standard Webhooks signing keys, as given */
 	char *headers;              /* "Name: value", a line each */
 	char *format;               /* of what is sent, a word of the sink; NULL: the envelope */
 	char *sealed_authorization; /* as stored, where it could not be decrypted */
 	bool is_undecryptable;      /* a credential of it is missing: nothing is sent without */
 	char *aliases; /* another interface's names of the events, as given, with commas */
+	/* Its destination answered that it is gone: nothing is sent, and its events are kept. It is enabled else. */
+	char *disabled_reason;
+	int64_t set_ms; /* when this was asked for, since 1970: what is told of it is not told of another */
 	struct webhook *next;
+};
+
+/* What only hookswitch has: programs that do not know of it must not remove it. */
+enum {
+	WEBHOOK_SECRET = 1,
+	WEBHOOK_SECRET_OLD = 2,
+	WEBHOOK_HEADERS = 4,
+	WEBHOOK_FORMAT = 8,
+	WEBHOOK_EXTRAS = 15
 };
 
 struct webhook *webhook_new(struct hsw_str label); /* NULL: out of memory */
 void webhook_free(struct webhook *);               /* NULL is allowed */
+/* Takes over these of WEBHOOK_EXTRAS. HSW_OK or HSW_ENOMEM. */
+int webhook_keep(struct webhook *, const struct webhook *before, unsigned extras);
+/* Whether it is sent anything: what clients know as enabled. */
+bool webhook_is_on(const struct webhook *);
 
 void event_list_all(struct event_list *);
 /* Of names, which are checked already; each once. */
@@ -61,6 +77,8 @@ void webhook_print(const struct webhook *, struct buf *);
 struct webhook_sink {
 	const struct plugin *plugin;
 	void *conf;
+	char *networks;          /* allow_private of each; NULL: of none */
+	_Atomic bool https_only; /* [api] https_only; the main thread changes it */
 };
 
 /* Loads sink-webhook. Main thread. HSW_OK, or err says why; HSW_ENOENT: it is not installed, and no
@@ -75,8 +93,10 @@ void webhook_sink_fini(struct webhook_sink *);
 struct webhook_section {
 	struct config_section section; /* first */
 	void *conf;                    /* the plugin's, with the webhook's own options set */
-	bool is_undecryptable;         /* as the webhook's */
-	char *name;                    /* "<instance>/<label>" */
+	bool is_undecryptable;         /* as the webhook's, and these two */
+	char *disabled_reason;
+	int64_t set_ms;
+	char *name; /* "<instance>/<label>" */
 	char *instance;
 	const char *instances[2];
 	const char *events[TYPE_COUNT + 1];
@@ -85,6 +105,10 @@ struct webhook_section {
 /* NULL: err says what is wrong with the webhook, beginning with the field's name. */
 struct webhook_section *webhook_section_new(const struct webhook_sink *, struct hsw_str instance,
 	const struct webhook *, struct hsw_error *err);
+/* What only the sink knows: that it could send there. HSW_OK, or err begins with the option's name. */
+int webhook_section_check(const struct webhook_section *, struct hsw_error *err);
+/* Has the section's next attempt obey what [api] says now. Of the section's thread. */
+void webhook_section_follow(struct webhook_section *, const struct webhook_sink *);
 void webhook_section_free(struct webhook_section *); /* NULL is allowed */
 
 #endif

@@ -13,6 +13,7 @@
 #include "claim.h"
 #include "clock.h"
 #include "err.h"
+#include "gone.h"
 #include "log.h"
 #include "notice.h"
 #include "sockets.h"
@@ -280,6 +281,8 @@ open_all(struct worker *w, struct hsw_error *err)
 	if (w->ingress == NULL)
 		return HSW_EINVAL;
 	w->delivery.api_sink = &w->server->webhook_sink;
+	w->delivery.on_gone = gone_tell;
+	w->delivery.on_gone_arg = w->server;
 	int rc = notices_open(
 		&w->delivery, &w->server->notice_sink, &w->server->config->server, err);
 	if (rc == HSW_OK)

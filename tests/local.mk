@@ -32,7 +32,8 @@ unit_tests = \
 	tests/unit/test_prune \
 	tests/unit/test_retain \
 	tests/unit/test_seen \
-	tests/unit/test_seqmap
+	tests/unit/test_seqmap \
+	tests/unit/test_shown
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 endif
@@ -57,6 +58,12 @@ tests_unit_test_seqmap_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_seqmap_CFLAGS = $(unit_cflags)
 tests_unit_test_seqmap_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_seqmap_LDADD = $(unit_ldadd)
+
+tests_unit_test_shown_SOURCES = tests/unit/test_shown.c tests/unit/unit.h
+tests_unit_test_shown_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_shown_CFLAGS = $(unit_cflags)
+tests_unit_test_shown_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_shown_LDADD = $(unit_ldadd)
 
 tests_unit_test_base_SOURCES = tests/unit/test_base.c tests/unit/unit.h
 tests_unit_test_base_CPPFLAGS = $(unit_cppflags)

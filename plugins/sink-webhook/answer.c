@@ -14,6 +14,10 @@
 #include <strings.h>
 #include <time.h>
 
+#include <hookswitch/canon.h>
+
+#include "date.h"
+
 /* An answer has no business being longer: the rest is not waited for. */
 #define HEAD_MAX (64 * 1024)
 #define BODY_MAX (256 * 1024)
@@ -154,30 +158,67 @@ answer_retry_after(struct answer *a, const char *value)
 		a->retry_after_ms = seconds_to_ms(strtoll(value, NULL, 10));
 		return;
 	}
-	time_t when = curl_getdate(value, NULL);
-	a->retry_after_ms = when < 0 ? 0 : seconds_to_ms((int64_t)when - time(NULL));
+	int64_t now = time(NULL), when = date_parse(value, now);
+	a->retry_after_ms = when < 0 ? 0 : seconds_to_ms(when - now);
 }
 
 /* ---- for people ---- */
 
-/* Copies the excerpt so that it is one line of printable ASCII. */
-static void
-copy_printable(const struct answer *a, char *to)
+/* The length of the character at s; 1 for what is no UTF-8. *may_show: neither a control nor a mark that
+ * turns the direction of what follows (U+202A to U+202E, U+2066 to U+2069). */
+static size_t
+next_character(const char *s, size_t n, bool *may_show)
 {
-	const char *start = to;
-	size_t len = a->excerpt_len < EXCERPT_BYTES ? a->excerpt_len : EXCERPT_BYTES;
+	const unsigned char *u = (const unsigned char *)s;
+	size_t len = u[0] < 0x80 ? 1 : u[0] >= 0xf0 ? 4 : u[0] >= 0xe0 ? 3 : 2;
+
+	*may_show = len <= n && canon_utf8_length((struct hsw_str){ s, len }) == len;
+	if (!*may_show)
+		return 1;
+	bool is_control = u[0] < 0x20 || u[0] == 0x7f || (u[0] == 0xc2 && u[1] < 0xa0);
+	bool is_turn = u[0] == 0xe2 &&
+		((u[1] == 0x80 && u[2] >= 0xaa && u[2] <= 0xae) ||
+			(u[1] == 0x81 && u[2] >= 0xa6 && u[2] <= 0xa9));
+	*may_show = !is_control && !is_turn;
+	return len;
+}
+
+/* The bytes as "\x1b". */
+static size_t
+escape(char *to, const char *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		snprintf(to + 4 * i, 5, "\\x%02x", (unsigned char)bytes[i]);
+	return 4 * n;
+}
+
+/* Copies the excerpt so that it is one line of UTF-8 that may be shown, cut at a character. */
+static void
+copy_shown(const struct answer *a, char to[EXCERPT_BYTES + 1])
+{
+	size_t len = 0, n;
 	bool space = true; /* drops it at the start, and all but one */
 
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)a->excerpt[i];
-		if (isspace(c) && space)
+	for (size_t i = 0; i < a->excerpt_len && i < EXCERPT_BYTES; i += n) {
+		const char *at = a->excerpt + i;
+		bool may_show;
+		n = next_character(at, a->excerpt_len - i, &may_show);
+		bool is_space = isspace((unsigned char)*at);
+		if (is_space && space)
 			continue;
-		space = isspace(c);
-		*to++ = space ? ' ' : (c >= 0x20 && c < 0x7f) ? (char)c : '?';
+		space = is_space;
+		if (len + (is_space || may_show ? n : 4 * n) > EXCERPT_BYTES)
+			break;
+		if (is_space)
+			to[len++] = ' ';
+		else if (!may_show)
+			len += escape(to + len, at, n);
+		else
+			len = (size_t)((char *)mempcpy(to + len, at, n) - to);
 	}
-	if (to > start && space)
-		to--;
-	*to = '\0';
+	if (len > 0 && space)
+		len--;
+	to[len] = '\0';
 }
 
 static void
@@ -191,7 +232,7 @@ status_text(const struct answer *a, const struct target *t, char text[ANSWER_TEX
 		return;
 	}
 	if (target_is_safe_text(t, a->excerpt, a->excerpt_len))
-		copy_printable(a, excerpt);
+		copy_shown(a, excerpt);
 	snprintf(text, ANSWER_TEXT_SIZE, "HTTP %d%s%s", status, *excerpt ? ": " : "", excerpt);
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "sign.h"
@@ -60,9 +61,11 @@ const struct hsw_option conf_options[] = {
 		.flags = HSW_OPT_PER_TARGET,
 		.offset = MEMBER(secret),
 		.help = "Signs each request as Standard Webhooks have it (webhook-signature): "
-			"whsec_ and base64 of the key, or any other text." },
+			"whsec_ and base64 of the key, or a text that is the key; 24 to 64 "
+			"bytes." },
 	{ .key = "secret_old",
 		.type = HSW_OPT_SECRET,
+		.flags = HSW_OPT_PER_TARGET,
 		.offset = MEMBER(secret_old),
 		.help = "The secret before, while receivers change to the new one: requests are "
 			"signed with both." },
@@ -74,7 +77,7 @@ const struct hsw_option conf_options[] = {
 	{ .key = "hmac_secret",
 		.type = HSW_OPT_SECRET,
 		.offset = MEMBER(hmac_secret),
-		.help = "The key of hmac_header." },
+		.help = "The key of hmac_header, of at least 16 bytes." },
 	{ .key = "hmac_algorithm",
 		.type = HSW_OPT_ENUM,
 		.offset = MEMBER(hmac_algorithm),
@@ -125,8 +128,8 @@ const struct hsw_option conf_options[] = {
 		.type = HSW_OPT_STRING,
 		.offset = MEMBER(batch),
 		.help = "Several events in one request: at most so many, and no longer after the "
-			"first one than this time, e.g. 100/200ms. `concurrency` must allow for "
-			"them." },
+			"first one than this time, e.g. 100/200ms. `concurrency` counts events: "
+			"it is twice as many unless it is set, and never less than a batch." },
 	{ .key = "batch_format",
 		.type = HSW_OPT_ENUM,
 		.offset = MEMBER(batch_format),
@@ -169,6 +172,12 @@ const struct hsw_option conf_options[] = {
 		.type = HSW_OPT_PATH,
 		.offset = MEMBER(key_file),
 		.help = "PEM file of the client certificate's key, if it is not in cert_file." },
+	{ .key = "https_only",
+		.type = HSW_OPT_BOOL,
+		.flags = HSW_OPT_PER_TARGET,
+		.offset = MEMBER(https_only),
+		.def = "no",
+		.help = "The URL must be https; looked at again at each attempt." },
 	{ .key = "allow_private",
 		.type = HSW_OPT_LIST,
 		.offset = MEMBER(allow_private),
@@ -201,6 +210,46 @@ check_files(const struct webhook_conf *conf, struct hsw_error *err)
 	return HSW_EINVAL;
 }
 
+/* Options that say how something is done that is not done. */
+static int
+check_sense(const struct webhook_conf *conf, struct hsw_error *err)
+{
+	const struct {
+		const char *key, *without;
+		bool is_idle;
+	} rules[] = {
+		{ "batch_format", "batch",
+			conf->batch == NULL && conf->batch_format != BATCH_JSON },
+		{ "hmac_prefix", "hmac_header",
+			conf->hmac_header == NULL && conf->hmac_prefix != NULL },
+		{ "hmac_algorithm", "hmac_header",
+			conf->hmac_header == NULL && conf->hmac_algorithm != SIGN_SHA256 },
+		{ "hmac_encoding", "hmac_header",
+			conf->hmac_header == NULL && conf->hmac_encoding != SIGN_HEX },
+	};
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		if (!rules[i].is_idle)
+			continue;
+		snprintf(err->text, sizeof(err->text), "%s: has no meaning without %s",
+			rules[i].key, rules[i].without);
+		return HSW_EINVAL;
+	}
+	return HSW_OK;
+}
+
+static int
+check_secrets(const struct webhook_conf *conf, struct hsw_error *err)
+{
+	int rc = conf->secret != NULL ? sign_check_secret("secret", conf->secret, err) : HSW_OK;
+
+	if (rc == HSW_OK && conf->secret_old != NULL)
+		rc = sign_check_secret("secret_old", conf->secret_old, err);
+	if (rc == HSW_OK && conf->hmac_header != NULL && conf->hmac_secret != NULL)
+		rc = sign_check_hmac_secret("hmac_secret", conf->hmac_secret, err);
+	return rc;
+}
+
 int
 conf_batch(const struct webhook_conf *conf, struct conf_batch *out, struct hsw_error *err)
 {
@@ -227,6 +276,21 @@ conf_batch(const struct webhook_conf *conf, struct conf_batch *out, struct hsw_e
 	return HSW_OK;
 }
 
+bool
+conf_forbids_url(const struct webhook_conf *conf)
+{
+	return conf->https_only && conf->url != NULL && strncasecmp(conf->url, "https://", 8) != 0;
+}
+
+size_t
+conf_gathers(const void *webhook_conf)
+{
+	struct conf_batch batch;
+	struct hsw_error err;
+
+	return conf_batch(webhook_conf, &batch, &err) == HSW_OK ? batch.events : 0;
+}
+
 unsigned
 conf_needs(const void *webhook_conf)
 {
@@ -240,6 +304,15 @@ conf_check(const struct webhook_conf *conf, struct hsw_error *err)
 	struct conf_batch batch;
 	int rc = check_files(conf, err);
 
+	if (rc == HSW_OK && conf_forbids_url(conf)) {
+		snprintf(err->text, sizeof(err->text),
+			"url: must begin with https://, since https_only is set");
+		return HSW_EINVAL;
+	}
+	if (rc == HSW_OK)
+		rc = check_sense(conf, err);
+	if (rc == HSW_OK)
+		rc = check_secrets(conf, err);
 	if (rc == HSW_OK)
 		rc = conf_batch(conf, &batch, err);
 	if (rc == HSW_OK && conf->transform != NULL && conf->format != FORMAT_ENVELOPE) {

@@ -3,6 +3,8 @@
 #ifndef CONF_H
 #define CONF_H
 
+#include <stdbool.h>
+
 #include <hookswitch/plugin.h>
 
 enum by_events { BY_EVENTS_NO, BY_EVENTS_DOTTED, BY_EVENTS_DASHED };
@@ -29,6 +31,7 @@ struct webhook_conf {
 	const char *ca_file;
 	const char *cert_file;
 	const char *key_file;
+	bool https_only;
 	const char **allow_private; /* ends with NULL; NULL: not set */
 };
 
@@ -43,7 +46,11 @@ struct conf_batch {
 /* All but the URL and what target.h and guard.h check. HSW_OK, or err says which option is wrong. */
 int conf_check(const struct webhook_conf *, struct hsw_error *err);
 /* The parts that are needed beside the plugin's own, as hsw_sink_ops.needs. */
+/* Whether https_only forbids its URL. */
+bool conf_forbids_url(const struct webhook_conf *);
 unsigned conf_needs(const void *webhook_conf);
+/* As hsw_sink_ops.gathers. */
+size_t conf_gathers(const void *webhook_conf);
 int conf_batch(const struct webhook_conf *, struct conf_batch *, struct hsw_error *err);
 
 #endif

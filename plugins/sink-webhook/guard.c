@@ -206,14 +206,34 @@ read_address(const struct sockaddr *a, socklen_t len, unsigned char out[ADDRESS_
 	return false;
 }
 
-bool
-guard_allows(const struct guard *g, const struct sockaddr *a, socklen_t len)
+static bool
+allows(const struct guard *g, const unsigned char address[ADDRESS_BYTES])
 {
-	unsigned char address[ADDRESS_BYTES], end[ADDRESS_BYTES];
+	unsigned char end[ADDRESS_BYTES];
 
-	if (!read_address(a, len, address))
-		return false;
 	destination_of(address, end);
 	return is_allowed(g, address) || is_allowed(g, end) ||
 		(!is_closed(address) && !is_closed(end));
+}
+
+bool
+guard_allows(const struct guard *g, const struct sockaddr *a, socklen_t len)
+{
+	unsigned char address[ADDRESS_BYTES];
+
+	return read_address(a, len, address) && allows(g, address);
+}
+
+bool
+guard_allows_host(const struct guard *g, const char *host)
+{
+	char literal[INET6_ADDRSTRLEN];
+	struct network one;
+	size_t skip = *host == '[', len = strcspn(host + skip, "]");
+
+	if (len >= sizeof(literal))
+		return true;
+	memcpy(literal, host + skip, len);
+	literal[len] = '\0';
+	return !parse(literal, &one) || allows(g, one.address);
 }

@@ -24,5 +24,7 @@ struct guard *guard_new(const char *const *allow, struct hsw_error *err);
 void guard_free(struct guard *); /* NULL is allowed */
 /* Whether it may be connected to: a public unicast address, or one that is opened. */
 bool guard_allows(const struct guard *, const struct sockaddr *, socklen_t len);
+/* The same of a URL's host, an IPv6 address with or without its brackets; true: it is a name. */
+bool guard_allows_host(const struct guard *, const char *host);
 
 #endif

@@ -8,6 +8,7 @@ plugin_LTLIBRARIES += plugins/sink-webhook.la
 plugins_sink_webhook_la_SOURCES = \
 	plugins/sink-webhook/answer.c plugins/sink-webhook/answer.h \
 	plugins/sink-webhook/conf.c plugins/sink-webhook/conf.h \
+	plugins/sink-webhook/date.c plugins/sink-webhook/date.h \
 	plugins/sink-webhook/expressions.c plugins/sink-webhook/expressions.h \
 	plugins/sink-webhook/event.c plugins/sink-webhook/event.h \
 	plugins/sink-webhook/gzip.c plugins/sink-webhook/gzip.h \
@@ -34,5 +35,5 @@ plugins_sink_webhook_la_CPPFLAGS = $(plugin_cppflags) $(sink_webhook_jq)
 plugins_sink_webhook_la_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS) \
 	$(LLHTTP_CFLAGS) $(ZLIB_CFLAGS)
 plugins_sink_webhook_la_LDFLAGS = $(plugin_ldflags)
-plugins_sink_webhook_la_LIBADD = plugins/libhswllhttp.la $(CURL_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) $(JQ_LIBS) -lpthread
+plugins_sink_webhook_la_LIBADD = plugins/libhswllhttp.la sdk/libhswcanon.la $(CURL_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS) $(JQ_LIBS) -lpthread
 EXTRA_DIST += plugins/sink-webhook/README

@@ -12,9 +12,13 @@
 #include <openssl/params.h>
 
 #define DIGEST_MAX 64
-/* Of a key that is written as whsec_ (Standard Webhooks, "Secrets"). */
+/* Bytes of a key (Standard Webhooks, "Secrets"). */
 #define KEY_MIN 24
 #define KEY_MAX 64
+/* Bytes of a key of an HMAC in a header, which has no standard. */
+#define HMAC_KEY_MIN 16
+
+static const char key_prefix[] = "whsec_";
 
 struct signer {
 	EVP_MAC_CTX *ctx; /* with the key; copied for each signature */
@@ -72,6 +76,22 @@ new_signer(
 	return NULL;
 }
 
+static bool
+is_base64(const char *secret)
+{
+	return strncmp(secret, key_prefix, sizeof(key_prefix) - 1) == 0;
+}
+
+static int
+wrong_key(const char *name, struct hsw_error *err)
+{
+	snprintf(err->text, sizeof(err->text),
+		"%s: expected whsec_ and base64 of %d to %d bytes, or a text of so many that does "
+		"not begin so",
+		name, KEY_MIN, KEY_MAX);
+	return HSW_EINVAL;
+}
+
 static struct signer *
 new_of_base64(const char *name, const char *text, struct hsw_error *err)
 {
@@ -85,10 +105,7 @@ new_of_base64(const char *name, const char *text, struct hsw_error *err)
 	}
 	int len = decode(text, key);
 	if (len < KEY_MIN || len > KEY_MAX)
-		snprintf(err->text, sizeof(err->text),
-			"%s: expected whsec_ and base64 of %d to %d bytes, or a text that does not "
-			"begin so",
-			name, KEY_MIN, KEY_MAX);
+		wrong_key(name, err);
 	else
 		s = new_signer(key, (size_t)len, SIGN_SHA256, err);
 	OPENSSL_cleanse(key, room);
@@ -99,11 +116,30 @@ new_of_base64(const char *name, const char *text, struct hsw_error *err)
 struct signer *
 signer_new(const char *key, const char *secret, struct hsw_error *err)
 {
-	static const char prefix[] = "whsec_";
-
-	if (strncmp(secret, prefix, sizeof(prefix) - 1) == 0)
-		return new_of_base64(key, secret + sizeof(prefix) - 1, err);
+	if (is_base64(secret))
+		return new_of_base64(key, secret + sizeof(key_prefix) - 1, err);
 	return new_signer((const unsigned char *)secret, strlen(secret), SIGN_SHA256, err);
+}
+
+int
+sign_check_secret(const char *key, const char *secret, struct hsw_error *err)
+{
+	size_t len = strlen(secret);
+
+	if (!is_base64(secret))
+		return len >= KEY_MIN && len <= KEY_MAX ? HSW_OK : wrong_key(key, err);
+	struct signer *s = signer_new(key, secret, err);
+	signer_free(s);
+	return s != NULL ? HSW_OK : HSW_EINVAL;
+}
+
+int
+sign_check_hmac_secret(const char *key, const char *secret, struct hsw_error *err)
+{
+	if (strlen(secret) >= HMAC_KEY_MIN)
+		return HSW_OK;
+	snprintf(err->text, sizeof(err->text), "%s: expected at least %d bytes", key, HMAC_KEY_MIN);
+	return HSW_EINVAL;
 }
 
 struct signer *

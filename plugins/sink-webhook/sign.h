@@ -19,6 +19,10 @@ enum sign_encoding { SIGN_HEX, SIGN_BASE64 };
 
 struct signer;
 
+/* What a secret that is set now must be; those that the API stored before are used as they are.
+ * key: the option's name. HSW_OK, or err says what was expected, without the secret. */
+int sign_check_secret(const char *key, const char *secret, struct hsw_error *err);
+int sign_check_hmac_secret(const char *key, const char *secret, struct hsw_error *err);
 /* secret: "whsec_" and base64 of a key of 24 to 64 bytes, or any other text, whose bytes are the
  * key. key: the option's name. NULL: err says why. */
 struct signer *signer_new(const char *key, const char *secret, struct hsw_error *err);

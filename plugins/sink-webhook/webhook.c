@@ -196,7 +196,13 @@ webhook_deliver(void *self, struct hsw_delivery *delivery)
 {
 	struct webhook *w = self;
 	const struct webhook_conf *conf = w->host->target(delivery);
+	static const struct hsw_detail forbidden = { .text = "the URL is not https (https_only)" };
 
+	/* One of the API was set when it was allowed. Its events wait for a better URL. */
+	if (conf_forbids_url(conf != NULL ? conf : w->conf)) {
+		w->host->done(delivery, HSW_RETRY, &forbidden);
+		return HSW_OK;
+	}
 	if (conf == NULL && w->batch.events > 0 && w->host->attempt(delivery) == 1)
 		return deliver_batched(w, delivery);
 	return deliver_alone(w, delivery, conf);
@@ -290,6 +296,29 @@ out_of_memory(struct hsw_error *err)
 	return HSW_ENOMEM;
 }
 
+/* What a name stands for is known when it is connected to. */
+static int
+check_address(const struct webhook_conf *conf, struct target *target, struct hsw_error *err)
+{
+	struct guard *guard = guard_new(conf->allow_private, err);
+	char *host = NULL;
+	int rc = HSW_OK;
+
+	if (guard == NULL)
+		return HSW_EINVAL;
+	CURLU *url = target_plain_url(target);
+	if (url == NULL || curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK) {
+		rc = out_of_memory(err);
+	} else if (conf->allow_private != NULL && !guard_allows_host(guard, host)) {
+		snprintf(err->text, sizeof(err->text),
+			"url: %.60s is not a public address, nor one of allow_private", host);
+		rc = HSW_EINVAL;
+	}
+	curl_free(host);
+	guard_free(guard);
+	return rc;
+}
+
 /* Makes what a handle makes of the options, and throws it away. */
 static int
 webhook_check(const void *section, struct hsw_error *err)
@@ -301,17 +330,14 @@ webhook_check(const void *section, struct hsw_error *err)
 		rc = expressions_check(conf, err);
 	if (rc != HSW_OK)
 		return rc;
-	struct guard *guard = guard_new(conf->allow_private, err);
-	if (guard == NULL)
-		return HSW_EINVAL;
-	guard_free(guard);
 	struct targets *targets = targets_new("");
 	if (targets == NULL)
 		return out_of_memory(err);
 	struct target *target = target_get(targets, conf, err);
+	rc = target != NULL ? check_address(conf, target, err) : HSW_EINVAL;
 	target_unref(target);
 	targets_free(targets);
-	return target != NULL ? HSW_OK : HSW_EINVAL;
+	return rc;
 }
 
 static int
@@ -379,6 +405,7 @@ static const struct hsw_sink_ops ops = {
 	.close = webhook_close,
 	.needs = conf_needs,
 	.check = webhook_check,
+	.gathers = conf_gathers,
 };
 
 HSW_PLUGIN(HSW_SINK, "webhook", "1.0", "posts events to an HTTP or HTTPS receiver",

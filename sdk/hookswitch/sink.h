@@ -97,6 +97,13 @@ struct hsw_sink_ops {
 	 * options of a destination made by the API. Optional (NULL: open finds out).
 	 */
 	int (*check)(const void *conf, struct hsw_error *err);
+	/*
+	 * How many deliveries a request carries at most with these options, where deliver gathers them:
+	 * unless the section says otherwise, twice as many may be in flight; a section whose concurrency
+	 * could never fill a request is refused. conf: of a section. On any thread: it depends on nothing
+	 * but conf. Optional (NULL, or 0: each goes alone).
+	 */
+	size_t (*gathers)(const void *conf);
 };
 
 /* The sink writes in the order it is called and ends deliveries in that order: `ordering` and

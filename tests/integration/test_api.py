@@ -197,6 +197,8 @@ def test_an_odd_label_is_one_like_others(daemon, receiver):
     ({"enabled": True, "url": "http://x", "secret": "whsec_a*"}, "secret"),
     ({"enabled": True, "url": "http://x", "secret": "whsec_" + "A" * 31}, "secret"),
     ({"enabled": True, "url": "http://x", "secret": "whsec_" + "A" * 87}, "secret"),
+    ({"enabled": True, "url": "http://x", "secret": "s" * 23}, "secret: expected a text of 24 to 64 bytes"),
+    ({"enabled": True, "url": "http://x", "secret": "s" * 65}, "secret: expected a text of 24 to 64 bytes"),
     ({"enabled": True, "url": "http://x", "headers": ["a"]}, "headers"),
     ({"enabled": True, "url": "http://x", "format": "xml"}, "format: found `xml`"),
     ({"enabled": True, "url": "http://x", "format": 1}, "format"),
@@ -248,6 +250,24 @@ def test_https_only_refuses_others(tmp_path):
     d = ApiDaemon(tmp_path, api="https_only = yes").start()
     assert "https" in d.fails(400, "POST", "/api/events/webhook/sales", {"enabled": True, "url": "http://x"})
     d.webhook("sales", "https://example.com")
+    d.stop()
+
+
+def test_https_only_turns_off_those_that_were_set_before_and_on_again(tmp_path, receiver):
+    d = ApiDaemon(tmp_path, api="https_only = no").start()
+    d.webhook("sales", receiver.url)
+    d.accept(message(1))
+    receiver.wait(1)
+    text = d.ini.read_text()
+    d.ini.write_text(text.replace("https_only = no", "https_only = yes"))
+    d.command("reload")
+    d.accept(message(2))
+    wait_for(lambda: "the URL is not https (https_only)" in d.command("deliveries", "sales/default").stdout,
+             what="the refusal")
+    assert len(receiver.arrivals) == 1
+    d.ini.write_text(text)
+    d.command("reload")
+    receiver.wait(2)
     d.stop()
 
 
@@ -348,6 +368,7 @@ def test_a_websocket_setting_is_read_back(daemon):
 # ---- who may, and how often ----
 
 ROUTES = [("POST", "/api/instance/new"), ("GET", "/api/instance/list"), ("DELETE", "/api/instance/delete/sales"),
+          ("PUT", "/api/instance/token/sales"),
           ("POST", "/api/events/webhook/sales"), ("DELETE", "/api/events/webhook/sales"),
           ("GET", "/api/events/getWebhook/sales"), ("POST", "/api/events/websocket/sales"),
           ("GET", "/api/events/getWebsocket/sales")]
@@ -369,18 +390,20 @@ def test_every_route_asks_for_a_token_and_its_method(daemon, method, path):
 def test_routes_of_an_instance_take_its_token_only(daemon, method, path):
     daemon.ok("POST", "/api/instance/new", {"name": "other", "token": "other-SECRET"}, status=201)
     why = daemon.fails(403, method, path, token="other-SECRET")
-    assert "delete" in path or why == "Instance token does not match requested instance"
+    assert "/api/instance/" in path or why == "Instance token does not match requested instance"
     gone = path.replace("sales", "Sales")
     assert daemon.fails(404, method, gone) == "Instance not found"
     assert daemon.fails(403, method, gone, token="other-SECRET")
-    if method == "POST":
+    if method in ("POST", "PUT"):
         assert daemon.fails(415, method, path, "x", headers={"Content-Type": "text/plain"})
         assert daemon.fails(413, method, path, " " * (1 << 20) + "{}")
+    if method == "POST":
         assert daemon.fails(400, method, path, "{}", headers={"Content-Type": "application/json; charset=utf-8"})
 
 
 def test_routes_of_the_account_take_no_instance_token(daemon):
-    for method, path in ("POST", "/api/instance/new"), ("DELETE", "/api/instance/delete/sales"):
+    for method, path in ("POST", "/api/instance/new"), ("DELETE", "/api/instance/delete/sales"), \
+            ("PUT", "/api/instance/token/sales"):
         assert daemon.fails(403, method, path, {"name": "x"}, token="sales-SECRET-instance")
 
 
@@ -588,6 +611,11 @@ def test_rekey_changes_the_key(tmp_path, receiver):
     before = configured(d, receiver)
     assert d.command("rekey", check=False).returncode == 1  # the daemon has the store
     d.stop()
+    r = d.command("rekey", check=False)
+    assert r.returncode == 1 and "--old-key-file" in r.stderr and "OLD_ENCRYPTION_KEY" in r.stderr
+    (tmp_path / "key").write_text("old\n")
+    r = d.command("rekey", "--old-key-file", f"{tmp_path}/key", check=False)
+    assert r.returncode == 1 and "encryption_key is the old key: give the new one there" in r.stderr
     (tmp_path / "key").write_text("wrong\n")
     set_key(d, "new")
     r = d.command("rekey", "--old-key-file", f"{tmp_path}/key", check=False)
@@ -601,12 +629,22 @@ def test_rekey_changes_the_key(tmp_path, receiver):
     (tmp_path / "key").write_text("new\n")
     d.command("rekey", "--old-key-file", f"{tmp_path}/key")
     assert b"hook-SECRET" in stored(d)
+    r = d.command("rekey", check=False)
+    assert r.returncode == 1 and "there is no key" in r.stderr
     d.start()
     assert d.ok("GET", "/api/instance/list")["instances"] == before
     d.stop()
 
 
 # ---- commands ----
+
+
+@pytest.mark.parametrize("command, names", [("instance", "list, add, token or rm"), ("webhook", "list, set or rm")])
+def test_a_word_that_is_no_command_is_told_which_are(daemon, command, names):
+    r = daemon.command(command, "foo", check=False)
+    assert r.returncode == 2 and f"{command}: unknown `foo`: expected {names}" in r.stderr
+    r = daemon.command(command, check=False)
+    assert r.returncode == 2 and f"expected {names}" in r.stderr
 
 
 def test_instances_by_command(daemon):
@@ -717,18 +755,18 @@ def test_without_names_evolution_clients_get_everything(daemon, receiver):
 @pytest.mark.parametrize("secret, key", [
     ("whsec_" + base64.b64encode(bytes(range(24))).decode(), bytes(range(24))),
     ("whsec_" + base64.b64encode(bytes(range(31))).decode().rstrip("="), bytes(range(31))),
-    ("plain-SECRET", b"plain-SECRET")])
+    ("plain-SECRET-of-24-bytes", b"plain-SECRET-of-24-bytes")])
 def test_requests_are_signed_as_standard_webhooks_are(daemon, secret, key):
     receiver = Receiver(lambda a, c: 500 if a.attempt == 1 else 200)
     answer = daemon.webhook("sales", receiver.url, secret=secret)
-    assert "secret" not in answer
+    assert "secret" not in answer and answer["hasSecret"] is True
     daemon.accept(message(1))
     receiver.wait(2)
     for a in receiver.arrivals:
         signed = f"{a.headers['webhook-id']}.{a.headers['webhook-timestamp']}.".encode() + a.body
         expected = base64.b64encode(hmac.new(key, signed, "sha256").digest()).decode()
         assert a.headers["webhook-signature"] == "v1," + expected
-    daemon.webhook("sales", receiver.url)
+    daemon.webhook("sales", receiver.url, secret=None)
     daemon.accept(message(2))
     receiver.wait(4)
     assert "webhook-signature" not in receiver.arrivals[-1].headers
@@ -803,6 +841,10 @@ def test_a_webhook_does_not_reach_private_addresses_unless_they_are_opened(tmp_p
         folder.mkdir()
         d = ApiDaemon(folder, api=f"allow_private = {allowed}").start()
         try:
+            if outcome == "refused" and host != "localhost":
+                why = d.fails(400, "POST", "/api/events/webhook/sales", {"enabled": True, "url": url})
+                assert why.startswith("url: ") and "is not a public address, nor one of allow_private" in why
+                continue
             d.webhook("sales", url)
             d.accept(message(1))
             if outcome == "reached":
@@ -835,7 +877,7 @@ def test_a_webhook_has_its_format_also_after_a_restart(tmp_path, receiver):
             assert arrival.headers["content-type"] == "application/cloudevents+json"
             event = arrival.envelope
             assert event["specversion"] == "1.0" and number_of(event) == number
-        d.webhook("sales", receiver.url)
+        d.webhook("sales", receiver.url, format="")
         d.accept(message(3))
         receiver.wait(3)
         assert receiver.arrivals[2].envelope["event"] == "message.exchange"

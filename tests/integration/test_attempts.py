@@ -50,6 +50,21 @@ def test_they_are_there_after_a_restart(webhook):
     assert failed(daemon, 3, "out")[:2] == rows
 
 
+def test_answers_are_shown_in_their_own_letters_and_nothing_steers_the_terminal(webhook):
+    def behave(arrival, connection):
+        body = "Não há espaço 日本 \x1b[2J\u202e".encode() + "é".encode() * 600
+        connection.sendall(b"HTTP/1.1 500 X\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        return True
+    daemon, _ = webhook(behave, {"retry": "never"})
+    daemon.accept(message(1))
+    wait_for(lambda: daemon.status()["dead"].get("out") == 1)
+    shown = "HTTP 500: Não há espaço 日本 \\x1b[2J\\xe2\\x80\\xaeéé"
+    table, dead = daemon.command("deliveries", "out").stdout, daemon.command("dead", "list").stdout
+    assert shown in table and table.rstrip().endswith("é...") and shown in dead
+    for text in table, dead, *(r["error"] for r in failed(daemon, 1, "out")):
+        assert not set(text) & {"\x1b", "\u202e", "\ufffd"}
+
+
 def test_a_crash_loses_the_last_seconds_at_most(webhook):
     daemon, _ = webhook(refuse, {"retry": "1h"})
     daemon.accept(message(1))

@@ -5,7 +5,9 @@ import json
 
 import pytest
 
-from rig import TOKEN, message, wait_for
+from api_rig import ApiDaemon
+from rig import TOKEN, Receiver, message, wait_for
+from test_postgres import BIN, PLUGINS, server, store  # noqa: F401 (fixtures)
 
 
 def post(daemon, body):
@@ -70,3 +72,46 @@ def test_dedupe_can_be_turned_off(webhook, window, kept):
     post(daemon, message(1))
     post(daemon, message(1))
     wait_for(lambda: len(receiver.numbers()) == kept)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.skipif(
+    BIN is None or not (PLUGINS / "store-postgres.so").exists(), reason="without PostgreSQL"))])
+def api_daemon(folder, request):
+    lines = request.getfixturevalue("store") if request.param == "postgres" else ""
+    daemon = ApiDaemon(folder, store=lines, source="status_order = monotonic").start()
+    yield daemon
+    daemon.stop()
+
+
+def test_an_instance_that_is_made_anew_begins_with_an_empty_memory(api_daemon):
+    daemon, receiver = api_daemon, Receiver()
+    new = {"name": "shop", "token": "shop-SECRET", "webhookURL": receiver.url}
+    ids = []
+    for turn in range(1, 4):
+        daemon.ok("POST", "/api/instance/new", new, status=201)
+        ids += daemon.accept(message(1), instance="shop")["ids"]
+        receiver.wait(turn)
+        again = daemon.accept(message(1), instance="shop")
+        assert (again["duplicates"], again["ids"]) == (1, ids[-1:])
+        daemon.stop()
+        daemon.start()
+        assert daemon.accept(message(1), instance="shop")["duplicates"] == 1
+        daemon.ok("PUT", "/api/instance/token/shop", {"token": f"other-SECRET-{turn}"})
+        assert daemon.accept(message(1), instance="shop")["duplicates"] == 1, "it is the same instance"
+        daemon.ok("DELETE", "/api/instance/delete/shop")
+    assert receiver.numbers() == [1, 1, 1]
+    assert len(set(ids)) == 3 and [e["id"] for e in receiver.envelopes()] == ids
+    receiver.close()
+
+
+def test_a_receipt_of_a_former_instance_does_not_go_before_those_of_a_new_one(api_daemon):
+    daemon, receiver = api_daemon, Receiver()
+    status = lambda word: {"event": "messages.update", "instance": "demo", "data": {
+        "keyId": "TEST00000001", "remoteJid": "5511900000000@s.whatsapp.net", "fromMe": True, "status": word}}
+    for turn in 1, 2:
+        daemon.ok("POST", "/api/instance/new", {"name": "shop", "webhookURL": receiver.url}, status=201)
+        for word in "DELIVERY_ACK", "READ":
+            assert daemon.accept(status(word), instance="shop")["accepted"] == 1
+        receiver.wait(2 * turn)
+        daemon.ok("DELETE", "/api/instance/delete/shop")
+    receiver.close()

@@ -10,7 +10,7 @@ import pytest
 from api_rig import ApiDaemon
 from rig import Receiver, message, wait_for
 
-SECRET = "notice-SECRET-key"
+SECRET = "notice-SECRET-key-of-its-own"
 DOWN = {"concurrency": 1, "failures_to_open": 2, "probe_interval": "50ms", "retry": "20ms, 20ms, 20ms"}
 
 
@@ -94,7 +94,7 @@ def test_410_is_told_once_and_counted(start, operator, destination):
 
 
 def test_disable_after_is_told(start, operator, destination):
-    destination.behave = lambda a, c: 500
+    destination.behave = lambda a, c: 503
     start({**DOWN, "disable_after": "200ms"}).accept(message(1))
     operator.wait(2)
     assert types(operator) == ["sink.circuit_opened", "sink.disabled"]

@@ -107,6 +107,24 @@ def test_batches_bring_every_event_once_and_chats_in_order(webhook):
     assert all(a.headers["content-encoding"] == "gzip" for a in receiver.arrivals)
 
 
+def test_a_batch_is_filled_without_a_concurrency(webhook):
+    daemon, receiver = webhook(options={"batch": "50/50s"})
+    for number in range(50):
+        daemon.accept(message(number, chat=number))
+    receiver.wait(1)
+    assert sorted(number_of(e) for e in receiver.arrivals[0].envelope) == list(range(50))
+
+
+def test_check_tells_that_a_batch_gets_one_event_of_each_chat(webhook):
+    daemon, receiver = webhook(options={"batch": "50/1s"})
+    text = daemon.ini.read_text()
+    line = text.splitlines().index("[sink out]") + 1
+    r = daemon.command("check")
+    assert f"{daemon.ini}:{line}: [sink out]: warning: a batch gets one event of each chat" in r.stderr
+    daemon.ini.write_text(text + "ordering = none\n")
+    assert "warning" not in daemon.command("check").stderr
+
+
 def test_a_batch_may_be_gathered_for_longer_than_the_timeout(webhook):
     daemon, receiver = webhook(options={"batch": "100/2s", "timeout": "1s", "concurrency": 200})
     for number in range(5):

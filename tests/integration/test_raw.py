@@ -135,7 +135,7 @@ def test_a_syslog_line_has_it_without_codes(make_daemon, folder):
 
 
 def test_format_raw_sends_the_body_and_its_type(webhook):
-    daemon, receiver = webhook(options={"format": "raw", "secret": "a-SECRET-key"})
+    daemon, receiver = webhook(options={"format": "raw", "secret": "a-SECRET-key-of-24-bytes"})
     daemon.accept(message(1), **{"Content-Type": "application/json; charset=utf-8"})
     receiver.wait(1)
     arrival = receiver.arrivals[0]

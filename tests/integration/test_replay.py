@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The last attempts of a sink, and events that are delivered once more."""
+import datetime
 import json
+import os
+import pty
+import subprocess
 import time
 
 from api_rig import ApiDaemon
-from rig import message, wait_for
+from rig import PROGRAM, message, number_of, wait_for
 
 
 def settled(daemon, sink="out"):
@@ -119,12 +123,97 @@ def test_a_replay_that_fails_is_still_one_after_a_restart(webhook):
 
 def test_mistakes_of_replay_are_named(webhook):
     daemon, _ = webhook()
-    for args in (["--since", "1h"], ["-s", "out"], ["-s", "out", "--since", "yesterday"],
+    for args in (["--since", "1h"], ["-s", "out"], ["-s", "out", "--since", "last week"],
                  ["-s", "out", "--since", "1h", "--event", "calls"],
                  ["-s", "out", "--since", "1h", "--rate", "0"]):
         assert daemon.command("replay", *args, check=False).returncode == 2, args
     r = daemon.command("replay", "-s", "nobody", "--since", "1h", check=False)
-    assert r.returncode == 1 and "no such [sink]" in r.stderr
+    assert r.returncode == 1 and "sink: there is none of that name; there are: out" in r.stderr
+
+
+def at(seconds, zone=None, form="%Y-%m-%dT%H:%M:%S"):
+    moment = datetime.datetime.fromtimestamp(time.time() + seconds, zone)
+    return moment.strftime(form) + ("Z" if zone else "")
+
+
+def test_since_may_be_written_in_several_ways(webhook, monkeypatch):
+    daemon, receiver = webhook()
+    daemon.accept(message(1))
+    receiver.wait(1)
+    settled(daemon)
+
+    def count(since, *args):
+        r = daemon.command("replay", "-s", "out", "--since", since, "--dry-run", *args)
+        assert r.stderr == ""  # nobody looks at a terminal
+        return r.stdout
+    for zone in "UTC", "Pacific/Kiritimati", "America/Sao_Paulo":
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        for since in ("1h", "yesterday", "today", at(-60), at(-60, form="%Y-%m-%d %H:%M"), at(0, form="%Y-%m-%d"),
+                      at(-60, datetime.timezone.utc)):
+            assert count(since) == "would replay 1\n", (zone, since)
+        assert count("1h", "--until", at(-60)) == "would replay 0\n", zone
+    monkeypatch.delenv("TZ")
+    time.tzset()
+
+
+def test_times_that_cannot_be_meant_are_refused(webhook):
+    daemon, _ = webhook()
+    for args, why in ((["--since", at(60, datetime.timezone.utc)], "--since is in the future"),
+                      (["--since", "1h", "--until", "2h"], "--since is after --until"),
+                      (["--since", "2026-02-30"], "--since: found `2026-02-30`"),
+                      (["--since", "1h", "--until", "later"], "--until: found `later`"),
+                      (["--since", "1h", "--limit", "0"], "--limit"), (["--since", "1h", "--limit", "5x"], "--limit")):
+        r = daemon.command("replay", "-s", "out", *args, check=False)
+        assert r.returncode == 2 and why in r.stderr, args
+
+
+def test_a_replay_is_limited_and_of_one_instance(make_receiver, make_daemon):
+    receiver = make_receiver()
+    daemon = make_daemon({"out": {"plugin": "webhook", "url": receiver.url}}, instances=("sales", "shop"))
+    for number in range(20):
+        daemon.accept(message(number, chat=number), instance="shop" if number % 4 == 0 else "sales")
+    receiver.wait(20)
+    settled(daemon)
+
+    def replay(*args):
+        return daemon.command("replay", "-s", "out", "--since", "1h", "--rate", "1000", *args).stdout
+    assert replay("--instance", "shop", "--dry-run") == "would replay 5\n"
+    assert replay("--instance", "nobody", "--dry-run") == "would replay 0\n"
+    assert replay("--instance", "shop", "--limit", "3") == "replayed 3\n"
+    receiver.wait(23)
+    assert sorted(number_of(a.envelope) for a in receiver.arrivals[20:]) == [0, 4, 8]
+    assert replay("--limit", "7", "--dry-run") == "would replay 7\n"
+
+
+def test_a_terminal_sees_how_far_it_is(webhook):
+    daemon, receiver = webhook()
+    for number in range(5):
+        daemon.accept(message(number, chat=number))
+    receiver.wait(5)
+    settled(daemon)
+    master, slave = pty.openpty()
+    r = subprocess.run([PROGRAM, "replay", "-c", daemon.ini, "-s", "out", "--since", "1h"], stderr=slave,
+                       stdout=subprocess.PIPE, text=True, timeout=60)
+    os.close(slave)
+    seen = os.read(master, 65536).decode()
+    os.close(master)
+    assert r.stdout == "replayed 5\n" and "[####################] 100 %  5 events" in seen
+
+
+def test_a_sink_that_there_is_not_is_told_with_those_there_are(folder, make_receiver):
+    receiver = make_receiver()
+    daemon = ApiDaemon(folder, {"out": {"plugin": "webhook", "url": receiver.url}}).start()
+    daemon.webhook("sales", "http://example.com/", label="crm")
+    for args in (["dead", "list", "-s", "nosuch"], ["dead", "purge", "-a", "-s", "nosuch"],
+                 ["dead", "replay", "-a", "-s", "nosuch"], ["dead", "list", "-s", "sales/nosuch"],
+                 ["deliveries", "nosuch"], ["enable", "nosuch"], ["replay", "-s", "nosuch", "--since", "1h"]):
+        r = daemon.command(*args, check=False)
+        assert r.returncode == 1, args
+        assert r.stderr == "hookswitch: sink: there is none of that name; there are: out, sales/crm\n", args
+    for name in "out", "sales/crm":
+        assert daemon.command("dead", "list", "-s", name).returncode == 0
+    daemon.stop()
 
 
 def test_webhooks_of_the_api_by_name_and_by_id(folder, make_receiver):
@@ -151,10 +240,10 @@ def test_webhooks_of_the_api_by_name_and_by_id(folder, make_receiver):
         assert {a.envelope["instanceData"]["instance"] for a in again} == {"shop"}
         for name in ("shop/other", "nobody/crm", "/crm", "shop/", "shop"):
             r = daemon.command("replay", "--sink", name, "--since", "1h", check=False)
-            assert r.returncode == 1 and "no such" in r.stderr, name
+            assert r.returncode == 1 and "there is none of that name" in r.stderr, name
             assert daemon.command("deliveries", name, check=False).returncode == 1
         daemon.webhook("shop", receiver.url, label="crm", enabled=False)
         r = daemon.command("replay", "--sink", "shop/crm", "--since", "1h", check=False)
-        assert r.returncode == 1 and "no such" in r.stderr
+        assert r.returncode == 1 and "there is none of that name" in r.stderr
     finally:
         daemon.stop()

@@ -13,6 +13,7 @@ import threading
 
 import pytest
 
+from api_rig import ApiDaemon
 from rig import PROGRAM, SLOW, certificate, free_port, wait_for
 
 websockets = pytest.importorskip("websockets")
@@ -318,3 +319,22 @@ def test_the_daemon_is_asked_for_what_is_not_given(make_daemon, folder):
     assert r.returncode == 1 and "not found" in r.stderr
     r = daemon.command("tail", "sales", check=False)
     assert r.returncode == 1 and "(4" in r.stderr, r.stderr
+
+
+@pytest.mark.parametrize("events", ["foo", "message.exchange,foo", "message.exchange, foo", "foo,call.update", "foo,"])
+def test_an_event_that_does_not_exist_is_refused_before_it_connects(serve, tail, events):
+    server = serve(sending(text("x")))
+    t = tail(server, "-e", events)
+    status, said = t.wait()
+    assert status == 2 and server.requests == []
+    assert "unknown event `foo`; events are message.exchange, message.status, call.update, group.flow, " \
+        "instance.state, label.update" in said
+
+
+def test_an_empty_token_of_the_environment_is_none(tmp_path):
+    daemon = ApiDaemon(tmp_path).start()
+    t = Tail("-c", str(daemon.ini), "sales", env={"HOOKSWITCH_TOKEN": ""})
+    status, said = t.wait()
+    assert status == 1 and "HOOKSWITCH_TOKEN is empty" in said
+    assert "WebSocket is not enabled" in said, "the daemon was asked for the token"
+    daemon.stop()

@@ -106,6 +106,7 @@ AT(hsw_sink_ops, broadcast, 72);
 AT(hsw_sink_ops, dismiss, 80);
 AT(hsw_sink_ops, needs, 88);
 AT(hsw_sink_ops, check, 96);
+AT(hsw_sink_ops, gathers, 104);
 
 AT(hsw_request, size, 0);
 AT(hsw_request, method, 8);

@@ -239,7 +239,10 @@ START_TEST(answers_are_judged)
 		{ "/503-odd", HSW_RETRY, 503, 0, "HTTP 503" },
 		{ "/503-fraction", HSW_RETRY, 503, 0, "HTTP 503" },
 		{ "/503-past", HSW_RETRY, 503, 0, "HTTP 503" },
-		{ "/500", HSW_RETRY, 500, 0, "HTTP 500: no <b>disk</b>?? here" },
+		{ "/500", HSW_RETRY, 500, 0, "HTTP 500: no <b>disk</b>\\x01\\xff here" },
+		{ "/500-utf8", HSW_RETRY, 500, 0,
+			"HTTP 500: N\xc3\xa3o \xe6\x97\xa5 \\x1b[2J\\xe2\\x80\\xae\\xc2\\x85\\xc3 "
+			"\xf0\x9f\x99\x82 x" },
 		{ "/garbage", HSW_RETRY, 0, 0, "the answer is not HTTP" },
 		{ "/close", HSW_RETRY, 0, 0, "closed the connection without an answer" },
 		{ "/half", HSW_DELIVERED, 200, 0, "" },
@@ -290,22 +293,63 @@ START_TEST(answers_without_end_are_given_up)
 }
 END_TEST
 
-START_TEST(retry_after_may_be_a_date_or_out_of_range)
+START_TEST(a_long_excerpt_is_cut_at_a_character)
 {
-	time_t later = time(NULL) + 100;
-	struct tm tm;
-	char answer[256], date[64];
+	struct fake_result r = result_at(url_of(server, "http", "/endless-500-utf8"), NULL, NULL);
 
-	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&later, &tm));
-	snprintf(answer, sizeof(answer), ANSWER("503 Unavailable", "Retry-After: %s\r\n"), date);
-	const struct http_rule dated[] = { { .answer = answer } };
-	struct http_server *s = http_server_start(dated, NULL);
+	/* 1 and 2 * 511 of 1024 bytes */
+	ck_assert_uint_eq(strlen(r.text), strlen("HTTP 500: x") + 2 * 511);
+	ck_assert_str_eq(r.text + strlen(r.text) - 2, "\xc3\xa9");
+}
+END_TEST
+
+static int64_t
+asked_for(const char *value)
+{
+	char answer[256];
+
+	snprintf(answer, sizeof(answer), ANSWER("503 Unavailable", "Retry-After: %s\r\n"), value);
+	const struct http_rule rule[] = { { .answer = answer } };
+	struct http_server *s = http_server_start(rule, NULL);
 	struct fake_result r = result_at(url_of(s, "http", "/"), NULL, NULL);
-	ck_assert_int_le(r.retry_after_ms, 100000);
-	ck_assert_int_ge(r.retry_after_ms, 95000);
 	http_server_stop(s);
-	r = result_at(url_of(server, "http", "/503-huge"), NULL, NULL);
-	ck_assert_int_ge(r.retry_after_ms, 0);
+	return r.retry_after_ms;
+}
+
+START_TEST(retry_after_may_be_one_of_three_dates)
+{
+	static const char *const forms[] = { "%a, %d %b %Y %H:%M:%S GMT",
+		"%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y" };
+	char date[64];
+	struct tm tm;
+
+	for (size_t i = 0; i < 3; i++) {
+		time_t later = time(NULL) + 100;
+		strftime(date, sizeof(date), forms[i], gmtime_r(&later, &tm));
+		int64_t ms = asked_for(date);
+		ck_assert_msg(ms >= 95000 && ms <= 100000, "%s: %lld", date, (long long)ms);
+		later -= 200;
+		strftime(date, sizeof(date), forms[i], gmtime_r(&later, &tm));
+		ck_assert_int_eq(asked_for(date), 0);
+	}
+}
+END_TEST
+
+START_TEST(retry_after_of_another_form_is_ignored)
+{
+	static const char *const others[] = { "2999-01-01T00:00:00Z", "2999-01-01", "-5", "+5",
+		"5s", "1e3", "Thu, 01 Jan 2999 00:00:00", "Thu, 01 Jan 2999 00:00:00 +0000",
+		"Thu, 1 Jan 2999 00:00:00 GMT", "Thu, 30 Feb 2999 00:00:00 GMT",
+		"Thu, 01 Jan 2999 24:00:00 GMT", "Thu, 00 Jan 2999 00:00:00 GMT",
+		"Xyz, 01 Jan 2999 00:00:00 GMT", "Thu, 01 anF 2999 00:00:00 GMT", "01 Jan 2999",
+		"tomorrow", "Thu Jan 01 00:00:00 2999 GMT" };
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		ck_assert_msg(asked_for(others[i]) == 0, "%s", others[i]);
+	ck_assert_int_eq(asked_for("3600"), 3600000);
+	ck_assert_int_eq(asked_for("0"), 0);
+	ck_assert_int_gt(asked_for("99999999999999999999"), 3600000);
+	ck_assert_int_gt(asked_for("Thu, 01 Jan 2999 00:00:00 GMT"), 3600000);
 }
 END_TEST
 
@@ -352,5 +396,6 @@ UNIT_MAIN_WITH("sink-webhook", webhook_rig_setup, webhook_rig_teardown,
 	wrong_options_are_refused_without_telling_secrets, headers_of_a_file_stand_one_a_line,
 	destinations_with_options_of_their_own_get_them, many_destinations_are_served,
 	answers_are_judged, a_receiver_of_odd_answers_is_left_to_curl,
-	answers_without_end_are_given_up, retry_after_may_be_a_date_or_out_of_range,
+	answers_without_end_are_given_up, a_long_excerpt_is_cut_at_a_character,
+	retry_after_may_be_one_of_three_dates, retry_after_of_another_form_is_ignored,
 	texts_never_hold_secrets, a_receiver_that_is_not_there_is_told_in_plain_words)

@@ -199,7 +199,8 @@ START_TEST(a_full_batch_is_one_request_in_order)
 	for (int i = 0; i < 3 * WAYS; i++) {
 		int way = i / 3, c = i % 3;
 		struct hsw_handle *h = OPEN_WAY(way, "batch", "3/10s", "format", cases[c].format,
-			"batch_format", cases[c].batch_format, "secret", "s", NULL);
+			"batch_format", cases[c].batch_format, "secret", "a text of 24 bytes......",
+			NULL);
 		unsigned before = http_server_requests(way_server(way));
 		struct hsw_delivery *d[3] = { put_text(h, "{\"data\":1}", "e1", 1),
 			put_text(h, "{\"data\":2}", "e2", 1),

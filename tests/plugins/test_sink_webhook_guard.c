@@ -158,8 +158,12 @@ START_TEST(a_sections_own_receiver_is_trusted_unless_it_says_otherwise)
 		struct hsw_handle *h = OPEN_WAY(way, NULL);
 		ck_assert_int_eq(fake_wait(put(h))->outcome, HSW_DELIVERED);
 		fake_close(h);
-		h = OPEN_WAY(way, "allow_private", "none", NULL);
+		char url[128]; /* an address would be refused when it is opened */
+		snprintf(url, sizeof(url), "%s://localhost:%u/", way == 0 ? "http" : "https",
+			http_server_port(way_server(way)));
+		h = OPEN_URL(url, "allow_private", "none", NULL);
 		ck_assert_int_eq(fake_wait(put(h))->outcome, HSW_RETRY);
+		ck_assert_int_ge(fake_counted(h, "refused_addresses"), 1);
 		fake_close(h);
 	}
 }

@@ -69,8 +69,8 @@ START_TEST(what_transform_gives_is_sent_instead)
 
 	for (int way = 0; way < WAYS; way++) {
 		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-			struct hsw_handle *h = OPEN_WAY(
-				way, "transform", cases[i].transform, "secret", "s", NULL);
+			struct hsw_handle *h = OPEN_WAY(way, "transform", cases[i].transform,
+				"secret", "a text of 24 bytes......", NULL);
 			unsigned before = http_server_requests(way_server(way));
 			struct fake_result r = send(
 				h, "{\"event\":\"e\",\"data\":{\"a\":\"caf\xc3\xa9\"}}");

@@ -10,8 +10,10 @@
 
 #include "unit.h"
 
-#define KEY "0123456789abcdefghijklmn"                     /* 24 bytes */
-#define KEY_TEXT "whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u"  /* its base64 */
+#define KEY "0123456789abcdefghijklmn"                    /* 24 bytes */
+#define KEY_TEXT "whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u" /* its base64 */
+#define PLAIN "any other text of 24 byt"
+#define HMAC_KEY "sixteen bytes it"
 #define SHORT_TEXT "whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG0" /* 23 bytes */
 
 static size_t
@@ -54,7 +56,7 @@ START_TEST(a_request_is_signed_with_the_secrets_bytes)
 {
 	static const struct {
 		const char *secret, *key;
-	} cases[] = { { KEY_TEXT, KEY }, { "any other text", "any other text" } };
+	} cases[] = { { KEY_TEXT, KEY }, { PLAIN, PLAIN } };
 
 	for (int way = 0; way < WAYS; way++) {
 		for (size_t i = 0; i < 2; i++) {
@@ -70,12 +72,11 @@ END_TEST
 START_TEST(two_secrets_give_two_signatures_the_new_one_first)
 {
 	for (int way = 0; way < WAYS; way++) {
-		struct hsw_handle *h = OPEN_WAY(
-			way, "secret", "new secret", "secret_old", KEY_TEXT, NULL);
+		struct hsw_handle *h = OPEN_WAY(way, "secret", PLAIN, "secret_old", KEY_TEXT, NULL);
 		ck_assert_int_eq(fake_wait(put(h))->outcome, HSW_DELIVERED);
 		const struct http_request *q = last_request(way);
 		char both[128];
-		snprintf(both, sizeof(both), "%s ", expected_signature(q, "new secret"));
+		snprintf(both, sizeof(both), "%s ", expected_signature(q, PLAIN));
 		strcat(both, expected_signature(q, KEY));
 		ck_assert_str_eq(http_header(q, "webhook-signature"), both);
 		fake_close(h);
@@ -95,11 +96,11 @@ START_TEST(an_hmac_of_the_body_goes_into_the_named_header)
 	for (int i = 0; i < 4 * WAYS; i++) {
 		int way = i / 4, c = i % 4;
 		struct hsw_handle *h = OPEN_WAY(way, "hmac_header", "X-Hub-Signature-256",
-			"hmac_secret", "k3y", "hmac_algorithm", cases[c].algorithm, "hmac_encoding",
-			cases[c].encoding, "hmac_prefix", cases[c].prefix, NULL);
+			"hmac_secret", HMAC_KEY, "hmac_algorithm", cases[c].algorithm,
+			"hmac_encoding", cases[c].encoding, "hmac_prefix", cases[c].prefix, NULL);
 		ck_assert_int_eq(fake_wait(put(h))->outcome, HSW_DELIVERED);
 		const struct http_request *q = last_request(way);
-		size_t len = hmac_of(mds[c], "k3y", q->body, q->len, digest);
+		size_t len = hmac_of(mds[c], HMAC_KEY, q->body, q->len, digest);
 		char text[256];
 		int n = snprintf(text, sizeof(text), "%s", cases[c].prefix);
 		for (size_t k = 0; k < len && strcmp(cases[c].encoding, "hex") == 0; k++)
@@ -117,7 +118,7 @@ START_TEST(both_kinds_of_signatures_go_together)
 {
 	for (int way = 0; way < WAYS; way++) {
 		struct hsw_handle *h = OPEN_WAY(way, "secret", KEY_TEXT, "hmac_header", "X-Sign",
-			"hmac_secret", "k3y", "headers", "X-A: 1", NULL);
+			"hmac_secret", HMAC_KEY, "headers", "X-A: 1", NULL);
 		ck_assert_int_eq(fake_wait(put(h))->outcome, HSW_DELIVERED);
 		const struct http_request *q = last_request(way);
 		assert_signed(q, KEY);
@@ -137,10 +138,15 @@ START_TEST(wrong_options_of_signatures_are_refused)
 		{ { "secret", KEY_TEXT, "secret_old", SHORT_TEXT }, "secret_old: expected whsec_" },
 		{ { "secret_old", KEY_TEXT }, "secret_old: is set, but no secret" },
 		{ { "hmac_header", "X-Sign" }, "hmac_header and hmac_secret:" },
-		{ { "hmac_secret", "k3y" }, "hmac_header and hmac_secret:" },
-		{ { "hmac_header", "Content-Length", "hmac_secret", "k3y" }, "hmac_header:" },
-		{ { "hmac_header", "X Y", "hmac_secret", "k3y" }, "hmac_header:" },
-		{ { "hmac_header", "X-Y", "hmac_secret", "k3y", "hmac_prefix", "a\nb" },
+		{ { "hmac_secret", HMAC_KEY }, "hmac_header and hmac_secret:" },
+		{ { "secret", "any other text of 24 by" }, "secret: expected whsec_" },
+		{ { "secret", PLAIN, "secret_old", "short" }, "secret_old: expected whsec_" },
+		{ { "secret", PLAIN PLAIN "and of 17 more..." }, "secret: expected whsec_" },
+		{ { "hmac_header", "X-Sign", "hmac_secret", "sixteen bytes i" },
+			"hmac_secret: expected at least 16 bytes" },
+		{ { "hmac_header", "Content-Length", "hmac_secret", HMAC_KEY }, "hmac_header:" },
+		{ { "hmac_header", "X Y", "hmac_secret", HMAC_KEY }, "hmac_header:" },
+		{ { "hmac_header", "X-Y", "hmac_secret", HMAC_KEY, "hmac_prefix", "a\nb" },
 			"hmac_prefix:" } };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

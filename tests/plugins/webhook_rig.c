@@ -11,6 +11,8 @@
 #define BODY_OF_500 \
 	"HTTP/1.1 500 Oops\r\nContent-Length: 27\r\n\r\n  no\r\n\t<b>disk</b>\x01\xff here  "
 
+#define ANSWER_WITH(length, body) "HTTP/1.1 500 Oops\r\nContent-Length: " length "\r\n\r\n" body
+
 const struct http_rule rules[] = {
 	{ .path = "/close-told",
 		.answer = ANSWER("200 OK", "Connection: close\r\n"),
@@ -37,6 +39,13 @@ const struct http_rule rules[] = {
 			"503 Unavailable", "Retry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n") },
 	{ .path = "/503-fraction", .answer = ANSWER("503 Unavailable", "Retry-After: 1.5\r\n") },
 	{ .path = "/500", .answer = BODY_OF_500 },
+	{ .path = "/500-utf8",
+		.answer = ANSWER_WITH("27",
+			"N\xc3\xa3o \xe6\x97\xa5 \033[2J\xe2\x80\xae\xc2\x85\xc3 "
+			"\xf0\x9f\x99\x82\n\tx") },
+	{ .path = "/endless-500-utf8",
+		.answer = "HTTP/1.1 500 Oops\r\n\r\nx",
+		.repeat = "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9" },
 	{ .path = "/garbage", .answer = "SSH-2.0-OpenSSH_9.2\r\n", .then = HTTP_CLOSE },
 	{ .path = "/close", .answer = "", .then = HTTP_CLOSE },
 	{ .path = "/half",

@@ -369,6 +369,7 @@ rig_reset(void)
 	rig_sink_conf = (struct sink_conf){ .timeout_ms = 60000,
 		.max_retrying = 10000,
 		.probe_interval_ms = 5000,
+		.retry_after_max_ms = 3600000,
 		.failures_to_open = 10 };
 	rig_set_retry(1000, 15000, 240000);
 }

@@ -287,7 +287,7 @@ START_TEST(a_view_keeps_what_it_shows)
 	const char *const names[] = { "m", "a", "z", "mm", "b" };
 
 	for (size_t i = 0; i < 5; i++) {
-		struct instance *one = instance_new(str_of(names[i]), names[i]);
+		struct instance *one = instance_new(str_of(names[i]), NULL, names[i]);
 		ck_assert_int_eq(catalog_put(c, one, &none), HSW_OK);
 		instance_unref(one);
 	}
@@ -315,7 +315,7 @@ START_TEST(a_view_keeps_the_websocket_that_it_shows)
 	const struct websocket_setting set = { true, true, 1u << TYPE_LABEL_UPDATE | 1u };
 	struct catalog *c = catalog_new(&config);
 	struct catalog_view view = { 0 };
-	struct instance *i = instance_new(str_of("a"), NULL);
+	struct instance *i = instance_new(str_of("a"), NULL, NULL);
 	struct websocket_setting got;
 
 	ck_assert_int_eq(catalog_put(c, i, &none), HSW_OK);

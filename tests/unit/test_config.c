@@ -93,6 +93,8 @@ START_TEST(mistakes_are_named)
 		BASE "[sink x]\nplugin = webhook\nurl = http://x\nevents = calls\n", "`calls`");
 	assert_error(
 		BASE "[sink x]\nplugin = file\npath = /x\nordering = chat\n", "has no meaning");
+	assert_error(BASE "[server]\nnotify_url = http://x\nnotify_secret = short\n",
+		"[server] notify_secret: expected a text of 24 to 64 bytes");
 	assert_error(BASE "[sink]\n", "needs a name");
 	assert_error(BASE "[log x]\n", "takes no name");
 	assert_error(BASE "[sinks x]\n", "did you mean [sink]");
@@ -246,10 +248,18 @@ START_TEST(options_without_sense_are_refused)
 		{ true, "policy = eazewa\n", "eazewa has no meaning" },
 		{ false, "ordering = strict\nconcurrency = 4\n", "one at a time" },
 		{ false, "retry = never\nretry_on = 5xx\n", "retry = never" },
+		{ false, "retry = never\nretry_after_max = 1m\n", "retry = never" },
+		{ true, "retry_after_max = 1m\n", "retry_after_max: has no meaning" },
 		{ false, "retry_on = 5xx\ndrop_on = 503\n", "503 is in retry_on too" },
 		{ false, "retry_on = 6xx\n", "`6xx`" },
 		{ false, "drop_on = 50x\n", "`50x`" },
 		{ false, "drop_on = 5030\n", "`5030`" },
+		{ false, "drop_on = 2xx\n", "`2xx`, expected statuses from 300" },
+		{ false, "retry_on = 5xx, 204\n", "`204`, expected statuses from 300" },
+		{ false, "drop_on = 100\n", "`100`" },
+		{ false, "batch = 9/1s\nordering = strict\n", "ordering: strict is one at a time" },
+		{ false, "batch = 9/1s\nconcurrency = 8\n",
+			"concurrency: 8 can never fill a batch of 9" },
 		{ false, "concurrency = many\n", "`many`" },
 		{ false, "concurrency = 1025\n", "`1025`" },
 		{ false, "rate = 50\n", "`50`" },
@@ -290,9 +300,14 @@ START_TEST(a_sinks_own_check_is_part_of_the_configurations)
 		const char *sink, *text, *word;
 	} cases[] = {
 		{ webhook, "secret = whsec_YWJj\n", "[sink x] secret: " },
+		{ webhook, "https_only = yes\n", "[sink x] url: must begin with https://" },
 		{ webhook, "ca_file = /nonexistent.pem\n", "[sink x] ca_file: " },
 		{ webhook, "headers = Host: x\n", "[sink x] headers: " },
 		{ webhook, "hmac_header = X-Mine\n", "hmac_" },
+		{ webhook, "batch_format = ndjson\n", "[sink x] batch_format: has no meaning" },
+		{ webhook, "hmac_prefix = sha256=\n", "[sink x] hmac_prefix: has no meaning" },
+		{ webhook, "hmac_algorithm = sha1\n", "[sink x] hmac_algorithm: has no meaning" },
+		{ webhook, "hmac_encoding = base64\n", "[sink x] hmac_encoding: has no meaning" },
 		{ webhook, "batch = 0/1s\n", "[sink x] batch: " },
 		{ webhook, "batch = 9/1s\nby_events = dotted\n", "[sink x] batch: " },
 		{ webhook, "allow_private = foo\n", "[sink x] allow_private: " },

@@ -39,6 +39,32 @@ START_TEST(an_overloaded_destination_gets_nothing_until_it_wants)
 }
 END_TEST
 
+/* The edges: less than the most is followed, what is more is taken for it, and 0 asks nobody. */
+START_TEST(what_a_destination_asks_for_is_bounded)
+{
+	static const struct {
+		int64_t most_ms, asked_ms, from_ms, to_ms;
+	} cases[] = { { 3600000, 600, 595, 3000 }, { 600, 600, 595, 3000 }, { 600, 601, 595, 3000 },
+		{ 600, INT64_MAX, 595, 3000 }, { 0, 60000, 45, 3000 }, { 600, -5000, 45, 3000 } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		rig_reset();
+		rig_sink_conf.retry_after_max_ms = cases[i].most_ms;
+		rig_set_retry(50, 50, 50);
+		fail_with(500, cases[i].asked_ms);
+		rig_open();
+		rig_append(1, 1);
+		rig_until(rig_attempts() == 1);
+		rig_sink.outcome = HSW_DELIVERED;
+		rig_until(rig_delivered() == 1);
+		int64_t waited = rig_attempt(1)->at_ms - rig_attempt(0)->at_ms;
+		ck_assert_msg(waited >= cases[i].from_ms && waited < cases[i].to_ms, "%zu: %lld", i,
+			(long long)waited);
+		rig_close();
+	}
+}
+END_TEST
+
 START_TEST(other_failures_pause_nobody)
 {
 	static const int others[] = { 0, 400, 404, 500 };
@@ -271,6 +297,80 @@ START_TEST(other_answers_open_it)
 }
 END_TEST
 
+/* Nothing else comes whose success could close the circuit. */
+START_TEST(an_event_alone_that_always_gets_500_dies_on_its_schedule)
+{
+	rig_sink_conf.failures_to_open = 2;
+	rig_sink_conf.probe_interval_ms = 3600000;
+	rig_set_retry(50, 100, 150);
+	fail_with(500, 0);
+	rig_open();
+	rig_append(1, 1);
+	rig_until(memory_store_dead() == 1);
+	ck_assert_uint_eq(rig_attempts(), 4);
+	for (int i = 1; i < 4; i++)
+		ck_assert_int_ge(rig_attempt(i)->at_ms - rig_attempt(i - 1)->at_ms, 45 * i);
+	ck_assert(prints("\"circuit\":\"closed\""));
+	rig_close();
+}
+END_TEST
+
+START_TEST(it_dies_though_the_daemon_starts_again)
+{
+	rig_sink_conf.failures_to_open = 10;
+	rig_sink_conf.probe_interval_ms = 3600000;
+	rig_set_retry(50, 50, 50);
+	fail_with(500, 0);
+	rig_open();
+	rig_append(1, 1);
+	rig_until(memory_store_retries() == 1);
+	rig_restart();
+	rig_until(memory_store_dead() == 1);
+	ck_assert_int_eq(rig_attempt((int)rig_attempts() - 1)->number, 4);
+	rig_close();
+}
+END_TEST
+
+START_TEST(the_last_event_of_an_outage_dies_once_it_is_alone)
+{
+	rig_sink_conf.failures_to_open = 3;
+	rig_sink_conf.probe_interval_ms = 10;
+	rig_sink_conf.concurrency = 1;
+	rig_set_retry(20, 20, 20);
+	fail_with(500, 0);
+	rig_open();
+	rig_append(4, 4);
+	rig_until(prints("\"circuit\":\"open\""));
+	rig_for_ms(100);
+	ck_assert_uint_eq(memory_store_dead(), 0);
+	rig_sink.fail_always_seq = 3;
+	rig_sink.outcome = HSW_DELIVERED;
+	rig_until(rig_delivered() == 3 && memory_store_dead() == 1);
+	rig_close();
+}
+END_TEST
+
+START_TEST(an_event_alone_without_an_answer_waits_for_the_destination)
+{
+	static const int away[] = { 0, 502, 503, 504 };
+
+	for (size_t i = 0; i < 4; i++) {
+		rig_reset();
+		memory_store_clear();
+		rig_sink_conf.failures_to_open = 2;
+		rig_sink_conf.probe_interval_ms = 10;
+		rig_set_retry(5, 5, 5);
+		fail_with(away[i], 0);
+		rig_open();
+		rig_append(1, 1);
+		rig_until(rig_attempts() > 8 || prints("\"circuit\":\"open\""));
+		rig_for_ms(100);
+		ck_assert_uint_eq(memory_store_dead(), 0);
+		rig_close();
+	}
+}
+END_TEST
+
 START_TEST(an_event_that_is_refused_dies_though_the_circuit_is_open)
 {
 	static const enum sink_ordering orderings[] = { ORDERING_STRICT, ORDERING_CHAT,
@@ -369,7 +469,8 @@ START_TEST(a_start_with_retries_tries_one_at_a_time_until_one_arrives)
 END_TEST
 
 UNIT_MAIN_WITH("delivery_pace", rig_reset, memory_store_clear,
-	an_overloaded_destination_gets_nothing_until_it_wants, other_failures_pause_nobody,
+	an_overloaded_destination_gets_nothing_until_it_wants,
+	what_a_destination_asks_for_is_bounded, other_failures_pause_nobody,
 	a_pause_that_nobody_asked_for_is_short, an_open_circuit_does_not_use_up_attempts,
 	a_probe_is_one_delivery_and_half_open,
 	an_event_that_nobody_takes_does_not_keep_the_circuit_open,
@@ -377,6 +478,9 @@ UNIT_MAIN_WITH("delivery_pace", rig_reset, memory_store_clear,
 	an_answer_settles_with_the_policy_of_eazewa,
 	no_answer_is_retried_without_end_with_an_endless_schedule,
 	skipped_events_are_no_sign_of_life, answers_about_one_event_do_not_open_the_circuit,
-	other_answers_open_it, an_event_that_is_refused_dies_though_the_circuit_is_open,
+	other_answers_open_it, an_event_alone_that_always_gets_500_dies_on_its_schedule,
+	it_dies_though_the_daemon_starts_again, the_last_event_of_an_outage_dies_once_it_is_alone,
+	an_event_alone_without_an_answer_waits_for_the_destination,
+	an_event_that_is_refused_dies_though_the_circuit_is_open,
 	probes_take_turns_though_one_flies_at_a_time, restarts_during_an_outage_use_up_no_attempts,
 	a_start_with_retries_tries_one_at_a_time_until_one_arrives)

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "pace.h"
+#include "retry.h"
 
 /* How many start from one ms to another, none being on its way for longer than an instant. */
 static int
@@ -71,7 +72,7 @@ START_TEST(pauses_grow_until_one_arrives_and_are_bounded)
 }
 END_TEST
 
-START_TEST(retry_after_is_followed_up_to_an_hour)
+START_TEST(retry_after_is_followed_up_to_a_day)
 {
 	struct pace p = { .ceiling = 0 };
 
@@ -80,7 +81,7 @@ START_TEST(retry_after_is_followed_up_to_an_hour)
 	ck_assert(!pace_allows(&p, 0, 30999));
 	ck_assert(pace_allows(&p, 0, 31000));
 	pace_pause(&p, INT64_MAX, 31000);
-	ck_assert_int_eq(pace_wake_ms(&p, 31000), 31000 + 3600000);
+	ck_assert_int_eq(pace_wake_ms(&p, 31000), 31000 + RETRY_AFTER_MAX_MS);
 }
 END_TEST
 
@@ -172,7 +173,7 @@ START_TEST(after_an_outage_the_rate_doubles_each_second)
 END_TEST
 
 UNIT_MAIN("pace", a_rate_holds_and_does_not_save_up, the_wake_of_a_rate_is_when_one_may_start,
-	pauses_grow_until_one_arrives_and_are_bounded, retry_after_is_followed_up_to_an_hour,
+	pauses_grow_until_one_arrives_and_are_bounded, retry_after_is_followed_up_to_a_day,
 	a_slow_start_allows_one_more_for_each_that_arrives,
 	automatic_concurrency_finds_what_a_destination_takes,
 	an_overloaded_destination_is_halved_once_a_round_down_to_one,

@@ -174,11 +174,9 @@ END_TEST
 START_TEST(an_instance_comes_back_and_without_its_key_has_no_token)
 {
 	struct buf text = BUF_INIT;
-	struct instance_settings made = {
-		.id = "0b5f", .created_ms = 1795239228123, .updated_ms = 2
-	};
+	struct instance_settings made = { .created_ms = 1795239228123, .updated_ms = 2 };
 
-	made.instance = instance_new(sales, "SECRET-t");
+	made.instance = instance_new(sales, "0b5f", "SECRET-t");
 	record_print_instance(keyed, &made, &text);
 	instance_unref(made.instance);
 	ck_assert_ptr_null(memmem(text.data, text.len, "SECRET", 6));
@@ -186,7 +184,7 @@ START_TEST(an_instance_comes_back_and_without_its_key_has_no_token)
 		struct instance_settings *read = record_read_instance(
 			i == 0 ? keyed : stranger, sales, str_of_buf(&text));
 		ck_assert_ptr_nonnull(read);
-		ck_assert_str_eq(read->id, "0b5f");
+		ck_assert_str_eq(read->instance->id, "0b5f");
 		ck_assert_int_eq(read->created_ms, 1795239228123);
 		ck_assert_int_eq(read->updated_ms, 2);
 		ck_assert(i == 0 ? str_is(read->instance->token, "SECRET-t")
