@@ -179,8 +179,9 @@ static void
 close_entry(struct claim_entry *e)
 {
 	bool is_changed = claim_is_ours(e) && e->config != NULL && e->is_stale;
+	bool has_time = is_changed || e->claims->is_stopping;
 
-	e->leave_ms = is_changed ? e->claims->config->server.shutdown_timeout_ms : HAND_OVER_MS;
+	e->leave_ms = has_time ? e->claims->config->server.shutdown_timeout_ms : HAND_OVER_MS;
 	e->state = CLOSING;
 	metric_add(e->claims->held, -1);
 	e->mail.run = run_close;
@@ -193,11 +194,9 @@ step(struct claim_entry *e, const struct store_port *store)
 {
 	struct claims *c = e->claims;
 
-	if (c->is_stopping)
-		return;
 	switch (e->state) {
 	case CLOSED:
-		if (claim_is_ours(e) && clock_mono_ms() >= e->not_before_ms)
+		if (claim_is_ours(e) && !c->is_stopping && clock_mono_ms() >= e->not_before_ms)
 			open_entry(e);
 		else if (e->is_known && e->claim == HSW_CLAIM_ENDING)
 			store->ops->release(store->self, (struct hsw_str){ e->name, e->len });
@@ -271,27 +270,40 @@ claims_refresh(struct claims *c, const struct store_port *store)
 }
 
 static void
-look(struct store_call *call, const struct store_port *store)
+look_at_claims(struct claims *c, const struct store_port *store)
 {
-	struct claims *c = (struct claims *)((char *)call - offsetof(struct claims, call));
-	struct hsw_store_news news;
 	struct claim_entry *e, *next;
-	int64_t n_nodes = 0;
 
-	atomic_store(&c->is_posted, false);
-	if (c->is_stopping)
-		return;
+	HASH_ITER(hh, c->entries, e, next)
+	e->is_known = false;
+	store->ops->claims(store->self, take_claim, c);
+	HASH_ITER(hh, c->entries, e, next)
+	step(e, store);
+}
+
+static void
+look_at_news(struct claims *c, const struct store_port *store)
+{
+	struct hsw_store_news news;
+
 	store->ops->news(store->self, &news);
 	journal_follow(c->server->journal, store, news.last_seq);
 	if (c->is_untold)
 		claims_refresh(c, store);
 	if (news.settings != c->settings && change_reload(c->server, NULL, NULL, NULL) == HSW_OK)
 		c->settings = news.settings;
-	HASH_ITER(hh, c->entries, e, next)
-	e->is_known = false;
-	store->ops->claims(store->self, take_claim, c);
-	HASH_ITER(hh, c->entries, e, next)
-	step(e, store);
+}
+
+static void
+look(struct store_call *call, const struct store_port *store)
+{
+	struct claims *c = (struct claims *)((char *)call - offsetof(struct claims, call));
+	int64_t n_nodes = 0;
+
+	atomic_store(&c->is_posted, false);
+	if (!c->is_stopping)
+		look_at_news(c, store);
+	look_at_claims(c, store);
 	store->ops->nodes(store->self, count_node, &n_nodes);
 	metric_set(c->nodes, n_nodes);
 }
@@ -457,9 +469,13 @@ stop(void *arg, const struct store_port *store)
 {
 	struct claims *c = arg;
 
-	(void)store;
 	c->is_stopping = true;
 	journal_unfollow(c->server->journal);
+	if (store->ops->retire == NULL)
+		return;
+	store->ops->retire(store->self);
+	/* Now: a worker that is told to drain has to know which of its destinations go first. */
+	look_at_claims(c, store);
 }
 
 void

@@ -23,7 +23,8 @@ int claims_begin(struct claims *, struct hsw_error *err);
  * opened again, once what is in flight has ended; new ones are asked for, and those that are gone left to the
  * others. One that cannot be opened goes on as it was before. */
 void claims_configure(struct claims *, const struct config *);
-/* Main thread, before the workers drain: opens and closes nothing any more. NULL is allowed. */
+/* Main thread, before the workers drain: opens nothing any more, and lets other nodes have each destination as soon
+ * as what is in flight of it has ended, for [server] shutdown_timeout at most. NULL is allowed. */
 void claims_stop(struct claims *);
 /* Main thread, when the workers have ended and the store has not: others may have all. NULL is allowed. */
 void claims_leave(struct claims *);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * identities.c - see identities.h. A memo is "instance NUL lid NUL phone". Readers share the lock; it is only
- * taken for writing when a pair is new, or was last noted NOTE_AGAIN_MS ago.
+ * taken for writing when a pair is new, or was last noted NOTE_AGAIN_MS ago. Where several nodes tell of one LID, the
+ * memo that the store has last holds on all of them: each node reads its own back, too.
  */
 #include "identities.h"
 
@@ -137,20 +138,25 @@ identities_phone(
 	return found;
 }
 
-/* ---- start and end ---- */
-
+/* The store thread, at the start and when a node added one. */
 static int
 recall(void *arg, int64_t at_ms, struct hsw_str memo)
 {
+	struct identities *ids = arg;
 	const char *lid = memchr(memo.s, '\0', memo.len);
 	const char *end = memo.s + memo.len;
 	const char *nul = lid != NULL ? memchr(lid + 1, '\0', (size_t)(end - lid - 1)) : NULL;
 
-	if (nul != NULL && nul - memo.s <= KEY_MAX && end - nul - 1 <= PHONE_MAX)
-		put(arg, memo.s, (size_t)(nul - memo.s),
-			(struct hsw_str){ nul + 1, (size_t)(end - nul - 1) }, at_ms);
+	if (nul == NULL || nul - memo.s > KEY_MAX || end - nul - 1 > PHONE_MAX)
+		return HSW_OK;
+	pthread_rwlock_wrlock(&ids->lock);
+	put(ids, memo.s, (size_t)(nul - memo.s),
+		(struct hsw_str){ nul + 1, (size_t)(end - nul - 1) }, at_ms);
+	pthread_rwlock_unlock(&ids->lock);
 	return HSW_OK;
 }
+
+/* ---- start and end ---- */
 
 struct identities *
 identities_open(struct journal *j, struct hsw_error *err)
@@ -163,7 +169,7 @@ identities_open(struct journal *j, struct hsw_error *err)
 	}
 	ids->journal = j;
 	pthread_rwlock_init(&ids->lock, NULL);
-	int rc = journal_recall(j, KIND, IDENTITIES_DAYS * DAY_MS, recall, ids, err);
+	int rc = journal_recall_and_follow(j, KIND, IDENTITIES_DAYS * DAY_MS, recall, ids, err);
 	if (rc == HSW_OK)
 		return ids;
 	identities_close(ids);

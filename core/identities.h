@@ -4,7 +4,8 @@
  * that a later event which has the LID alone can be told with the phone, too. Never a guess.
  *
  * Kept in the journal's memos, in memory while the daemon runs, at most IDENTITIES_MAX pairs (the oldest go
- * first, and those that no event told for IDENTITIES_DAYS). Any thread.
+ * first, and those that no event told for IDENTITIES_DAYS). What another node learns is known here within a second.
+ * Any thread.
  */
 #ifndef IDENTITIES_H
 #define IDENTITIES_H
@@ -18,7 +19,7 @@ struct identities;
 
 /* Reads what the journal remembers; before any worker runs. NULL: err says why. */
 struct identities *identities_open(struct journal *, struct hsw_error *err);
-/* NULL is allowed. */
+/* After journal_close. NULL is allowed. */
 void identities_close(struct identities *);
 
 /* An event said that they are one; port: the worker's. */

@@ -23,7 +23,7 @@ maintain(void *arg, const struct store_port *store)
 
 	int rc = retain_run(&j->retain, j->retention, store, &wait, &err);
 	if (rc == HSW_OK)
-		rc = journal_forget_memos(j, store, &err);
+		rc = memories_forget(&j->memories, store, &err);
 	if (rc != HSW_OK)
 		store_count_error("prune", rc);
 	if (rc != HSW_OK && !j->is_prune_failing)
@@ -153,6 +153,7 @@ void
 journal_follow(struct journal *j, const struct store_port *store, int64_t last_seq)
 {
 	follow_upto(j->follow, store, last_seq);
+	memories_follow(&j->memories, store);
 }
 
 void

@@ -61,7 +61,7 @@ int64_t journal_last_seq(struct journal *);
 
 /* The store thread: others append, too, and what they append is fed from now on. HSW_OK or HSW_ENOMEM. */
 int journal_share(struct journal *);
-/* The store thread: the log goes up to there. */
+/* The store thread: the log goes up to there, and others may have added memos. */
 void journal_follow(struct journal *, const struct store_port *, int64_t last_seq);
 /* The store thread: what others append is not fed any more. */
 void journal_unfollow(struct journal *);
@@ -106,6 +106,10 @@ void journal_memo(struct journal *, unsigned port, const char *kind, struct hsw_
  * Blocks; before the workers run. HSW_OK or the store's error. */
 int journal_recall(struct journal *, const char *kind, int64_t ms, hsw_memo_fn *fn, void *arg,
 	struct hsw_error *err);
+/* As journal_recall; and where there are other nodes, what any node adds, this one too, comes to fn within a second,
+ * on the store thread, until journal_close. */
+int journal_recall_and_follow(struct journal *, const char *kind, int64_t ms, hsw_memo_fn *fn,
+	void *arg, struct hsw_error *err);
 
 /* ---- reading ---- */
 

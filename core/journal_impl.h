@@ -9,26 +9,16 @@
 #define JOURNAL_IMPL_H
 
 #include "journal.h"
+#include "memories.h"
 #include "retain.h"
 
 #define JOURNAL_SEEN_KIND "seen" /* of memos: the ids of a transaction, 8 bytes each */
 
-/* A kind of memos. */
-struct memory {
-	const char *kind;
-	int64_t ms; /* how long they are kept */
-};
-
-#define MEMORIES_MAX 4
-
 struct journal {
 	struct store *store;
-	const struct store_port *port;        /* the store thread's */
-	struct follow *follow;                /* NULL: nobody else appends */
-	struct memory memories[MEMORIES_MAX]; /* of the store thread */
-	size_t n_memories;
-	size_t new_memos;  /* since old ones were forgotten */
-	int64_t forget_at; /* clock_mono_ms */
+	const struct store_port *port; /* the store thread's */
+	struct follow *follow;         /* NULL: nobody else appends */
+	struct memories memories;      /* of the store thread */
 	struct retain retain;
 	bool is_prune_failing; /* which was logged */
 	struct catalog *catalog;
@@ -59,10 +49,5 @@ size_t journal_admit(void *journal, struct store_write *);
 struct hsw_write *journal_complete(void *journal);
 /* A transaction with these jobs is over. */
 void journal_committed(void *journal, struct store_write *const *jobs, size_t n, int rc);
-
-/* ---- journal_memo.c ---- */
-
-/* Deletes old memos, as many as came since, and some more. The store thread. */
-int journal_forget_memos(struct journal *, const struct store_port *, struct hsw_error *err);
 
 #endif

@@ -8,9 +8,6 @@
 #include "clock.h"
 #include "err.h"
 
-#define FORGET_EVERY_MS 1000 /* memos, at most: looking costs more than deleting an event */
-#define FORGET_MEMOS 1000    /* that a store forgets at a time */
-
 const char *const journal_memo_kinds[] = { JOURNAL_SEEN_KIND, "identity", NULL };
 
 struct memo {
@@ -46,8 +43,6 @@ journal_memo(struct journal *j, unsigned port, const char *kind, struct hsw_str 
 struct recalling {
 	struct journal *journal;
 	struct memory memory;
-	hsw_memo_fn *fn;
-	void *arg;
 	struct hsw_error *err;
 	int rc;
 };
@@ -57,9 +52,7 @@ recall_memos(void *arg, const struct store_port *store)
 {
 	struct recalling *r = arg;
 
-	r->journal->memories[r->journal->n_memories++] = r->memory;
-	r->rc = store->ops->memos(store->self, str_of(r->memory.kind),
-		clock_wall_ms() - r->memory.ms, r->fn, r->arg, r->err);
+	r->rc = memories_recall(&r->journal->memories, store, &r->memory, r->err);
 }
 
 static bool
@@ -72,35 +65,33 @@ is_memo_kind(const char *kind)
 	return false;
 }
 
-int
-journal_recall(struct journal *j, const char *kind, int64_t ms, hsw_memo_fn *fn, void *arg,
-	struct hsw_error *err)
+static int
+recall(struct journal *j, const struct memory *memory, struct hsw_error *err)
 {
-	if (!is_memo_kind(kind))
-		return err_set(err, HSW_EINVAL, "journal_memo_kinds lacks %s", kind);
-	struct recalling r = {
-		.journal = j, .memory = { kind, ms }, .fn = fn, .arg = arg, .err = err
-	};
+	if (!is_memo_kind(memory->kind))
+		return err_set(err, HSW_EINVAL, "journal_memo_kinds lacks %s", memory->kind);
+	struct recalling r = { .journal = j, .memory = *memory, .err = err };
 
 	store_run(j->store, recall_memos, &r);
 	return r.rc;
 }
 
 int
-journal_forget_memos(struct journal *j, const struct store_port *store, struct hsw_error *err)
+journal_recall(struct journal *j, const char *kind, int64_t ms, hsw_memo_fn *fn, void *arg,
+	struct hsw_error *err)
 {
-	int64_t now = clock_mono_ms();
-	size_t rounds = now >= j->forget_at ? 1 + j->new_memos / FORGET_MEMOS : 0;
-	int rc = HSW_OK;
+	const struct memory memory = { .kind = kind, .ms = ms, .fn = fn, .arg = arg };
 
-	for (size_t i = 0; i < j->n_memories * rounds && rc == HSW_OK; i++) {
-		const struct memory *m = &j->memories[i % j->n_memories];
-		rc = store->ops->forget_memos(
-			store->self, str_of(m->kind), clock_wall_ms() - m->ms, err);
-	}
-	if (rounds > 0 && rc == HSW_OK) {
-		j->new_memos = 0;
-		j->forget_at = now + FORGET_EVERY_MS;
-	}
-	return rc;
+	return recall(j, &memory, err);
+}
+
+int
+journal_recall_and_follow(struct journal *j, const char *kind, int64_t ms, hsw_memo_fn *fn,
+	void *arg, struct hsw_error *err)
+{
+	const struct memory memory = {
+		.kind = kind, .ms = ms, .is_followed = true, .fn = fn, .arg = arg
+	};
+
+	return recall(j, &memory, err);
 }

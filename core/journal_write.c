@@ -210,7 +210,7 @@ journal_complete(void *arg)
 	j->seen_write = (struct hsw_write){
 		.kind = HSW_WRITE_MEMO, .at_ms = clock_wall_ms(), .record = &j->seen_record
 	};
-	j->new_memos++;
+	j->memories.added++;
 	return &j->seen_write;
 }
 

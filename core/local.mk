@@ -102,6 +102,7 @@ core_libcore_a_SOURCES = \
 	core/live.c core/live.h \
 	core/log.c core/log.h \
 	core/mailbox.c core/mailbox.h \
+	core/memories.c core/memories.h \
 	core/metrics.c core/metrics.h \
 	core/notice.c core/notice.h \
 	core/notify.c core/notify.h \

@@ -82,11 +82,11 @@ server_free(struct server *s)
 {
 	for (unsigned i = 0; s->workers != NULL && i < s->n_workers; i++)
 		worker_join(&s->workers[i]);
-	identities_close(s->identities);
 	status_order_free(s->statuses);
 	if (s->journal != NULL)
 		claims_leave(s->claims);
 	journal_close(s->journal);
+	identities_close(s->identities);
 	claims_free(s->claims);
 	for (unsigned i = 0; s->workers != NULL && i < s->n_workers; i++)
 		worker_fini(&s->workers[i]);

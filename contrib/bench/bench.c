@@ -19,12 +19,13 @@ struct settings {
 	int64_t events;
 	int producers, workers, body_bytes;
 	uint16_t port;
+	int server; /* its process; 0: none */
 };
 
 struct result {
 	const char *name;
 	int64_t events, deliveries, lost, duplicates, refused;
-	double seconds, cpu_user, cpu_system;
+	double seconds, cpu_user, cpu_system, cpu_server;
 	long peak_kb;
 	double answer_p50, answer_p99, p50, p99, max;
 	int ws_clients;
@@ -84,16 +85,19 @@ measure(const struct settings *s, const struct workload *w, struct result *out)
 		return false;
 	}
 	struct ws_clients *ws = w->ws_clients > 0 ? ws_connect(l) : NULL;
-	long bare_kb = daemon_usage(&d).now_kb; /* with what the first client made the daemon load */
+	long bare_kb =
+		daemon_usage(&d).now_kb; /* with what the first client made the daemon load */
 	if (ws != NULL)
 		ws_connect_others(ws);
 	struct usage before = daemon_usage(&d);
+	double server_before_s = server_cpu_s(s->server);
 	load_run(l, listening, ws);
 	if (ws != NULL)
 		l->arrived = l->ws_bytes * l->ws_one_events / (l->ws_one_bytes + !l->ws_one_bytes);
 	if (w->file_sink)
 		wait_for_file(&d, l);
 	struct usage after = daemon_usage(&d);
+	double server_after_s = server_cpu_s(s->server);
 	ws_free(ws);
 	daemon_stop(&d);
 	close(listening);
@@ -108,6 +112,7 @@ measure(const struct settings *s, const struct workload *w, struct result *out)
 		.seconds = (double)(l->last_arrival_ns - l->first_ns) / 1e9,
 		.cpu_user = after.user_s - before.user_s,
 		.cpu_system = after.system_s - before.system_s,
+		.cpu_server = server_after_s - server_before_s,
 		.peak_kb = after.peak_kb,
 		.answer_p50 = histogram_ms(&l->answer, 0.5),
 		.answer_p99 = histogram_ms(&l->answer, 0.99),
@@ -134,13 +139,14 @@ per_100k(const struct result *r, double seconds)
 static void
 print_result(const struct result *r)
 {
-	printf("%-8s %9lld %10.0f %11.0f %8.2f %6.2f %6.2f %8.1f %8.2f %8.2f %8.2f %8.2f %8.1f "
+	printf("%-8s %9lld %10.0f %11.0f %8.2f %6.2f %6.2f %6.2f %8.1f %8.2f %8.2f %8.2f %8.2f "
+	       "%8.1f "
 	       "%5lld %5lld\n",
 		r->name, (long long)r->events, (double)r->events / r->seconds,
 		(double)r->deliveries / r->seconds, per_100k(r, r->cpu_user + r->cpu_system),
-		per_100k(r, r->cpu_user), per_100k(r, r->cpu_system), (double)r->peak_kb / 1024,
-		r->answer_p50, r->answer_p99, r->p50, r->p99, r->max, (long long)r->lost,
-		(long long)r->duplicates);
+		per_100k(r, r->cpu_user), per_100k(r, r->cpu_system), per_100k(r, r->cpu_server),
+		(double)r->peak_kb / 1024, r->answer_p50, r->answer_p99, r->p50, r->p99, r->max,
+		(long long)r->lost, (long long)r->duplicates);
 	if (r->ws_clients > 0)
 		printf("         %d clients: %.3f CPU s/100k messages of %ld bytes, %ld bytes per "
 		       "idle client\n",
@@ -167,8 +173,8 @@ write_json(const char *path, const struct result *results, size_t n)
 		fprintf(f,
 			"%s{\"name\":\"%s\",\"events\":%lld,\"events_per_s\":%.0f,\"deliveries_per_"
 			"s\":%.0f,"
-			"\"cpu_s_per_100k\":%.3f,\"cpu_user_s_per_100k\":%.3f,\"peak_rss_mib\":%."
-			"1f,"
+			"\"cpu_s_per_100k\":%.3f,\"cpu_user_s_per_100k\":%.3f,"
+			"\"server_cpu_s_per_100k\":%.3f,\"peak_rss_mib\":%.1f,"
 			"\"answer_p50_ms\":%.3f,\"answer_p99_ms\":%.3f,\"arrival_p50_ms\":%.3f,"
 			"\"arrival_p99_ms\":%.3f,\"arrival_max_ms\":%.3f,\"lost\":%lld,"
 			"\"duplicates\":%lld,"
@@ -176,9 +182,10 @@ write_json(const char *path, const struct result *results, size_t n)
 			i > 0 ? "," : "", r->name, (long long)r->events,
 			(double)r->events / r->seconds, (double)r->deliveries / r->seconds,
 			per_100k(r, r->cpu_user + r->cpu_system), per_100k(r, r->cpu_user),
-			(double)r->peak_kb / 1024, r->answer_p50, r->answer_p99, r->p50, r->p99,
-			r->max, (long long)r->lost, (long long)r->duplicates, (long long)r->refused,
-			r->ws_clients, r->ws_idle_bytes);
+			per_100k(r, r->cpu_server), (double)r->peak_kb / 1024, r->answer_p50,
+			r->answer_p99, r->p50, r->p99, r->max, (long long)r->lost,
+			(long long)r->duplicates, (long long)r->refused, r->ws_clients,
+			r->ws_idle_bytes);
 	}
 	fprintf(f, "]}\n");
 	fclose(f);
@@ -191,9 +198,9 @@ run(const struct settings *s)
 	size_t n = 0;
 	int status = 0;
 
-	printf("%-8s %9s %10s %11s %8s %6s %6s %8s %8s %8s %8s %8s %8s %5s %5s\n", "", "events",
-		"events/s", "deliver./s", "CPU/100k", "user", "system", "peak MiB", "202 p50",
-		"202 p99", "p50 ms", "p99 ms", "max ms", "lost", "dup.");
+	printf("%-8s %9s %10s %11s %8s %6s %6s %6s %8s %8s %8s %8s %8s %8s %5s %5s\n", "", "events",
+		"events/s", "deliver./s", "CPU/100k", "user", "system", "server", "peak MiB",
+		"202 p50", "202 p99", "p50 ms", "p99 ms", "max ms", "lost", "dup.");
 	for (size_t i = 0; i < N_WORKLOADS; i++) {
 		if (s->only != NULL && strcmp(s->only, workloads[i].name) != 0)
 			continue;
@@ -230,6 +237,8 @@ usage(FILE *out)
 	      "  --port N            of the daemon (18090)\n"
 	      "  --store TEXT        what [store] says, with ; between the lines (a new SQLite "
 	      "file)\n"
+	      "  --server PID        that store's server: its CPU, with that of its children, is "
+	      "told, too\n"
 	      "  --json FILE         write the figures there, too\n",
 		out);
 }
@@ -245,6 +254,7 @@ main(int argc, char **argv)
 		{ "workers", required_argument, NULL, 'w' },
 		{ "body-size", required_argument, NULL, 'b' },
 		{ "store", required_argument, NULL, 's' }, { "port", required_argument, NULL, 'P' },
+		{ "server", required_argument, NULL, 'S' },
 		{ "json", required_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 } };
 	char plugin_dir[4096];
@@ -287,6 +297,9 @@ main(int argc, char **argv)
 			break;
 		case 's':
 			s.store = optarg;
+			break;
+		case 'S':
+			s.server = (int)strtol(optarg, NULL, 10);
 			break;
 		case 'j':
 			s.json = optarg;

@@ -88,6 +88,9 @@ struct usage {
 bool daemon_start(struct daemon *, const char *program, const char *plugin_dir, const struct load *,
 	bool file_sink, int workers);
 struct usage daemon_usage(const struct daemon *);
+/* CPU seconds of the store's server: the process that its others are children of, these and those that have ended.
+ * 0: there is none. */
+double server_cpu_s(int pid);
 /* Lines of the file sink's file. */
 int64_t daemon_file_lines(const struct daemon *);
 void daemon_stop(struct daemon *);

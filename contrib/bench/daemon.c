@@ -2,6 +2,7 @@
 /* daemon.c - the daemon that is measured: its configuration, its process, what it used. */
 #include "bench.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -101,26 +102,45 @@ daemon_start(struct daemon *d, const char *program, const char *plugin_dir, cons
 	return false;
 }
 
+/* Of a process, from proc(5); CPU in ticks. */
+struct stat_line {
+	int parent;
+	unsigned long user, system;
+	long ended_user, ended_system; /* of children that it has waited for */
+};
+
+static bool
+read_stat(int pid, struct stat_line *out)
+{
+	char path[64], line[1024];
+	bool is_read = false;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	FILE *f = fopen(path, "r");
+	if (f == NULL)
+		return false;
+	if (fgets(line, sizeof(line), f) != NULL && strrchr(line, ')') != NULL)
+		is_read = sscanf(strrchr(line, ')') + 1,
+				  " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld",
+				  &out->parent, &out->user, &out->system, &out->ended_user,
+				  &out->ended_system) == 5;
+	fclose(f);
+	return is_read;
+}
+
 struct usage
 daemon_usage(const struct daemon *d)
 {
 	struct usage u = { 0, 0, 0, 0 };
-	unsigned long user, system;
+	struct stat_line stat;
 	char path[64], line[1024];
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", d->pid);
-	FILE *f = fopen(path, "r");
-	if (f != NULL && fgets(line, sizeof(line), f) != NULL &&
-		sscanf(strrchr(line, ')') + 1,
-			" %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-			&system) == 2) {
-		u.user_s = (double)user / (double)sysconf(_SC_CLK_TCK);
-		u.system_s = (double)system / (double)sysconf(_SC_CLK_TCK);
+	if (read_stat(d->pid, &stat)) {
+		u.user_s = (double)stat.user / (double)sysconf(_SC_CLK_TCK);
+		u.system_s = (double)stat.system / (double)sysconf(_SC_CLK_TCK);
 	}
-	if (f != NULL)
-		fclose(f);
 	snprintf(path, sizeof(path), "/proc/%d/status", d->pid);
-	f = fopen(path, "r");
+	FILE *f = fopen(path, "r");
 	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
 		sscanf(line, "VmHWM: %ld", &u.peak_kb);
 		sscanf(line, "VmRSS: %ld", &u.now_kb);
@@ -128,6 +148,30 @@ daemon_usage(const struct daemon *d)
 	if (f != NULL)
 		fclose(f);
 	return u;
+}
+
+/* A child that ends between two calls goes over into what its parent says of ended ones. */
+double
+server_cpu_s(int pid)
+{
+	struct stat_line stat;
+	const struct dirent *entry;
+	double ticks = 0;
+
+	if (pid == 0)
+		return 0;
+	if (read_stat(pid, &stat))
+		ticks = (double)(stat.user + stat.system) +
+			(double)(stat.ended_user + stat.ended_system);
+	DIR *proc = opendir("/proc");
+	while (proc != NULL && (entry = readdir(proc)) != NULL) {
+		int other = (int)strtol(entry->d_name, NULL, 10);
+		if (other > 0 && read_stat(other, &stat) && stat.parent == pid)
+			ticks += (double)(stat.user + stat.system);
+	}
+	if (proc != NULL)
+		closedir(proc);
+	return ticks / (double)sysconf(_SC_CLK_TCK);
 }
 
 int64_t

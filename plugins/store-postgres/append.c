@@ -237,6 +237,11 @@ go_on_among_others(struct postgres_store *s, struct hsw_error *err)
 		"UPDATE log SET last_seq = last_seq + $1"
 		" WHERE EXISTS (SELECT FROM nodes WHERE name <> $2::text)",
 		&p);
+	query_add_text(s,
+		"SELECT setval(numbers, nextval(numbers) + $1)"
+		" FROM pg_get_serial_sequence('memos', 'n') AS numbers"
+		" WHERE EXISTS (SELECT FROM nodes WHERE name <> $2::text)",
+		&p);
 	return query_run(s, "setting up", 0, NULL, NULL, err);
 }
 

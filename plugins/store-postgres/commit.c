@@ -112,6 +112,18 @@ has_settings(struct hsw_write *const *writes, size_t n)
 	return has;
 }
 
+/* The order in which events and memos appear is that of their numbers, so whoever adds some waits for the others.
+ */
+static bool
+has_numbers(struct hsw_write *const *writes, size_t n)
+{
+	bool has = false;
+
+	for (size_t i = 0; i < n; i++)
+		has |= writes[i]->kind == HSW_WRITE_EVENT || writes[i]->kind == HSW_WRITE_MEMO;
+	return has;
+}
+
 static int
 transact(struct postgres_store *s, struct hsw_write *const *writes, size_t n,
 	const struct append *events, bool *is_conflict, struct hsw_error *err)
@@ -119,10 +131,10 @@ transact(struct postgres_store *s, struct hsw_write *const *writes, size_t n,
 	PGresult *r = NULL;
 
 	query_add(s, ST_BEGIN, NULL);
-	if (events != NULL) {
+	if (has_numbers(writes, n))
 		query_add(s, ST_LOCK_LOG, NULL);
+	if (events != NULL)
 		append_add(s, events);
-	}
 	for (size_t i = 0; i < n; i++)
 		add_write(s, writes[i]);
 	if (has_settings(writes, n))

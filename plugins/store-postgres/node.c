@@ -58,20 +58,25 @@ struct node {
 #define LOCK "SELECT pg_advisory_xact_lock('claims'::regclass::bigint)"
 #define NOTIFY_CLAIMS "SELECT pg_notify('hookswitch', 'c ' || current_schema())"
 
+#define SAY_HERE(leaving)                                                             \
+	"INSERT INTO nodes (name, until, leaving)"                                    \
+	" VALUES ($1, clock_timestamp() + " LEASE ", " leaving ") ON CONFLICT (name)" \
+	" DO UPDATE SET until = EXCLUDED.until, leaving = EXCLUDED.leaving"
+
 /*
- * $1: this node. Rows of three kinds: 0 the log's end and the settings' version; 1 a node that is there, with
- * how many destinations it holds that others want, too; 2 a destination that this node wants, with who
- * has it, its count of changes, how many others want it, and whether who has it is there.
+ * $1: this node. Rows of three kinds: 0 the log's end and the settings' version; 1 a node that is there and
+ * stays, with how many destinations it holds that others want, too; 2 a destination that this node wants, with
+ * who has it, its count of changes, how many others want it, and whether who has it is there.
  */
 static const char view[] =
-	"WITH here AS (SELECT name FROM nodes WHERE until > clock_timestamp()),"
+	"WITH here AS (SELECT name, leaving FROM nodes WHERE until > clock_timestamp()),"
 	" rivals AS (SELECT destination, count(*) AS n FROM wants JOIN here ON name = node"
-	" GROUP BY destination),"
+	" WHERE NOT leaving GROUP BY destination),"
 	" held AS (SELECT c.node, count(*) AS n FROM claims c JOIN rivals r USING (destination)"
 	" WHERE r.n > 1 GROUP BY c.node)"
 	" SELECT 0, ''::bytea, '', last_seq, s.version, 0::bigint, 0 FROM log, settings s"
 	" UNION ALL SELECT 1, ''::bytea, h.name, COALESCE(d.n, 0), 0, 0, 0"
-	" FROM here h LEFT JOIN held d ON d.node = h.name"
+	" FROM here h LEFT JOIN held d ON d.node = h.name WHERE NOT h.leaving"
 	" UNION ALL SELECT 2, d.name, COALESCE(c.node, ''), d.id, COALESCE(c.touched, 0),"
 	" COALESCE(r.n, 1) - 1, (c.node IN (SELECT name FROM here) IS TRUE)::int"
 	" FROM wants w JOIN destinations d ON d.id = w.destination"
@@ -139,11 +144,8 @@ add_beat(struct node *n)
 
 	query_add(&n->link, ST_BEGIN, NULL);
 	query_add_text(&n->link, LOCK, NULL);
-	query_add_text(&n->link,
-		"INSERT INTO nodes VALUES ($1, clock_timestamp() + " LEASE ") ON CONFLICT (name)"
-		" DO UPDATE SET until = EXCLUDED.until",
-		&p);
 	pthread_mutex_lock(&n->lock);
+	query_add_text(&n->link, n->share.is_retiring ? SAY_HERE("true") : SAY_HERE("false"), &p);
 	if (n->must_tell_wants)
 		added += add_wants(n);
 	added += add_releases(n);
@@ -505,6 +507,17 @@ node_release(void *self, struct hsw_str destination)
 
 	pthread_mutex_lock(&n->lock);
 	share_release(&n->share, destination);
+	pthread_mutex_unlock(&n->lock);
+	poke(n);
+}
+
+void
+node_retire(void *self)
+{
+	struct node *n = ((struct postgres_store *)self)->node;
+
+	pthread_mutex_lock(&n->lock);
+	share_retire(&n->share);
 	pthread_mutex_unlock(&n->lock);
 	poke(n);
 }

@@ -15,6 +15,7 @@ int node_want(void *self, const struct hsw_str *names, size_t n, struct hsw_erro
 void node_news(void *self, struct hsw_store_news *);
 int node_claims(void *self, hsw_claim_fn *, void *arg);
 void node_release(void *self, struct hsw_str destination);
+void node_retire(void *self);
 void node_leave(void *self);
 int node_each(void *self, hsw_node_fn *, void *arg);
 

@@ -248,6 +248,8 @@ void memo_add(struct postgres_store *, const struct hsw_write *);
 int store_records(void *self, hsw_record_fn *, void *arg, struct hsw_error *err);
 int store_memos(void *self, struct hsw_str kind, int64_t since_ms, hsw_memo_fn *, void *arg,
 	struct hsw_error *err);
+int store_memos_after(void *self, struct hsw_str kind, int64_t since_ms, int64_t *after,
+	hsw_memo_fn *, void *arg, struct hsw_error *err);
 int store_forget_memos(void *self, struct hsw_str kind, int64_t before_ms, struct hsw_error *err);
 
 /* ---- prune.c ---- */

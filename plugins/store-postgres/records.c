@@ -46,11 +46,10 @@ store_records(void *self, hsw_record_fn *fn, void *arg, struct hsw_error *err)
 }
 
 int
-store_memos(void *self, struct hsw_str kind, int64_t since_ms, hsw_memo_fn *fn, void *arg,
-	struct hsw_error *err)
+store_memos_after(void *self, struct hsw_str kind, int64_t since_ms, int64_t *after,
+	hsw_memo_fn *fn, void *arg, struct hsw_error *err)
 {
 	bool goes_on = true;
-	int64_t after = -1;
 	int rc = HSW_OK;
 
 	while (rc == HSW_OK && goes_on) {
@@ -58,12 +57,12 @@ store_memos(void *self, struct hsw_str kind, int64_t since_ms, hsw_memo_fn *fn, 
 		PGresult *r = NULL;
 		params_bytes(&p, kind);
 		params_bigint(&p, since_ms);
-		params_bigint(&p, after);
+		params_bigint(&p, *after);
 		params_bigint(&p, CHUNK);
 		rc = query_one(self, ST_MEMOS, &p, "reading memos", &r, err);
 		goes_on = PQntuples(r) == CHUNK;
 		for (int i = 0; i < PQntuples(r); i++) {
-			after = result_bigint(r, i, 0);
+			*after = result_bigint(r, i, 0);
 			if (fn(arg, result_bigint(r, i, 1), result_bytes(r, i, 2)) == HSW_OK)
 				continue;
 			goes_on = false;
@@ -72,6 +71,15 @@ store_memos(void *self, struct hsw_str kind, int64_t since_ms, hsw_memo_fn *fn, 
 		PQclear(r);
 	}
 	return rc;
+}
+
+int
+store_memos(void *self, struct hsw_str kind, int64_t since_ms, hsw_memo_fn *fn, void *arg,
+	struct hsw_error *err)
+{
+	int64_t after = 0;
+
+	return store_memos_after(self, kind, since_ms, &after, fn, arg, err);
 }
 
 int

@@ -59,6 +59,8 @@ static const char *const migrations[] = {
 	" PRIMARY KEY (node, destination));"
 	"CREATE TABLE claims (destination int PRIMARY KEY, node text NOT NULL,"
 	" touched bigint NOT NULL);",
+	/* A node that stops gives its destinations away one by one. */
+	"ALTER TABLE nodes ADD COLUMN leaving boolean NOT NULL DEFAULT false;",
 };
 
 #define VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

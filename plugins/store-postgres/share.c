@@ -196,6 +196,16 @@ share_row(struct share *s, const struct share_row *row)
 
 /* ---- deciding ---- */
 
+void
+share_retire(struct share *s)
+{
+	s->is_retiring = true;
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->items[i]->state == SHARE_HELD)
+			end_item(s->items[i], false);
+	}
+}
+
 struct plan {
 	int64_t mine, ours; /* held by this node; all that more than one node wants */
 	int64_t target, most, least;
@@ -275,9 +285,12 @@ share_end(struct share *s, int64_t now_ms, int64_t adopt_ms)
 		}
 	}
 	forget_unwanted(s);
+	if (s->is_retiring) /* what was being taken when that began has come */
+		share_retire(s);
 	make_plan(s, &p);
 	for (size_t i = 0; i < s->n; i++) {
-		has_due |= choose(s->items[i], &p, now_ms, adopt_ms);
+		if (!s->is_retiring)
+			has_due |= choose(s->items[i], &p, now_ms, adopt_ms);
 		if (!is_too_much(s->items[i], &p))
 			continue;
 		end_item(s->items[i], false);

@@ -40,8 +40,9 @@ struct share {
 	const char *self;
 	struct share_item **items; /* by name */
 	size_t n;
-	struct share_peer *peers; /* those that are there, this one included; by name */
+	struct share_peer *peers; /* those that are there and stay, by name; this one included */
 	size_t n_peers;
+	bool is_retiring; /* gives away all that it has, and takes nothing */
 };
 
 /* What the tables say of a destination. */
@@ -70,6 +71,8 @@ bool share_has_lost(const struct share *);
 bool share_holds(const struct share *, struct hsw_str name);
 /* One that is ENDING is not delivered any more. */
 void share_release(struct share *, struct hsw_str name);
+/* All that is held is ENDING. */
+void share_retire(struct share *);
 struct hsw_claim share_claim(const struct share *, size_t i);
 
 #endif

@@ -266,6 +266,19 @@ struct hsw_store_ops {
 	 */
 	int (*dead_expire)(void *self, int64_t before_ms, size_t max, size_t *n, int *is_through,
 		struct hsw_error *err);
+
+	/*
+	 * Optional, for stores that several daemons share: as memos, but only those behind the one with
+	 * number *after (0: all), whichever daemon appended them; *after becomes the number of the last
+	 * one told. The numbers are > 0 and in the order in which memos can be read: who has read one
+	 * finds no new one before it.
+	 */
+	int (*memos_after)(void *self, struct hsw_str kind, int64_t since_ms, int64_t *after,
+		hsw_memo_fn *fn, void *arg, struct hsw_error *err);
+	/* Comes with join. The daemon is about to leave: what it holds is ending from now on, it gets
+	 * nothing any more, and the others share without it. What it releases they may have at once;
+	 * `leave` follows. */
+	void (*retire)(void *self);
 };
 
 #ifdef __cplusplus

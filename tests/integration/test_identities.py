@@ -6,8 +6,11 @@ import time
 import pytest
 
 from rig import TOKEN, wait_for
+from test_nodes import make_nodes  # noqa: F401 (a fixture)
+from test_postgres import BIN, PLUGINS, server, store  # noqa: F401 (fixtures)
 
 PHONE, LID = "5511988887777@s.whatsapp.net", "123456789012345@lid"
+OTHER = "5511977776666@s.whatsapp.net"
 
 
 def body(number, chat, **key):
@@ -61,3 +64,21 @@ def test_it_can_be_turned_off(webhook):
     post(daemon, body(1, LID, senderPn=PHONE))
     post(daemon, body(2, LID))
     assert chats(receiver, 2)[1] == {"jid": LID, "type": "private"}
+
+
+@pytest.mark.skipif(BIN is None or not (PLUGINS / "store-postgres.so").exists(), reason="without PostgreSQL")
+def test_what_one_node_learns_the_others_know_within_a_second(make_nodes, make_receiver):  # noqa: F811
+    """Also where another node has told of the same LID before."""
+    receiver = make_receiver()
+    nodes = make_nodes({"out": {"plugin": "webhook", "url": receiver.url}}).start("ab")
+
+    def chat(name, number):
+        post(nodes[name], body(number, LID))
+        return wait_for(lambda: next((e["data"]["chat"] for e in receiver.envelopes()
+                                      if e["data"]["id"] == f"A{number}"), None))
+    assert chat("b", 1) == {"jid": LID, "type": "private"}
+    for number, (learner, phone) in enumerate([("a", PHONE), ("b", OTHER), ("a", PHONE)], start=1):
+        post(nodes[learner], body(number * 100, LID, senderPn=phone))
+        time.sleep(1)
+        for name in "ab":
+            assert chat(name, number * 100 + "-ab".index(name)) == {"jid": phone, "lid": LID, "type": "private"}

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from api_rig import ApiDaemon
-from rig import Daemon, message, wait_for
+from rig import SLOW, Daemon, message, wait_for
 from test_crash import Producers
 from test_reload import reload_sinks
 from test_postgres import BIN, PLUGINS, server, store  # noqa: F401 (fixtures)
@@ -154,6 +154,38 @@ def test_an_orderly_stop_hands_over_at_once(nodes, receivers):
     everything_arrives(receivers, [1])
     assert time.monotonic() - began < 1.5
     assert receivers["beta"].numbers() == [1]
+
+
+def test_a_node_that_stops_hands_over_each_sink_when_that_sink_has_ended(make_nodes, make_receiver):
+    """A receiver that takes its time keeps its own sink, and the node, but none of the others."""
+    let_go = threading.Event()
+    slow = make_receiver(lambda arrival, connection: 200 if let_go.wait(20) else 500)
+    quick = {f"quick{n}": make_receiver() for n in range(3)}
+    nodes = make_nodes({n: {"plugin": "webhook", "url": r.url, "timeout": "30s"}
+                        for n, r in {"slow": slow, **quick}.items()}).start("ab")
+    nodes.settle(("slow", *quick))
+    leaver = nodes.owner("slow")
+    survivor = nodes["b" if leaver == "a" else "a"]
+    moving = [n for n in nodes.serving()[leaver] if n != "slow"]
+    assert moving
+    survivor.accept(message(1))
+    everything_arrives(quick, [1])
+    wait_for(lambda: slow.arrivals, what="a request that is not answered")
+    process = nodes[leaver].process
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    survivor.accept(message(2))
+    everything_arrives(quick, [1, 2])
+    took = time.monotonic() - began
+    assert process.poll() is None and slow.numbers() == [1]
+    let_go.set()
+    answered = time.monotonic()
+    wait_for(lambda: slow.numbers() == [1, 2], what="the slow one's next event")
+    assert took < SLOW and time.monotonic() - answered < SLOW, took
+    nodes[leaver].process.wait(20)
+    nodes[leaver].process = None
+    for receiver in (slow, *quick.values()):
+        assert receiver.numbers() == [1, 2]
 
 
 def test_a_node_that_hangs_does_not_deliver_when_it_wakes(nodes, receivers, server, request):  # noqa: F811

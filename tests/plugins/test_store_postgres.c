@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -374,6 +375,7 @@ END_TEST
 
 #define WRITERS 4
 #define ROUNDS 60
+#define MEMO_ROUNDS 100
 #define ROUND_EVENTS 7
 
 static struct postgres_conf shared_conf;
@@ -444,6 +446,57 @@ START_TEST(a_reader_never_passes_an_event_of_four_writers_over)
 }
 END_TEST
 
+static void *
+write_memos(void *arg)
+{
+	struct postgres_store *s = open_shared();
+	const struct hsw_store_record record = { .kind = str("a"), .text = str("x") };
+	struct hsw_write w = { .kind = HSW_WRITE_MEMO, .at_ms = 1, .record = &record };
+	struct hsw_write *const batch[] = { &w, &w };
+	struct hsw_error err = { "" };
+
+	for (int round = 0; round < MEMO_ROUNDS; round++) {
+		int rc = store_commit(s, batch, 2, &err);
+		ck_assert_msg(rc == HSW_OK, "%s", err.text);
+	}
+	postgres_close(s);
+	atomic_fetch_sub((_Atomic int *)arg, 1);
+	return NULL;
+}
+
+static int
+count_memo(void *arg, int64_t at_ms, struct hsw_str text)
+{
+	ck_assert_int_eq(at_ms, 1);
+	ck_assert_int_eq((int)text.len, 1);
+	++*(int *)arg;
+	return HSW_OK;
+}
+
+START_TEST(a_reader_never_passes_a_memo_of_four_writers_over)
+{
+	pthread_t threads[WRITERS];
+	_Atomic int writing = WRITERS;
+	struct hsw_error err = { "" };
+	int64_t last = 0;
+	int seen = 0;
+
+	shared_conf = (struct postgres_conf){ getenv("PGTEST_DSN"), schema, NULL, 10000 };
+	struct postgres_store *reader = open_shared();
+	for (int i = 0; i < WRITERS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, write_memos, &writing), 0);
+	while (atomic_load(&writing) > 0)
+		assert_ok(store_memos_after(reader, str("a"), 0, &last, count_memo, &seen, &err));
+	for (int i = 0; i < WRITERS; i++)
+		pthread_join(threads[i], NULL);
+	assert_ok(store_memos_after(reader, str("a"), 0, &last, count_memo, &seen, &err));
+	ck_assert_int_eq(seen, WRITERS * MEMO_ROUNDS * 2);
+	assert_ok(store_memos_after(reader, str("a"), 0, &last, count_memo, &seen, &err));
+	ck_assert_int_eq(seen, WRITERS * MEMO_ROUNDS * 2);
+	postgres_close(reader);
+}
+END_TEST
+
 UNIT_MAIN_WITH("store-postgres", start, end, an_id_that_came_before_is_not_appended_again,
 	of_a_batch_the_first_of_an_id_is_appended, without_a_window_the_same_id_is_appended_twice,
 	ids_that_are_too_old_are_deleted,
@@ -455,4 +508,5 @@ UNIT_MAIN_WITH("store-postgres", start, end, an_id_that_came_before_is_not_appen
 	failures_are_told_as_what_they_are,
 	a_transaction_that_was_in_the_way_of_another_is_done_again,
 	a_server_that_became_read_only_is_left_and_found_again,
-	a_reader_never_passes_an_event_of_four_writers_over)
+	a_reader_never_passes_an_event_of_four_writers_over,
+	a_reader_never_passes_a_memo_of_four_writers_over)

@@ -66,7 +66,7 @@ count_rivals(int sink)
 	int64_t n = 0;
 
 	for (int i = 0; i < NODES_MAX; i++)
-		n += is_there[i] && wants[i][sink];
+		n += is_there[i] && !nodes[i].is_retiring && wants[i][sink];
 	return n;
 }
 
@@ -87,7 +87,7 @@ look(int node)
 
 	share_begin(s);
 	for (int i = 0; i < NODES_MAX; i++) {
-		if (is_there[i])
+		if (is_there[i] && !nodes[i].is_retiring)
 			share_peer(s, (struct hsw_str){ node_names[i], 1 }, count_held(i, true));
 	}
 	for (int i = 0; i < n_sinks; i++) {
@@ -294,8 +294,29 @@ START_TEST(what_another_node_took_is_lost_until_it_was_released)
 }
 END_TEST
 
+START_TEST(a_node_that_retires_gives_all_to_the_others_at_once)
+{
+	set_up(9);
+	for (int node = 0; node < 3; node++)
+		come(node);
+	run();
+	check_even();
+	share_retire(&nodes[1]);
+	/* No time passes: nothing is left to be adopted. */
+	for (int round = 0; round < 4; round++) {
+		for (int node = 0; node < 3; node++)
+			take_part(node);
+	}
+	ck_assert_int_eq(count_held(1, false), 0);
+	ck_assert_int_eq(count_held(0, false) + count_held(2, false), 9);
+	ck_assert_int_le(llabs(count_held(0, false) - count_held(2, false)), 1);
+	tear_down();
+}
+END_TEST
+
 UNIT_MAIN("share", any_number_of_sinks_is_shared_evenly_as_nodes_come_and_go,
 	what_is_even_stays_where_it_is, a_node_that_comes_takes_no_more_than_its_part,
 	a_sink_that_one_node_alone_knows_is_served_there,
 	nodes_that_know_different_sinks_leave_none_out_and_come_to_rest,
-	what_another_node_took_is_lost_until_it_was_released)
+	what_another_node_took_is_lost_until_it_was_released,
+	a_node_that_retires_gives_all_to_the_others_at_once)
