@@ -195,6 +195,11 @@ read_token(struct change *c, struct json_object *root, struct hsw_error *err)
 		return false;
 	if (c->token != NULL)
 		return check_token(c->token, err);
+	/* A script whose variable is not set means no random one. */
+	if (json_object_object_get(root, "token") != NULL) {
+		err_set(err, HSW_EINVAL, "token: token is empty");
+		return false;
+	}
 	c->token = make_token();
 	if (c->token == NULL)
 		err_set(err, HSW_ENOMEM, "Out of memory");
@@ -362,7 +367,7 @@ apply_delete(struct change *c, const struct store_port *store)
 			change_remove(c, i->instance->name, w->label);
 	}
 	if (settings_remove(c->server->settings, store, i, &err) == HSW_OK) {
-		change_end(c, str_of(c->instance));
+		change_end(c, str_of(c->instance), SETTINGS_DELETED);
 		return;
 	}
 	log_error("api", "an instance was not deleted instance=%s: %s", c->instance, err.text);
@@ -412,7 +417,7 @@ apply_token(struct change *c, const struct store_port *store)
 		return;
 	}
 	if (!is_same)
-		change_end(c, str_of(c->instance));
+		change_end(c, str_of(c->instance), SETTINGS_TOKEN_CHANGED);
 	buf_str(&c->out, "{\"success\":true,\"message\":\"Instance token changed\",\"instance\":");
 	print_instance(i, &c->out);
 	buf_str(&c->out, "}");

@@ -51,15 +51,31 @@ has_word(struct hsw_str list, const char *word)
 
 /* ---- origin ---- */
 
-/* What follows "://": the host and port of an origin. */
+/* Without the port that the scheme has anyway: browsers leave it out, others and proxies may not. */
 static struct hsw_str
-host_of(struct hsw_str origin)
+without_port(struct hsw_str host, const char *port)
+{
+	size_t n = strlen(port);
+
+	if (host.len > n && memcmp(host.s + host.len - n, port, n) == 0)
+		host.len -= n;
+	return host;
+}
+
+/* Whether an origin is of that host: what follows its "://", host and port. */
+static bool
+is_own(struct hsw_str origin, struct hsw_str host)
 {
 	const char *at = memmem(origin.s, origin.len, "://", 3);
 
-	if (at == NULL)
-		return (struct hsw_str){ NULL, 0 };
-	return (struct hsw_str){ at + 3, origin.len - (size_t)(at + 3 - origin.s) };
+	if (at == NULL || host.len == 0)
+		return false;
+	const struct hsw_str scheme = { origin.s, (size_t)(at - origin.s) };
+	const struct hsw_str of = { at + 3, origin.len - scheme.len - 3 };
+	const char *port = is_same_text(scheme, str_of("https")) ? ":443"
+		: is_same_text(scheme, str_of("http"))           ? ":80"
+								 : "";
+	return is_same_text(without_port(of, port), without_port(host, port));
 }
 
 static bool
@@ -82,8 +98,7 @@ check_origin(const struct api_call *call)
 
 	if (origin.s == NULL || is_allowed(call->worker->config->websocket.origins, origin))
 		return true;
-	struct hsw_str of = host_of(origin);
-	if (of.s != NULL && is_same_text(of, host))
+	if (is_own(origin, host))
 		return true;
 	log_warn("ws", "WebSocket upgrade blocked from origin %.*s (host %.*s)",
 		origin.len < LOG_ORIGIN ? (int)origin.len : LOG_ORIGIN, origin.s,
@@ -165,7 +180,8 @@ upgrade(const struct api_call *call, const struct instance *instance)
 	struct hsw_conn conn = { .fd = fd,
 		.instance = instance->name,
 		.key = { key, KEY_LEN },
-		.early = { early.data, early.len } };
+		.early = { early.data, early.len },
+		.flags = call->of_token == NULL && !call->http->is_control ? HSW_CONN_ACCOUNT : 0 };
 	live_expect(live);
 	if (early.failed || !send_switch(call, fd, conn.key)) {
 		close(fd);

@@ -28,6 +28,7 @@ struct change_step {
 /* An instance whose WebSocket clients are closed. */
 struct change_ended {
 	struct change_ended *next;
+	const char *reason;
 	size_t len;
 	char name[];
 };
@@ -240,7 +241,7 @@ change_remove(struct change *c, struct hsw_str instance, const char *label)
 }
 
 void
-change_end(struct change *c, struct hsw_str instance)
+change_end(struct change *c, struct hsw_str instance, const char *reason)
 {
 	struct change_ended *e = malloc(sizeof(*e) + instance.len);
 
@@ -249,6 +250,7 @@ change_end(struct change *c, struct hsw_str instance)
 			(int)instance.len, instance.s);
 		return;
 	}
+	e->reason = reason;
 	e->len = instance.len;
 	memcpy(e->name, instance.s, instance.len);
 	e->next = c->ended;
@@ -314,7 +316,7 @@ on_worker(struct mail *mail)
 
 	catalog_view_set(&w->catalog, c->server->catalog, c->snapshot);
 	for (const struct change_ended *e = c->ended; e != NULL; e = e->next)
-		live_dismiss(w->live, (struct hsw_str){ e->name, e->len });
+		live_dismiss(w->live, (struct hsw_str){ e->name, e->len }, e->reason);
 	visit(c);
 }
 
@@ -454,9 +456,9 @@ reload_remove(void *arg, struct hsw_str instance, const char *label)
 }
 
 static void
-reload_gone(void *arg, struct hsw_str instance)
+reload_gone(void *arg, struct hsw_str instance, const char *why)
 {
-	change_end(arg, instance);
+	change_end(arg, instance, why);
 }
 
 static void

@@ -95,8 +95,8 @@ void change_unput(struct change *, const struct store_port *);
 /* The destination "<instance>/<label>" shall be gone. */
 void change_remove(struct change *, struct hsw_str instance, const char *label);
 
-/* The instance is no more: its WebSocket clients are closed. */
-void change_end(struct change *, struct hsw_str instance);
+/* The instance's WebSocket clients are closed, and told the reason, a literal. */
+void change_end(struct change *, struct hsw_str instance, const char *reason);
 /* Instances as a start with this configuration would find them; NULL: with the one before, because another node
  * changed records. done, where it is not NULL, is told on the store thread, as are its status and error. HSW_OK:
  * it will; or HSW_ENOMEM. */

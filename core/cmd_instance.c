@@ -161,6 +161,10 @@ cmd_instance(int argc, char **argv)
 	const struct cmd_action *action = cmd_action_find(actions, "instance", usage, argc, argv);
 	if (action == NULL)
 		return CMD_USAGE;
+	if (args.token != NULL && *args.token == '\0') {
+		fputs("hookswitch: token is empty\n", stderr);
+		return CMD_USAGE;
+	}
 	if (args.makes_token && (args.token != NULL || action->fn != token))
 		return cmd_wrong_usage(usage);
 	args.name = argv[optind + 1];

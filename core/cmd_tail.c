@@ -37,7 +37,9 @@ static const char usage[] =
 	"  -c, --config FILE  the daemon's configuration (for its address and control socket)\n"
 	"  -u, --url URL      where the daemon is: ws://HOST:PORT, wss://HOST:PORT, unix:/path\n"
 	"  -t, --token TOKEN  the instance's token; without it $HOOKSWITCH_TOKEN is taken, or the\n"
-	"                     daemon on this machine is asked\n"
+	"                     daemon on this machine is asked, with --url only where --config "
+	"says\n"
+	"                     which\n"
 	"  -e, --events LIST  only these types, separated by commas\n"
 	"      --cacert FILE  trust these certificates, too (PEM)\n"
 	"      --json         the frames as they come\n"
@@ -46,6 +48,8 @@ static const char usage[] =
 struct tail {
 	const char *config_path, *url_text, *given_token, *events, *ca;
 	bool as_json, with_colour;
+	bool has_config;  /* it was named */
+	bool asks_daemon; /* for the token, which may change while it runs */
 	struct cmd_api api;
 	bool has_api;
 	struct ws_url url;
@@ -91,6 +95,23 @@ find_url(struct tail *t, struct hsw_error *err)
 	return rc;
 }
 
+/* Only an instance of the file can be without one. */
+static int
+take_token(struct tail *t, struct json_object *row)
+{
+	const char *token = cmd_api_text(row, "token");
+
+	if (*token == '\0')
+		return err_set(&t->api.err, HSW_ENOENT,
+			"instance %.100s has no token: put `token = SECRET` and `websocket = yes` "
+			"below "
+			"its line [instance %.100s] and run `hookswitch reload`, or give the "
+			"account_token with --token",
+			t->instance, t->instance);
+	t->token = strdup(token);
+	return t->token != NULL ? HSW_OK : err_set(&t->api.err, HSW_ENOMEM, "out of memory");
+}
+
 /* The one instance, or the only one; its token, unless one is given. */
 static int
 ask_daemon(struct tail *t)
@@ -112,10 +133,29 @@ ask_daemon(struct tail *t)
 			n);
 	if (rc == HSW_OK && t->instance == NULL)
 		t->instance = strdup(cmd_api_text(json_object_array_get_idx(rows, 0), "name"));
-	if (rc == HSW_OK && t->token == NULL)
-		t->token = strdup(cmd_api_text(json_object_array_get_idx(rows, 0), "token"));
+	if (rc == HSW_OK && t->asks_daemon)
+		rc = take_token(t, json_object_array_get_idx(rows, 0));
 	json_object_put(root);
-	return cmd_api_status(&t->api, rc);
+	return rc;
+}
+
+/* Whether there is another one than before. A daemon that does not answer is found out by connecting. */
+static bool
+refresh_token(struct tail *t)
+{
+	char *before = t->token;
+
+	if (!t->asks_daemon)
+		return false;
+	t->token = NULL;
+	if (ask_daemon(t) != HSW_OK || t->token == NULL) {
+		free(t->token);
+		t->token = before;
+		return false;
+	}
+	bool is_other = strcmp(before, t->token) != 0;
+	free(before);
+	return is_other;
 }
 
 /* NULL: there is none. */
@@ -135,8 +175,19 @@ prepare(struct tail *t)
 {
 	struct hsw_error err = { "" };
 	const char *token = t->given_token != NULL ? t->given_token : find_environment_token();
-	bool must_ask = t->instance == NULL || (token == NULL && t->url_text == NULL);
+	bool must_ask = t->instance == NULL || token == NULL;
 
+	if (t->given_token != NULL && *t->given_token == '\0') {
+		fputs("hookswitch: token is empty\n", stderr);
+		return CMD_USAGE;
+	}
+	if (t->url_text != NULL && !t->has_config && must_ask) {
+		fprintf(stderr, "hookswitch: with --url, %s\n",
+			t->instance == NULL ? "name an instance"
+					    : "the token is needed: --token or HOOKSWITCH_TOKEN");
+		return CMD_USAGE;
+	}
+	t->asks_daemon = token == NULL;
 	t->token = token != NULL ? strdup(token) : NULL;
 	if ((must_ask || t->url_text == NULL) && open_api(t) != CMD_OK)
 		return CMD_FAILED;
@@ -144,7 +195,7 @@ prepare(struct tail *t)
 		fprintf(stderr, "hookswitch: %s\n", err.text);
 		return CMD_USAGE;
 	}
-	return must_ask ? ask_daemon(t) : CMD_OK;
+	return must_ask ? cmd_api_status(&t->api, ask_daemon(t)) : CMD_OK;
 }
 
 /* ---- events ---- */
@@ -269,7 +320,7 @@ pause_for(const struct tail *t, int ms)
 }
 
 static int
-run(const struct tail *t)
+run(struct tail *t)
 {
 	struct buf target = BUF_INIT;
 	struct hsw_error err = { "" };
@@ -284,6 +335,8 @@ run(const struct tail *t)
 		if (outcome == TAIL_STOPPED)
 			break;
 		was_connected |= outcome == TAIL_LOST;
+		if (outcome != TAIL_UNREACHABLE && refresh_token(t) && outcome == TAIL_REFUSED)
+			continue;
 		if (outcome == TAIL_REFUSED || !was_connected) {
 			fprintf(stderr, "hookswitch: %s\n", err.text);
 			status = outcome == TAIL_REFUSED ? CMD_FAILED : CMD_UNREACHABLE;
@@ -355,6 +408,7 @@ parse_arguments(struct tail *t, int argc, char **argv, int *status)
 		switch (c) {
 		case 'c':
 			t->config_path = optarg;
+			t->has_config = true;
 			break;
 		case 'u':
 			t->url_text = optarg;

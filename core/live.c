@@ -138,10 +138,34 @@ live_adopt(struct live *live, struct hsw_conn *conn)
 }
 
 void
-live_dismiss(struct live *live, struct hsw_str instance)
+live_dismiss(struct live *live, struct hsw_str instance, const char *reason)
 {
-	if (live != NULL && live->ops->dismiss != NULL)
+	if (live == NULL)
+		return;
+	if (live->ops->expel != NULL)
+		live->ops->expel(live->self, instance, 0, reason);
+	else if (live->ops->dismiss != NULL)
 		live->ops->dismiss(live->self, instance);
+}
+
+static void
+dismiss_one(void *arg, const struct instance *i)
+{
+	live_dismiss(arg, i->name, "");
+}
+
+/* A sink that cannot tell who came with what sends everybody away: whoever may come, comes again. */
+void
+live_dismiss_account(struct live *live, const char *reason)
+{
+	static const struct hsw_str every = { NULL, 0 };
+
+	if (live == NULL)
+		return;
+	if (live->ops->expel != NULL)
+		live->ops->expel(live->self, every, HSW_CONN_ACCOUNT, reason);
+	else
+		catalog_each(live->env.catalog, dismiss_one, live);
 }
 
 void

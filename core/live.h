@@ -47,8 +47,10 @@ void live_release(struct live *);
 /* Takes over the connection, closes it when that fails. conn->released and token are not set by the
  * caller. HSW_OK or the error. */
 int live_adopt(struct live *, struct hsw_conn *conn);
-/* The instance is no more: its clients are told and closed. */
-void live_dismiss(struct live *, struct hsw_str instance);
+/* The instance's clients are told the reason (ASCII, at most 123 bytes) and closed. */
+void live_dismiss(struct live *, struct hsw_str instance, const char *reason);
+/* The same for all that came with the account's token. */
+void live_dismiss_account(struct live *, const char *reason);
 
 /* No new client; those that are there are told that the server stops. */
 void live_drain(struct live *);

@@ -24,6 +24,10 @@
 
 #define WEBHOOKS_OF_INSTANCE_MAX 100
 
+/* What clients are told that are sent away. */
+#define SETTINGS_DELETED "the instance was deleted"
+#define SETTINGS_TOKEN_CHANGED "the token was changed"
+
 struct websocket {
 	bool is_set, enabled, media_base64;
 	struct event_list events;
@@ -89,8 +93,9 @@ struct settings_watch {
 	void *arg;
 	void (*put)(void *arg, struct hsw_str instance, const struct webhook *);
 	void (*remove)(void *arg, struct hsw_str instance, const char *label);
-	/* Its WebSocket clients are to be closed: they are of an instance that is no more. */
-	void (*gone)(void *arg, struct hsw_str instance);
+	/* Its WebSocket clients are to be closed: they are of an instance that is no more, or came with a
+	 * token that is none any more. why: a literal. */
+	void (*gone)(void *arg, struct hsw_str instance, const char *why);
 };
 
 /*

@@ -113,6 +113,17 @@ keep_all(struct settings *s, struct settings *draft)
 	}
 }
 
+/* Of one that moved between the file and the API only the id is another one. */
+static const char *
+why_gone(const struct instance_settings *before, const struct instance_settings *now)
+{
+	if (now == NULL || is_made_anew(before, now))
+		return SETTINGS_DELETED;
+	return is_text(before->instance->token.s, now->instance->token.s)
+		? "the instance is configured elsewhere"
+		: SETTINGS_TOKEN_CHANGED;
+}
+
 static void
 compare_old(struct settings *s, struct settings *draft, const struct settings_watch *watch)
 {
@@ -122,7 +133,7 @@ compare_old(struct settings *s, struct settings *draft, const struct settings_wa
 			remove_webhooks(i, watch);
 		if (now == NULL || now->instance != i->instance) {
 			atomic_store(&i->instance->is_deleted, true);
-			watch->gone(watch->arg, i->instance->name);
+			watch->gone(watch->arg, i->instance->name, why_gone(i, now));
 		}
 	}
 }

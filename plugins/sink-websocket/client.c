@@ -433,6 +433,8 @@ client_new(struct room *room, const struct hsw_conn *conn)
 	c->fd = conn->fd;
 	c->released = conn->released;
 	c->token = conn->token;
+	if (conn->size >= offsetof(struct hsw_conn, flags) + sizeof(conn->flags))
+		c->flags = conn->flags;
 	client_begin_watch(c, ws->host->now_ms(ws->handle));
 	ws->n_clients++;
 	TAILQ_INSERT_TAIL(&room->clients, c, link);

@@ -158,16 +158,41 @@ websocket_adopt(void *self, const struct hsw_conn *conn)
 	return rc;
 }
 
+struct expulsion {
+	uint32_t flags;
+	const char *reason;
+};
+
+static void
+expel(struct client *c, void *arg)
+{
+	const struct expulsion *e = arg;
+
+	if ((c->flags & e->flags) == e->flags)
+		client_close(c, CLOSE_AWAY, e->reason);
+}
+
+static void
+websocket_expel(void *self, struct hsw_str instance, uint32_t flags, const char *reason)
+{
+	struct websocket *ws = self;
+	struct expulsion e = { flags, reason };
+	struct room *room = instance.s != NULL ? room_find(ws, instance) : NULL;
+
+	if (instance.s == NULL) {
+		flush_rooms(ws);
+		each_room(ws, expel, &e);
+	} else if (room != NULL) {
+		room_flush(room);
+		each_client(room, expel, &e);
+	}
+}
+
+/* A daemon that has no expel yet. */
 static void
 websocket_dismiss(void *self, struct hsw_str instance)
 {
-	struct websocket *ws = self;
-	struct room *room = room_find(ws, instance);
-
-	if (room == NULL)
-		return;
-	room_flush(room);
-	each_client(room, say_goodby, (void *)"the instance was deleted");
+	websocket_expel(self, instance, 0, "the instance was deleted");
 }
 
 /* ---- life ---- */
@@ -295,6 +320,7 @@ static const struct hsw_sink_ops ops = {
 	.dismiss = websocket_dismiss,
 	.check = websocket_check,
 	.configure = websocket_configure,
+	.expel = websocket_expel,
 };
 
 HSW_PLUGIN(HSW_SINK, "websocket", "1.0", "sends events to clients that connect by WebSocket",

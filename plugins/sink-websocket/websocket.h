@@ -91,6 +91,7 @@ struct client {
 	struct inbound *inbound;          /* NULL between frames */
 	int64_t ping_at_ms;
 	int64_t deadline_ms; /* OPEN: for a PONG; else for the end */
+	uint32_t flags;      /* HSW_CONN_* */
 	void (*released)(void *token);
 	void *token;
 };

@@ -378,6 +378,14 @@ fake_dismiss(struct hsw_handle *h, const char *instance)
 }
 
 void
+fake_expel(struct hsw_handle *h, const char *instance, uint32_t flags, const char *reason)
+{
+	h->sink.expel(h->self,
+		(struct hsw_str){ instance, instance != NULL ? strlen(instance) : 0 }, flags,
+		reason);
+}
+
+void
 fake_drain(struct hsw_handle *h)
 {
 	if (h->sink.drain != NULL)

@@ -103,6 +103,8 @@ void fake_run(struct hsw_handle *, int64_t ms);
 int fake_adopt(struct hsw_handle *, const struct hsw_conn *);
 void fake_broadcast(struct hsw_handle *, const struct hsw_envelope *, unsigned parts);
 void fake_dismiss(struct hsw_handle *, const char *instance);
+/* instance NULL: of every instance. */
+void fake_expel(struct hsw_handle *, const char *instance, uint32_t flags, const char *reason);
 
 /* Call the function of the same name, where the sink has it. */
 void fake_drain(struct hsw_handle *);

@@ -18,6 +18,9 @@
 extern "C" {
 #endif
 
+/* hsw_conn.flags: the client came with the account's token, not with its instance's. */
+#define HSW_CONN_ACCOUNT 1u
+
 /* A connection whose HTTP upgrade the daemon has checked, for hsw_sink_ops.adopt. */
 struct hsw_conn {
 	uint32_t size;
@@ -29,6 +32,7 @@ struct hsw_conn {
 	/* Not NULL: to be called once, after fd was closed, on the handle's thread. */
 	void (*released)(void *token);
 	void *token;
+	uint32_t flags; /* HSW_CONN_* bits */
 };
 
 struct hsw_sink_ops {
@@ -77,7 +81,7 @@ struct hsw_sink_ops {
 	 * of its instance; ref it to keep it. parts: what they get (set of enum hsw_part).
 	 */
 	void (*broadcast)(void *self, const struct hsw_envelope *, unsigned parts);
-	/* Of HSW_SINK_LIVE: the instance is no more; ends its connections. Optional (NULL). */
+	/* Of HSW_SINK_LIVE without expel: ends the instance's connections. Optional (NULL). */
 	void (*dismiss)(void *self, struct hsw_str instance);
 	/*
 	 * More parts (set of enum hsw_part) that a destination with these options gets, because it can
@@ -113,6 +117,13 @@ struct hsw_sink_ops {
 	 * the daemon says that the change takes effect with a restart).
 	 */
 	int (*configure)(void *self, const void *conf, struct hsw_error *err);
+	/*
+	 * Of HSW_SINK_LIVE: ends connections with close code 1001, and sends them nothing that is broadcast
+	 * later: those of the instance (s = NULL: of every instance) that were adopted with all of these
+	 * flags (HSW_CONN_*; 0: with any). reason: what the client is told, ASCII of at most 123 bytes,
+	 * borrowed. Optional (NULL: dismiss is called for each of the instances, whatever the flags).
+	 */
+	void (*expel)(void *self, struct hsw_str instance, uint32_t flags, const char *reason);
 };
 
 /* The sink writes in the order it is called and ends deliveries in that order: `ordering` and

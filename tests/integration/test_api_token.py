@@ -39,6 +39,7 @@ def test_the_new_token_opens_and_the_old_one_does_not(make):
     assert answer["message"] and after["token"] == "new-SECRET" and after["id"] == before["id"]
     assert after["updatedAt"] >= before["updatedAt"] and after["createdAt"] == before["createdAt"]
     assert [c.closing() for c in clients] == [1001] * 5, "who came with the old token is sent away"
+    assert {c.reason for c in clients} == {"the token was changed"}
     for _ in range(6):  # each of the workers
         assert daemon.fails(401, "GET", OWN, token="old-SECRET") == "Invalid token"
         assert daemon.ok("GET", OWN, token="new-SECRET")["webhooks"][0]["url"] == receiver.url
@@ -55,7 +56,7 @@ def test_the_new_token_opens_and_the_old_one_does_not(make):
     receiver.close()
 
 
-@pytest.mark.parametrize("body", [None, {}, {"token": None}, {"token": ""}])
+@pytest.mark.parametrize("body", [None, {}, {"token": None}])
 def test_without_one_a_token_is_made(make, body):
     daemon = make()
     made = daemon.ok("PUT", ROUTE, body)["instance"]["token"]
@@ -75,7 +76,7 @@ def test_its_own_token_changes_nothing(make):
 @pytest.mark.parametrize("body, status, why", [
     ({"token": ACCOUNT}, 409, "token: is used already"), ({"token": "sales-SECRET-instance"}, 409, "used already"),
     ({"token": "has a blank"}, 400, "token: has a character"), ({"token": "x" * 513}, 400, "token: longer than 512"),
-    ({"token": 5}, 400, "token: expected a string"), ({"tokn": "x"}, 400, "tokn: unknown field")])
+    ({"token": ""}, 400, "token is empty"), ({"token": 5}, 400, "token: expected a string"), ({"tokn": "x"}, 400, "tokn: unknown field")])
 def test_a_bad_token_is_refused_and_the_old_one_stays(make, body, status, why):
     daemon = make()
     client = Client(daemon, "shop", headers={"token": "old-SECRET"})
@@ -102,6 +103,11 @@ def test_by_command(make):
     assert r.returncode == 1 and "change its token there" in r.stderr
     for args in ("token", "--new", "--token", "x", "shop"), ("rm", "--new", "shop"), ("--new",):
         assert daemon.command("instance", *args, check=False).returncode == 2
+    for action, name in ("token", "shop"), ("add", "other"):
+        r = daemon.command("instance", action, "-t", "", name, check=False)
+        assert r.returncode == 2 and r.stderr == "hookswitch: token is empty\n" and r.stdout == ""
+    assert daemon.fails(400, "POST", "/api/instance/new", {"name": "other", "token": ""}) == "token: token is empty"
+    assert daemon.fails(404, "GET", "/api/instance/list?instanceName=other") == "Instance not found"
     daemon.ok("GET", OWN, token=made)
 
 
@@ -117,6 +123,7 @@ def test_other_nodes_know_it_within_a_second(make_nodes):  # noqa: F811
     for name in "abc":
         nodes[name].ok("GET", OWN, token="new-SECRET")
     assert [c.closing() for c in clients] == [1001] * 3
+    assert {c.reason for c in clients} == {"the token was changed"}
 
 
 @pytest.mark.threads

@@ -321,6 +321,7 @@ def test_an_instance_comes_and_goes(two_workers, folder):
     log = put_instances(daemon, section("sales", LIVE))
     assert "[instance new] removed: takes effect now" in log
     assert [c.closing() for c in clients[:6]] == [1001] * 6
+    assert {c.reason for c in clients[:6]} == {"the instance was deleted"}
     for _ in range(20):
         assert daemon.post(message(3), instance="new")[0] == 404
     assert api(daemon, "GET", "/api/instance/list", token=ws_token("new"))[0] == 401
@@ -346,7 +347,7 @@ def test_another_token_counts_at_once_and_the_old_one_s_clients_are_sent_away(tw
     daemon = two_workers
     client = Client(daemon)
     put_instances(daemon, section("sales", LIVE, token="other-SECRET"))
-    assert client.closing() == 1001
+    assert client.closing() == 1001 and client.reason == "the token was changed"
     assert api(daemon, "GET", "/api/instance/list", token=ws_token())[0] == 401
     client = Client(daemon, headers={"token": "other-SECRET"})
     daemon.accept(message(1))

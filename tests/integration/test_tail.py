@@ -13,8 +13,9 @@ import threading
 
 import pytest
 
-from api_rig import ApiDaemon
-from rig import PROGRAM, SLOW, certificate, free_port, wait_for
+from api_rig import ACCOUNT, ApiDaemon
+from rig import PROGRAM, SLOW, certificate, free_port, message, wait_for
+from test_reload import edit
 
 websockets = pytest.importorskip("websockets")
 
@@ -109,6 +110,16 @@ def tail():
             t.process.kill()
             t.process.wait()
         assert b"Sanitizer" not in t.err and b"runtime error" not in t.err, t.err
+
+
+@contextlib.contextmanager
+def started(folder, **kwargs):
+    daemon = ApiDaemon(folder, **kwargs)
+    daemon.start()
+    try:
+        yield daemon
+    finally:
+        daemon.stop()
 
 
 def envelope(event="message.exchange", **data):
@@ -338,3 +349,45 @@ def test_an_empty_token_of_the_environment_is_none(tmp_path):
     assert status == 1 and "HOOKSWITCH_TOKEN is empty" in said
     assert "WebSocket is not enabled" in said, "the daemon was asked for the token"
     daemon.stop()
+
+
+def test_the_token_that_the_daemon_gave_is_asked_for_again(tmp_path):
+    with started(tmp_path, instance="websocket = yes") as daemon:
+        daemon.ok("POST", "/api/instance/new", {"name": "shop", "token": "one-SECRET", "websocketEnabled": True},
+                  status=201)
+        asks, has_it = Tail("-c", str(daemon.ini), "shop"), Tail("-c", str(daemon.ini), "-t", "one-SECRET", "shop")
+        for t in asks, has_it:
+            wait_for(lambda t=t: b"connected" in t.err)
+        daemon.command("instance", "token", "-t", "two-SECRET", "shop")
+        wait_for(lambda: asks.err.count(b"connected") == 2, what="it has the new token")
+        assert b"the token was changed (1001)" in asks.err
+        assert has_it.wait()[0] == 1 and b"token is missing or wrong (401)" in has_it.err
+        daemon.accept(message(1), instance="shop")
+        assert "shop message.exchange" in asks.line() and asks.stop() == 0
+        assert b"SECRET" not in asks.err + has_it.err
+
+
+def test_an_instance_without_a_token_is_told_with_what_it_needs(tmp_path):
+    with started(tmp_path, instance="websocket = yes") as daemon:
+        edit(daemon, "token = sales-SECRET-instance\n", "")
+        daemon.command("reload")
+        for name in [], ["sales"]:
+            status, said = Tail("-c", str(daemon.ini), *name).wait()
+            assert status == 1 and "instance sales has no token" in said
+            assert "`token = SECRET`" in said and "`websocket = yes`" in said and "[instance sales]" in said
+            assert "hookswitch reload" in said
+        t = Tail("-c", str(daemon.ini), "-t", ACCOUNT)
+        wait_for(lambda: b"connected" in t.err)
+        assert t.stop() == 0
+
+
+def test_with_a_url_what_it_needs_is_named(tmp_path):
+    url = f"ws://127.0.0.1:{free_port()}"
+    for args, words in (["sales"], "the token is needed"), (["-t", "", "sales"], "token is empty"), (
+            ["-t", "x"], "name an instance"), ([], "name an instance"):
+        status, said = Tail("-u", url, *args).wait()
+        assert status == 2 and words in said and ".ini" not in said
+    with started(tmp_path, instance="websocket = yes") as daemon:
+        t = Tail("-u", f"ws://127.0.0.1:{daemon.port}", "-c", str(daemon.ini))
+        wait_for(lambda: b"connected, instance sales" in t.err)
+        assert t.stop() == 0

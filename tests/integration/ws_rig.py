@@ -98,7 +98,7 @@ class Client:
                 return json.loads(payload)
 
     def closing(self):
-        """The close code that comes next, after events (None: a close frame without one), then the end."""
+        """The close code that comes next, after events (None: a close frame without one), then the end. reason: its text."""
         while True:
             opcode, payload = self.receive()
             if opcode == CLOSE:
@@ -108,6 +108,7 @@ class Client:
             while True:
                 self._more()
         assert not self.bytes, "bytes after the close frame"
+        self.reason = payload[2:].decode()
         return struct.unpack(">H", payload[:2])[0] if payload else None
 
     def is_alive(self):

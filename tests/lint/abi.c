@@ -90,6 +90,7 @@ AT(hsw_conn, early, 40);
 AT(hsw_conn, tls, 56);
 AT(hsw_conn, released, 64);
 AT(hsw_conn, token, 72);
+AT(hsw_conn, flags, 80);
 
 AT(hsw_sink_ops, size, 0);
 AT(hsw_sink_ops, concurrency, 4);
@@ -108,6 +109,7 @@ AT(hsw_sink_ops, needs, 88);
 AT(hsw_sink_ops, check, 96);
 AT(hsw_sink_ops, gathers, 104);
 AT(hsw_sink_ops, configure, 112);
+AT(hsw_sink_ops, expel, 120);
 
 AT(hsw_request, size, 0);
 AT(hsw_request, method, 8);

@@ -444,6 +444,30 @@ START_TEST(clients_of_a_deleted_instance_are_told)
 }
 END_TEST
 
+START_TEST(clients_are_expelled_by_what_they_came_with)
+{
+	struct hsw_handle *h = OPEN_WS(NULL);
+	struct peer *own = peer_new(h, "sales", NULL, 0);
+	struct peer *account = peer_of_account(h, "sales"), *other = peer_of_account(h, "support");
+
+	say_numbers(h, "sales", 1, 1);
+	fake_expel(h, NULL, HSW_CONN_ACCOUNT, "the account token was changed");
+	say_numbers(h, "sales", 2, 2);
+	say_numbers(h, "support", 3, 3);
+	expect_numbers(h, account, 1, 1);
+	struct peer_frame bye = peer_wait(h, account);
+	ck_assert_uint_eq(close_code(bye), 1001);
+	ck_assert_str_eq(bye.text + 2, "the account token was changed");
+	ck_assert_uint_eq(close_code(peer_wait(h, other)), 1001);
+	expect_numbers(h, own, 1, 2);
+	fake_expel(h, "nobody", 0, "");
+	fake_expel(h, "sales", 0, "the token was changed");
+	bye = peer_wait(h, own);
+	ck_assert_uint_eq(close_code(bye), 1001);
+	ck_assert_str_eq(bye.text + 2, "the token was changed");
+}
+END_TEST
+
 /* With all it has ever said: a text, half a message that is ended, a PONG. */
 START_TEST(an_idle_client_is_small)
 {
@@ -529,5 +553,6 @@ UNIT_MAIN_WITH("sink-websocket", NULL, peers_free, frames_of_any_length_have_the
 	a_connection_that_breaks_harms_no_other, what_came_with_the_request_is_read,
 	fragments_may_come_one_by_one, an_early_close_is_answered, pings_come_and_silence_ends_it,
 	who_does_not_end_after_the_close_is_ended, nobody_is_taken_while_it_stops,
-	tls_is_not_spoken, clients_of_a_deleted_instance_are_told, an_idle_client_is_small,
+	tls_is_not_spoken, clients_of_a_deleted_instance_are_told,
+	clients_are_expelled_by_what_they_came_with, an_idle_client_is_small,
 	allocations_that_fail_harm_no_other, a_pong_timeout_below_the_heartbeat_is_refused)

@@ -135,8 +135,8 @@ on_released(void *token)
 	ck_assert_int_eq(fcntl(p->sink_fd, F_GETFD), -1);
 }
 
-struct peer *
-peer_try(struct hsw_handle *h, const char *instance, const char *early, size_t n)
+static struct peer *
+try_with(struct hsw_handle *h, const char *instance, const char *early, size_t n, uint32_t flags)
 {
 	struct peer *p = calloc(1, sizeof(*p));
 	int fds[2];
@@ -152,7 +152,8 @@ peer_try(struct hsw_handle *h, const char *instance, const char *early, size_t n
 		.instance = { instance, strlen(instance) },
 		.early = { early, n },
 		.released = on_released,
-		.token = p };
+		.token = p,
+		.flags = flags };
 	int rc = fake_adopt(h, &conn);
 	if (rc == HSW_OK)
 		return p;
@@ -160,6 +161,20 @@ peer_try(struct hsw_handle *h, const char *instance, const char *early, size_t n
 	ck_assert_uint_eq(p->released, 0);
 	close(fds[1]);
 	return NULL;
+}
+
+struct peer *
+peer_try(struct hsw_handle *h, const char *instance, const char *early, size_t n)
+{
+	return try_with(h, instance, early, n, 0);
+}
+
+struct peer *
+peer_of_account(struct hsw_handle *h, const char *instance)
+{
+	struct peer *p = try_with(h, instance, NULL, 0, HSW_CONN_ACCOUNT);
+	ck_assert_ptr_nonnull(p);
+	return p;
 }
 
 struct peer *

@@ -41,6 +41,8 @@ struct hsw_handle *websocket_open(const char *const *options);
 
 /* Connects a client of this instance; it has sent `early` already. */
 struct peer *peer_new(struct hsw_handle *, const char *instance, const char *early, size_t n);
+/* The same for one that came with the account's token. */
+struct peer *peer_of_account(struct hsw_handle *, const char *instance);
 /* NULL: adopt refused it. */
 struct peer *peer_try(struct hsw_handle *, const char *instance, const char *early, size_t n);
 /* Ends the connection without a word. */
