@@ -30,7 +30,7 @@ enum {
 	TAKES_APIKEY = 8,
 	INSTANCE_FIRST = 16, /* who has no token, too, learns which instances exist */
 	GIVES_INSTANCE = 32, /* header or body say which, as they say who asks */
-	DELETES = 64,        /* a parameter that is misspelt must not widen what it is about */
+	STRICT_QUERY = 64,   /* a parameter that is misspelt must not widen what it is about */
 	TAKES_LABEL = 128    /* ?label= says which of them */
 };
 
@@ -42,13 +42,14 @@ static const struct route {
 } routes[] = {
 	{ "POST", "/api/instance/new", ACCOUNT_ONLY | MAKES_INSTANCE, api_instance_new },
 	{ "GET", "/api/instance/list", 0, api_instance_list },
-	{ "DELETE", "/api/instance/delete/", ACCOUNT_ONLY | HAS_INSTANCE | DELETES,
+	{ "DELETE", "/api/instance/delete/", ACCOUNT_ONLY | HAS_INSTANCE | STRICT_QUERY,
 		api_instance_delete },
 	{ "PUT", "/api/instance/token/", ACCOUNT_ONLY | HAS_INSTANCE, api_instance_token },
 	{ "POST", "/api/events/webhook/", HAS_INSTANCE, api_webhook_set },
-	{ "DELETE", "/api/events/webhook/", HAS_INSTANCE | DELETES | TAKES_LABEL,
+	{ "DELETE", "/api/events/webhook/", HAS_INSTANCE | STRICT_QUERY | TAKES_LABEL,
 		api_webhook_delete },
-	{ "GET", "/api/events/getWebhook/", HAS_INSTANCE, api_webhook_get },
+	{ "GET", "/api/events/getWebhook/", HAS_INSTANCE | STRICT_QUERY | TAKES_LABEL,
+		api_webhook_get },
 	{ "POST", "/api/events/websocket/", HAS_INSTANCE, api_websocket_set },
 	{ "GET", "/api/events/getWebsocket/", HAS_INSTANCE, api_websocket_get },
 	{ "POST", "/webhook/set/", HAS_INSTANCE | TAKES_APIKEY, api_evolution_set },
@@ -271,7 +272,7 @@ find_unknown(const struct api_call *call, const struct route *route)
 static bool
 check_query(const struct api_call *call, const struct route *route)
 {
-	if (!(route->flags & DELETES))
+	if (!(route->flags & STRICT_QUERY))
 		return true;
 	const struct hsw_str unknown = find_unknown(call, route);
 	if (unknown.s == NULL)

@@ -11,6 +11,43 @@
 
 #define DEPTH_MAX 16
 
+/* The members of all objects, as the text has them: each has one colon outside of strings. */
+static size_t
+count_colons(struct hsw_str body)
+{
+	bool is_string = false;
+	size_t n = 0;
+
+	for (size_t i = 0; i < body.len; i++) {
+		if (is_string && body.s[i] == '\\')
+			i++;
+		else if (body.s[i] == '"')
+			is_string = !is_string;
+		else
+			n += !is_string && body.s[i] == ':';
+	}
+	return n;
+}
+
+/* The same, as they were read: of two of one name the last is left. At most DEPTH_MAX deep. */
+static size_t
+count_members(struct json_object *o)
+{
+	size_t n = 0;
+
+	if (json_object_is_type(o, json_type_object)) {
+		json_object_object_foreach(o, name, value)
+		{
+			(void)name;
+			n += 1 + count_members(value);
+		}
+	} else if (json_object_is_type(o, json_type_array)) {
+		for (size_t i = 0; i < json_object_array_length(o); i++)
+			n += count_members(json_object_array_get_idx(o, i));
+	}
+	return n;
+}
+
 int
 api_json_parse(struct hsw_str body, struct json_object **out, struct hsw_error *err)
 {
@@ -44,6 +81,8 @@ api_json_parse(struct hsw_str body, struct json_object **out, struct hsw_error *
 		rc = err_set(err, HSW_EINVAL, "Invalid JSON at byte %zu: more after its end", at);
 	else if (!json_object_is_type(root, json_type_object))
 		rc = err_set(err, HSW_EINVAL, "Invalid JSON: expected an object");
+	else if (count_colons(body) != count_members(root))
+		rc = err_set(err, HSW_EINVAL, "Invalid JSON: a member stands there twice");
 	if (rc == HSW_OK)
 		*out = root;
 	else

@@ -10,7 +10,7 @@
 
 #include "webhook.h"
 
-/* An object. HSW_EINVAL: err says where it went wrong. The caller's, to be put. */
+/* An object, with no member twice. HSW_EINVAL: err says where it went wrong. The caller's, to be put. */
 int api_json_parse(struct hsw_str body, struct json_object **out, struct hsw_error *err);
 /* HSW_EINVAL where it has a member that is not among the known ones; these end with NULL. */
 int api_json_check_names(struct json_object *, const char *const *known, struct hsw_error *err);

@@ -30,7 +30,14 @@ connect_to(const char *path, struct hsw_error *err)
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 		return fd;
 	}
-	err_set(err, HSW_ECLOSED, "no daemon answers at %s: %s", path, strerror(errno));
+	if (errno == EACCES || errno == EPERM)
+		err_set(err, HSW_ECLOSED,
+			"you may not use the control socket %s: %s (run it as the daemon's user, "
+			"or as "
+			"root)",
+			path, strerror(errno));
+	else
+		err_set(err, HSW_ECLOSED, "no daemon answers at %s: %s", path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return -1;

@@ -87,6 +87,21 @@ warn_of_batches(const struct config_section *s)
 	}
 }
 
+/* Nobody can connect then. */
+static void
+warn_of_websockets(const struct config *c)
+{
+	for (const struct config_section *s = c->instances;
+		s != NULL && c->api.account_token == NULL; s = s->next) {
+		if (s->u.instance.websocket && s->u.instance.token == NULL)
+			fprintf(stderr,
+				"%s:%d: [instance %s]: warning: websocket = yes, but there is "
+				"neither a token here nor [api] account_token: nobody can "
+				"connect\n",
+				s->file, s->line, s->name);
+	}
+}
+
 static void
 print_count(const char *path, size_t n)
 {
@@ -107,6 +122,7 @@ check(const char *path)
 		print_count(path, failed);
 	} else {
 		warn_of_batches(config->sinks);
+		warn_of_websockets(config);
 		printf("%s: ok: instances=%d sources=%d sinks=%d store=%s\n", path,
 			count(config->instances), count(config->sources), count(config->sinks),
 			config->store_plugin->info->name);

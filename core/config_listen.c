@@ -112,6 +112,26 @@ check_pair(struct server_conf *s, struct hsw_error *err)
 }
 
 static int
+check_use(const struct server_conf *s, const char *path, struct hsw_error *err)
+{
+	return path == NULL || s->listen_tls != NULL
+		? HSW_OK
+		: err_set(err, HSW_EINVAL, "has no meaning without listen_tls");
+}
+
+static int
+check_cert(struct server_conf *s, struct hsw_error *err)
+{
+	return check_use(s, s->tls_cert, err);
+}
+
+static int
+check_key(struct server_conf *s, struct hsw_error *err)
+{
+	return check_use(s, s->tls_key, err);
+}
+
+static int
 check_files(struct server_conf *s, struct hsw_error *err)
 {
 	if (s->tls_cert == NULL || s->tls_key == NULL)
@@ -143,6 +163,8 @@ config_listen_check(struct server_conf *s, bool with_files,
 		{ "listen_tls", check_pair, false },
 		{ "listen_mode", check_mode, false },
 		{ "trusted_proxies", check_proxies, false },
+		{ "tls_cert", check_cert, false },
+		{ "tls_key", check_key, false },
 		{ "tls_cert", check_files, true },
 	};
 

@@ -481,6 +481,8 @@ def test_nothing_is_deleted_when_a_parameter_is_not_known(daemon, receiver, quer
     text = daemon.fails(400, "DELETE", f"/api/events/webhook/sales?{query}")
     assert text == f"{name}: unknown parameter of the query"
     assert len(daemon.webhooks("sales")) == 1
+    text = daemon.fails(400, "GET", f"/api/events/getWebhook/sales?{query}")
+    assert text == f"{name}: unknown parameter of the query"
     daemon.ok("POST", "/api/instance/new", {"name": "made"}, status=201)
     assert "label: unknown" in daemon.fails(400, "DELETE", "/api/instance/delete/made?label=x")
     daemon.ok("GET", "/api/events/getWebhook/made")
@@ -921,3 +923,20 @@ def test_the_file_may_not_have_the_token_of_an_instance_of_the_api(daemon, what)
     daemon.ini.write_text(before)
     daemon.start()
     daemon.ok("GET", "/api/instance/list", token="made-SECRET")
+
+
+@pytest.mark.parametrize("body", [
+    '{"enabled": false, "enabled": true, "url": "%s"}', '{"enabled": true, "url": "%s", "\\u0065nabled": true}',
+    '{"enabled": true, "url": "%s", "headers": {"X-A:": "1", "X-A:": "1"}}'])
+def test_a_member_that_stands_there_twice_is_refused(daemon, receiver, body):
+    text = daemon.fails(400, "POST", "/api/events/webhook/sales", body % receiver.url)
+    assert text == "Invalid JSON: a member stands there twice"
+    assert daemon.webhooks("sales") == []
+    colons = {"label": 'a: "b": \\:', "headers": {"X-A": "a:b", "X-B": ":"}}
+    assert daemon.webhook("sales", receiver.url, **colons)["headerNames"] == ["X-A", "X-B"]
+
+
+def test_an_event_that_is_named_twice_is_read_back_once(daemon, receiver):
+    twice = ["call.update", "message.exchange", "call.update"]
+    assert daemon.webhook("sales", receiver.url, events=twice)["events"] == twice[:2]
+    assert daemon.webhooks("sales")[0]["events"] == twice[:2]

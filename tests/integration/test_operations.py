@@ -175,3 +175,27 @@ def test_translate_prints_envelopes_without_a_daemon(folder):
     envelope = json.loads(r.stdout)
     assert envelope["event"] == "message.exchange" and envelope["data"]["id"] == "TEST00000007"
     assert "SECRET" not in r.stdout
+
+
+def test_check_warns_of_a_websocket_that_nobody_can_connect_to(make_daemon):
+    daemon = make_daemon({}, instance="websocket = yes", start=False)
+    said = daemon.command("check")
+    assert "warning" not in said.stderr
+    ini = daemon.ini.read_text().replace("token = sales-SECRET-instance\n", "")
+    daemon.ini.write_text(ini)
+    said = daemon.command("check")
+    line = 1 + ini.splitlines().index("[instance sales]")
+    assert f"{daemon.ini}:{line}: [instance sales]: warning: websocket = yes" in said.stderr and ": ok:" in said.stdout
+    daemon.ini.write_text(f"{ini}[api]\naccount_token = account-SECRET\n")
+    assert "warning" not in daemon.command("check").stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can be somebody else")
+def test_who_may_not_use_the_control_socket_is_told_so(make_daemon, folder):
+    daemon = make_daemon({})
+    os.chmod(folder, 0o755)
+    args = {"capture_output": True, "text": True, "user": 65534, "group": 65534, "extra_groups": []}
+    for command in ["status"], ["instance", "list"], ["reload"]:
+        r = subprocess.run([PROGRAM, *command, "-c", daemon.ini], **args)
+        assert r.returncode == 3 and "you may not use the control socket" in r.stderr, r.stderr
+        assert "no daemon answers" not in r.stderr

@@ -300,7 +300,7 @@ def test_a_bad_pair_keeps_the_old_one(tls, break_it):
     ("listen_tls = 127.0.0.1:1\ntls_cert = /nowhere/c.pem\ntls_key = /nowhere/k.pem", "tls_cert"),
     ("listen_tls = unix:/x, unix:/x\ntls_cert = /c.pem\ntls_key = /k.pem", "listen_tls"),
     ("listen_tls = 127.0.0.1:%d\ntls_cert = /c.pem\ntls_key = /k.pem", "listen_tls"),
-    ("listen_mode = 999", "listen_mode"), ("listen_mode = -1", "listen_mode"),
+    ("tls_cert = /c.pem", "tls_cert"), ("tls_key = /k.pem", "tls_key"), ("listen_mode = 999", "listen_mode"), ("listen_mode = -1", "listen_mode"),
     ("trusted_proxies = 10.0.0.0/33", "trusted_proxies"), ("trusted_proxies = localhost", "trusted_proxies")])
 def test_check_finds_what_does_not_fit(make_daemon, line, key):
     daemon = make_daemon({}, server=line, start=False)
