@@ -46,6 +46,9 @@ void api_post_remove(struct change *c);
 /* Sends one on its way that reads c->instance's webhook with that label; NULL: there is none. */
 void api_post_find(struct change *c, void (*print)(struct change *, const struct webhook *));
 
+/* The note of a change that set this webhook: of its URL the host alone, which has no secret in it. */
+void api_note_webhook(struct change *, const char *what, const struct webhook *);
+
 struct websocket_names {
 	const char *enabled, *events, *media_base64;
 };

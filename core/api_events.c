@@ -245,6 +245,16 @@ print_webhook(struct change *c, const struct webhook *w)
 	buf_str(&c->out, "}");
 }
 
+void
+api_note_webhook(struct change *c, const char *what, const struct webhook *w)
+{
+	const char *host = w->url != NULL ? strstr(w->url, "://") : NULL;
+
+	host = host != NULL ? host + strlen("://") : "";
+	change_note(c, what, " enabled=%s host=%.*s label=%s", w->enabled ? "yes" : "no",
+		(int)strcspn(host, "/?#"), host, w->label);
+}
+
 /* What is kept is known here only. false: it was refused. */
 static bool
 keep_extras(struct change *c, const struct webhook *before)
@@ -288,6 +298,7 @@ apply_set_webhook(struct change *c, const struct store_port *store)
 		change_remove(c, i->instance->name, w->label);
 	c->webhook = NULL;
 	print_webhook(c, w);
+	api_note_webhook(c, "webhook set", w);
 	if (settings_put_webhook(c->server->settings, store, i, w, &err) == HSW_OK)
 		return;
 	fail_store(c, failed_webhook, &err);
@@ -333,6 +344,7 @@ remove_webhook(struct change *c, const struct store_port *store, struct instance
 		change_remove(c, i->instance->name, w->label);
 	if (settings_remove_webhook(c->server->settings, store, i, c->label, &err) != HSW_OK)
 		fail_store(c, failed_webhook, &err);
+	change_note(c, "webhook removed", " label=%s", c->label);
 	return true;
 }
 
@@ -374,6 +386,7 @@ apply_set_websocket(struct change *c, const struct store_port *store)
 		fail_store(c, failed_websocket, &err);
 		return;
 	}
+	change_note(c, "WebSocket set", " enabled=%s", i->websocket.enabled ? "yes" : "no");
 	buf_str(&c->out, "{\"success\":true,\"websocket\":");
 	api_print_websocket(&i->websocket, &c->out);
 	buf_str(&c->out, "}");

@@ -129,6 +129,10 @@ apply_new(struct change *c, const struct store_port *store)
 		c->has_websocket ? &c->websocket : NULL, &i, &err);
 	if (rc == HSW_OK) {
 		c->status = 201;
+		change_note(
+			c, "instance made", " websocket=%s", i->websocket.enabled ? "on" : "off");
+		if (webhook != NULL)
+			api_note_webhook(c, "instance made", i->webhooks);
 		print_new(c, i, webhook != NULL);
 		return;
 	}
@@ -368,6 +372,7 @@ apply_delete(struct change *c, const struct store_port *store)
 	}
 	if (settings_remove(c->server->settings, store, i, &err) == HSW_OK) {
 		change_end(c, str_of(c->instance), SETTINGS_DELETED);
+		change_note(c, "instance deleted", "%s", "");
 		return;
 	}
 	log_error("api", "an instance was not deleted instance=%s: %s", c->instance, err.text);
@@ -416,8 +421,10 @@ apply_token(struct change *c, const struct store_port *store)
 		change_fail(c, 500, "%s", failed_instance);
 		return;
 	}
-	if (!is_same)
+	if (!is_same) {
 		change_end(c, str_of(c->instance), SETTINGS_TOKEN_CHANGED);
+		change_note(c, "token changed", "%s", "");
+	}
 	buf_str(&c->out, "{\"success\":true,\"message\":\"Instance token changed\",\"instance\":");
 	print_instance(i, &c->out);
 	buf_str(&c->out, "}");

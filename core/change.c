@@ -68,6 +68,8 @@ change_new(struct worker *w, struct http_request *r, const char *headers)
 	c->http = r;
 	c->config = config_ref(w->config);
 	snprintf(c->headers, sizeof(c->headers), "%s", headers);
+	address_print(&r->client.address, c->client);
+	c->by = r->is_control ? "control_socket" : "account_token";
 	atomic_fetch_add(&w->server->on_tour, 1);
 	return c;
 }
@@ -123,6 +125,7 @@ change_free(struct change *c)
 	instance_unref(c->of_token);
 	catalog_snapshot_unref(c->snapshot);
 	buf_free(&c->out);
+	buf_free(&c->kept_websockets);
 	free(c);
 }
 
@@ -134,6 +137,20 @@ change_fail(struct change *c, int status, const char *fmt, ...)
 	c->status = status;
 	va_start(ap, fmt);
 	vsnprintf(c->error.text, sizeof(c->error.text), fmt, ap);
+	va_end(ap);
+}
+
+void
+change_note(struct change *c, const char *what, const char *rest, ...)
+{
+	va_list ap;
+	int n = snprintf(c->note, sizeof(c->note), "%s instance=%s client=%s by=%s", what,
+		c->instance, c->client, c->of_token != NULL ? "instance_token" : c->by);
+
+	if (n < 0 || (size_t)n >= sizeof(c->note))
+		return;
+	va_start(ap, rest);
+	vsnprintf(c->note + n, sizeof(c->note) - (size_t)n, rest, ap);
 	va_end(ap);
 }
 
@@ -304,6 +321,8 @@ end(struct store_call *call, const struct store_port *store)
 		claims_refresh(c->server->claims, store);
 	if (c->finish != NULL)
 		c->finish(c);
+	if (*c->note != '\0' && c->status < 400)
+		log_info("api", "%s", c->note);
 	go_home(c);
 	begin_next(q, store);
 }
@@ -462,9 +481,19 @@ reload_gone(void *arg, struct hsw_str instance, const char *why)
 }
 
 static void
+reload_kept(void *arg, struct hsw_str instance)
+{
+	struct change *c = arg;
+
+	buf_append(&c->kept_websockets, instance.s, instance.len);
+	buf_append(&c->kept_websockets, "", 1);
+}
+
+static void
 reload_apply(struct change *c, const struct store_port *store)
 {
-	const struct settings_watch watch = { c, reload_put, reload_remove, reload_gone };
+	const struct settings_watch watch = { c, reload_put, reload_remove, reload_gone,
+		reload_kept };
 	struct settings *settings = c->server->settings;
 	const struct config *config = c->config != NULL ? c->config : settings->config;
 	struct hsw_error err = { "" };

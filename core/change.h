@@ -15,6 +15,7 @@
 #include "worker.h"
 
 #define CHANGE_HEADERS_SIZE 192
+#define CHANGE_NOTE_SIZE 512
 
 struct change_step;
 struct change_ended;
@@ -28,6 +29,9 @@ struct change {
 	struct worker *home;         /* NULL: no request waits for it */
 	struct http_request *http;
 	char headers[CHANGE_HEADERS_SIZE]; /* of the answer */
+	char client[ADDRESS_TEXT_SIZE];    /* whose request it is */
+	char note[CHANGE_NOTE_SIZE];       /* see change_note */
+	const char *by;                    /* with what it came, for the log */
 	bool is_read;
 	/*
 	 * On the store thread. Fills in `out`, or refuses by change_fail. What workers have to do is
@@ -61,6 +65,9 @@ struct change {
 	struct hsw_error error;
 	size_t undelivered; /* of the destinations that were removed */
 
+	/* Names, each with its NUL, of instances of the file whose WebSocket the API has set otherwise. */
+	struct buf kept_websockets;
+
 	/* on the way */
 	struct change_step *steps, *step;
 	struct change_ended *ended;
@@ -86,6 +93,10 @@ void change_post(struct change *);
 
 /* The answer is this error. */
 void change_fail(struct change *, int status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* What the log says when the change is effective: "<what> instance=... client=... by=..." and the rest, which
+ * begins with a blank; nothing secret. */
+void change_note(struct change *, const char *what, const char *rest, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The destination of that webhook shall be there; takes the section, also on error. HSW_OK, or it
  * was refused. */

@@ -51,6 +51,7 @@ print(const struct buf *answer, bool as_json)
 	} else {
 		print_list(root, "changed", "", "", stdout);
 		print_list(root, "restartNeeded", "", ": takes effect with a restart", stdout);
+		print_list(root, "kept", "", "", stdout);
 		print_list(root, "errors", "hookswitch: ", "", stderr);
 	}
 	json_object_put(root);

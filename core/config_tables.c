@@ -138,7 +138,9 @@ static const struct hsw_option ingest_options[] = {
 		"Requests that one client (its address; an IPv6 one by its /64) may make to one "
 		"source: N/min, or none. Further ones are answered 429." },
 	{ "auto_create", HSW_OPT_BOOL, 0, S(auto_create), "no", 0, 0, NULL,
-		"Accept events of instances that no [instance NAME] section names." },
+		"Accept events of instances that no [instance NAME] section names. They go to the "
+		"sinks; webhooks and a WebSocket they can have when they are made: by a section or "
+		"by hookswitch instance add." },
 	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
 };
 #undef S

@@ -4,7 +4,8 @@
  *
  *   GET  /status                              the daemon, its instances, sinks and store
  *   POST /reload                              reads the configuration again; answers when that is done:
- *                                             `changed`, `restartNeeded` and `errors` are lists of text
+ *                                             `changed`, `restartNeeded`, `kept` and `errors` are lists of
+ *                                             text
  *   GET  /dead[?sink=&id=&after=&limit=&body=1] dead letters
  *   POST /dead/replay[?sink=&id=]             makes them due again
  *   POST /dead/purge[?sink=&id=]              deletes them

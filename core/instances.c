@@ -17,6 +17,8 @@ done(struct change *c)
 
 	i->rc = c->status >= 400 ? HSW_EIO : HSW_OK;
 	i->error = c->error;
+	i->kept_websockets = c->kept_websockets;
+	c->kept_websockets = (struct buf)BUF_INIT;
 	atomic_store(&i->is_changing, false);
 }
 
@@ -29,6 +31,7 @@ instances_init(struct instances *i, struct server *s)
 void
 instances_change(struct instances *i, const struct config *config)
 {
+	buf_free(&i->kept_websockets);
 	atomic_store(&i->is_changing, true);
 	if (change_reload(i->server, config, done, i) == HSW_OK)
 		return;
@@ -41,4 +44,10 @@ bool
 instances_are_changing(const struct instances *i)
 {
 	return atomic_load(&i->is_changing);
+}
+
+void
+instances_fini(struct instances *i)
+{
+	buf_free(&i->kept_websockets);
 }

@@ -13,6 +13,7 @@ struct instances {
 	/* Of the last change; not while instances are changing. */
 	int rc;
 	struct hsw_error error;
+	struct buf kept_websockets; /* as the change has them */
 };
 
 void instances_init(struct instances *, struct server *);
@@ -20,5 +21,6 @@ void instances_init(struct instances *, struct server *);
  * they were. */
 void instances_change(struct instances *, const struct config *);
 bool instances_are_changing(const struct instances *);
+void instances_fini(struct instances *);
 
 #endif

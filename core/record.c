@@ -394,6 +394,7 @@ record_read_websocket(struct hsw_str text, struct websocket *out)
 	if (o == NULL)
 		return false;
 	*out = (struct websocket){ .is_set = true,
+		.is_stored = true,
 		.enabled = get_bool(o, "enabled"),
 		.media_base64 = get_bool(o, "mediaBase64") };
 	get_events(o, &out->events);

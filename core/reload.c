@@ -266,6 +266,15 @@ report_part(struct reload *r, enum worker_part part)
 }
 
 static void
+report_websockets(struct reload *r)
+{
+	const struct buf *names = &r->instances.kept_websockets;
+
+	for (size_t at = 0; !names->failed && at < names->len; at += strlen(names->data + at) + 1)
+		report_kept(&r->report, names->data + at);
+}
+
+static void
 finish(struct reload *r)
 {
 	for (int i = 0; i < WORKER_PARTS; i++)
@@ -273,6 +282,7 @@ finish(struct reload *r)
 	if (r->instances.rc != HSW_OK)
 		report_error(
 			&r->report, "the instances stay as they were: %s", r->instances.error.text);
+	report_websockets(r);
 	sinks_report(&r->sinks, &r->report);
 	notify_send("READY=1");
 	control_reload_answer(r->asking, &r->report);
@@ -323,5 +333,6 @@ reload_fini(struct reload *r)
 	config_unref(r->in_use);
 	r->in_use = NULL;
 	report_clear(&r->report);
+	instances_fini(&r->instances);
 	sinks_fini(&r->sinks);
 }

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "log.h"
 
@@ -14,8 +15,11 @@ report_clear(struct report *r)
 {
 	buf_free(&r->now);
 	buf_free(&r->restart);
+	buf_free(&r->kept);
 	buf_free(&r->errors);
-	*r = (struct report){ .now = BUF_INIT, .restart = BUF_INIT, .errors = BUF_INIT };
+	*r = (struct report){
+		.now = BUF_INIT, .restart = BUF_INIT, .kept = BUF_INIT, .errors = BUF_INIT
+	};
 }
 
 static void
@@ -24,6 +28,14 @@ add(struct buf *list, unsigned *n, const char *text)
 	if ((*n)++ > 0)
 		buf_str(list, ",");
 	buf_json_cstr(list, text);
+}
+
+/* The API may have set what these say. */
+static bool
+is_websocket_of_instance(const struct config_change *c)
+{
+	return strcmp(c->kind, "instance") == 0 && c->key != NULL &&
+		strncmp(c->key, "websocket", strlen("websocket")) == 0;
 }
 
 void
@@ -35,11 +47,24 @@ report_change(struct report *r, const struct config_change *c, bool is_now)
 	snprintf(text, sizeof(text), "[%s%s%s] %s%s%s", c->kind, c->name != NULL ? " " : "",
 		c->name != NULL ? c->name : "", c->key != NULL ? c->key : "",
 		c->key != NULL ? " " : "", words[c->what]);
-	log_info("config", "%s: takes effect %s", text, is_now ? "now" : "with a restart");
+	log_info("config", "%s: takes effect %s", text,
+		!is_now                               ? "with a restart"
+			: is_websocket_of_instance(c) ? "now, unless the API has set it"
+						      : "now");
 	if (is_now)
 		add(&r->now, &r->n_now, text);
 	else
 		add(&r->restart, &r->n_restart, text);
+}
+
+void
+report_kept(struct report *r, const char *instance)
+{
+	char text[ERROR_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "[instance %s] websocket: the API's setting stays", instance);
+	log_info("config", "%s", text);
+	add(&r->kept, &r->n_kept, text);
 }
 
 void
@@ -70,6 +95,7 @@ report_print(const struct report *r, struct buf *out)
 	buf_printf(out, "{\"success\":%s", r->n_errors == 0 ? "true" : "false");
 	print_list(out, "changed", &r->now);
 	print_list(out, "restartNeeded", &r->restart);
+	print_list(out, "kept", &r->kept);
 	print_list(out, "errors", &r->errors);
 	buf_str(out, "}");
 }

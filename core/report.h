@@ -10,14 +10,16 @@
 
 struct report {
 	/* items of JSON lists */
-	struct buf now, restart, errors;
-	unsigned n_now, n_restart, n_errors;
+	struct buf now, restart, kept, errors;
+	unsigned n_now, n_restart, n_kept, n_errors;
 };
 
 /* Makes it empty again. */
 void report_clear(struct report *);
 /* A difference, with when it takes effect. Logs it. */
 void report_change(struct report *, const struct config_change *, bool is_now);
+/* The file says another WebSocket of that instance, but the API's stays. Logs it. */
+void report_kept(struct report *, const char *instance);
 /* Something that did not work; whoever finds it logs it. No secrets. */
 void report_error(struct report *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* One JSON object, see control.h. Out of memory: out->failed. */

@@ -385,7 +385,7 @@ settings_put_websocket(struct settings *s, const struct store_port *store,
 	if (rc != HSW_OK)
 		return rc;
 	i->websocket = *w;
-	i->websocket.is_set = true;
+	i->websocket.is_set = i->websocket.is_stored = true;
 	return settings_publish(s, i) == HSW_OK ? HSW_OK
 						: err_set(err, HSW_ENOMEM, "out of memory");
 }
@@ -430,7 +430,8 @@ add_of_file(struct settings *s, const struct config_section *section)
 	}
 	i->file = section->file;
 	i->line = section->line;
-	read_conf(&i->websocket, &section->u.instance);
+	read_conf(&i->of_file, &section->u.instance);
+	i->websocket = i->of_file;
 	if (insert(s, i) == HSW_OK)
 		return HSW_OK;
 	entry_free(i);

@@ -30,6 +30,7 @@
 
 struct websocket {
 	bool is_set, enabled, media_base64;
+	bool is_stored; /* set by the API: what the file says does not count */
 	struct event_list events;
 };
 
@@ -40,6 +41,7 @@ struct instance_settings {
 	int line;
 	struct webhook *webhooks; /* by label */
 	struct websocket websocket;
+	struct websocket of_file; /* what the file says, also where the API has set another one */
 	UT_hash_handle hh;
 };
 
@@ -96,6 +98,8 @@ struct settings_watch {
 	/* Its WebSocket clients are to be closed: they are of an instance that is no more, or came with a
 	 * token that is none any more. why: a literal. */
 	void (*gone)(void *arg, struct hsw_str instance, const char *why);
+	/* The file says another WebSocket than before, but the API's, which is yet another, stays. */
+	void (*kept)(void *arg, struct hsw_str instance);
 };
 
 /*

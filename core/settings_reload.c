@@ -150,6 +150,27 @@ compare_new(struct settings *s, struct settings *draft, const struct settings_wa
 	}
 }
 
+static bool
+is_websocket(const struct websocket *a, const struct websocket *b)
+{
+	return a->enabled == b->enabled && a->media_base64 == b->media_base64 &&
+		is_list(&a->events, &b->events);
+}
+
+static void
+compare_websockets(struct settings *s, struct settings *draft, const struct settings_watch *watch)
+{
+	static const struct websocket none = { .is_set = false };
+
+	for (struct instance_settings *i = draft->instances; i != NULL; i = i->hh.next) {
+		const struct instance_settings *before = settings_find(s, i->instance->name);
+		const struct websocket *was = before != NULL ? &before->of_file : &none;
+		if (i->websocket.is_stored && i->file != NULL && !is_websocket(was, &i->of_file) &&
+			!is_websocket(&i->websocket, &i->of_file))
+			watch->kept(watch->arg, i->instance->name);
+	}
+}
+
 static int
 make_draft(struct settings *draft, const struct config *config, const struct store_port *store,
 	struct hsw_error *err)
@@ -187,6 +208,7 @@ settings_reload(struct settings *s, const struct config *config, const struct st
 	if (rc == HSW_OK) {
 		compare_old(s, &draft, watch);
 		compare_new(s, &draft, watch);
+		compare_websockets(s, &draft, watch);
 		exchange(s, &draft);
 	}
 	draft.seal = NULL; /* of s */

@@ -183,11 +183,11 @@ def reload(daemon, status=0):
 
 
 def test_the_command_tells_what_changed_and_what_needs_a_restart(daemon):
-    assert reload(daemon) == {"success": True, "changed": [], "restartNeeded": [], "errors": []}
+    assert reload(daemon) == {"success": True, "changed": [], "restartNeeded": [], "kept": [], "errors": []}
     edit(daemon, "[server]", "[server]\nworkers = 7")
     edit(daemon, TOKEN, "other-SECRET")
     assert reload(daemon) == {"success": True, "changed": ["[source evolution] token changed"],
-                              "restartNeeded": ["[server] workers changed"], "errors": []}
+                              "restartNeeded": ["[server] workers changed"], "kept": [], "errors": []}
     assert status_of(daemon, "evolution", "other-SECRET") == 202  # without waiting: it is done
     text = daemon.command("reload").stdout
     assert text == "[server] workers changed: takes effect with a restart\n"
@@ -833,3 +833,26 @@ def test_210_reloads_under_load_leak_nothing(make_daemon, make_receiver, folder)
     assert marks[-1][1] <= marks[0][1] + 4, marks
     if SLOW == 1:
         assert marks[-1][0] <= marks[1][0] + 8, marks
+
+
+def test_a_websocket_that_the_api_has_set_stays_and_reload_says_so(two_workers):
+    daemon, kept = two_workers, "[instance sales] websocket: the API's setting stays"
+
+    def turn(before, after):
+        edit(daemon, before, after)
+        answer = reload(daemon)
+        assert len(answer["changed"]) == 1 and answer["errors"] == []
+        return answer["kept"]
+    assert turn("websocket = yes", "websocket = no") == turn("websocket = no", "websocket = yes") == []
+    on = {"enabled": True, "events": ["call.update"], "mediaBase64": False}
+    assert api(daemon, "POST", "/api/events/websocket/sales", on)[0] == 200
+    assert turn("websocket = yes", "websocket = no") == [kept]
+    assert f"config: {kept}" in daemon.log_text()
+    assert api(daemon, "GET", "/api/events/getWebsocket/sales")[1]["websocket"] == on
+    Client(daemon).close()
+    assert reload(daemon)["kept"] == [], "nothing of it changed"
+    edit(daemon, "websocket = no", "websocket = yes\nwebsocket_events = label.update")
+    assert reload(daemon)["kept"] == [kept]
+    edit(daemon, "websocket_events = label.update", "websocket_events = group.flow")
+    assert daemon.command("reload").stdout == f"[instance sales] websocket_events changed\n{kept}\n"
+    assert turn("websocket_events = group.flow", "websocket_events = call.update") == [], "they say the same"
