@@ -23,6 +23,7 @@ int cmd_status(int argc, char **argv);
 int cmd_dead(int argc, char **argv);
 int cmd_deliveries(int argc, char **argv);
 int cmd_enable(int argc, char **argv);
+int cmd_skip(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_instance(int argc, char **argv);
 int cmd_webhook(int argc, char **argv);

@@ -247,7 +247,7 @@ may_start(const struct destination *d, int64_t now)
 {
 	bool is_open = !d->is_draining || now < d->leave_by_ms;
 
-	return is_open && !d->is_disabled && now >= d->blocked_until_ms &&
+	return is_open && !d->is_disabled && d->skip == NULL && now >= d->blocked_until_ms &&
 		!destinations_are_paused(d->thread, now) && pace_allows(&d->pace, d->n_flying, now);
 }
 
@@ -326,7 +326,8 @@ next_wake(const struct destination *d, int64_t now)
 
 	if (!TAILQ_EMPTY(&d->unsaved))
 		at = d->save_again_at_ms;
-	if (d->is_draining || d->is_disabled || destinations_are_paused(d->thread, now))
+	if (d->is_draining || d->is_disabled || d->skip != NULL ||
+		destinations_are_paused(d->thread, now))
 		return at;
 	if (first != NULL && !d->is_reading && d->n_retries_ready < destination_retries_max(d) &&
 		first->due_ms < at)

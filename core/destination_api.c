@@ -191,7 +191,8 @@ static bool
 has_left(const struct destination *d)
 {
 	return d->n_flying == 0 && d->n_saving == 0 && !delivery_has_gap(d, clock_mono_ms()) &&
-		!d->is_reading && !d->is_writing_cursor && !d->is_saving_attempts;
+		!d->is_reading && !d->is_writing_cursor && !d->is_saving_attempts &&
+		d->skip == NULL;
 }
 
 /* One that is handed over: what another node need not do again is written down. */

@@ -21,6 +21,7 @@ static const struct command {
 	{ "deliveries", cmd_deliveries, "show the last attempts of a sink" },
 	{ "enable", cmd_enable, "deliver again to a sink that was disabled" },
 	{ "replay", cmd_replay, "deliver events of the journal to a sink once more" },
+	{ "skip", cmd_skip, "give up what waits for a sink" },
 	{ "instance", cmd_instance, "add, list or remove instances, or tell a token" },
 	{ "webhook", cmd_webhook, "set, list or remove webhooks of an instance" },
 	{ "tail", cmd_tail, "show the events of an instance as they come in" },

@@ -33,6 +33,9 @@ int dead_replay(const struct store_port *, const struct hsw_dead_query *q, struc
 
 /* ---- settled events ---- */
 
+/* Whether a destination asks for the event. */
+bool redeliver_is_wanted(const struct sink_conf *, const struct hsw_store_event *);
+
 struct replay {
 	const struct sink_conf *conf;     /* what the destination wants */
 	struct webhook_section *made;     /* conf is in it, where the API made the sink; owned */
