@@ -151,6 +151,18 @@ on_gone(struct hsw_delivery *slot, const struct hsw_detail *detail)
 	delivery_make_ready(slot);
 }
 
+/* The event keeps its place, and nothing overtakes it. */
+static void
+on_held(struct hsw_delivery *slot, const struct hsw_detail *detail)
+{
+	struct destination *d = slot->d;
+
+	remember_error(d, detail);
+	metric_add(d->retried, 1);
+	circuit_hold(d);
+	delivery_make_ready(slot);
+}
+
 static void
 note_attempt(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_detail *detail)
 {
@@ -159,7 +171,7 @@ note_attempt(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct h
 		.number = slot->attempts + 1,
 		.status = detail->status,
 		.is_replay = slot->is_replay,
-		.outcome = outcome,
+		.outcome = outcome == HSW_HOLD ? HSW_RETRY : outcome,
 		.text = outcome != HSW_DELIVERED ? (char *)detail->text : NULL };
 
 	memcpy(a.id, slot->envelope->id_text, sizeof(a.id));
@@ -202,6 +214,7 @@ finish(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_det
 		[HSW_RETRY] = on_failed,
 		[HSW_REJECT] = on_rejected,
 		[HSW_GONE] = on_gone,
+		[HSW_HOLD] = on_held,
 	};
 	struct destination *d = slot->d;
 

@@ -112,9 +112,10 @@ struct destination {
 
 	/* health */
 	struct pace pace;
-	int failures;    /* in a row */
-	bool is_held;    /* the circuit is not closed, see circuit.c */
-	bool is_unknown; /* and is held because nothing is known of it yet: it may be up */
+	int failures;      /* in a row */
+	bool is_held;      /* the circuit is not closed, see circuit.c */
+	bool is_unknown;   /* and is held because nothing is known of it yet: it may be up */
+	bool probes_first; /* and probes take the earliest event, whatever was tried last */
 	bool is_disabled, is_draining;
 	int64_t changed_ms; /* where it goes: what came back of an attempt before tells nothing; 0: never */
 	int64_t opened_at_ms; /* the circuit */
@@ -266,6 +267,8 @@ int64_t destination_lag(const struct destination *);
 void circuit_begin(struct destination *);
 /* An attempt failed, with that status (0: no answer). Whether it counts for its event. */
 bool circuit_failed(struct destination *, int status);
+/* An attempt failed as every other one would: the circuit opens, and probes take the earliest event. */
+void circuit_hold(struct destination *);
 /* An attempt ended without telling whether the destination is up. */
 void circuit_told_nothing(struct destination *);
 /* One got through. */
