@@ -104,8 +104,9 @@ finish_piece(struct tour *t, size_t retrying)
 
 	buf_printf(&t->out,
 		"{\"success\":true,\"matched\":%zu,\"next\":%" PRId64 ",\"settled\":%" PRId64
-		",\"more\":%s,\"retrying\":%zu}",
-		p->n, p->next, p->settled, p->is_over ? "false" : "true", retrying);
+		",\"more\":%s,\"retrying\":%zu,\"isInstanceKnown\":%s}",
+		p->n, p->next, p->settled, p->is_over ? "false" : "true", retrying,
+		p->is_instance_known ? "true" : "false");
 	tour_go_home(t);
 }
 
@@ -151,6 +152,9 @@ replay_piece(struct store_call *call, const struct store_port *store)
 	struct replay *p = t->replay;
 	int rc = find_conf(t);
 
+	p->is_instance_known = p->instance.len == 0 ||
+		settings_find(t->server->settings,
+			(struct hsw_str){ p->instance.data, p->instance.len }) != NULL;
 	if (rc == HSW_OK)
 		rc = replay_select(p, store, t->query.destination, &t->error);
 	if (rc == HSW_OK && !t->is_dry)

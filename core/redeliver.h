@@ -40,6 +40,7 @@ struct replay {
 	const struct sink_conf *conf;     /* what the destination wants */
 	struct webhook_section *made;     /* conf is in it, where the API made the sink; owned */
 	struct buf event, instance, chat; /* only of this type, instance, chat; empty: all */
+	bool is_instance_known;           /* there is one of that name now; or all are meant */
 	int64_t since_ms, until_ms;       /* received from, to; since 1970 */
 	int64_t settled;                  /* the destination's cursor */
 	int64_t next;                     /* every event up to it was looked at */
