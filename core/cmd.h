@@ -26,6 +26,7 @@ int cmd_enable(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_instance(int argc, char **argv);
 int cmd_webhook(int argc, char **argv);
+int cmd_websocket(int argc, char **argv);
 int cmd_rekey(int argc, char **argv);
 int cmd_tail(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);

@@ -50,6 +50,7 @@ core_libcore_a_SOURCES = \
 	core/cmd_tail.c \
 	core/cmd_translate.c \
 	core/cmd_webhook.c \
+	core/cmd_websocket.c \
 	core/config.c core/config.h core/config_impl.h \
 	core/config_check.c \
 	core/config_section.c \

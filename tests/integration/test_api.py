@@ -645,7 +645,8 @@ def test_rekey_changes_the_key(tmp_path, receiver):
 # ---- commands ----
 
 
-@pytest.mark.parametrize("command, names", [("instance", "list, add, token or rm"), ("webhook", "list, set or rm")])
+@pytest.mark.parametrize("command, names", [("instance", "list, add, token or rm"), ("webhook", "list, set or rm"),
+                                            ("websocket", "set or show")])
 def test_a_word_that_is_no_command_is_told_which_are(daemon, command, names):
     r = daemon.command(command, "foo", check=False)
     assert r.returncode == 2 and f"{command}: unknown `foo`: expected {names}" in r.stderr
