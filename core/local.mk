@@ -20,6 +20,7 @@ core_libcore_a_SOURCES = \
 	core/api_evolution.c \
 	core/api_instance.c \
 	core/api_json.c core/api_json.h \
+	core/api_read.c \
 	core/api_ws.c \
 	core/auth.c core/auth.h \
 	core/attempts.c core/attempts.h \
