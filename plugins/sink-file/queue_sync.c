@@ -27,7 +27,7 @@ collect_fds(struct queue *q, bool (*pick)(const struct file *), int **fds, size_
 	*n = 0;
 	TAILQ_FOREACH (f, &q->files, used)
 		max += pick(f);
-	*fds = malloc((max + 1) * sizeof(**fds));
+	*fds = calloc(max + 1, sizeof(**fds));
 	if (*fds == NULL)
 		return HSW_ENOMEM;
 	TAILQ_FOREACH (f, &q->files, used) {

@@ -206,9 +206,9 @@ copy_shown(const struct answer *a, char to[EXCERPT_BYTES + 1])
 		bool is_space = isspace((unsigned char)*at);
 		if (is_space && space)
 			continue;
-		space = is_space;
 		if (len + (is_space || may_show ? n : 4 * n) > EXCERPT_BYTES)
 			break;
+		space = is_space;
 		if (is_space)
 			to[len++] = ' ';
 		else if (!may_show)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fuzz_answer.c - any bytes as a receiver's answer: its Retry-After, its body's beginning, and what people are told
- * of it, which is a line of printable ASCII without the request's credential.
+ * of it, which is a line of UTF-8 without controls and without the request's credential.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <hookswitch/canon.h>
 
 #include "answer.h"
 #include "conf.h"
@@ -43,8 +45,10 @@ check_text(const char *text)
 {
 	if (strstr(text, SECRET) != NULL || strlen(text) >= ANSWER_TEXT_SIZE)
 		abort();
-	for (; *text != '\0'; text++) {
-		if ((unsigned char)*text < 0x20 || (unsigned char)*text >= 0x7f)
+	if (canon_utf8_length((struct hsw_str){ text, strlen(text) }) != strlen(text))
+		abort();
+	for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+		if (*c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0))
 			abort();
 	}
 }

@@ -93,9 +93,7 @@ START_TEST(labels_are_text_that_shows)
 {
 	static const char *const good[] = { "default", "Z\xc3\xa9 & filhos \"x\"/y", "a b", "." };
 	static const char *const bad[] = { "", " ", " a", "a ", "a\nb", "a\x7f", "\xff", "a\xc3",
-		"a\xe2\x80\xae"
-		"b",
-		"\xc2\x9b" };
+		"a\xe2\x80\xae.", "\xc2\x9b" };
 	char longest[WEBHOOK_LABEL_MAX + 1];
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
