@@ -24,6 +24,7 @@
 #include "destination_impl.h"
 
 #include "clock.h"
+#include "err.h"
 #include "log.h"
 #include "notice.h"
 
@@ -118,11 +119,17 @@ open_circuit(struct destination *d, int64_t now)
 	notice_send(d, NOTICE_CIRCUIT_OPENED, clock_wall_ms());
 }
 
-bool
-destination_enable(struct destination *d)
+int
+destination_enable(struct destination *d, bool *was_disabled, struct hsw_error *err)
 {
+	*was_disabled = d->is_disabled;
 	if (!d->is_disabled)
-		return false;
+		return HSW_OK;
+	if (d->owned != NULL && d->owned->is_undecryptable)
+		return err_set(err, HSW_EAUTH,
+			"it stays disabled: its credentials cannot be decrypted. Set the webhook "
+			"again, with its credentials, or start the daemon with the encryption_key "
+			"that they were stored with");
 	d->is_disabled = false;
 	d->is_held = d->is_unknown = true;
 	d->failures = 0;
@@ -130,7 +137,7 @@ destination_enable(struct destination *d)
 	destination_tell_gone(d, 0);
 	log_info("router", "destination is enabled again destination=%s", d->name);
 	delivery_pump_soon(d);
-	return true;
+	return HSW_OK;
 }
 
 void

@@ -27,6 +27,7 @@ int cmd_skip(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_instance(int argc, char **argv);
 int cmd_webhook(int argc, char **argv);
+int cmd_websocket(int argc, char **argv);
 int cmd_rekey(int argc, char **argv);
 int cmd_tail(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);

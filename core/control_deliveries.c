@@ -85,7 +85,10 @@ enable(struct mail *mail)
 		control_answer_no_sink(t);
 		return;
 	}
-	buf_printf(&t->out, "{\"success\":true,\"enabled\":%d}", destination_enable(d));
+	bool was_disabled;
+	if (destination_enable(d, &was_disabled, &t->error) != HSW_OK)
+		t->status = 409;
+	buf_printf(&t->out, "{\"success\":true,\"enabled\":%d}", was_disabled);
 	tour_go_home(t);
 }
 

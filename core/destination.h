@@ -90,9 +90,10 @@ void destination_remove(struct delivery_thread *, struct hsw_str name,
 
 /*
  * One that was disabled (it was gone, or down for longer than disable_after) is tried again, with one event
- * at a time until one gets through. false: it was not disabled, and goes on as before.
+ * at a time until one gets through. *was_disabled false: it was not, and goes on as before. HSW_EAUTH: it
+ * stays disabled, as its credentials cannot be decrypted; err says so.
  */
-bool destination_enable(struct destination *);
+int destination_enable(struct destination *, bool *was_disabled, struct hsw_error *err);
 
 /*
  * A backlog is given up, piece by piece: events received before before_ms with a seq of at most upto, and the

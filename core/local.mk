@@ -20,6 +20,7 @@ core_libcore_a_SOURCES = \
 	core/api_evolution.c \
 	core/api_instance.c \
 	core/api_json.c core/api_json.h \
+	core/api_read.c \
 	core/api_ws.c \
 	core/auth.c core/auth.h \
 	core/attempts.c core/attempts.h \
@@ -50,6 +51,7 @@ core_libcore_a_SOURCES = \
 	core/cmd_tail.c \
 	core/cmd_translate.c \
 	core/cmd_webhook.c \
+	core/cmd_websocket.c \
 	core/config.c core/config.h core/config_impl.h \
 	core/config_check.c \
 	core/config_section.c \

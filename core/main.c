@@ -24,6 +24,7 @@ static const struct command {
 	{ "skip", cmd_skip, "give up what waits for a sink" },
 	{ "instance", cmd_instance, "add, list or remove instances, or tell a token" },
 	{ "webhook", cmd_webhook, "set, list or remove webhooks of an instance" },
+	{ "websocket", cmd_websocket, "set or show the WebSocket of an instance" },
 	{ "tail", cmd_tail, "show the events of an instance as they come in" },
 	{ "rekey", cmd_rekey, "encrypt the stored secrets with another key" },
 	{ "migrate", cmd_migrate, "copy everything of one store into another one" },
