@@ -121,7 +121,11 @@ take_locks(struct postgres_store *s, struct hsw_error *err)
 	return rc == HSW_OK && s->is_named ? take_name(s, err) : rc;
 }
 
-/* A transaction that the daemon left in the middle must not hold the lock of the log for long. */
+/*
+ * How long a statement may run, and how long a transaction may wait for the daemon between two of them. Neither
+ * counts while the server waits for the rest of what the daemon is sending: who waits for the log's lock then
+ * ends that session, see log_lock.c.
+ */
 static int
 set_limits(struct postgres_store *s, struct hsw_error *err)
 {
@@ -170,7 +174,7 @@ set_up(struct postgres_store *s, struct hsw_error *err)
 static int
 connect_once(struct postgres_store *s, struct hsw_error *err)
 {
-	s->is_incomplete = s->is_ended = false;
+	s->is_incomplete = s->is_ended = s->has_stage = s->is_without_stage = false;
 	s->db = make_connection(s);
 	int rc = PQstatus(s->db) == CONNECTION_OK ? set_up(s, err)
 						  : pg_connection_error(s->db, "connecting", err);
