@@ -126,6 +126,16 @@ store_open(const struct hsw_host *host, struct hsw_handle *handle, const void *c
 	return rc;
 }
 
+static int
+store_exists(const struct hsw_host *host, struct hsw_handle *handle, const void *conf,
+	struct hsw_error *err)
+{
+	struct postgres_store s = { .host = host, .handle = handle, .conf = conf };
+	int rc = check_conf(conf, err);
+
+	return rc == HSW_OK ? session_look(&s, err) : rc;
+}
+
 static void
 store_close(void *self)
 {
@@ -164,6 +174,7 @@ static const struct hsw_store_ops ops = {
 	.alone = store_alone,
 	.usage = store_usage,
 	.dead_expire = store_dead_expire,
+	.exists = store_exists,
 };
 
 HSW_PLUGIN(HSW_STORE, "postgres", "1.0", "a PostgreSQL database", sizeof(struct postgres_conf),

@@ -125,6 +125,8 @@ bool pg_is_conflict(const PGresult *);
 int64_t session_now_ms(void);
 /* The first connection; tries for some seconds. */
 int session_open(struct postgres_store *, struct hsw_error *err);
+/* HSW_ENOENT: there is no schema, or nothing of hookswitch's in it. Uses a connection of its own. */
+int session_look(struct postgres_store *, struct hsw_error *err);
 /* Makes sure that there is a connection, as far as can be told without asking the server. */
 int session_need(struct postgres_store *, struct hsw_error *err);
 /* Takes the lock of this node's name, now and with each new connection; tries for some seconds. */
@@ -175,6 +177,8 @@ struct hsw_store_event result_event(const PGresult *, int row);
 
 /* Makes the schema or brings it up to date; refuses one of a newer version. */
 int schema_migrate(struct postgres_store *, struct hsw_error *err);
+/* What there is: *version is -1 without the schema, 0 without its tables. */
+int schema_version(struct postgres_store *, int *version, struct hsw_error *err);
 /* The session's search path. */
 int schema_use(struct postgres_store *, struct hsw_error *err);
 

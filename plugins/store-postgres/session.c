@@ -150,12 +150,18 @@ set_limits(struct postgres_store *s, struct hsw_error *err)
 }
 
 static int
-set_up(struct postgres_store *s, struct hsw_error *err)
+prepare(struct postgres_store *s, struct hsw_error *err)
 {
 	if (PQsetnonblocking(s->db, 1) != 0 || PQenterPipelineMode(s->db) == 0)
 		return pg_connection_error(s->db, "setting up", err);
 	PQsetNoticeReceiver(s->db, see_notice, s);
-	int rc = set_limits(s, err);
+	return set_limits(s, err);
+}
+
+static int
+set_up(struct postgres_store *s, struct hsw_error *err)
+{
+	int rc = prepare(s, err);
 	if (rc == HSW_OK)
 		rc = take_locks(s, err);
 	if (rc == HSW_OK)
@@ -181,6 +187,24 @@ connect_once(struct postgres_store *s, struct hsw_error *err)
 	if (rc != HSW_OK)
 		session_drop(s);
 	s->connect_at = session_now_ms() + RECONNECT_MS;
+	return rc;
+}
+
+int
+session_look(struct postgres_store *s, struct hsw_error *err)
+{
+	int version = 0, rc;
+
+	s->db = make_connection(s);
+	if (PQstatus(s->db) != CONNECTION_OK)
+		rc = pg_connection_error(s->db, "connecting", err);
+	else if ((rc = prepare(s, err)) == HSW_OK)
+		rc = schema_version(s, &version, err);
+	session_drop(s);
+	if (rc == HSW_OK && version <= 0)
+		return pg_error(err, HSW_ENOENT,
+			"no such store: the database has no schema %s with hookswitch's tables",
+			s->conf->schema);
 	return rc;
 }
 
