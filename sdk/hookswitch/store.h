@@ -285,6 +285,9 @@ struct hsw_store_ops {
 	 * used for log. */
 	int (*exists)(const struct hsw_host *host, struct hsw_handle *handle, const void *conf,
 		struct hsw_error *err);
+	/* Optional: what the option table cannot say about conf; any thread, without a store that is open.
+	 * HSW_OK or HSW_EINVAL; err begins with the option that it is about ("dsn: ...") and has no secret. */
+	int (*check)(const void *conf, struct hsw_error *err);
 };
 
 #ifdef __cplusplus

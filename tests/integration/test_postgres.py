@@ -191,3 +191,18 @@ def test_large_events_come_in_their_order_and_once(webhook, store, server, reque
     assert daemon.accept(message(2, text="x" * 900_000))["duplicates"] == 1
     assert receiver.numbers() == [1, 2, 3, 4, 5, 6]
     assert journal_numbers(server, request.node.name) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("lines, word", [
+    ("dsn = host=127.0.0.1 prot=5", 'invalid connection option "prot"'),
+    ("dsn = postgres://u:SECRET@[::1", "matching"),
+    ("dsn = host=x password=a SECRET", 'missing "="'),
+    ("dsn = host=x\nschema = pg_foo", "does not begin with pg_"),
+    ("dsn = host=x\nschema = " + "s" * 80, "1 to 63 bytes"),
+    ("dsn = host=x\nnode = a b", "1 to 63 letters"),
+], ids=["option", "uri", "pair", "pg_", "long", "node"])
+def test_check_finds_what_cannot_start(make_daemon, lines, word):
+    daemon = make_daemon({}, store=f"plugin = postgres\n{lines}", start=False)
+    r = daemon.command("check", check=False)
+    assert r.returncode != 0 and word in r.stdout + r.stderr, r
+    assert "SECRET" not in r.stdout + r.stderr
