@@ -502,9 +502,13 @@ reload_apply(struct change *c, const struct store_port *store)
 	c->keeps_destinations = c->config != NULL && settings->is_shared;
 	if (settings_reload(settings, config, store, &watch, &err) == HSW_OK) {
 		c->status = 0; /* one webhook that fails does not keep the rest */
+		settings->is_behind = false;
 		return;
 	}
-	log_error("api", "the instances stay as they were: %s", err.text);
+	/* Among nodes it is tried again with each look at the store. */
+	if (c->config != NULL || !settings->is_behind)
+		log_error("api", "the instances stay as they were: %s", err.text);
+	settings->is_behind = true;
 	if (c->server->claims != NULL)
 		claims_forget_settings(c->server->claims);
 	change_fail(c, 503, "%s", err.text);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -104,7 +105,7 @@ make_conf(struct side *s, const char *place, struct hsw_error *err)
 }
 
 static int
-side_open(struct side *s, const char *dir, struct hsw_error *err)
+side_load(struct side *s, const char *dir, struct hsw_error *err)
 {
 	char name[64];
 	size_t len = strcspn(s->place, ":");
@@ -122,7 +123,59 @@ side_open(struct side *s, const char *dir, struct hsw_error *err)
 	if (s->handle == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
 	s->store.ops = &s->plugin->ops.store;
-	rc = s->store.ops->open(host_functions(), s->handle, s->conf, &s->store.self, err);
+	return HSW_OK;
+}
+
+static const char *
+text_of(const struct side *s, const struct hsw_option *o)
+{
+	const char *text = *(const char *const *)((const char *)s->conf + o->offset);
+
+	return text != NULL ? text : "";
+}
+
+static bool
+is_same_file(const char *one, const char *two)
+{
+	struct stat a, b;
+
+	return stat(one, &a) == 0 && stat(two, &b) == 0 && a.st_dev == b.st_dev &&
+		a.st_ino == b.st_ino;
+}
+
+/* One server under two names is found when it is opened: it is in use then. */
+static bool
+is_same_store(const struct side *a, const struct side *b)
+{
+	if (strcmp(a->plugin->info->name, b->plugin->info->name) != 0)
+		return false;
+	for (const struct hsw_option *o = a->plugin->info->options; o->key != NULL; o++) {
+		bool is_path = o->type == HSW_OPT_PATH;
+		if (!is_path && o->type != HSW_OPT_STRING && o->type != HSW_OPT_SECRET)
+			continue;
+		const char *one = text_of(a, o), *two = text_of(b, o);
+		if (strcmp(one, two) != 0 && !(is_path && is_same_file(one, two)))
+			return false;
+	}
+	return true;
+}
+
+/* A source that was mistyped must not come to be by being opened. */
+static int
+check_sides(const struct side *from, const struct side *to, struct hsw_error *err)
+{
+	if (is_same_store(from, to))
+		return err_set(err, HSW_EINVAL, "source and target are the same");
+	if (from->store.ops->exists == NULL)
+		return HSW_OK;
+	return from->store.ops->exists(host_functions(), from->handle, from->conf, err);
+}
+
+static int
+side_open(struct side *s, struct hsw_error *err)
+{
+	int rc = s->store.ops->open(host_functions(), s->handle, s->conf, &s->store.self, err);
+
 	s->is_open = rc == HSW_OK;
 	if (rc == HSW_OK && s->store.ops->alone != NULL)
 		rc = s->store.ops->alone(s->store.self, err);
@@ -180,10 +233,16 @@ run(struct side *from, struct side *to, const char *dir)
 	struct screen screen = { .is_terminal = isatty(STDERR_FILENO) };
 	struct migrate_counts c;
 	struct hsw_error err = { "" };
-	int rc = side_open(from, dir, &err);
+	int rc = side_load(from, dir, &err);
 
 	if (rc == HSW_OK)
-		rc = side_open(to, dir, &err);
+		rc = side_load(to, dir, &err);
+	if (rc == HSW_OK)
+		rc = check_sides(from, to, &err);
+	if (rc == HSW_OK)
+		rc = side_open(from, &err);
+	if (rc == HSW_OK)
+		rc = side_open(to, &err);
 	if (rc == HSW_OK)
 		rc = migrate(&from->store, &to->store, show, &screen, &c, &err);
 	if (screen.is_terminal && screen.what != NULL)

@@ -41,12 +41,14 @@ print_sinks(struct json_object *sinks, struct json_object *dead)
 		"CIRCUIT", "LAG", "IN FLIGHT", "RETRYING", "DEAD", "DELIVERED", "LAST ERROR");
 	for (size_t i = 0; i < json_object_array_length(sinks); i++) {
 		struct json_object *s = json_object_array_get_idx(sinks, i);
-		printf("%-20s %-10s %-9s %-9s %9" PRId64 " %9" PRId64 " %9" PRId64 " %6" PRId64
-		       " %12" PRId64 "  %s\n",
+		char n_dead[24] = "-"; /* the store is away */
+		if (dead != NULL)
+			snprintf(n_dead, sizeof(n_dead), "%" PRId64, number(dead, text(s, "name")));
+		printf("%-20s %-10s %-9s %-9s %9" PRId64 " %9" PRId64 " %9" PRId64 " %6s %12" PRId64
+		       "  %s\n",
 			text(s, "name"), text(s, "plugin"), text(s, "state"), text(s, "circuit"),
-			number(s, "lag"), number(s, "inFlight"), number(s, "retrying"),
-			number(dead, text(s, "name")), number(s, "delivered"),
-			text(s, "lastError"));
+			number(s, "lag"), number(s, "inFlight"), number(s, "retrying"), n_dead,
+			number(s, "delivered"), text(s, "lastError"));
 	}
 }
 
@@ -83,6 +85,23 @@ print_nodes(struct json_object *root)
 	}
 }
 
+static void
+print_store(struct json_object *root, struct json_object *store)
+{
+	struct json_object *error = NULL;
+
+	if (json_object_object_get_ex(root, "storeError", &error))
+		printf("store %s: away: %s\n", text(store, "plugin"),
+			json_object_get_string(error));
+	else
+		printf("store %s: %" PRId64 " events, last seq %" PRId64 ", %" PRId64 " bytes\n",
+			text(store, "plugin"), number(store, "events"), number(store, "lastSeq"),
+			number(store, "bytes"));
+	if (json_object_get_boolean(json_object_object_get(root, "deliveriesPaused")))
+		printf("deliveries are paused: without the store no node can tell who may "
+		       "deliver\n");
+}
+
 static bool
 print(const struct buf *answer)
 {
@@ -97,9 +116,7 @@ print(const struct buf *answer)
 		printf("hookswitch %s, since %s, %" PRId64 " workers, %" PRId64 " connections\n",
 			text(root, "version"), text(root, "startedAt"), number(root, "workers"),
 			number(root, "connections"));
-		printf("store %s: %" PRId64 " events, last seq %" PRId64 ", %" PRId64 " bytes\n",
-			text(store, "plugin"), number(store, "events"), number(store, "lastSeq"),
-			number(store, "bytes"));
+		print_store(root, store);
 		print_nodes(root);
 		print_instances(json_object_object_get(root, "instances"));
 		print_sinks(json_object_object_get(root, "sinks"),

@@ -66,7 +66,10 @@ load_store(struct config *c, struct config_errors *errors)
 		return;
 	c->private->store_conf = config_new_plugin_conf(&l, c->store_plugin);
 	c->store_plugin_conf = c->private->store_conf;
+	size_t before = errors->count;
 	config_load_keys(&l, &c->store, c->private->store_conf);
+	if (errors->count == before)
+		config_check_plugin(&l, c->store_plugin->ops.store.check, c->store_plugin_conf);
 }
 
 /* ---- named sections ---- */
@@ -145,7 +148,7 @@ load_websocket(struct config *c, struct config_errors *errors)
 	config_load_keys(&l, &c->websocket, c->private->websocket_conf);
 	config_check_origins(&l, c->websocket.origins);
 	if (errors->count == before)
-		config_check_plugin(&l, &plugin->ops.sink, c->websocket_plugin_conf);
+		config_check_plugin(&l, plugin->ops.sink.check, c->websocket_plugin_conf);
 }
 
 static void
@@ -178,7 +181,7 @@ load_sink(struct loader *l)
 	bool is_complete = l->errors->count == before;
 	config_check_sink(l, s);
 	if (is_complete)
-		config_check_plugin(l, &plugin->ops.sink, conf);
+		config_check_plugin(l, plugin->ops.sink.check, conf);
 }
 
 static void

@@ -220,12 +220,13 @@ check_sense(struct loader *l, const struct config_section *s)
 }
 
 void
-config_check_plugin(struct loader *l, const struct hsw_sink_ops *ops, const void *conf)
+config_check_plugin(
+	struct loader *l, int (*check)(const void *conf, struct hsw_error *), const void *conf)
 {
 	struct hsw_error why = { "" };
 	char key[OPTION_KEY_SIZE];
 
-	if (ops->check == NULL || ops->check(conf, &why) == HSW_OK)
+	if (check == NULL || check(conf, &why) == HSW_OK)
 		return;
 	size_t len = strcspn(why.text, ":");
 	bool has_key = len < sizeof(key) && strncmp(why.text + len, ": ", 2) == 0;

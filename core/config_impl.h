@@ -52,6 +52,7 @@ int64_t config_check_rate(struct loader *, const char *key, const char *text);
 void config_check_events(struct loader *, const char *key, const char **names, bool may_be_raw);
 void config_check_origins(struct loader *, const char **list);
 /* The plugin's own word about its options. Its text may begin with the option that it is about. */
-void config_check_plugin(struct loader *, const struct hsw_sink_ops *, const void *conf);
+void config_check_plugin(
+	struct loader *, int (*check)(const void *conf, struct hsw_error *), const void *conf);
 
 #endif

@@ -52,6 +52,7 @@ struct settings {
 	struct instance_settings *instances;
 	bool keep_undecryptable;
 	bool has_wrong_key; /* nothing may be written: values of two keys would stand there */
+	bool is_behind; /* the last reload failed, and that was logged */
 	bool is_shared; /* other nodes are there: they may be about to use what this one does not know */
 };
 

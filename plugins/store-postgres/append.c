@@ -15,7 +15,8 @@
 #define OID_BYTEA 17
 #define OID_BIGINT 20
 #define HEAD_BYTES 20
-#define TAKEOVER_SEQS 1000000 /* more than are lost with a server */
+#define TAKEOVER_SEQS 1000000    /* more than are lost with a server */
+#define STAGE_BYTES (256 * 1024) /* an append from here on is sent ahead */
 
 enum column {
 	COL_RECEIVED,
@@ -32,6 +33,8 @@ enum column {
 
 struct append {
 	int64_t since_ms;
+	bool is_staged;
+	size_t size;
 	size_t sizes[COLUMNS], at[COLUMNS]; /* of each array in bytes */
 	char bytes[];
 };
@@ -141,6 +144,8 @@ append_new(struct hsw_write *const *writes, size_t n_writes, size_t n)
 	if (a == NULL)
 		return NULL;
 	a->since_ms = since(writes, n_writes);
+	a->is_staged = false;
+	a->size = total;
 	char *to = a->bytes;
 	for (int c = 0; c < COLUMNS; c++) {
 		a->sizes[c] = sizes[c];
@@ -156,16 +161,78 @@ append_free(struct append *a)
 	free(a);
 }
 
+static void
+add_params(struct params *p, const struct append *a)
+{
+	for (int c = 0; c < COLUMNS; c++)
+		params_bytes(p, (struct hsw_str){ a->bytes + a->at[c], a->sizes[c] });
+	params_bigint(p, a->since_ms);
+}
+
+/*
+ * A role that may not have temporary tables sends large events as it does small ones. What a table of the
+ * session holds is neither logged nor synced; nothing in it is worth compressing.
+ */
+static int
+need_stage(struct postgres_store *s, struct hsw_error *err)
+{
+	struct hsw_error why = { "" };
+
+	if (s->has_stage || s->is_without_stage)
+		return HSW_OK;
+	query_add_text(s,
+		"CREATE TEMPORARY TABLE hookswitch_staged (c1 bigint[], c2 bytea[], c3 bytea[],"
+		" c4 bytea[], c5 bytea[], c6 bytea[], c7 bytea[], c8 bytea[], c9 bigint[], c10 "
+		"bigint)",
+		NULL);
+	query_add_text(s,
+		"ALTER TABLE pg_temp.hookswitch_staged ALTER c7 SET STORAGE EXTERNAL,"
+		" ALTER c8 SET STORAGE EXTERNAL",
+		NULL);
+	int rc = query_run(s, "making a temporary table", 0, NULL, NULL, &why);
+	s->has_stage = rc == HSW_OK;
+	if (rc == HSW_OK)
+		return rc;
+	if (rc != HSW_EIO || s->db == NULL)
+		return pg_error(err, rc, "%s", why.text);
+	s->is_without_stage = true;
+	s->host->log(s->handle, HSW_LOG_WARN,
+		"large events are not sent ahead, so other daemons may have to wait for them: %s",
+		why.text);
+	return HSW_OK;
+}
+
+int
+append_stage(struct postgres_store *s, struct append *a, struct hsw_error *err)
+{
+	struct params p = { 0 };
+	int rc = a->size >= STAGE_BYTES ? need_stage(s, err) : HSW_OK;
+
+	if (rc != HSW_OK || !s->has_stage || a->size < STAGE_BYTES)
+		return rc;
+	add_params(&p, a);
+	query_add_text(s, "TRUNCATE pg_temp.hookswitch_staged", NULL);
+	query_add_text(s,
+		"INSERT INTO pg_temp.hookswitch_staged VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, "
+		"$10)",
+		&p);
+	rc = query_run(s, "sending events", 0, NULL, NULL, err);
+	a->is_staged = rc == HSW_OK;
+	return rc;
+}
+
 void
 append_add(struct postgres_store *s, const struct append *a)
 {
 	struct params p = { 0 };
 
-	for (int c = 0; c < COLUMNS; c++)
-		params_bytes(&p, (struct hsw_str){ a->bytes + a->at[c], a->sizes[c] });
-	params_bigint(&p, a->since_ms);
 	if (a->since_ms != 0)
 		s->ids_since_ms = a->since_ms;
+	if (a->is_staged) {
+		query_add_text(s, statement_append_staged, NULL);
+		return;
+	}
+	add_params(&p, a);
 	query_add(s, ST_APPEND, &p);
 }
 

@@ -132,7 +132,7 @@ transact(struct postgres_store *s, struct hsw_write *const *writes, size_t n,
 
 	query_add(s, ST_BEGIN, NULL);
 	if (has_numbers(writes, n))
-		query_add(s, ST_LOCK_LOG, NULL);
+		log_lock_add(s);
 	if (events != NULL)
 		append_add(s, events);
 	for (size_t i = 0; i < n; i++)
@@ -150,6 +150,25 @@ transact(struct postgres_store *s, struct hsw_write *const *writes, size_t n,
 	return rc;
 }
 
+/* Until it is done, or not for another transaction's sake. */
+static int
+transact_again(struct postgres_store *s, struct hsw_write *const *writes, size_t n,
+	const struct append *events, struct hsw_error *err)
+{
+	struct log_holder holder = { 0 };
+	bool is_conflict = false;
+	int rc = transact(s, writes, n, events, &is_conflict, err);
+
+	for (int i = 1; i < CONFLICT_TRIES && is_conflict && s->db != NULL; i++) {
+		rc = has_numbers(writes, n) ? log_lock_look(s, &holder, err) : HSW_OK;
+		if (rc == HSW_OK)
+			rc = transact(s, writes, n, events, &is_conflict, err);
+		else
+			is_conflict = false;
+	}
+	return rc;
+}
+
 /* A connection that breaks in the middle leaves it open whether the transaction was done: the daemon is told
  * that it was not, and what comes again is recognised by its id. */
 int
@@ -158,7 +177,6 @@ store_commit(void *self, struct hsw_write *const *writes, size_t n, struct hsw_e
 	struct postgres_store *s = self;
 	struct append *events = NULL;
 	size_t n_events = 0;
-	bool is_conflict = true;
 	int rc = session_need(s, err);
 
 	for (size_t i = 0; i < n && rc == HSW_OK; i++) {
@@ -169,8 +187,10 @@ store_commit(void *self, struct hsw_write *const *writes, size_t n, struct hsw_e
 		return rc;
 	if (n_events > 0 && (events = append_new(writes, n, n_events)) == NULL)
 		return pg_error(err, HSW_ENOMEM, "out of memory");
-	for (int i = 0; i < CONFLICT_TRIES && is_conflict && s->db != NULL; i++)
-		rc = transact(s, writes, n, events, &is_conflict, err);
+	if (events != NULL)
+		rc = append_stage(s, events, err);
+	if (rc == HSW_OK)
+		rc = transact_again(s, writes, n, events, err);
 	append_free(events);
 	return rc;
 }

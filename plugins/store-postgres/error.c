@@ -79,5 +79,5 @@ pg_is_conflict(const PGresult *r)
 {
 	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
 
-	return state != NULL && strncmp(state, "40", 2) == 0;
+	return state != NULL && (strncmp(state, "40", 2) == 0 || strcmp(state, "55P03") == 0);
 }

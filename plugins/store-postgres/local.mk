@@ -7,6 +7,7 @@ postgres_sources = \
 	plugins/store-postgres/destinations.c \
 	plugins/store-postgres/error.c \
 	plugins/store-postgres/exceptions.c \
+	plugins/store-postgres/log_lock.c \
 	plugins/store-postgres/node.c \
 	plugins/store-postgres/postgres.c \
 	plugins/store-postgres/prune.c \

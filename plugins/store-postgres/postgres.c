@@ -19,10 +19,12 @@ static const struct hsw_option options[] = {
 		"files and PGPASSWORD work." },
 	{ "schema", HSW_OPT_STRING, 0, offsetof(struct postgres_conf, schema), "hookswitch", 0, 0,
 		NULL,
-		"The schema that holds the tables. Made at the first start; daemons that name the "
+		"The schema that holds the tables. 1 to 63 bytes, the first ones not pg_. Made at "
+		"the first start; daemons that name the "
 		"same one share the work." },
 	{ "node", HSW_OPT_STRING, 0, offsetof(struct postgres_conf, node), "", 0, 0, NULL,
-		"This daemon's name among those that share the schema; each has its own. Without "
+		"This daemon's name among those that share the schema; each has its own. 1 to 63 "
+		"letters, digits, dots, hyphens and underscores. Without "
 		"one: the host's name." },
 	{ "timeout", HSW_OPT_MSEC, 0, offsetof(struct postgres_conf, timeout_ms), "10s", 1000,
 		600000, NULL,
@@ -31,23 +33,46 @@ static const struct hsw_option options[] = {
 	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
 };
 
-/* libpq's text about a dsn may quote it, so it is not shown. */
-static int
-check_conf(const struct postgres_conf *conf, struct hsw_error *err)
+/* libpq's first line, which quotes parts of the dsn: left out where those may hold a password. */
+static void
+add_reason(struct hsw_error *err, const char *dsn, const char *reason)
 {
-	size_t len = strlen(conf->schema);
-	PQconninfoOption *parsed = NULL;
+	bool has_password = strstr(dsn, "password") != NULL || strchr(dsn, '@') != NULL;
+	size_t len = strlen(err->text);
 
-	if (len == 0 || len > NAME_MAX_BYTES || strncmp(conf->schema, "pg_", 3) == 0)
-		return pg_error(err, HSW_EINVAL,
-			"schema: expected a name of 1 to %d bytes that does not begin with pg_",
-			NAME_MAX_BYTES);
-	bool is_long = strchr(conf->dsn, '=') != NULL || strstr(conf->dsn, "://") != NULL;
-	if (is_long && (parsed = PQconninfoParse(conf->dsn, NULL)) == NULL)
-		return pg_error(err, HSW_EINVAL,
-			"dsn: expected libpq's key=value pairs or a postgresql:// URI");
+	while (*reason != '\0' && *reason != '\n' && len + 4 < sizeof(err->text)) {
+		size_t quoted = *reason == '"' ? strcspn(reason + 1, "\"\n") : 0;
+		if (quoted <= 1 || !has_password) {
+			size_t n = quoted == 1 && reason[2] == '"' ? 3 : 1; /* with both marks */
+			memcpy(err->text + len, reason, n);
+			len += n;
+			reason += n;
+			continue;
+		}
+		memcpy(err->text + len, "...", 3);
+		len += 3;
+		/* It may hold quotation marks itself. */
+		const char *last = strrchr(reason + 1, '"');
+		reason = last != NULL ? last + 1 : reason + strlen(reason);
+	}
+	err->text[len] = '\0';
+}
+
+static int
+check_dsn(const char *dsn, struct hsw_error *err)
+{
+	char *reason = NULL;
+	bool is_long = strchr(dsn, '=') != NULL || strstr(dsn, "://") != NULL;
+	PQconninfoOption *parsed = is_long ? PQconninfoParse(dsn, &reason) : NULL;
+
+	if (is_long && parsed == NULL) {
+		pg_error(err, HSW_EINVAL,
+			"dsn: expected libpq's key=value pairs or a postgresql:// URI: ");
+		add_reason(err, dsn, reason != NULL ? reason : "out of memory");
+	}
 	PQconninfoFree(parsed);
-	return HSW_OK;
+	PQfreemem(reason);
+	return is_long && parsed == NULL ? HSW_EINVAL : HSW_OK;
 }
 
 static bool
@@ -58,6 +83,23 @@ is_name(const char *s)
 	return len > 0 && len <= NODE_NAME_MAX &&
 		strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
 		len;
+}
+
+#define NODE_FORM "node: expected a name of 1 to %d letters, digits, dots, hyphens and underscores"
+
+static int
+check_conf(const void *arg, struct hsw_error *err)
+{
+	const struct postgres_conf *conf = arg;
+	size_t len = strlen(conf->schema);
+
+	if (len == 0 || len > NAME_MAX_BYTES || strncmp(conf->schema, "pg_", 3) == 0)
+		return pg_error(err, HSW_EINVAL,
+			"schema: expected a name of 1 to %d bytes that does not begin with pg_",
+			NAME_MAX_BYTES);
+	if (conf->node != NULL && *conf->node != '\0' && !is_name(conf->node))
+		return pg_error(err, HSW_EINVAL, NODE_FORM, NODE_NAME_MAX);
+	return check_dsn(conf->dsn, err);
 }
 
 static int
@@ -72,10 +114,8 @@ choose_name(struct postgres_store *s, struct hsw_error *err)
 		name = host;
 	}
 	if (!is_name(name))
-		return pg_error(err, HSW_EINVAL,
-			"node: expected a name of 1 to %d letters, digits, dots, hyphens and "
-			"underscores%s",
-			NODE_NAME_MAX, name == host ? ", as the host's name is none" : "");
+		return pg_error(
+			err, HSW_EINVAL, NODE_FORM ", as the host's name is none", NODE_NAME_MAX);
 	memcpy(s->node_name, name, strlen(name) + 1);
 	return HSW_OK;
 }
@@ -126,6 +166,16 @@ store_open(const struct hsw_host *host, struct hsw_handle *handle, const void *c
 	return rc;
 }
 
+static int
+store_exists(const struct hsw_host *host, struct hsw_handle *handle, const void *conf,
+	struct hsw_error *err)
+{
+	struct postgres_store s = { .host = host, .handle = handle, .conf = conf };
+	int rc = check_conf(conf, err);
+
+	return rc == HSW_OK ? session_look(&s, err) : rc;
+}
+
 static void
 store_close(void *self)
 {
@@ -164,6 +214,8 @@ static const struct hsw_store_ops ops = {
 	.alone = store_alone,
 	.usage = store_usage,
 	.dead_expire = store_dead_expire,
+	.exists = store_exists,
+	.check = check_conf,
 };
 
 HSW_PLUGIN(HSW_STORE, "postgres", "1.0", "a PostgreSQL database", sizeof(struct postgres_conf),

@@ -91,6 +91,8 @@ struct postgres_store {
 	bool was_lost;         /* since then no connection worked */
 	bool is_ended;         /* the server said that it ends this session */
 	bool is_incomplete;    /* a statement could not be queued: out of memory */
+	bool has_stage;        /* the session has its table for large appends */
+	bool is_without_stage; /* it may not have one */
 	int64_t deadline_ms;   /* monotonic: of the running query */
 	struct names known;    /* what this daemon attached */
 	int64_t pruned_upto;   /* what is left up to here is named by an exception: prune.c */
@@ -123,6 +125,8 @@ bool pg_is_conflict(const PGresult *);
 int64_t session_now_ms(void);
 /* The first connection; tries for some seconds. */
 int session_open(struct postgres_store *, struct hsw_error *err);
+/* HSW_ENOENT: there is no schema, or nothing of hookswitch's in it. Uses a connection of its own. */
+int session_look(struct postgres_store *, struct hsw_error *err);
 /* Makes sure that there is a connection, as far as can be told without asking the server. */
 int session_need(struct postgres_store *, struct hsw_error *err);
 /* Takes the lock of this node's name, now and with each new connection; tries for some seconds. */
@@ -173,6 +177,8 @@ struct hsw_store_event result_event(const PGresult *, int row);
 
 /* Makes the schema or brings it up to date; refuses one of a newer version. */
 int schema_migrate(struct postgres_store *, struct hsw_error *err);
+/* What there is: *version is -1 without the schema, 0 without its tables. */
+int schema_version(struct postgres_store *, int *version, struct hsw_error *err);
 /* The session's search path. */
 int schema_use(struct postgres_store *, struct hsw_error *err);
 
@@ -181,6 +187,8 @@ int schema_use(struct postgres_store *, struct hsw_error *err);
 /* Queues the preparation of all statements. */
 void statements_prepare(struct postgres_store *);
 const char *statement_name(enum statement);
+/* ST_APPEND of what append_stage sent ahead. */
+extern const char statement_append_staged[];
 
 /* ---- destinations.c ---- */
 
@@ -201,12 +209,30 @@ struct append;
 /* NULL: out of memory. n: how many of the writes are events. */
 struct append *append_new(struct hsw_write *const *writes, size_t n_writes, size_t n);
 void append_free(struct append *);
+/* Sends the events of a large batch ahead of the transaction that appends them, so that nobody waits for this
+ * daemon's network while it holds the log's lock; does nothing for a small one. */
+int append_stage(struct postgres_store *, struct append *, struct hsw_error *err);
 void append_add(struct postgres_store *, const struct append *);
 /* Gives the events their seq, from ST_APPEND's result; those that had come before get 0. */
 void append_number(struct postgres_store *, struct hsw_write *const *writes, size_t n_writes,
 	const PGresult *);
 /* The next seq is above all that any daemon has been given, whatever the database says. */
 int append_go_on(struct postgres_store *, struct hsw_error *err);
+
+/* ---- log_lock.c ---- */
+
+/* Who kept the log's lock from this daemon. */
+struct log_holder {
+	int64_t pid;        /* 0: nobody, or somebody who is at work */
+	int64_t started_us; /* its transaction: microseconds since 1970 */
+	int64_t seen_at;    /* monotonic ms */
+};
+
+/* Queues taking the log's lock for the transaction. */
+void log_lock_add(struct postgres_store *);
+/* After a transaction that did not get it: looks who has it, and ends the session that had it the last time, too,
+ * if all that it does is to wait for its client. */
+int log_lock_look(struct postgres_store *, struct log_holder *, struct hsw_error *err);
 
 /* ---- commit.c ---- */
 

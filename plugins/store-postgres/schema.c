@@ -92,9 +92,8 @@ schema_use(struct postgres_store *s, struct hsw_error *err)
 	return query_run(s, "setting up", 0, NULL, NULL, err);
 }
 
-/* What there is: *version is -1 without the schema, 0 without its tables. */
-static int
-look(struct postgres_store *s, int *version, struct hsw_error *err)
+int
+schema_version(struct postgres_store *s, int *version, struct hsw_error *err)
 {
 	struct params p = { 0 };
 	PGresult *r = NULL;
@@ -142,7 +141,7 @@ static int
 bring_up(struct postgres_store *s, struct hsw_error *err)
 {
 	struct params p = { 0 };
-	int version = 0, rc = look(s, &version, err);
+	int version = 0, rc = schema_version(s, &version, err);
 
 	if (rc != HSW_OK || version >= VERSION)
 		return rc;
@@ -188,7 +187,7 @@ migrate_locked(struct postgres_store *s, struct hsw_error *err)
 int
 schema_migrate(struct postgres_store *s, struct hsw_error *err)
 {
-	int version = 0, rc = look(s, &version, err);
+	int version = 0, rc = schema_version(s, &version, err);
 
 	if (rc != HSW_OK || version == VERSION)
 		return rc;

@@ -121,7 +121,11 @@ take_locks(struct postgres_store *s, struct hsw_error *err)
 	return rc == HSW_OK && s->is_named ? take_name(s, err) : rc;
 }
 
-/* A transaction that the daemon left in the middle must not hold the lock of the log for long. */
+/*
+ * How long a statement may run, and how long a transaction may wait for the daemon between two of them. Neither
+ * counts while the server waits for the rest of what the daemon is sending: who waits for the log's lock then
+ * ends that session, see log_lock.c.
+ */
 static int
 set_limits(struct postgres_store *s, struct hsw_error *err)
 {
@@ -146,12 +150,18 @@ set_limits(struct postgres_store *s, struct hsw_error *err)
 }
 
 static int
-set_up(struct postgres_store *s, struct hsw_error *err)
+prepare(struct postgres_store *s, struct hsw_error *err)
 {
 	if (PQsetnonblocking(s->db, 1) != 0 || PQenterPipelineMode(s->db) == 0)
 		return pg_connection_error(s->db, "setting up", err);
 	PQsetNoticeReceiver(s->db, see_notice, s);
-	int rc = set_limits(s, err);
+	return set_limits(s, err);
+}
+
+static int
+set_up(struct postgres_store *s, struct hsw_error *err)
+{
+	int rc = prepare(s, err);
 	if (rc == HSW_OK)
 		rc = take_locks(s, err);
 	if (rc == HSW_OK)
@@ -170,13 +180,31 @@ set_up(struct postgres_store *s, struct hsw_error *err)
 static int
 connect_once(struct postgres_store *s, struct hsw_error *err)
 {
-	s->is_incomplete = s->is_ended = false;
+	s->is_incomplete = s->is_ended = s->has_stage = s->is_without_stage = false;
 	s->db = make_connection(s);
 	int rc = PQstatus(s->db) == CONNECTION_OK ? set_up(s, err)
 						  : pg_connection_error(s->db, "connecting", err);
 	if (rc != HSW_OK)
 		session_drop(s);
 	s->connect_at = session_now_ms() + RECONNECT_MS;
+	return rc;
+}
+
+int
+session_look(struct postgres_store *s, struct hsw_error *err)
+{
+	int version = 0, rc;
+
+	s->db = make_connection(s);
+	if (PQstatus(s->db) != CONNECTION_OK)
+		rc = pg_connection_error(s->db, "connecting", err);
+	else if ((rc = prepare(s, err)) == HSW_OK)
+		rc = schema_version(s, &version, err);
+	session_drop(s);
+	if (rc == HSW_OK && version <= 0)
+		return pg_error(err, HSW_ENOENT,
+			"no such store: the database has no schema %s with hookswitch's tables",
+			s->conf->schema);
 	return rc;
 }
 

@@ -31,38 +31,66 @@
 	"SELECT $1::int, $2::bigint, $3::int, $4::bigint, $5::int, $6::bytea" \
 	" WHERE EXISTS (SELECT FROM destinations WHERE id = $1::int)"
 
+/*
+ * column(1) to (8): arrays of the events' columns; (9): of their ids' words; (10): a word of the table that is
+ * older counts for nothing, 0: nothing is looked for. Gives the first seq and, in its order, the numbers of those
+ * that were appended. The statement's snapshot is younger than the lock.
+ */
+#define APPEND(column)                                                                                                                                                                                                                                                                                                                                                                                                              \
+	"WITH fresh AS (INSERT INTO ids AS i SELECT DISTINCT ON (word) word, at"                                                                                                                                                                                                                                                                                                                                                    \
+	" FROM unnest(" column(9,                                                                                                                                                                                                                                                                                                                                                                                                   \
+		bigint                                                                                                                                                                                                                                                                                                                                                                                                              \
+			[]) ", " column(1, bigint[]) ") g (word, at)"                                                                                                                                                                                                                                                                                                                                                               \
+						     " WHERE " column(10, bigint) " <> 0"                                                                                                                                                                                                                                                                                                                                           \
+										  " ON CONFLICT "                                                                                                                                                                                                                                                                                                                                   \
+										  "(word) DO "                                                                                                                                                                                                                                                                                                                                      \
+										  "UPDATE SET at "                                                                                                                                                                                                                                                                                                                                  \
+										  "= EXCLUDED.at "                                                                                                                                                                                                                                                                                                                                  \
+										  "WHERE i.at "                                                                                                                                                                                                                                                                                                                                     \
+										  "< " column(10,                                                                                                                                                                                                                                                                                                                                   \
+											  bigint) " RETURNING word),"                                                                                                                                                                                                                                                                                                               \
+												  " kept AS (SELECT min(n) AS n FROM unnest(" column(9, bigint[]) ")"                                                                                                                                                                                                                                                               \
+																				  " WITH ORDINALITY w (word, n)"                                                                                                                                                                                                                                    \
+																				  " WHERE " column(10, bigint) " = 0 OR word IN (SELECT word FROM fresh)"                                                                                                                                                                                           \
+																							       " GROUP BY CASE WHEN " column(10, bigint) " = 0 THEN n ELSE word END),"                                                                                                                                                              \
+																													 " counted AS (UPDATE log SET last_seq = last_seq + (SELECT count(*) FROM kept)"                                                                                                            \
+																													 " RETURNING last_seq - (SELECT count(*) FROM kept) AS base)"                                                                                                                               \
+																													 " INSERT INTO events SELECT (SELECT base FROM counted) + row_number() OVER (ORDER BY g.n),"                                                                                                \
+																													 " g.received_at, g.id, g.instance, g.type, g.provider, g.key, g.layout, g.body"                                                                                                            \
+																													 " FROM ROWS FROM (unnest(" column(1, bigint[]) "), unnest(" column(                                                                                                                        \
+																														 2,                                                                                                                                                                                 \
+																														 bytea                                                                                                                                                                              \
+																															 []) "),"                                                                                                                                                                   \
+																															     " unnest(" column(                                                                                                                                                     \
+																																     3,                                                                                                                                                             \
+																																     bytea                                                                                                                                                          \
+																																	     []) "), unnest(" column(4,                                                                                                                             \
+																																     bytea[]) "),"                                                                                                                                                  \
+																																	      " unnest(" column(5, bytea[]) "), unnest(" column(6, bytea[]) "),"                                                                                    \
+																																									    " unnest(" column(7, bytea[]) "), unnest(" column(                                      \
+																																										    8,                                                                              \
+																																										    bytea[]) ")) WITH ORDINALITY"                                                   \
+																																											     " g (received_at, id, instance, type, provider, key, layout, body, n)" \
+																																											     " WHERE " column(                                                      \
+																																												     10,                                                            \
+																																												     bigint) " = 0 OR g.n IN (SELECT n FROM kept)"                  \
+																																													     " RETURNING seq, id"
+#define GIVEN(n, type) "$" #n "::" #type
+#define STAGED(n, type) "(SELECT c" #n " FROM pg_temp.hookswitch_staged)"
+
+/* Made by the session that needs it: what is prepared at its beginning cannot name it. */
+const char statement_append_staged[] = APPEND(STAGED);
+
 static const char *const statements[ST_COUNT] = {
 	/* The administrator's default may be another level. */
 	[ST_BEGIN] = "BEGIN ISOLATION LEVEL READ COMMITTED",
 	[ST_COMMIT] = "COMMIT",
 	[ST_ROLLBACK] = "ROLLBACK",
-	/* Held until the transaction is visible to everybody: so commits come in the order of seq. */
-	[ST_LOCK_LOG] = "SELECT pg_advisory_xact_lock('log'::regclass::bigint)",
-	/*
-	 * $1 to $8: the events' columns; $9: their ids' words; $10: a word of the table that is older counts
-	 * for nothing, 0: nothing is looked for. Gives the first seq and, in its order, the numbers of
-	 * those that were appended. The statement's snapshot is younger than the lock.
-	 */
-	[ST_APPEND] =
-		"WITH fresh AS (INSERT INTO ids AS i SELECT DISTINCT ON (word) word, at"
-		" FROM unnest($9::bigint[], $1::bigint[]) g (word, at) WHERE $10::bigint <> 0"
-		" ON CONFLICT (word) DO UPDATE SET at = EXCLUDED.at WHERE i.at < $10 RETURNING "
-		"word),"
-		" kept AS (SELECT min(n) AS n FROM unnest($9) WITH ORDINALITY w (word, n)"
-		" WHERE $10 = 0 OR word IN (SELECT word FROM fresh)"
-		" GROUP BY CASE WHEN $10 = 0 THEN n ELSE word END),"
-		" counted AS (UPDATE log SET last_seq = last_seq + (SELECT count(*) FROM kept)"
-		" RETURNING last_seq - (SELECT count(*) FROM kept) AS base)"
-		" INSERT INTO events SELECT (SELECT base FROM counted) + row_number() OVER (ORDER "
-		"BY g.n),"
-		" g.received_at, g.id, g.instance, g.type, g.provider, g.key, g.layout, g.body"
-		" FROM ROWS FROM (unnest($1::bigint[]), unnest($2::bytea[]), unnest($3::bytea[]),"
-		" unnest($4::bytea[]), unnest($5::bytea[]), unnest($6::bytea[]), "
-		"unnest($7::bytea[]),"
-		" unnest($8::bytea[])) WITH ORDINALITY"
-		" g (received_at, id, instance, type, provider, key, layout, body, n)"
-		" WHERE $10 = 0 OR g.n IN (SELECT n FROM kept)"
-		" RETURNING seq, id",
+	/* Held until the transaction is visible to everybody: so commits come in the order of seq. $1: how
+	 * long to wait for it, see log_lock.c. */
+	[ST_LOCK_LOG] = "SELECT pg_advisory_xact_lock('log'::regclass::bigint)"
+			" FROM set_config('lock_timeout', convert_from($1::bytea, 'UTF8'), true)",
+	[ST_APPEND] = APPEND(GIVEN),
 	[ST_CURSOR] = "UPDATE destinations SET cursor = $2 WHERE id = $1 AND cursor < $2",
 	[ST_RETRY] = "INSERT INTO retries " EXCEPTION_VALUES
 		     " ON CONFLICT (destination, seq) DO UPDATE SET attempts = EXCLUDED.attempts,"

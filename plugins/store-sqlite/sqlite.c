@@ -2,6 +2,7 @@
 /* sqlite.c - store-sqlite: the embedded store, one file in WAL mode with synchronous = FULL. */
 #include "sqlite.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -69,6 +70,20 @@ store_open(const struct hsw_host *host, struct hsw_handle *handle, const void *c
 	return rc;
 }
 
+static int
+store_exists(const struct hsw_host *host, struct hsw_handle *handle, const void *conf,
+	struct hsw_error *err)
+{
+	const struct conf *c = conf;
+
+	(void)host;
+	(void)handle;
+	if (access(c->path, F_OK) == 0)
+		return HSW_OK;
+	return sqlite_error(err, errno == ENOENT ? HSW_ENOENT : HSW_EIO, "no such store: %s: %s",
+		c->path, strerror(errno));
+}
+
 /* What was committed goes into the database file while nothing else is to do. */
 static void
 store_idle(void *self)
@@ -100,6 +115,7 @@ static const struct hsw_store_ops ops = {
 	.forget_memos = store_forget_memos,
 	.usage = store_usage,
 	.dead_expire = store_dead_expire,
+	.exists = store_exists,
 };
 
 HSW_PLUGIN(HSW_STORE, "sqlite", "1.0", "one SQLite file: the embedded default", sizeof(struct conf),

@@ -279,6 +279,15 @@ struct hsw_store_ops {
 	 * nothing any more, and the others share without it. What it releases they may have at once;
 	 * `leave` follows. */
 	void (*retire)(void *self);
+
+	/* Optional: whether there is a store to be opened at what conf names. Makes nothing. HSW_ENOENT: there
+	 * is none, and err says where it was looked for; other errors: it cannot be told. The host may be
+	 * used for log. */
+	int (*exists)(const struct hsw_host *host, struct hsw_handle *handle, const void *conf,
+		struct hsw_error *err);
+	/* Optional: what the option table cannot say about conf; any thread, without a store that is open.
+	 * HSW_OK or HSW_EINVAL; err begins with the option that it is about ("dsn: ...") and has no secret. */
+	int (*check)(const void *conf, struct hsw_error *err);
 };
 
 #ifdef __cplusplus

@@ -94,6 +94,27 @@ def test_a_store_in_use_and_bad_places_are_refused(webhook, folder, server):  # 
         assert r.returncode == 1 and word in r.stderr, r.stderr
 
 
+def test_a_source_that_is_not_there_is_refused_and_nothing_is_made(folder, server):  # noqa: F811
+    target = f"postgres:{server.dsn}"
+    before = sorted(os.listdir(folder))
+    for source, args in ((f"sqlite:{folder}/nope.db", []), (target, ["-F", "schema=nix"])):
+        r = migrate(source, target, "-T", "schema=mig2", *args, check=False)
+        assert r.returncode == 1 and "no such store" in r.stderr and r.stdout == "", r
+        assert server.sql("SELECT count(*) FROM pg_namespace WHERE nspname IN ('mig2', 'nix')") == "0"
+        assert sorted(os.listdir(folder)) == before
+
+
+def test_a_store_is_not_copied_onto_itself(webhook, folder, server):  # noqa: F811
+    daemon, _ = webhook()
+    daemon.stop()
+    os.symlink(f"{folder}/hookswitch.db", f"{folder}/alias.db")
+    for target in ("hookswitch.db", "alias.db"):
+        r = migrate(f"sqlite:{folder}/hookswitch.db", f"sqlite:{folder}/{target}", check=False)
+        assert r.returncode == 1 and "source and target are the same" in r.stderr, r.stderr
+    r = migrate(f"postgres:{server.dsn}", f"postgres:{server.dsn}", check=False)
+    assert r.returncode == 1 and "source and target are the same" in r.stderr, r.stderr
+
+
 def many(folder, n):
     """A log of n events with gaps, as pruning leaves them, and exceptions."""
     with sqlite3.connect(f"{folder}/hookswitch.db") as db:

@@ -354,10 +354,11 @@ def test_sinks_change_by_sighup_node_by_node(make_nodes, make_receiver, folder):
 
 class Relay:
     """TCP to the server's unix socket. While it is frozen nothing passes, and no connection ends: as when a network
-    drops packets."""
+    drops packets. rate: bytes a second that pass to the server on each connection."""
 
     def __init__(self, folder):
         self.target, self.frozen, self.stopping = f"{folder}/.s.PGSQL.5432", False, False
+        self.rate = None
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -368,18 +369,20 @@ class Relay:
                 client, _ = self.listener.accept()
                 backend = socket.socket(socket.AF_UNIX)
                 backend.connect(self.target)
-                for pair in ((client, backend), (backend, client)):
+                for pair in ((client, backend, True), (backend, client, False)):
                     threading.Thread(target=self.carry, args=pair, daemon=True).start()
 
-    def carry(self, source, target):
+    def carry(self, source, target, is_up):
         with contextlib.suppress(OSError):
             while not self.stopping:
-                chunk = source.recv(1 << 16)
+                chunk = source.recv(1 << 16 if self.rate is None else max(self.rate // 50, 1))
                 while self.frozen:
                     time.sleep(0.01)
                 if not chunk:
                     break
                 target.sendall(chunk)
+                if is_up and self.rate is not None:
+                    time.sleep(len(chunk) / self.rate)
         for s in (source, target):
             with contextlib.suppress(OSError):
                 s.shutdown(socket.SHUT_RDWR)
@@ -389,14 +392,20 @@ class Relay:
         self.listener.close()
 
 
-def test_a_node_behind_a_network_that_drops_packets_stops_and_is_replaced(
-        make_nodes, receivers, server, store):  # noqa: F811
+def relayed(nodes, server, names="abc"):  # noqa: F811
+    """Starts the nodes, a behind a relay."""
     relay = Relay(server.folder)
-    nodes = make_nodes({n: {"plugin": "webhook", "url": r.url} for n, r in receivers.items()})
     ini = nodes["a"].ini.read_text().replace(f"host={server.folder} ", f"host=127.0.0.1 port={relay.port} ")
     nodes["a"].ini.write_text(ini)
-    nodes.start()
+    nodes.start(names)
     nodes.settle()
+    return relay
+
+
+def test_a_node_behind_a_network_that_drops_packets_stops_and_is_replaced(
+        make_nodes, receivers, server):  # noqa: F811
+    nodes = make_nodes({n: {"plugin": "webhook", "url": r.url} for n, r in receivers.items()})
+    relay = relayed(nodes, server)
     lost = nodes.serving()["a"][0]
     nodes["b"].accept(message(1))
     everything_arrives(receivers, [1])
@@ -413,6 +422,56 @@ def test_a_node_behind_a_network_that_drops_packets_stops_and_is_replaced(
     assert "may have to pause" in nodes["a"].log_text()
     relay.frozen = False
     nodes.settle()
+    relay.close()
+
+
+@pytest.mark.parametrize("size, rate, slowest", [(5_000_000, 1_000_000, SLOW), (200_000, 20_000, 6)],
+                         ids=["large", "small"])
+def test_others_go_on_while_a_node_stands_still(
+        make_nodes, receivers, server, size, rate, slowest):  # noqa: F811
+    """What is sent ahead holds no lock; what is not is given up when another node waits for it."""
+    nodes = make_nodes({n: {"plugin": "webhook", "url": r.url} for n, r in receivers.items()})
+    relay = relayed(nodes, server, "ab")
+    relay.rate = rate
+    poster = threading.Thread(target=nodes["a"].post, args=[message(1, text="x" * size)])
+    poster.start()
+    time.sleep(2)
+    nodes["a"].process.send_signal(signal.SIGSTOP)
+    relay.frozen = True  # with what its kernel would still send
+    took = []
+    for number in range(2, 8):
+        began = time.monotonic()
+        nodes["b"].accept(message(number))
+        took.append(time.monotonic() - began)
+    assert max(took) < slowest, took
+    assert sum(took[1:]) < SLOW, took
+    relay.rate, relay.frozen = None, False
+    nodes["a"].process.send_signal(signal.SIGCONT)
+    poster.join(30)
+    wait_for(lambda: nodes["a"].post(message(1, text="x" * size))[0] == 202, 20, "a appends again")
+    everything_arrives(receivers, range(1, 8))
+    for receiver in receivers.values():
+        assert sorted(receiver.numbers()) == list(range(1, 8))
+    relay.close()
+
+
+def test_a_node_with_a_slow_network_does_not_slow_the_others(make_nodes, receivers, server):  # noqa: F811
+    nodes = make_nodes({n: {"plugin": "webhook", "url": r.url} for n, r in receivers.items()})
+    relay = relayed(nodes, server, "ab")
+    relay.rate = 1_000_000
+    answers = []
+    poster = threading.Thread(target=lambda: answers.append(nodes["a"].post(message(1, text="x" * 6_000_000))))
+    poster.start()
+    number, took = 1, []
+    while poster.is_alive():
+        number, began = number + 1, time.monotonic()
+        nodes["b"].accept(message(number))
+        took.append(time.monotonic() - began)
+        time.sleep(0.05)
+    relay.rate = None
+    assert max(took) < SLOW and len(took) > 20, took
+    assert answers[0][0] == 202, answers
+    everything_arrives(receivers, range(1, number + 1))
     relay.close()
 
 

@@ -167,3 +167,42 @@ def test_a_second_daemon_on_the_schema_is_refused(webhook, make_daemon, store, f
                             text=True, timeout=60)
     assert result.returncode != 0
     assert "in use by another hookswitch" in result.stdout + result.stderr
+
+
+def test_a_role_without_temporary_tables_takes_large_events_too(webhook, store, server):
+    server.sql("CREATE ROLE plain LOGIN")
+    server.sql("REVOKE TEMPORARY ON DATABASE postgres FROM PUBLIC; GRANT CREATE ON DATABASE postgres TO plain")
+    daemon, receiver = webhook(store=store.replace("user=hookswitch", "user=plain"))
+    daemon.accept(message(1, text="x" * 1_000_000))
+    assert daemon.accept(message(1, text="x" * 1_000_000))["duplicates"] == 1
+    receiver.wait(1)
+    assert daemon.log_text().count("large events are not sent ahead") == 1
+    daemon.stop()
+    server.sql("GRANT TEMPORARY ON DATABASE postgres TO PUBLIC")
+
+
+def test_large_events_come_in_their_order_and_once(webhook, store, server, request):
+    daemon, receiver = webhook(store=store)
+    for number in range(1, 7):
+        daemon.accept(message(number, text="x" * (900_000 if number % 3 else 10)))
+    receiver.wait(6)
+    daemon.kill()
+    daemon.start()
+    assert daemon.accept(message(2, text="x" * 900_000))["duplicates"] == 1
+    assert receiver.numbers() == [1, 2, 3, 4, 5, 6]
+    assert journal_numbers(server, request.node.name) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("lines, word", [
+    ("dsn = host=127.0.0.1 prot=5", 'invalid connection option "prot"'),
+    ("dsn = postgres://u:SECRET@[::1", "matching"),
+    ("dsn = host=x password=a SECRET", 'missing "="'),
+    ("dsn = host=x\nschema = pg_foo", "does not begin with pg_"),
+    ("dsn = host=x\nschema = " + "s" * 80, "1 to 63 bytes"),
+    ("dsn = host=x\nnode = a b", "1 to 63 letters"),
+], ids=["option", "uri", "pair", "pg_", "long", "node"])
+def test_check_finds_what_cannot_start(make_daemon, lines, word):
+    daemon = make_daemon({}, store=f"plugin = postgres\n{lines}", start=False)
+    r = daemon.command("check", check=False)
+    assert r.returncode != 0 and word in r.stdout + r.stderr, r
+    assert "SECRET" not in r.stdout + r.stderr

@@ -268,6 +268,28 @@ def test_a_server_that_becomes_read_only(webhook, server):
     arrive_exactly_once(receiver, [*accepted, number])
 
 
+@needs_postgres
+def test_status_tells_what_is_known_while_the_server_is_away(webhook, server):
+    daemon, receiver = webhook(store=f"plugin = postgres\ndsn = {server.dsn}\nschema = away")
+    daemon.accept(message(1))
+    receiver.wait(1)
+    assert daemon.status()["dead"] == {} and daemon.status()["deliveriesPaused"] is False
+    assert "away" not in daemon.command("status").stdout
+    server.stop()
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: daemon.status()["deliveriesPaused"], 10, "deliveries pause")
+    status = daemon.status()
+    assert status["dead"] is None and status["store"]["events"] is None and status["storeError"]
+    assert [s["name"] for s in status["sinks"]] == ["out"] and "node" in status
+    text = daemon.command("status").stdout
+    assert "store postgres: away: " in text and "deliveries are paused" in text
+    assert re.search(r"^out +webhook .* - +1 ", text, re.M), text
+    time.sleep(3)  # several looks at the store
+    assert daemon.log_text().count("the instances stay as they were") == 1
+    server.start()
+    wait_for(lambda: daemon.status()["dead"] == {} and not daemon.status()["deliveriesPaused"], 10, "as before")
+
+
 def processes_of(server):
     first = int(pathlib.Path(f"{server.folder}/data/postmaster.pid").read_text().split()[0])
     children = pathlib.Path(f"/proc/{first}/task/{first}/children").read_text().split()
