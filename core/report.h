@@ -16,8 +16,8 @@ struct report {
 
 /* Makes it empty again. */
 void report_clear(struct report *);
-/* A difference, with when it takes effect. Logs it. */
-void report_change(struct report *, const struct config_change *, bool is_now);
+/* A difference, with when it takes effect. Logs it. before: what has to be done before a restart, or NULL. */
+void report_change(struct report *, const struct config_change *, bool is_now, const char *before);
 /* Something that did not work; whoever finds it logs it. No secrets. */
 void report_error(struct report *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* One JSON object, see control.h. Out of memory: out->failed. */

@@ -699,6 +699,17 @@ def test_the_first_key_after_none_is_the_stores(tmp_path, receiver, left):
     d.stop()
 
 
+@pytest.mark.parametrize("before, after, is_rekey", [("one", "two", True), ("one", None, True), (None, "two", False)])
+def test_reload_tells_of_another_key_that_the_store_needs_rekey(tmp_path, before, after, is_rekey):
+    d = ApiDaemon(tmp_path)
+    set_key(d, before)
+    d.start()
+    set_key(d, after)
+    lines = [line for line in d.command("reload").stdout.splitlines() if "[server] encryption_key" in line]
+    assert len(lines) == 1 and "with a restart" in lines[0] and ("`hookswitch rekey`" in lines[0]) == is_rekey
+    d.stop()
+
+
 @contextlib.contextmanager
 def keeping_undecryptable(d):
     d.log = open(d.log_path, "ab")
@@ -734,7 +745,8 @@ def test_secrets_of_a_store_that_lost_its_key_record_are_not_touched(tmp_path, r
     assert r.returncode == 1 and "the record instance shop cannot be decrypted" in r.stderr and why in r.stderr
     assert "--keep-undecryptable" in r.stderr and (key is None or "`hookswitch rekey` with OLD_ENCRYPTION_KEY" in r.stderr)
     with keeping_undecryptable(d):
-        d.fails(503, "POST", "/api/instance/new", {"name": "late"})
+        said = d.fails(503, "POST", "/api/instance/new", {"name": "late"})
+        assert ("encryption_key is not set" if key is None else "encryption_key is not the key") in said
     assert records(d) == kept
     set_key(d, "01" * 32)
     d.start()
