@@ -347,9 +347,11 @@ begin(struct change *c, const struct store_port *store)
 	q->busy = c;
 	/* A change that nobody asked for reads the store only. */
 	if (c->http != NULL && c->server->settings->has_wrong_key)
-		change_fail(c, 503,
-			"Nothing can be changed: [server] encryption_key is not the key of the "
-			"store");
+		change_fail(c, 503, "Nothing can be changed: %s",
+			seal_has_key(c->server->settings->seal)
+				? "[server] encryption_key is not the key of the store"
+				: "the store's secrets are encrypted, and [server] encryption_key "
+				  "is not set");
 	else
 		c->apply(c, store);
 	if (c->status >= 400) {

@@ -12,19 +12,21 @@
 #include "settings.h"
 
 static const char usage[] =
-	"Usage: hookswitch rekey [-c FILE] [--old-key-file FILE]\n"
+	"Usage: hookswitch rekey [-c FILE] [--old-key-file FILE] [--decrypt]\n"
 	"\n"
 	"Encrypts the secrets in the store with the encryption_key that the configuration says\n"
-	"now (without one: makes them readable). The daemon must be stopped. The old key is the\n"
-	"file's first line, or the environment's OLD_ENCRYPTION_KEY.\n"
+	"now, or with ENCRYPTION_KEY of the environment. The daemon must be stopped. The old key\n"
+	"is the file's first line, or the environment's OLD_ENCRYPTION_KEY.\n"
 	"\n"
 	"  -c, --config FILE        the configuration, with the new key\n"
 	"  -o, --old-key-file FILE  a file with the old key\n"
+	"      --decrypt            makes the secrets readable; there must be no new key\n"
 	"  -h, --help               this text\n";
 
 struct rekey {
 	const struct config *config;
 	const char *old_key;
+	bool decrypts;
 	size_t n;
 	int rc;
 	struct hsw_error err;
@@ -38,7 +40,7 @@ rekey(void *arg, const struct store_port *store)
 	if (store->ops->alone != NULL)
 		r->rc = store->ops->alone(store->self, &r->err);
 	if (r->rc == HSW_OK)
-		r->rc = settings_rekey(r->config, store, r->old_key, &r->n, &r->err);
+		r->rc = settings_rekey(r->config, store, r->old_key, r->decrypts, &r->n, &r->err);
 }
 
 static void
@@ -119,7 +121,8 @@ cmd_rekey(int argc, char **argv)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 		{ "old-key-file", required_argument, NULL, 'o' },
-		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+		{ "decrypt", no_argument, NULL, 'd' }, { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 } };
 	const char *path = config_default_path, *key_path = NULL;
 	struct rekey r = { .old_key = getenv("OLD_ENCRYPTION_KEY") };
 	char *key = NULL;
@@ -129,6 +132,9 @@ cmd_rekey(int argc, char **argv)
 		switch (c) {
 		case 'o':
 			key_path = optarg;
+			break;
+		case 'd':
+			r.decrypts = true;
 			break;
 		default:
 			if ((status = cmd_option(c, usage, &path)) >= 0)

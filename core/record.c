@@ -78,6 +78,17 @@ record_put(struct record_batch *b, const char *kind, struct hsw_str name, const 
 }
 
 void
+record_replace(struct record_batch *b, const char *kind, struct hsw_str name, struct hsw_str before,
+	struct buf *text)
+{
+	struct record_item **at = b->last;
+
+	add(b, HSW_WRITE_RECORD_IF, kind, name, NULL, text);
+	if (*at != NULL)
+		(*at)->write.text = before;
+}
+
+void
 record_forget(struct record_batch *b, const char *kind, struct hsw_str name, const char *sub)
 {
 	add(b, HSW_WRITE_FORGET, kind, name, sub, NULL);

@@ -26,6 +26,10 @@ void record_batch_init(struct record_batch *);
 /* Takes the text's memory. name: parts that are joined by "/"; sub may be NULL. */
 void record_put(struct record_batch *, const char *kind, struct hsw_str name, const char *sub,
 	struct buf *text);
+/* As record_put, in the place of a record with the text `before`; empty: of none. Where another one is there,
+ * nothing of the batch is committed: HSW_ENOENT. before is borrowed until the commit. */
+void record_replace(struct record_batch *, const char *kind, struct hsw_str name,
+	struct hsw_str before, struct buf *text);
 void record_forget(struct record_batch *, const char *kind, struct hsw_str name, const char *sub);
 /* Commits and empties it. HSW_OK, or the store's error. */
 int record_commit(struct record_batch *, const struct store_port *, struct hsw_error *err);

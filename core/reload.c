@@ -92,6 +92,16 @@ struct visit {
 	bool of_restart; /* which half of the changes is looked at */
 };
 
+/* A start with another key than the store's is refused; one without had none that could be wrong. */
+static const char *
+before_restart(const struct reload *r, const struct config_change *c)
+{
+	return is_key(c, "server", "encryption_key") &&
+			r->server->config->server.encryption_key != NULL
+		? "stop the daemon and run `hookswitch rekey` first, or the start is refused"
+		: NULL;
+}
+
 static void
 on_change(void *arg, const struct config_change *c)
 {
@@ -99,7 +109,7 @@ on_change(void *arg, const struct config_change *c)
 	bool is_now = is_applied(v->reload, c);
 
 	if (v->of_restart != is_now)
-		report_change(&v->reload->report, c, is_now);
+		report_change(&v->reload->report, c, is_now, before_restart(v->reload, c));
 }
 
 /* Connections that are open keep the old certificate. */

@@ -39,14 +39,15 @@ is_websocket_of_instance(const struct config_change *c)
 }
 
 void
-report_change(struct report *r, const struct config_change *c, bool is_now)
+report_change(struct report *r, const struct config_change *c, bool is_now, const char *before)
 {
 	static const char *const words[] = { "added", "removed", "changed" };
 	char text[ERROR_TEXT_MAX];
 
-	snprintf(text, sizeof(text), "[%s%s%s] %s%s%s", c->kind, c->name != NULL ? " " : "",
+	snprintf(text, sizeof(text), "[%s%s%s] %s%s%s%s%s%s", c->kind, c->name != NULL ? " " : "",
 		c->name != NULL ? c->name : "", c->key != NULL ? c->key : "",
-		c->key != NULL ? " " : "", words[c->what]);
+		c->key != NULL ? " " : "", words[c->what], before != NULL ? " (" : "",
+		before != NULL ? before : "", before != NULL ? ")" : "");
 	log_info("config", "%s: takes effect %s", text,
 		!is_now                               ? "with a restart"
 			: is_websocket_of_instance(c) ? "now, unless the API has set it"

@@ -10,7 +10,8 @@
  *   kind "instance", name "sales"          id, token, times
  *   kind "webhook", name "sales/default"   all of struct webhook
  *   kind "websocket", name "sales"         enabled, events, mediaBase64
- *   kind "key", name "1"                   salt of the passphrase, a value to check the key with
+ *   kind "key", name "1"                   salt of the passphrase, a value to check the key with;
+ *                                          none: secrets are stored readable
  */
 #ifndef SETTINGS_H
 #define SETTINGS_H
@@ -63,17 +64,19 @@ void settings_fini(struct settings *);
 
 /*
  * Reads the records. HSW_EAUTH: the key is missing or wrong, and err says what to do; what cannot be
- * decrypted is kept as it is where keep_undecryptable is set, and has_wrong_key is set then. Encrypts what was stored without a key
- * where there is one now. Forgets destinations of webhooks that are not there any more.
+ * decrypted is kept as it is where keep_undecryptable is set, and has_wrong_key is set then. Where the store has
+ * no key and there is one now, writes its record and encrypts all in one transaction; of several nodes that do so
+ * the first one's is the store's, and the others check theirs with it. Forgets destinations of webhooks that are not there any more.
  */
 int settings_load(struct settings *, const struct store_port *, struct hsw_error *err);
 /* Adds what the records say to the instances of the configuration, and changes nothing else. HSW_OK, or err
  * says why not. */
 int settings_read(struct settings *, const struct store_port *, struct hsw_error *err);
-/* Encrypts all values anew: from the old key to the configuration's. HSW_EAUTH: the old key is wrong,
- * nothing was changed. */
+/* Encrypts all values anew: from the old key to the configuration's; where that has none, makes them readable, if
+ * decrypts says so. HSW_EAUTH: the old key is wrong; HSW_EINVAL: the new one is no good, or missing: nothing was
+ * changed. */
 int settings_rekey(const struct config *, const struct store_port *, const char *old_key,
-	size_t *n_records, struct hsw_error *err);
+	bool decrypts, size_t *n_records, struct hsw_error *err);
 
 /* NULL: there is none of that name. */
 struct instance_settings *settings_find(struct settings *, struct hsw_str name);

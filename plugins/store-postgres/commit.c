@@ -72,6 +72,9 @@ add_write(struct postgres_store *s, const struct hsw_write *w)
 	case HSW_WRITE_FORGET:
 		record_add(s, w);
 		return;
+	case HSW_WRITE_RECORD_IF:
+		record_replace_add(s, w);
+		return;
 	case HSW_WRITE_MEMO:
 		memo_add(s, w);
 		return;
@@ -86,6 +89,7 @@ check(const struct postgres_store *s, const struct hsw_write *w, struct hsw_erro
 	case HSW_WRITE_EVENT:
 	case HSW_WRITE_RECORD:
 	case HSW_WRITE_FORGET:
+	case HSW_WRITE_RECORD_IF:
 	case HSW_WRITE_MEMO:
 		return HSW_OK;
 	case HSW_WRITE_CURSOR:
@@ -108,7 +112,9 @@ has_settings(struct hsw_write *const *writes, size_t n)
 	bool has = false;
 
 	for (size_t i = 0; i < n; i++)
-		has |= writes[i]->kind == HSW_WRITE_RECORD || writes[i]->kind == HSW_WRITE_FORGET;
+		has |= writes[i]->kind == HSW_WRITE_RECORD ||
+			writes[i]->kind == HSW_WRITE_RECORD_IF ||
+			writes[i]->kind == HSW_WRITE_FORGET;
 	return has;
 }
 

@@ -25,6 +25,7 @@ static const struct meaning {
 	{ "53100", HSW_ELIMIT }, /* disk full */
 	{ "53", HSW_EAGAIN },    /* out of memory, too many connections */
 	{ "08", HSW_EAGAIN },    /* connection */
+	{ "22012", HSW_ENOENT }, /* division by zero: ST_RECORD_NEW, _IF */
 	{ "25006", HSW_EAGAIN }, /* read only */
 	{ "25P0", HSW_EAGAIN },  /* the transaction waited too long, or failed before */
 	{ "40", HSW_EAGAIN },    /* serialization, deadlock */

@@ -46,6 +46,8 @@ enum statement {
 	ST_TOO_NEW,
 	ST_FORGET_IDS,
 	ST_RECORD,
+	ST_RECORD_NEW,
+	ST_RECORD_IF,
 	ST_FORGET,
 	ST_RECORDS,
 	ST_MEMO,
@@ -270,6 +272,7 @@ int store_dead_expire(void *self, int64_t before_ms, size_t max, size_t *n, int 
 /* ---- records.c ---- */
 
 void record_add(struct postgres_store *, const struct hsw_write *);
+void record_replace_add(struct postgres_store *, const struct hsw_write *);
 void memo_add(struct postgres_store *, const struct hsw_write *);
 int store_records(void *self, hsw_record_fn *, void *arg, struct hsw_error *err);
 int store_memos(void *self, struct hsw_str kind, int64_t since_ms, hsw_memo_fn *, void *arg,

@@ -18,6 +18,20 @@ record_add(struct postgres_store *s, const struct hsw_write *w)
 	query_add(s, is_put ? ST_RECORD : ST_FORGET, &p);
 }
 
+/* Who comes second waits at the row, and then sees that it is another one. */
+void
+record_replace_add(struct postgres_store *s, const struct hsw_write *w)
+{
+	struct params p = { 0 };
+
+	params_bytes(&p, w->record->kind);
+	params_bytes(&p, w->record->name);
+	params_bytes(&p, w->record->text);
+	if (w->text.len > 0)
+		params_bytes(&p, w->text);
+	query_add(s, w->text.len > 0 ? ST_RECORD_IF : ST_RECORD_NEW, &p);
+}
+
 void
 memo_add(struct postgres_store *s, const struct hsw_write *w)
 {

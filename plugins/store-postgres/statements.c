@@ -166,6 +166,12 @@ static const char *const statements[ST_COUNT] = {
 			  "SELECT word FROM ids WHERE at < $1 ORDER BY at LIMIT $2))",
 	[ST_RECORD] = "INSERT INTO records VALUES ($1, $2, $3)"
 		      " ON CONFLICT (kind, name) DO UPDATE SET text = EXCLUDED.text",
+	/* A division by zero, which error.c knows, ends the transaction where another node was first. */
+	[ST_RECORD_NEW] = "WITH put AS (INSERT INTO records VALUES ($1, $2, $3)"
+			  " ON CONFLICT (kind, name) DO NOTHING RETURNING 1)"
+			  " SELECT 1 / count(*) FROM put",
+	[ST_RECORD_IF] = "WITH put AS (UPDATE records SET text = $3 WHERE kind = $1"
+			 " AND name = $2 AND text = $4 RETURNING 1) SELECT 1 / count(*) FROM put",
 	[ST_FORGET] = "DELETE FROM records WHERE kind = $1 AND name = $2",
 	[ST_RECORDS] = "SELECT kind, name, text FROM records ORDER BY kind, name",
 	[ST_MEMO] = "INSERT INTO memos (kind, at, text) VALUES ($1, $2, $3)",
@@ -222,6 +228,8 @@ static const char *const names[ST_COUNT] = {
 	[ST_TOO_NEW] = "too_new",
 	[ST_FORGET_IDS] = "forget_ids",
 	[ST_RECORD] = "record",
+	[ST_RECORD_NEW] = "record_new",
+	[ST_RECORD_IF] = "record_if",
 	[ST_FORGET] = "forget",
 	[ST_RECORDS] = "records",
 	[ST_MEMO] = "memo",

@@ -79,6 +79,7 @@ write_for_destination(struct sqlite_store *s, const struct hsw_write *w, struct 
 	case HSW_WRITE_RECORD:
 	case HSW_WRITE_FORGET:
 	case HSW_WRITE_MEMO:
+	case HSW_WRITE_RECORD_IF:
 		break;
 	}
 	return sqlite_error(err, HSW_EINVAL, "unknown kind of write %d", (int)w->kind);
@@ -91,6 +92,8 @@ write_one(struct sqlite_store *s, struct hsw_write *w, int64_t *seq, struct hsw_
 		return write_event(s, w->event, ++*seq, err);
 	if (w->kind == HSW_WRITE_RECORD || w->kind == HSW_WRITE_FORGET)
 		return record_write(s, w, err);
+	if (w->kind == HSW_WRITE_RECORD_IF)
+		return record_replace(s, w, err);
 	if (w->kind == HSW_WRITE_MEMO)
 		return memo_write(s, w, err);
 	return write_for_destination(s, w, err);

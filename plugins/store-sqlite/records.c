@@ -17,6 +17,23 @@ record_write(struct sqlite_store *s, const struct hsw_write *w, struct hsw_error
 }
 
 int
+record_replace(struct sqlite_store *s, const struct hsw_write *w, struct hsw_error *err)
+{
+	enum statement which = w->text.len > 0 ? ST_RECORD_IF : ST_RECORD_NEW;
+	sqlite3_stmt *st = sqlite_use(s, which);
+
+	sqlite_bind_text(st, 1, w->record->kind);
+	sqlite_bind_text(st, 2, w->record->name);
+	sqlite_bind_blob(st, 3, w->record->text);
+	if (w->text.len > 0)
+		sqlite_bind_blob(st, 4, w->text);
+	int rc = sqlite_run(s, which, "writing a record", err);
+	if (rc == HSW_OK && sqlite3_changes(s->db) == 0)
+		rc = sqlite_error(err, HSW_ENOENT, "the record is another one by now");
+	return rc;
+}
+
+int
 store_records(void *self, hsw_record_fn *fn, void *arg, struct hsw_error *err)
 {
 	struct sqlite_store *s = self;

@@ -123,6 +123,8 @@ static const char *const statements[ST_COUNT] = {
 	[ST_DELETE] = "DELETE FROM events WHERE seq BETWEEN ?1 AND ?2 AND received_at < ?3",
 	[ST_LAST_SEQ] = "UPDATE log SET last_seq = ?1",
 	[ST_RECORD] = "INSERT OR REPLACE INTO records VALUES (?1, ?2, ?3)",
+	[ST_RECORD_NEW] = "INSERT OR IGNORE INTO records VALUES (?1, ?2, ?3)",
+	[ST_RECORD_IF] = "UPDATE records SET text = ?3 WHERE kind = ?1 AND name = ?2 AND text = ?4",
 	[ST_FORGET] = "DELETE FROM records WHERE kind = ?1 AND name = ?2",
 	[ST_RECORDS] = "SELECT kind, name, text FROM records ORDER BY kind, name",
 	[ST_MEMO] = "INSERT INTO memos VALUES (?1, ?2, ?3, ?4)",

@@ -43,6 +43,8 @@ enum statement {
 	ST_DELETE,
 	ST_LAST_SEQ,
 	ST_RECORD,
+	ST_RECORD_NEW,
+	ST_RECORD_IF,
 	ST_FORGET,
 	ST_RECORDS,
 	ST_MEMO,
@@ -120,6 +122,8 @@ int store_detach(void *self, struct hsw_str destination, struct hsw_error *err);
 /* ---- records.c ---- */
 
 int record_write(struct sqlite_store *, const struct hsw_write *, struct hsw_error *err);
+/* HSW_ENOENT: what stands there is not what was expected. */
+int record_replace(struct sqlite_store *, const struct hsw_write *, struct hsw_error *err);
 int store_records(void *self, hsw_record_fn *, void *arg, struct hsw_error *err);
 
 /* ---- commit.c ---- */

@@ -496,6 +496,34 @@ records_are_replaced_deleted_and_listed_by_kind_and_name(void)
 	expect_text(records(), "instance/b=(0) webhook/a/x=22(2) ");
 }
 
+static int
+replace_record(const char *text, const char *before)
+{
+	const struct hsw_store_record other = { str("webhook"), str("other"), str(text) };
+	const struct hsw_store_record r = { str("key"), str("1"), str(text) };
+	struct hsw_write along = { .kind = HSW_WRITE_RECORD, .record = &other };
+	struct hsw_write w = { .kind = HSW_WRITE_RECORD_IF, .record = &r, .text = str(before) };
+
+	return ops->commit(store, (struct hsw_write *[]){ &along, &w }, 2, &error);
+}
+
+static void
+a_record_takes_the_place_of_the_expected_one_alone(void)
+{
+	expect_eq(replace_record("a", "b"), HSW_ENOENT);
+	expect_text(records(), "");
+	assert_ok(replace_record("a", ""));
+	expect_text(records(), "key/1=a(1) webhook/other=a(1) ");
+	expect_eq(replace_record("c", ""), HSW_ENOENT);
+	expect_eq(replace_record("c", "b"), HSW_ENOENT);
+	expect_text(records(), "key/1=a(1) webhook/other=a(1) ");
+	assert_ok(replace_record("c", "a"));
+	assert_ok(write_record(HSW_WRITE_FORGET, "key", "1", str("")));
+	assert_ok(replace_record("d", ""));
+	rig_reopen();
+	expect_text(records(), "key/1=d(1) webhook/other=d(1) ");
+}
+
 static void
 records_of_a_batch_that_fails_are_not_kept(void)
 {
@@ -627,6 +655,7 @@ const struct suite_store_test fake_suite_of_stores[] = {
 	STORE_TEST(the_oldest_event_that_nothing_names_is_told),
 	STORE_TEST(room_in_use_falls_with_what_is_deleted),
 	STORE_TEST(records_are_replaced_deleted_and_listed_by_kind_and_name),
+	STORE_TEST(a_record_takes_the_place_of_the_expected_one_alone),
 	STORE_TEST(records_of_a_batch_that_fails_are_not_kept),
 	STORE_TEST(a_detached_destination_is_forgotten_with_its_exceptions),
 	STORE_TEST(idle_loses_nothing),

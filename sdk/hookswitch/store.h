@@ -44,7 +44,13 @@ enum hsw_write_kind {
 	HSW_WRITE_DEAD, /* insert the dead letter (destination, seq): attempts, at_ms, status, text; delete its retry */
 	HSW_WRITE_RECORD, /* insert or replace the record (record->kind, record->name): text */
 	HSW_WRITE_FORGET, /* delete the record (record->kind, record->name), if there is one */
-	HSW_WRITE_MEMO    /* append a memo of record->kind: at_ms, record->text */
+	HSW_WRITE_MEMO,   /* append a memo of record->kind: at_ms, record->text */
+	/*
+	 * As HSW_WRITE_RECORD, in the place of the record whose text is `text`, or, where that is empty, of
+	 * none. Where another one is there, by another daemon perhaps, nothing of the batch is kept, and
+	 * commit returns HSW_ENOENT.
+	 */
+	HSW_WRITE_RECORD_IF
 };
 
 /* One piece of the configuration that is made at run time; text is opaque. The strings are borrowed
@@ -63,8 +69,9 @@ struct hsw_write {
 	int attempts;   /* made so far */
 	int64_t due_ms; /* when to try again: milliseconds since 1970 */
 	int64_t at_ms; /* when it died, was noted, or might have come before: milliseconds since 1970 */
-	int status;          /* of the last attempt; 0: none */
-	struct hsw_str text; /* of the last error; may be empty */
+	int status; /* of the last attempt; 0: none */
+	struct hsw_str
+		text; /* of the last error, may be empty; HSW_WRITE_RECORD_IF: the record's until now */
 	const struct hsw_store_record *record;
 };
 
@@ -132,7 +139,7 @@ struct hsw_store_watch {
 /* What all daemons of the store did. */
 struct hsw_store_news {
 	int64_t last_seq; /* of the log; what it names, and all before it, can be read */
-	int64_t settings; /* grows with each transaction that has a HSW_WRITE_RECORD or _FORGET */
+	int64_t settings; /* grows with each transaction that has a HSW_WRITE_RECORD, _RECORD_IF or _FORGET */
 };
 
 enum hsw_claim_state {
@@ -168,7 +175,7 @@ struct hsw_store_ops {
 	 * Does all n writes in one transaction and returns HSW_OK only when it is durable. Events get
 	 * their seq, ascending in the order given. On error nothing of the batch is kept:
 	 * HSW_ELIMIT (disk full: it may work later), HSW_EAGAIN (busy, read-only or unreachable: it may
-	 * work later), HSW_EIO.
+	 * work later), HSW_ENOENT (HSW_WRITE_RECORD_IF), HSW_EIO.
 	 */
 	int (*commit)(void *self, struct hsw_write *const *writes, size_t n, struct hsw_error *err);
 	/* Events with seq > after, ascending, up to max_events, ending after the one that makes the

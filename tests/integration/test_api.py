@@ -659,10 +659,98 @@ def test_rekey_changes_the_key(tmp_path, receiver):
     d.stop()
     set_key(d, None)
     (tmp_path / "key").write_text("new\n")
-    d.command("rekey", "--old-key-file", f"{tmp_path}/key")
+    kept = records(d)
+    r = d.command("rekey", "--old-key-file", f"{tmp_path}/key", check=False)
+    assert r.returncode == 1 and "encryption_key" in r.stderr and " ENCRYPTION_KEY" in r.stderr
+    assert "--decrypt" in r.stderr and records(d) == kept
+    set_key(d, "third")
+    r = d.command("rekey", "--decrypt", "--old-key-file", f"{tmp_path}/key", check=False)
+    assert r.returncode == 1 and "--decrypt" in r.stderr and records(d) == kept
+    set_key(d, None)
+    d.command("rekey", "--decrypt", "--old-key-file", f"{tmp_path}/key")
     assert b"hook-SECRET" in stored(d)
     r = d.command("rekey", check=False)
     assert r.returncode == 1 and "there is no key" in r.stderr
+    d.start()
+    assert d.ok("GET", "/api/instance/list")["instances"] == before
+    d.stop()
+
+
+# What earlier versions wrote for a store that was decrypted; none: nothing.
+@pytest.mark.parametrize("left", [None, '{"salt":"%s","check":"plain:hookswitch"}' % ("ab" * 16)])
+def test_the_first_key_after_none_is_the_stores(tmp_path, receiver, left):
+    d = ApiDaemon(tmp_path, server="encryption_key = one").start()
+    before = configured(d, receiver)
+    d.stop()
+    set_key(d, None)
+    (tmp_path / "key").write_text("one\n")
+    d.command("rekey", "--decrypt", "--old-key-file", f"{tmp_path}/key")
+    if left is not None:
+        with contextlib.closing(sqlite3.connect(d.folder / "hookswitch.db")) as db, db:
+            db.execute("INSERT INTO records VALUES ('key', '1', ?)", (left.encode(),))
+    set_key(d, "two")
+    d.start()
+    assert d.ok("GET", "/api/instance/list")["instances"] == before
+    d.stop()
+    assert "SECRET" not in "".join(records(d)) and "plain:" not in "".join(records(d))
+    set_key(d, "three")
+    assert "is not the key" in refuses_to_start(d).stderr
+    set_key(d, "two")
+    d.start()
+    assert d.ok("GET", "/api/instance/list")["instances"] == before
+    d.stop()
+
+
+@pytest.mark.parametrize("before, after, is_rekey", [("one", "two", True), ("one", None, True), (None, "two", False)])
+def test_reload_tells_of_another_key_that_the_store_needs_rekey(tmp_path, before, after, is_rekey):
+    d = ApiDaemon(tmp_path)
+    set_key(d, before)
+    d.start()
+    set_key(d, after)
+    lines = [line for line in d.command("reload").stdout.splitlines() if "[server] encryption_key" in line]
+    assert len(lines) == 1 and "with a restart" in lines[0] and ("`hookswitch rekey`" in lines[0]) == is_rekey
+    d.stop()
+
+
+@contextlib.contextmanager
+def keeping_undecryptable(d):
+    d.log = open(d.log_path, "ab")
+    d.process = subprocess.Popen([PROGRAM, "run", "-c", d.ini, "--keep-undecryptable"], stdout=d.log, stderr=d.log)
+    wait_for(d.is_ready, what="the daemon is ready")
+    yield
+    d.stop()
+
+
+@pytest.mark.parametrize("right, wrong", [("one", "two"), ("01" * 32, "02" * 32)])
+def test_what_is_made_under_keep_undecryptable_with_a_new_key_can_be_decrypted(tmp_path, receiver, right, wrong):
+    d = ApiDaemon(tmp_path, server=f"encryption_key = {right}")
+    with keeping_undecryptable(d):
+        before = configured(d, receiver)
+    set_key(d, wrong)
+    assert "encryption_key is not the key" in refuses_to_start(d).stderr
+    set_key(d, right)
+    d.start()
+    assert d.ok("GET", "/api/instance/list")["instances"] == before
+    d.stop()
+
+
+@pytest.mark.parametrize("key, why", [("02" * 32, "encryption_key is not the key"), (None, "is missing")])
+def test_secrets_of_a_store_that_lost_its_key_record_are_not_touched(tmp_path, receiver, key, why):
+    d = ApiDaemon(tmp_path, server=f"encryption_key = {'01' * 32}").start()
+    before = configured(d, receiver)
+    d.stop()
+    with contextlib.closing(sqlite3.connect(d.folder / "hookswitch.db")) as db, db:
+        db.execute("DELETE FROM records WHERE kind = 'key'")
+    kept = records(d)
+    set_key(d, key)
+    r = refuses_to_start(d)
+    assert r.returncode == 1 and "the record instance shop cannot be decrypted" in r.stderr and why in r.stderr
+    assert "--keep-undecryptable" in r.stderr and (key is None or "`hookswitch rekey` with OLD_ENCRYPTION_KEY" in r.stderr)
+    with keeping_undecryptable(d):
+        said = d.fails(503, "POST", "/api/instance/new", {"name": "late"})
+        assert ("encryption_key is not set" if key is None else "encryption_key is not the key") in said
+    assert records(d) == kept
+    set_key(d, "01" * 32)
     d.start()
     assert d.ok("GET", "/api/instance/list")["instances"] == before
     d.stop()

@@ -300,6 +300,23 @@ def test_what_is_configured_on_one_node_holds_on_all_within_a_second(make_nodes,
     assert second.numbers() == [20] and first.numbers().count(30) == 0
 
 
+def test_nodes_that_start_at_once_with_their_first_key_have_one(make_nodes):
+    nodes = make_nodes({}, kind=ApiDaemon, server="encryption_key = one")
+    for name in "abc":
+        nodes[name].start(wait=False)
+    for name in "abc":
+        wait_for(nodes[name].is_ready, what=f"{name} is ready")
+    for name in "abc":
+        nodes[name].ok("POST", "/api/instance/new", {"name": f"of-{name}", "token": f"token-{name}"}, status=201)
+    for name in "abc":
+        nodes[name].stop()
+    for name in "abc":
+        nodes[name].start()
+        known = {i["name"]: i["token"] for i in nodes[name].ok("GET", "/api/instance/list")["instances"]}
+        assert {n: known[f"of-{n}"] for n in "abc"} == {n: f"token-{n}" for n in "abc"}
+        nodes[name].stop()
+
+
 def test_dead_letters_are_replayed_on_any_node(make_nodes, make_receiver):
     broken = [True]
     receiver = make_receiver(lambda a, c: 400 if broken[0] else 200)

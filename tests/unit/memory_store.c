@@ -145,6 +145,7 @@ do_write(struct hsw_write *w)
 	case HSW_WRITE_RECORD:
 	case HSW_WRITE_FORGET:
 	case HSW_WRITE_MEMO:
+	case HSW_WRITE_RECORD_IF:
 		break;
 	}
 }

@@ -226,6 +226,7 @@ row_of(const struct hsw_write *w, struct row *row)
 		row->table = DEAD;
 		return true;
 	case HSW_WRITE_RECORD:
+	case HSW_WRITE_RECORD_IF:
 	case HSW_WRITE_FORGET:
 		*row = (struct row){ .table = RECORDS,
 			.who = w->record->kind,
@@ -242,6 +243,15 @@ row_of(const struct hsw_write *w, struct row *row)
 	return false;
 }
 
+/* Whether the row, NULL where there is none, has that text; an empty one: whether there is none. */
+static bool
+is_record(const struct row *row, struct hsw_str text)
+{
+	return row == NULL ? text.len == 0
+			   : text.len > 0 && row->text.len == text.len &&
+			memcmp(row->text.s, text.s, text.len) == 0;
+}
+
 /* Makes the row of a write; what may fail. */
 static int
 prepare(const struct store *s, const struct hsw_write *w, struct row **made, struct hsw_error *err)
@@ -253,6 +263,8 @@ prepare(const struct store *s, const struct hsw_write *w, struct row **made, str
 	bool is_destinations = row.table >= CURSORS && row.table <= DEAD;
 	if (is_destinations && !find(s, &(struct row){ .table = CURSORS, .who = row.who }))
 		return fail(err, HSW_EINVAL, "a write for a destination that is not attached");
+	if (w->kind == HSW_WRITE_RECORD_IF && !is_record(find(s, &row), w->text))
+		return fail(err, HSW_ENOENT, "the record is another one by now");
 	*made = row_copy(row);
 	return *made != NULL ? HSW_OK : fail(err, HSW_ENOMEM, "out of memory");
 }
