@@ -22,6 +22,9 @@
  * So it is where a destination that answers, with an error of its own, has this one event only: no other
  * could tell whether it is the event or the destination, and an event that nobody can take must end.
  *
+ * Where the sink says that no event could get through (HSW_HOLD) it opens at once, and the order is kept: a probe
+ * takes the earliest event until one gets through, or fails in another way.
+ *
  * When it opened is kept in the store: the next run begins with it open, and tries one event at once.
  *
  * A destination that begins with events in retry may be down even so: it begins
@@ -30,6 +33,7 @@
 #include "destination_impl.h"
 
 #include "clock.h"
+#include "err.h"
 #include "log.h"
 #include "notice.h"
 
@@ -131,11 +135,17 @@ open_circuit(struct destination *d, int64_t now)
 	notice_send(d, NOTICE_CIRCUIT_OPENED, d->attempts.down_since_ms);
 }
 
-bool
-destination_enable(struct destination *d)
+int
+destination_enable(struct destination *d, bool *was_disabled, struct hsw_error *err)
 {
+	*was_disabled = d->is_disabled;
 	if (!d->is_disabled)
-		return false;
+		return HSW_OK;
+	if (d->owned != NULL && d->owned->is_undecryptable)
+		return err_set(err, HSW_EAUTH,
+			"it stays disabled: its credentials cannot be decrypted. Set the webhook "
+			"again, with its credentials, or start the daemon with the encryption_key "
+			"that they were stored with");
 	d->is_disabled = false;
 	d->is_held = d->is_unknown = true;
 	d->failures = 0;
@@ -143,7 +153,7 @@ destination_enable(struct destination *d)
 	destination_tell_gone(d, 0);
 	log_info("router", "destination is enabled again destination=%s", d->name);
 	delivery_pump_soon(d);
-	return true;
+	return HSW_OK;
 }
 
 void
@@ -202,7 +212,7 @@ next_probe(const struct destination *d)
 	bool is_strict = d->conf->ordering == ORDERING_STRICT;
 	bool takes_fresh = is_strict ? d->in_retry == 0
 				     : d->conf->ordering != ORDERING_CHAT || has_read_pulled(d);
-	int64_t from = is_strict ? 0 : d->probed_seq;
+	int64_t from = is_strict || d->probes_first ? 0 : d->probed_seq;
 	struct hsw_delivery *retry = after(&d->retries_ready, from);
 	struct hsw_delivery *fresh = takes_fresh ? after(&d->ready, from) : NULL;
 
@@ -278,10 +288,26 @@ is_of_outage(const struct destination *d, const struct hsw_delivery *slot)
 	return slot->attempts > 0 && slot->first_ms > d->answered_at_ms && !has_one_event(d);
 }
 
+void
+circuit_hold(struct destination *d)
+{
+	int64_t now = clock_mono_ms();
+
+	d->failures++;
+	d->probes_first = true;
+	d->probes_aside = false;
+	if (d->is_held && !d->is_unknown)
+		probe_failed(d, now);
+	else
+		open_circuit(d, now);
+}
+
 bool
 circuit_failed(struct destination *d, const struct hsw_delivery *slot, int status, bool is_last)
 {
 	int64_t now = clock_mono_ms();
+
+	d->probes_first = false;
 
 	if (is_about_event(status) || (is_server_error(status) && has_one_event(d))) {
 		log_failure(d, now);
@@ -329,7 +355,7 @@ circuit_succeeded(struct destination *d)
 		retry_pull(&d->retries, 0); /* due in this very turn, whatever it took as now */
 	if (d->is_held)
 		pace_start_slowly(&d->pace, clock_mono_ms());
-	d->is_held = d->is_unknown = false;
+	d->is_held = d->is_unknown = d->probes_first = false;
 	d->failures = 0;
 }
 

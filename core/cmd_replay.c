@@ -19,6 +19,7 @@
 #include "clock.h"
 #include "config.h"
 #include "envelope.h"
+#include "err.h"
 #include "when.h"
 
 static const char usage[] =
@@ -60,7 +61,7 @@ struct replay {
 	bool is_dry;
 	int64_t first, next, settled; /* of the journal: where it began, got to, and ends */
 	int64_t matched;
-	bool is_over;
+	bool is_over, is_instance_known;
 	int64_t waiting;
 	struct hsw_error err;
 };
@@ -89,6 +90,8 @@ read_answer(struct replay *p, const struct buf *answer)
 		p->matched += json_object_get_int64(json_object_object_get(root, "matched"));
 		p->is_over = !json_object_get_boolean(json_object_object_get(root, "more"));
 		p->settled = json_object_get_int64(json_object_object_get(root, "settled"));
+		p->is_instance_known = json_object_get_boolean(
+			json_object_object_get(root, "isInstanceKnown"));
 		p->waiting = json_object_get_int64(json_object_object_get(root, "retrying"));
 		rc = HSW_OK;
 	}
@@ -176,6 +179,10 @@ run(struct replay *p)
 	}
 	if (isatty(STDERR_FILENO))
 		fputc('\n', stderr);
+	/* One that was removed may have events in the journal still. */
+	if (rc == HSW_OK && p->matched == 0 && !p->is_instance_known)
+		rc = err_set(&p->err, HSW_ENOENT,
+			"--instance: there is none of that name, and no such event of one");
 	if (rc == HSW_OK)
 		printf("%s %" PRId64 "\n", p->is_dry ? "would replay" : "replayed", p->matched);
 	else

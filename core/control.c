@@ -316,6 +316,7 @@ control_handle(struct worker *w, struct http_request *r)
 		{ "GET", "/deliveries", control_deliveries },
 		{ "POST", "/replay", control_replay },
 		{ "POST", "/enable", control_enable },
+		{ "POST", "/skip", control_skip },
 	};
 
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
