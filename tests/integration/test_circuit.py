@@ -46,7 +46,7 @@ def test_one_bad_event_of_the_only_chat_keeps_no_circuit_open(bad, webhook):
 def test_a_backlog_follows_in_order_with_what_was_in_retry(ordering, status, chats, webhook):
     answers = Answers(lambda n: status or 200)
     daemon, receiver = webhook(answers, {"retry": "1h, 1h", "probe_interval": "100ms", "ordering": ordering,
-                                         "failures_to_open": 10 if ordering == "chat" else 1})
+                                         "failures_to_open": 4 if ordering == "chat" else 1})
     if status == 0:
         receiver.close()
     for n in range(200):
