@@ -34,6 +34,7 @@ struct attempt_ring {
 
 struct attempts {
 	struct attempt_ring delivered, failed;
+	int64_t down_since_ms; /* since 1970: when its circuit opened; 0: it is closed */
 };
 
 /* text is copied. Without memory nothing is noted. */
@@ -48,9 +49,9 @@ void attempts_free(struct attempts *);
 
 /* ---- attempts_text.c ---- */
 
-/* Those that failed as JSON text: the newest of them that fit. It fails by text->failed. */
+/* down_since_ms, and those that failed, as JSON text: the newest of them that fit. It fails by text->failed. */
 void attempts_encode(const struct attempts *, struct buf *text);
-/* Adds those of a text behind the ones that are there. HSW_OK, HSW_EINVAL: it is damaged, nothing was added. */
+/* Adds those of a text behind the ones that are there, and takes down_since_ms over. HSW_OK, HSW_EINVAL: it is damaged, nothing was added. */
 int attempts_decode(struct attempts *, struct hsw_str text);
 
 #endif

@@ -5,6 +5,8 @@
  *   {"failed":[{"at":1763700000000,"tookMs":12,"id":"evt_...","attempt":1,"outcome":"failed","status":500,
  *   "replay":false,"error":"..."}, ...]}, the newest first
  *
+ * and "downSince":1763700000000 before it while the circuit is open.
+ *
  * An object, since `rekey` of versions that do not know this kind of record refuses anything else.
  */
 #include <inttypes.h>
@@ -40,7 +42,10 @@ attempts_encode(const struct attempts *all, struct buf *text)
 	const struct attempt *a;
 	size_t start = text->len, kept;
 
-	buf_str(text, "{\"failed\":[");
+	buf_str(text, "{");
+	if (all->down_since_ms != 0)
+		buf_printf(text, "\"downSince\":%" PRId64 ",", all->down_since_ms);
+	buf_str(text, "\"failed\":[");
 	for (size_t i = 0; (a = attempts_newest(&all->failed, i)) != NULL; i++) {
 		kept = text->len;
 		if (i > 0)
@@ -138,6 +143,8 @@ attempts_decode(struct attempts *all, struct hsw_str text)
 		decode(json_object_array_get_idx(list, i), &a);
 		attempts_note(all, &a);
 	}
+	if (is_good && !get_number(root, "downSince", 0, INT64_MAX, &all->down_since_ms))
+		all->down_since_ms = 0;
 	json_object_put(root);
 	return is_good ? HSW_OK : HSW_EINVAL;
 }

@@ -9,8 +9,15 @@
  * take one event after the other, so that one that no receiver would take does not keep it open. After
  * it the destination is started slowly.
  *
+ * The backlog follows in order: what failed as it opened is due at once, and only the first event of each
+ * chat is probed. When all of these have failed, one that is behind them is tried at that very moment (not with
+ * chat-strict): should it get through, it was not the destination that failed.
+ *
  * An answer that is about the one event tells nothing about the destination: it neither opens nor closes,
  * and counts for the event, always. The next probe follows at once then, with another event.
+ *
+ * An event that is at its last attempt keeps it where all attempts have failed since its first one: the circuit
+ * opens then, however few these were.
  *
  * So it is where a destination that answers, with an error of its own, has this one event only: no other
  * could tell whether it is the event or the destination, and an event that nobody can take must end.
@@ -18,7 +25,9 @@
  * Where the sink says that no event could get through (HSW_HOLD) it opens at once, and the order is kept: a probe
  * takes the earliest event until one gets through, or fails in another way.
  *
- * A destination that begins with events in retry may have been down when the last run ended: it begins
+ * When it opened is kept in the store: the next run begins with it open, and tries one event at once.
+ *
+ * A destination that begins with events in retry may be down even so: it begins
  * half-open, so that restarts during an outage do not use up attempts either.
  */
 #include "destination_impl.h"
@@ -83,11 +92,15 @@ has_one_event(const struct destination *d)
 	return n == 1 && d->position >= d->thread->tail_seq;
 }
 
-/* The same moment since 1970. */
-static int64_t
-wall_of(int64_t mono_ms, int64_t now)
+/* It is written at once: the next run goes on from it. */
+static void
+keep_since(struct destination *d, int64_t since_ms)
 {
-	return clock_wall_ms() - (now - mono_ms);
+	d->attempts.down_since_ms = since_ms;
+	if (d->is_leaving && d->leave_by_ms == 0)
+		return;
+	destination_keep_attempts(d);
+	destination_save_attempts(d);
 }
 
 static void
@@ -107,7 +120,9 @@ static void
 open_circuit(struct destination *d, int64_t now)
 {
 	if (!d->is_held)
-		d->probed_seq = 0;
+		d->probed_seq = d->probed_aside_seq = 0;
+	d->probes_aside = false;
+	retry_pull(&d->retries, 0);
 	d->is_held = true;
 	d->is_unknown = false;
 	d->opened_at_ms = now;
@@ -116,7 +131,8 @@ open_circuit(struct destination *d, int64_t now)
 	log_warn("router",
 		"circuit is open: the last %d attempts failed destination=%s status=%d: %s",
 		d->failures, d->name, d->last_status, d->last_error);
-	notice_send(d, NOTICE_CIRCUIT_OPENED, clock_wall_ms());
+	keep_since(d, clock_wall_ms());
+	notice_send(d, NOTICE_CIRCUIT_OPENED, d->attempts.down_since_ms);
 }
 
 int
@@ -170,6 +186,108 @@ probe_failed(struct destination *d, int64_t now)
 		disable(d, open_ms);
 }
 
+static struct hsw_delivery *
+after(const struct slot_list *list, int64_t seq)
+{
+	struct hsw_delivery *slot = TAILQ_FIRST(list);
+
+	while (slot != NULL && slot->seq <= seq)
+		slot = TAILQ_NEXT(slot, link);
+	return slot;
+}
+
+/* A retry that is not read yet may be an earlier event of the chat. */
+static bool
+has_read_pulled(const struct destination *d)
+{
+	const struct retry *due = retry_first(&d->retries);
+
+	return d->n_loading == 0 && d->n_saving == 0 && (due == NULL || due->due_ms > 0);
+}
+
+/* Strict order has one candidate only. NULL: each of them had its turn. */
+static struct hsw_delivery *
+next_probe(const struct destination *d)
+{
+	bool is_strict = d->conf->ordering == ORDERING_STRICT;
+	bool takes_fresh = is_strict ? d->in_retry == 0
+				     : d->conf->ordering != ORDERING_CHAT || has_read_pulled(d);
+	int64_t from = is_strict || d->probes_first ? 0 : d->probed_seq;
+	struct hsw_delivery *retry = after(&d->retries_ready, from);
+	struct hsw_delivery *fresh = takes_fresh ? after(&d->ready, from) : NULL;
+
+	if (retry == NULL || (fresh != NULL && fresh->seq < retry->seq))
+		return fresh;
+	return retry;
+}
+
+static void
+find_behind(const struct slot_list *leaders, int64_t seq, struct hsw_delivery **leader,
+	struct hsw_delivery **found)
+{
+	struct hsw_delivery *l, *slot;
+
+	TAILQ_FOREACH (l, leaders, link) {
+		slot = after(&l->behind, seq);
+		if (slot == NULL || (*found != NULL && (*found)->seq < slot->seq))
+			continue;
+		*leader = l;
+		*found = slot;
+	}
+}
+
+/* The next event that is behind another one of its chat, or may be; NULL: there is none. */
+static struct hsw_delivery *
+probe_aside(struct destination *d)
+{
+	struct hsw_delivery *leader = NULL, *found = NULL;
+	struct hsw_delivery *fresh = after(&d->ready, d->probed_aside_seq);
+
+	if (d->conf->ordering != ORDERING_CHAT)
+		return NULL;
+	find_behind(&d->retries_ready, d->probed_aside_seq, &leader, &found);
+	find_behind(&d->ready, d->probed_aside_seq, &leader, &found);
+	if (!has_read_pulled(d) && fresh != NULL && (found == NULL || fresh->seq < found->seq)) {
+		found = fresh;
+		leader = NULL;
+	}
+	if (found == NULL && d->probed_aside_seq != 0) {
+		d->probed_aside_seq = 0;
+		return probe_aside(d);
+	}
+	if (leader != NULL)
+		delivery_overtake(leader, found);
+	if (found != NULL)
+		d->probed_aside_seq = found->seq;
+	return found;
+}
+
+/*
+ * A request with several events fails with all of them. Its plugin tells them one by one, so that it is as
+ * many as it may have at most, and of those that were under way when the last one was counted.
+ */
+static void
+count(struct destination *d, const struct hsw_delivery *slot, int64_t now)
+{
+	size_t most = config_gathers(d->section);
+
+	if (most > 1 && slot->started_ms <= d->failed_at_ms && d->failed_events < most) {
+		d->failed_events++;
+		return;
+	}
+	d->failures++;
+	d->failed_at_ms = now;
+	d->failed_events = 1;
+}
+
+/* Nothing has come through since its first attempt, nor was refused: then all that failed may be due to the
+ * destination. Where there is no other event, or it is to be tried once only, it ends on its schedule. */
+static bool
+is_of_outage(const struct destination *d, const struct hsw_delivery *slot)
+{
+	return slot->attempts > 0 && slot->first_ms > d->answered_at_ms && !has_one_event(d);
+}
+
 void
 circuit_hold(struct destination *d)
 {
@@ -177,6 +295,7 @@ circuit_hold(struct destination *d)
 
 	d->failures++;
 	d->probes_first = true;
+	d->probes_aside = false;
 	if (d->is_held && !d->is_unknown)
 		probe_failed(d, now);
 	else
@@ -184,7 +303,7 @@ circuit_hold(struct destination *d)
 }
 
 bool
-circuit_failed(struct destination *d, int status)
+circuit_failed(struct destination *d, const struct hsw_delivery *slot, int status, bool is_last)
 {
 	int64_t now = clock_mono_ms();
 
@@ -192,17 +311,19 @@ circuit_failed(struct destination *d, int status)
 
 	if (is_about_event(status) || (is_server_error(status) && has_one_event(d))) {
 		log_failure(d, now);
+		d->answered_at_ms = now;
 		circuit_told_nothing(d);
 		return true;
 	}
-	d->failures++;
+	count(d, slot, now);
 	if (d->is_held && !d->is_unknown) {
+		d->probes_aside = slot->seq == d->probed_seq && next_probe(d) == NULL;
 		probe_failed(d, now);
 		return false;
 	}
 	log_failure(d, now);
-	bool counts = !d->is_held;
-	if (d->failures >= d->conf->failures_to_open)
+	bool is_spared = is_last && is_of_outage(d, slot), counts = !d->is_held && !is_spared;
+	if (d->failures >= d->conf->failures_to_open || (is_spared && !d->is_held))
 		open_circuit(d, now);
 	else if (d->is_held && d->conf->probe_interval_ms > UNKNOWN_PROBE_MS)
 		d->probe_at_ms = now + UNKNOWN_PROBE_MS;
@@ -216,48 +337,65 @@ circuit_told_nothing(struct destination *d)
 		d->probe_at_ms = 0;
 }
 
+static void
+close_circuit(struct destination *d)
+{
+	log_info("router", "circuit is closed: delivering again destination=%s failures=%d",
+		d->name, d->failures);
+	notice_send(d, NOTICE_CIRCUIT_CLOSED, d->attempts.down_since_ms);
+	keep_since(d, 0);
+}
+
 void
 circuit_succeeded(struct destination *d)
 {
-	if (d->is_held && !d->is_unknown) {
-		log_info("router", "circuit is closed: delivering again destination=%s failures=%d",
-			d->name, d->failures);
-		notice_send(d, NOTICE_CIRCUIT_CLOSED, wall_of(d->opened_at_ms, clock_mono_ms()));
+	if (d->attempts.down_since_ms != 0)
+		close_circuit(d);
+	if (d->is_held && !d->is_unknown)
 		retry_pull(&d->retries, 0); /* due in this very turn, whatever it took as now */
-	}
 	if (d->is_held)
 		pace_start_slowly(&d->pace, clock_mono_ms());
 	d->is_held = d->is_unknown = d->probes_first = false;
 	d->failures = 0;
 }
 
-static struct hsw_delivery *
-after(const struct slot_list *list, int64_t seq)
+void
+circuit_recall(struct destination *d, int64_t since_ms)
 {
-	struct hsw_delivery *slot = TAILQ_FIRST(list);
+	int64_t open_ms = clock_wall_ms() - since_ms;
 
-	while (slot != NULL && slot->seq <= seq)
-		slot = TAILQ_NEXT(slot, link);
-	return slot;
+	if (since_ms == 0 || d->attempts.down_since_ms != 0)
+		return;
+	d->attempts.down_since_ms = since_ms;
+	if (d->last_delivered_at_ms != 0) {
+		close_circuit(d);
+		return;
+	}
+	d->is_held = true;
+	d->is_unknown = false;
+	d->opened_at_ms = clock_mono_ms() - (open_ms > 0 ? open_ms : 0);
+	d->probe_at_ms = 0;
+	retry_pull(&d->retries, 0);
+	delivery_pump_soon(d);
 }
 
-/* Strict order has one candidate only. */
 struct hsw_delivery *
 circuit_probe(struct destination *d, int64_t now)
 {
-	bool is_strict = d->conf->ordering == ORDERING_STRICT;
+	bool is_aside = d->probes_aside;
+	struct hsw_delivery *slot;
 
-	if (now < d->probe_at_ms || d->n_flying > 0)
+	if (d->n_flying > 0)
 		return NULL;
-	int64_t from = is_strict || d->probes_first ? 0 : d->probed_seq;
-	struct hsw_delivery *retry = after(&d->retries_ready, from);
-	struct hsw_delivery *fresh = is_strict && d->in_retry > 0 ? NULL : after(&d->ready, from);
-	struct hsw_delivery *slot = retry;
-	if (slot == NULL || (fresh != NULL && fresh->seq < slot->seq))
-		slot = fresh;
+	d->probes_aside = false;
+	if (is_aside && (slot = probe_aside(d)) != NULL)
+		return slot;
+	if (now < d->probe_at_ms)
+		return NULL;
+	slot = next_probe(d);
 	if (slot == NULL && d->probed_seq != 0) {
 		d->probed_seq = 0;
-		return circuit_probe(d, now);
+		slot = next_probe(d);
 	}
 	if (slot != NULL) {
 		d->probed_seq = slot->seq;

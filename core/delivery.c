@@ -50,6 +50,7 @@ on_delivered(struct hsw_delivery *slot, const struct hsw_detail *detail)
 	(void)detail;
 	metric_add(d->delivered, 1);
 	delivery_let_chat_go(slot);
+	d->answered_at_ms = clock_mono_ms();
 	if (d->failures > 0 || d->is_held)
 		circuit_succeeded(d);
 	if (d->pace.is_auto || d->pace.is_starting || d->pace.pauses > 0) {
@@ -96,13 +97,16 @@ on_failed(struct hsw_delivery *slot, const struct hsw_detail *detail)
 	remember_error(d, detail);
 	metric_add(d->retried, 1);
 	judge_pace(d, detail);
-	if (!circuit_failed(d, detail->status)) {
+	if (slot->attempts == 0)
+		slot->first_ms = slot->started_ms;
+	int64_t delay = retry_delay(d->conf->retry_ms, d->conf->retry_steps,
+		policy_step(d->conf, slot->attempts + 1), detail->retry_after_ms,
+		&d->thread->random);
+	if (!circuit_failed(d, slot, detail->status, delay < 0)) {
 		delivery_make_ready(slot); /* it keeps its place, as if it had not been tried */
 		return;
 	}
 	slot->attempts++;
-	int64_t delay = retry_delay(d->conf->retry_ms, d->conf->retry_steps,
-		policy_step(d->conf, slot->attempts), detail->retry_after_ms, &d->thread->random);
 	if (delay < 0) {
 		delivery_let_chat_go(slot);
 		die(slot);
@@ -121,6 +125,7 @@ static void
 on_rejected(struct hsw_delivery *slot, const struct hsw_detail *detail)
 {
 	remember_error(slot->d, detail);
+	slot->d->answered_at_ms = clock_mono_ms();
 	circuit_told_nothing(slot->d);
 	delivery_let_chat_go(slot);
 	slot->attempts++;
@@ -143,11 +148,12 @@ on_gone(struct hsw_delivery *slot, const struct hsw_detail *detail)
 		metric_add(d->disabled, 1);
 		notice_send(d, NOTICE_DISABLED, clock_wall_ms());
 		destination_tell_gone(d, d->last_status);
+		log_error("router",
+			"destination says it is gone, disabled until it is %s destination=%s "
+			"status=%d: %s",
+			d->owned != NULL ? "set or enabled again" : "enabled or the next start",
+			d->name, d->last_status, d->last_error);
 	}
-	log_error("router",
-		"destination says it is gone, disabled until it is %s destination=%s status=%d: %s",
-		d->owned != NULL ? "set or enabled again" : "enabled or the next start", d->name,
-		d->last_status, d->last_error);
 	delivery_make_ready(slot);
 }
 
@@ -176,6 +182,7 @@ note_attempt(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct h
 
 	memcpy(a.id, slot->envelope->id_text, sizeof(a.id));
 	attempts_note(&slot->d->attempts, &a);
+	slot->d->has_failed = outcome != HSW_DELIVERED;
 	if (outcome == HSW_DELIVERED)
 		slot->d->last_delivered_at_ms = a.at_ms;
 	else if (!slot->d->is_leaving || slot->d->leave_by_ms != 0)

@@ -2,9 +2,10 @@
 /*
  * delivery_queue.c - the slots of a destination: which may go next, and which wait for their chat.
  *
- * Of the slots of one chat only the first may fly; the others wait in its `behind` list, and when it
- * leaves (settled, or failed and stepping aside) the next one takes its place and the list. With
- * chat-strict one that failed does not step aside: see lane.h.
+ * Of the slots of one chat only the first may fly; the others wait in its `behind` list, in seq order, and
+ * when it leaves (settled, or failed and stepping aside) the next one takes its place and the list. A retry
+ * comes back before the later events of its chat. With chat-strict one that failed does not step aside: see
+ * lane.h.
  */
 #include "destination_impl.h"
 
@@ -13,22 +14,80 @@
 #include "clock.h"
 #include "log.h"
 
-/* The lists are in seq order; a slot that becomes ready is mostly among the newest. */
-void
-delivery_make_ready(struct hsw_delivery *slot)
+/* The lists are in seq order; a slot that is added is mostly among the newest. */
+static void
+insert_by_seq(struct slot_list *list, struct hsw_delivery *slot)
 {
-	struct destination *d = slot->d;
-	struct slot_list *list = slot->is_retry ? &d->retries_ready : &d->ready;
 	struct hsw_delivery *before = TAILQ_LAST(list, slot_list);
 
-	slot->state = SLOT_READY;
-	d->n_retries_ready += slot->is_retry;
 	while (before != NULL && before->seq > slot->seq)
 		before = TAILQ_PREV(before, slot_list, link);
 	if (before != NULL)
 		TAILQ_INSERT_AFTER(list, before, slot, link);
 	else
 		TAILQ_INSERT_HEAD(list, slot, link);
+}
+
+static void
+lead_chat(struct hsw_delivery *slot)
+{
+	HASH_ADD_KEYPTR(hh, slot->d->chats, &slot->envelope->key_hash,
+		sizeof(slot->envelope->key_hash), slot);
+}
+
+/* hh.tbl is NULL where the hash had no memory for the slot. */
+static void
+stop_leading(struct hsw_delivery *slot)
+{
+	if (slot->hh.tbl == NULL)
+		return;
+	HASH_DEL(slot->d->chats, slot);
+	slot->hh.tbl = NULL;
+}
+
+/* A slot that is in no list waits behind the next one of its chat, which takes its place. */
+static void
+give_way(struct hsw_delivery *slot, struct hsw_delivery *next)
+{
+	stop_leading(slot);
+	TAILQ_CONCAT(&next->behind, &slot->behind, link);
+	slot->state = SLOT_WAITING;
+	insert_by_seq(&next->behind, slot);
+	lead_chat(next);
+}
+
+static void
+enlist(struct hsw_delivery *slot)
+{
+	struct destination *d = slot->d;
+
+	slot->state = SLOT_READY;
+	d->n_retries_ready += slot->is_retry;
+	insert_by_seq(slot->is_retry ? &d->retries_ready : &d->ready, slot);
+}
+
+/* While it flew, a retry of an earlier event of its chat may have come to wait behind it. */
+void
+delivery_make_ready(struct hsw_delivery *slot)
+{
+	struct hsw_delivery *earlier = TAILQ_FIRST(&slot->behind);
+
+	if (earlier == NULL || earlier->seq > slot->seq) {
+		enlist(slot);
+		return;
+	}
+	TAILQ_REMOVE(&slot->behind, earlier, link);
+	give_way(slot, earlier);
+	enlist(earlier);
+}
+
+void
+delivery_overtake(struct hsw_delivery *leader, struct hsw_delivery *slot)
+{
+	delivery_take_ready(leader);
+	TAILQ_REMOVE(&leader->behind, slot, link);
+	give_way(leader, slot);
+	enlist(slot);
 }
 
 void
@@ -38,13 +97,6 @@ delivery_take_ready(struct hsw_delivery *slot)
 
 	TAILQ_REMOVE(slot->is_retry ? &d->retries_ready : &d->ready, slot, link);
 	d->n_retries_ready -= slot->is_retry;
-}
-
-static void
-lead_chat(struct hsw_delivery *slot)
-{
-	HASH_ADD_KEYPTR(hh, slot->d->chats, &slot->envelope->key_hash,
-		sizeof(slot->envelope->key_hash), slot);
 }
 
 static bool
@@ -61,15 +113,12 @@ delivery_lane(const struct hsw_delivery *slot)
 	return lane_find(&slot->d->lanes, slot->envelope->key_hash);
 }
 
-/* hh.tbl is NULL where the hash had no memory for the slot: then nobody waits for it. */
 static void
 leave_chat(struct hsw_delivery *slot)
 {
-	if (slot->hh.tbl == NULL)
-		return;
 	struct hsw_delivery *next = TAILQ_FIRST(&slot->behind);
-	HASH_DEL(slot->d->chats, slot);
-	slot->hh.tbl = NULL;
+
+	stop_leading(slot);
 	if (next == NULL)
 		return;
 	TAILQ_REMOVE(&slot->behind, next, link);
@@ -107,7 +156,8 @@ static void
 park(struct hsw_delivery *slot, struct lane *lane)
 {
 	struct destination *d = slot->d;
-	const struct retry r = { clock_mono_ms(), slot->seq, slot->attempts, slot->is_replay };
+	const struct retry r = { clock_mono_ms(), slot->seq, slot->attempts, slot->is_replay,
+		slot->first_ms };
 
 	slot->is_parked = lane_wait(lane, r, slot->is_retry);
 	if (slot->is_parked && slot->is_retry) {
@@ -163,12 +213,15 @@ enter_chat(struct hsw_delivery *slot)
 	if (keeps_chats_in_order(slot->d))
 		HASH_FIND(hh, slot->d->chats, &slot->envelope->key_hash,
 			sizeof(slot->envelope->key_hash), leader);
-	if (leader != NULL) {
+	if (leader != NULL && (leader->state != SLOT_READY || leader->seq < slot->seq)) {
 		slot->state = SLOT_WAITING;
-		TAILQ_INSERT_TAIL(&leader->behind, slot, link);
+		insert_by_seq(&leader->behind, slot);
 		return;
 	}
-	if (keeps_chats_in_order(slot->d))
+	if (leader != NULL) {
+		delivery_take_ready(leader);
+		give_way(leader, slot);
+	} else if (keeps_chats_in_order(slot->d))
 		lead_chat(slot);
 	delivery_make_ready(slot);
 }
@@ -189,6 +242,7 @@ delivery_add(struct destination *d, struct hsw_envelope *envelope, const struct 
 		slot->is_retry = slot->is_counted = true;
 		slot->attempts = retry->attempts;
 		slot->is_replay = retry->is_replay;
+		slot->first_ms = retry->first_ms;
 	} else {
 		TAILQ_INSERT_TAIL(&d->unsettled, slot, order);
 		d->n_window++;
@@ -234,8 +288,9 @@ lift(struct hsw_delivery *slot)
 	slot->state = SLOT_LIFTED;
 	if (!slot->is_retry)
 		return;
-	destination_push_retry(
-		d, (struct retry){ clock_mono_ms(), slot->seq, slot->attempts, slot->is_replay });
+	destination_push_retry(d,
+		(struct retry){ d->is_held ? 0 : clock_mono_ms(), slot->seq, slot->attempts,
+			slot->is_replay, slot->first_ms });
 	slot_free(slot);
 }
 

@@ -35,7 +35,10 @@ saved(struct hsw_delivery *slot)
 		lane_saved(lane, slot->seq);
 		destination_advance(d, lane);
 	} else if (slot->save_as == HSW_WRITE_RETRY) {
-		struct retry r = { slot->due_ms, slot->seq, slot->attempts, slot->is_replay };
+		/* What failed when the circuit opened does not wait for its time: it comes first. */
+		bool is_pulled = slot->started_ms <= d->opened_at_ms;
+		struct retry r = { is_pulled ? 0 : slot->due_ms, slot->seq, slot->attempts,
+			slot->is_replay, slot->first_ms };
 		if (!retry_push(&d->retries, r)) {
 			save_later(slot);
 			return;

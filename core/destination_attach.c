@@ -90,7 +90,7 @@ add_retry(void *arg, const struct hsw_store_exception *x)
 	if (wait > RETRY_WAIT_MAX_MS)
 		wait = RETRY_WAIT_MAX_MS;
 	const struct retry retry = { clock_mono_ms() + (wait > 0 ? wait : 0), x->seq, x->attempts,
-		is_replay(x->text) };
+		is_replay(x->text), 0 };
 	if (!keep_retry(r->d, x, retry)) {
 		r->rc = err_set(r->err, HSW_ENOMEM, "out of memory");
 		return HSW_ENOMEM;

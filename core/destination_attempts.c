@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * destination_attempts.c - the failed attempts of a destination outlive the process: one record of the
- * store has those of one destination.
+ * destination_attempts.c - the failed attempts of a destination, and since when it is down, outlive the process:
+ * one record of the store has those of one destination.
  *
  * A failure puts its destination into the thread's queue; a timer writes from its head what has been
  * there for SAVE_AFTER_MS. So a destination is written at most that often, and a worker with many that
@@ -214,6 +214,7 @@ take(struct destination *d, struct recalled *r)
 			d->name);
 	else
 		merge(d, &r->attempts);
+	circuit_recall(d, r->attempts.down_since_ms);
 }
 
 static void

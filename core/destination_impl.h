@@ -48,8 +48,9 @@ struct hsw_delivery {
 	bool is_retry;
 	bool is_counted; /* in d->in_retry */
 	bool is_replay;
-	bool is_parked; /* waits in a lane: its row is being written */
-	int attempts;   /* made before this one */
+	bool is_parked;   /* waits in a lane: its row is being written */
+	int attempts;     /* made before this one */
+	int64_t first_ms; /* when the first of them began; 0: before this run */
 	int64_t started_ms, deadline_ms;
 	void *data;                      /* the plugin's */
 	TAILQ_ENTRY(hsw_delivery) order; /* in d->unsettled */
@@ -112,14 +113,20 @@ struct destination {
 
 	/* health */
 	struct pace pace;
-	int failures;      /* in a row */
-	bool is_held;      /* the circuit is not closed, see circuit.c */
-	bool is_unknown;   /* and is held because nothing is known of it yet: it may be up */
-	bool probes_first; /* and probes take the earliest event, whatever was tried last */
+	int failures;           /* in a row; those of one request are one */
+	int64_t failed_at_ms;   /* the last one that was counted; clock_mono_ms */
+	size_t failed_events;   /* since then, that one included */
+	int64_t answered_at_ms; /* it took or refused an event; clock_mono_ms; 0: not in this run */
+	bool has_failed;        /* the last attempt, however */
+	bool is_held;           /* the circuit is not closed, see circuit.c */
+	bool is_unknown;        /* and is held because nothing is known of it yet: it may be up */
+	bool probes_first;      /* and probes take the earliest event, whatever was tried last */
 	bool is_disabled, is_draining;
 	int64_t changed_ms; /* where it goes: what came back of an attempt before tells nothing; 0: never */
-	int64_t opened_at_ms; /* the circuit */
-	int64_t probed_seq;   /* the event that was tried last while it is open */
+	int64_t opened_at_ms;     /* the circuit */
+	int64_t probed_seq;       /* the event that was tried last while it is open */
+	bool probes_aside;        /* all that may be probed failed: now one that is behind them */
+	int64_t probed_aside_seq; /* the last of these */
 	int64_t log_failure_at_ms;
 	int64_t probe_at_ms, blocked_until_ms, save_again_at_ms;
 	struct event *wake; /* the earliest of what is waited for */
@@ -265,8 +272,11 @@ int64_t destination_lag(const struct destination *);
 
 /* It begins to deliver: with care, where some events are known to have failed. */
 void circuit_begin(struct destination *);
-/* An attempt failed, with that status (0: no answer). Whether it counts for its event. */
-bool circuit_failed(struct destination *, int status);
+/* What the store has of it: when it opened (since 1970), if it was open when the last run ended; else 0. */
+void circuit_recall(struct destination *, int64_t since_ms);
+/* An attempt failed, with that status (0: no answer); is_last: its event has no other one. Whether it counts
+ * for its event. */
+bool circuit_failed(struct destination *, const struct hsw_delivery *, int status, bool is_last);
 /* An attempt failed as every other one would: the circuit opens, and probes take the earliest event. */
 void circuit_hold(struct destination *);
 /* An attempt ended without telling whether the destination is up. */
@@ -300,8 +310,10 @@ void delivery_on_deadline(evutil_socket_t, short, void *destination);
 bool delivery_add(struct destination *, struct hsw_envelope *, const struct retry *);
 /* A retry whose event the journal does not have any more: forget it. */
 void delivery_forget(struct destination *, const struct retry *);
-/* It may be tried; it is in no list. */
+/* It may be tried, but for an earlier one that waits behind it, which goes first then; it is in no list. */
 void delivery_make_ready(struct hsw_delivery *);
+/* It takes its leader's place, though it comes after it; it may be tried. */
+void delivery_overtake(struct hsw_delivery *leader, struct hsw_delivery *);
 /* Out of the list that delivery_make_ready put it in. */
 void delivery_take_ready(struct hsw_delivery *);
 /* The lane of its chat; NULL: nothing holds the chat. */

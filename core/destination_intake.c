@@ -226,7 +226,7 @@ destination_retry(struct destination *d, const int64_t *seqs, size_t n, bool is_
 	int64_t now = clock_mono_ms();
 
 	for (size_t i = 0; i < n; i++) {
-		if (retry_push(&d->retries, (struct retry){ now, seqs[i], 0, is_replay }))
+		if (retry_push(&d->retries, (struct retry){ now, seqs[i], 0, is_replay, 0 }))
 			d->in_retry++;
 		else
 			log_error("router",

@@ -12,10 +12,10 @@
 static const char *
 state_name(const struct destination *d)
 {
-	return d->is_disabled                  ? "disabled"
-		: d->is_held && !d->is_unknown ? "held"
-		: d->failures > 0              ? "failing"
-					       : "active";
+	return d->is_disabled                      ? "disabled"
+		: d->is_held && !d->is_unknown     ? "held"
+		: d->failures > 0 || d->has_failed ? "failing"
+						   : "active";
 }
 
 int64_t

@@ -14,8 +14,9 @@
 struct retry {
 	int64_t due_ms;
 	int64_t seq;
-	int attempts;   /* made so far */
-	bool is_replay; /* somebody asked for it to be delivered once more */
+	int attempts;     /* made so far */
+	bool is_replay;   /* somebody asked for it to be delivered once more */
+	int64_t first_ms; /* when its first attempt began, if it was in this run; else 0 */
 };
 
 /* A heap, earliest first; equal times by seq. */

@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import hmac
 import json
+import time
 
 import pytest
 from api_rig import ApiDaemon
@@ -174,3 +175,48 @@ def test_without_notify_url_nobody_is_told(make_daemon, operator, destination):
     wait_for(lambda: daemon.sink("out")["state"] == "disabled")
     assert operator.arrivals == []
     assert metric(daemon, 'hookswitch_sink_disabled_total{sink="out"}') == 1
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_circuit_that_was_open_when_the_last_run_ended_is_told_closed(end, start, operator, destination):
+    destination.behave = lambda a, c: 503
+    daemon = start({**DOWN, "probe_interval": "1h"})
+    for n in range(3):
+        daemon.accept(message(n, chat=n))
+    operator.wait(1)
+    wait_for(lambda: daemon.sink("out")["circuit"] == "open")
+    time.sleep(0.3)
+    getattr(daemon, end)()
+    daemon.start()
+    wait_for(lambda: daemon.sink("out")["state"] == "held")
+    getattr(daemon, end)()
+    destination.behave = lambda a, c: 200
+    daemon.start()
+    operator.wait(2)
+    opened, closed = notices(operator)
+    assert [opened["type"], closed["type"]] == ["sink.circuit_opened", "sink.circuit_closed"]
+    assert closed["data"]["since"] == opened["data"]["since"]
+    wait_for(lambda: daemon.sink("out")["retrying"] == 0)
+    getattr(daemon, end)()
+    daemon.start()
+    daemon.accept(message(3))
+    wait_for(lambda: daemon.sink("out")["delivered"] >= 1 and daemon.sink("out")["lag"] == 0)
+    assert len(operator.arrivals) == 2
+
+
+def test_disable_after_counts_over_restarts(start, operator, destination):
+    destination.behave = lambda a, c: 503
+    daemon = start({**DOWN, "disable_after": "3s", "probe_interval": "1h"})
+    for n in range(3):
+        daemon.accept(message(n, chat=n))
+    operator.wait(1)
+    opened = time.monotonic()
+    for _ in range(2):
+        daemon.stop()
+        daemon.start()
+        assert daemon.sink("out")["state"] != "disabled"
+    time.sleep(max(0, opened + 3 - time.monotonic()))
+    daemon.stop()
+    daemon.start()
+    wait_for(lambda: daemon.sink("out")["state"] == "disabled", 5)
+    assert types(operator) == ["sink.circuit_opened", "sink.disabled"]

@@ -213,7 +213,7 @@ START_TEST(retries_come_by_time_then_seq)
 	int64_t last = 0;
 
 	for (int i = 0; i < 500; i++)
-		ck_assert(retry_push(&heap, (struct retry){ (i * 7919) % 250, i, 1, false }));
+		ck_assert(retry_push(&heap, (struct retry){ (i * 7919) % 250, i, 1, false, 0 }));
 	ck_assert(!retry_take_due(&heap, -1, &r));
 	for (int i = 0; i < 500; i++) {
 		ck_assert(retry_take_due(&heap, 1000, &r));
@@ -232,7 +232,7 @@ START_TEST(pulled_retries_are_due_in_seq_order)
 
 	for (int i = 0; i < 100; i++)
 		ck_assert(retry_push(
-			&heap, (struct retry){ 5000 - i, 100 + (i * 37) % 100, 1, false }));
+			&heap, (struct retry){ 5000 - i, 100 + (i * 37) % 100, 1, false, 0 }));
 	retry_pull(&heap, 10);
 	for (int i = 0; i < 100; i++) {
 		ck_assert(retry_take_due(&heap, 10, &r));
