@@ -16,9 +16,8 @@
 #include "clock.h"
 #include "err.h"
 
-/* The destination, where this worker serves it; else the mail goes on to the next, if there is one. */
-static struct destination *
-find_or_pass_on(struct tour *t, bool *is_passed)
+struct destination *
+control_find_or_pass_on(struct tour *t, bool *is_passed)
 {
 	struct destination *d = destination_find(
 		&t->server->workers[t->stop].delivery, t->query.destination);
@@ -117,8 +116,8 @@ point_elsewhere(struct store_call *call, const struct store_port *store)
 	tour_go_home(t);
 }
 
-static void
-answer_no_sink(struct tour *t)
+void
+control_answer_no_sink(struct tour *t)
 {
 	tour_go_to_store(t, point_elsewhere);
 }
@@ -128,12 +127,12 @@ print_attempts(struct mail *mail)
 {
 	struct tour *t = tour_of(mail);
 	bool is_passed;
-	const struct destination *d = find_or_pass_on(t, &is_passed);
+	const struct destination *d = control_find_or_pass_on(t, &is_passed);
 
 	if (is_passed)
 		return;
 	if (d == NULL) {
-		answer_no_sink(t);
+		control_answer_no_sink(t);
 		return;
 	}
 	buf_str(&t->out, "{\"success\":true,\"deliveries\":");
@@ -142,30 +141,46 @@ print_attempts(struct mail *mail)
 	tour_go_home(t);
 }
 
-/* Store thread. */
+void
+control_resolve(struct tour *t)
+{
+	struct hsw_str instance;
+
+	find_webhook(t, &instance);
+}
+
 static void
 resolve(struct store_call *call, const struct store_port *store)
 {
 	struct tour *t = (struct tour *)call;
-	struct hsw_str instance;
 
 	(void)store;
-	find_webhook(t, &instance);
+	control_resolve(t);
 	worker_post(&t->server->workers[0], &t->mail);
 }
 
-static void
-ask_sink(struct worker *w, struct http_request *r, void (*fn)(struct mail *))
+struct tour *
+control_tour_of_sink(struct worker *w, struct http_request *r)
 {
 	struct tour *t = tour_new(w, r, "");
 
 	if (t == NULL)
-		return;
+		return NULL;
 	http_query(r, "sink", &t->sink);
 	buf_append(&t->sink, "", 1);
 	t->query.destination = (struct hsw_str){ t->sink.data,
 		t->sink.failed ? 0 : t->sink.len - 1 };
 	t->config = config_ref(w->config);
+	return t;
+}
+
+static void
+ask_sink(struct worker *w, struct http_request *r, void (*fn)(struct mail *))
+{
+	struct tour *t = control_tour_of_sink(w, r);
+
+	if (t == NULL)
+		return;
 	t->query.limit = control_number(r, "failed") == 0;
 	t->mail.run = fn;
 	tour_go_to_store(t, resolve);
@@ -184,12 +199,12 @@ enable(struct mail *mail)
 {
 	struct tour *t = tour_of(mail);
 	bool is_passed;
-	struct destination *d = find_or_pass_on(t, &is_passed);
+	struct destination *d = control_find_or_pass_on(t, &is_passed);
 
 	if (is_passed)
 		return;
 	if (d == NULL) {
-		answer_no_sink(t);
+		control_answer_no_sink(t);
 		return;
 	}
 	buf_printf(&t->out, "{\"success\":true,\"enabled\":%d}", destination_enable(d));
@@ -211,8 +226,11 @@ finish_piece(struct tour *t, size_t retrying)
 
 	buf_printf(&t->out,
 		"{\"success\":true,\"matched\":%zu,\"next\":%" PRId64 ",\"settled\":%" PRId64
-		",\"more\":%s,\"retrying\":%zu}",
+		",\"more\":%s,\"retrying\":%zu,\"seqs\":[",
 		p->n, p->next, p->settled, p->is_over ? "false" : "true", retrying);
+	for (size_t i = 0; i < p->n && !t->is_dry; i++)
+		buf_printf(&t->out, "%s%" PRId64, i > 0 ? "," : "", p->seqs[i]);
+	buf_str(&t->out, "]}");
 	tour_go_home(t);
 }
 
@@ -221,7 +239,7 @@ take_up(struct mail *mail)
 {
 	struct tour *t = tour_of(mail);
 	bool is_passed;
-	struct destination *d = find_or_pass_on(t, &is_passed);
+	struct destination *d = control_find_or_pass_on(t, &is_passed);
 
 	if (is_passed)
 		return;
