@@ -141,10 +141,9 @@ load_websocket(struct config *c, struct config_errors *errors)
 	c->websocket_plugin = plugin;
 	c->private->websocket_conf = config_new_plugin_conf(&l, plugin);
 	c->websocket_plugin_conf = c->private->websocket_conf;
-	size_t before = errors->count;
-	config_load_keys(&l, &c->websocket, c->private->websocket_conf);
+	bool is_checkable = config_load_keys(&l, &c->websocket, c->private->websocket_conf);
 	config_check_origins(&l, c->websocket.origins);
-	if (errors->count == before)
+	if (is_checkable)
 		config_check_plugin(&l, &plugin->ops.sink, c->websocket_plugin_conf);
 }
 
@@ -173,11 +172,9 @@ load_sink(struct loader *l)
 	s->plugin = plugin;
 	void *conf = config_new_plugin_conf(l, plugin);
 	s->conf = conf;
-	size_t before = l->errors->count;
-	config_load_keys(l, &s->u.sink, conf);
-	bool is_complete = l->errors->count == before;
+	bool is_checkable = config_load_keys(l, &s->u.sink, conf);
 	config_check_sink(l, s);
-	if (is_complete)
+	if (is_checkable)
 		config_check_plugin(l, &plugin->ops.sink, conf);
 }
 

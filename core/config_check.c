@@ -219,22 +219,32 @@ check_sense(struct loader *l, const struct config_section *s)
 		config_fail_key(l, "retry_after_max", "has no meaning with retry = never");
 }
 
+static void
+fail_plugin(void *arg, const char *text)
+{
+	struct loader *l = arg;
+	char key[OPTION_KEY_SIZE];
+	size_t len = strcspn(text, ":");
+	bool has_key = len < sizeof(key) && strncmp(text + len, ": ", 2) == 0;
+
+	snprintf(key, sizeof(key), "%.*s", has_key ? (int)len : 0, text);
+	if (option_find(l->plugin, key) != NULL)
+		config_fail_key(l, key, "%s", text + len + 2);
+	else
+		config_error(l->errors, l->section->file, l->section->line, SECTION_FORM ": %s",
+			SECTION_ARGS(l->section), text);
+}
+
 void
 config_check_plugin(struct loader *l, const struct hsw_sink_ops *ops, const void *conf)
 {
 	struct hsw_error why = { "" };
-	char key[OPTION_KEY_SIZE];
+	size_t before = l->errors->count;
 
-	if (ops->check == NULL || ops->check(conf, &why) == HSW_OK)
-		return;
-	size_t len = strcspn(why.text, ":");
-	bool has_key = len < sizeof(key) && strncmp(why.text + len, ": ", 2) == 0;
-	snprintf(key, sizeof(key), "%.*s", has_key ? (int)len : 0, why.text);
-	if (option_find(l->plugin, key) != NULL)
-		config_fail_key(l, key, "%s", why.text + len + 2);
-	else
-		config_error(l->errors, l->section->file, l->section->line, SECTION_FORM ": %s",
-			SECTION_ARGS(l->section), why.text);
+	if (ops->check_each != NULL)
+		ops->check_each(conf, fail_plugin, l);
+	if (l->errors->count == before && ops->check != NULL && ops->check(conf, &why) != HSW_OK)
+		fail_plugin(l, why.text);
 }
 
 void

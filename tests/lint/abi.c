@@ -108,6 +108,7 @@ AT(hsw_sink_ops, needs, 88);
 AT(hsw_sink_ops, check, 96);
 AT(hsw_sink_ops, gathers, 104);
 AT(hsw_sink_ops, configure, 112);
+AT(hsw_sink_ops, check_each, 120);
 
 AT(hsw_request, size, 0);
 AT(hsw_request, method, 8);
