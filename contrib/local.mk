@@ -27,7 +27,8 @@ EXTRA_DIST += \
 	contrib/debian/changelog contrib/debian/control contrib/debian/copyright \
 	contrib/debian/hookswitch.docs contrib/debian/hookswitch.examples contrib/debian/hookswitch.ini \
 	contrib/debian/hookswitch.install contrib/debian/hookswitch.lintian-overrides contrib/debian/hookswitch.logrotate \
-	contrib/debian/hookswitch.postrm contrib/debian/hookswitch-plugin-postgres.install \
+	contrib/debian/hookswitch.postrm contrib/debian/hookswitch.templates contrib/debian/po/POTFILES.in \
+	contrib/debian/po/templates.pot contrib/debian/hookswitch-plugin-postgres.install \
 	contrib/debian/libhookswitch-dev.install contrib/debian/rules \
 	contrib/debian/source/format contrib/debian/tests/control contrib/debian/tests/main-job \
 	contrib/debian/tests/new-plugin contrib/debian/tests/plugin-of-its-own contrib/debian/tests/postgres contrib/debian/try-in-chroot \

@@ -18,7 +18,6 @@
 #include "log.h"
 #include "tour.h"
 
-#define DEFAULT_LABEL "default"
 #define LIST_DEFAULT 100 /* dead letters of one answer */
 #define LIST_MAX 1000
 #define IDS_MAX 100           /* that are named in one request */
@@ -577,7 +576,7 @@ query_label(const struct api_call *call, struct inquiry *q)
 		buf_free(&label);
 		return true;
 	}
-	q->label = label.len > 0 ? strndup(label.data, label.len) : strdup(DEFAULT_LABEL);
+	q->label = label.len > 0 ? strndup(label.data, label.len) : strdup(WEBHOOK_LABEL_DEFAULT);
 	buf_free(&label);
 	if (q->label == NULL)
 		refuse_memory(call);

@@ -41,8 +41,7 @@ struct instance {
 	_Atomic int64_t last_event_ms; /* since 1970; 0: none yet */
 	_Atomic unsigned
 		raw_types; /* of which the API's webhooks want raw bodies: bits 1 << enum event_type */
-	_Atomic bool is_deleted; /* by the API: whoever still serves it shall stop */
-	pthread_mutex_t lock;    /* of seen */
+	pthread_mutex_t lock; /* of seen */
 	struct instance_seen seen;
 };
 

@@ -15,12 +15,16 @@
  * So it is where a destination that answers, with an error of its own, has this one event only: no other
  * could tell whether it is the event or the destination, and an event that nobody can take must end.
  *
+ * Where the sink says that no event could get through (HSW_HOLD) it opens at once, and the order is kept: a probe
+ * takes the earliest event until one gets through, or fails in another way.
+ *
  * A destination that begins with events in retry may have been down when the last run ended: it begins
  * half-open, so that restarts during an outage do not use up attempts either.
  */
 #include "destination_impl.h"
 
 #include "clock.h"
+#include "err.h"
 #include "log.h"
 #include "notice.h"
 
@@ -115,11 +119,17 @@ open_circuit(struct destination *d, int64_t now)
 	notice_send(d, NOTICE_CIRCUIT_OPENED, clock_wall_ms());
 }
 
-bool
-destination_enable(struct destination *d)
+int
+destination_enable(struct destination *d, bool *was_disabled, struct hsw_error *err)
 {
+	*was_disabled = d->is_disabled;
 	if (!d->is_disabled)
-		return false;
+		return HSW_OK;
+	if (d->owned != NULL && d->owned->is_undecryptable)
+		return err_set(err, HSW_EAUTH,
+			"it stays disabled: its credentials cannot be decrypted. Set the webhook "
+			"again, with its credentials, or start the daemon with the encryption_key "
+			"that they were stored with");
 	d->is_disabled = false;
 	d->is_held = d->is_unknown = true;
 	d->failures = 0;
@@ -127,7 +137,7 @@ destination_enable(struct destination *d)
 	destination_tell_gone(d, 0);
 	log_info("router", "destination is enabled again destination=%s", d->name);
 	delivery_pump_soon(d);
-	return true;
+	return HSW_OK;
 }
 
 void
@@ -160,10 +170,25 @@ probe_failed(struct destination *d, int64_t now)
 		disable(d, open_ms);
 }
 
+void
+circuit_hold(struct destination *d)
+{
+	int64_t now = clock_mono_ms();
+
+	d->failures++;
+	d->probes_first = true;
+	if (d->is_held && !d->is_unknown)
+		probe_failed(d, now);
+	else
+		open_circuit(d, now);
+}
+
 bool
 circuit_failed(struct destination *d, int status)
 {
 	int64_t now = clock_mono_ms();
+
+	d->probes_first = false;
 
 	if (is_about_event(status) || (is_server_error(status) && has_one_event(d))) {
 		log_failure(d, now);
@@ -202,7 +227,7 @@ circuit_succeeded(struct destination *d)
 	}
 	if (d->is_held)
 		pace_start_slowly(&d->pace, clock_mono_ms());
-	d->is_held = d->is_unknown = false;
+	d->is_held = d->is_unknown = d->probes_first = false;
 	d->failures = 0;
 }
 
@@ -224,10 +249,9 @@ circuit_probe(struct destination *d, int64_t now)
 
 	if (now < d->probe_at_ms || d->n_flying > 0)
 		return NULL;
-	struct hsw_delivery *retry = after(&d->retries_ready, is_strict ? 0 : d->probed_seq);
-	struct hsw_delivery *fresh = is_strict && d->in_retry > 0
-		? NULL
-		: after(&d->ready, is_strict ? 0 : d->probed_seq);
+	int64_t from = is_strict || d->probes_first ? 0 : d->probed_seq;
+	struct hsw_delivery *retry = after(&d->retries_ready, from);
+	struct hsw_delivery *fresh = is_strict && d->in_retry > 0 ? NULL : after(&d->ready, from);
 	struct hsw_delivery *slot = retry;
 	if (slot == NULL || (fresh != NULL && fresh->seq < slot->seq))
 		slot = fresh;

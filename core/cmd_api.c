@@ -71,6 +71,37 @@ cmd_api_text(struct json_object *o, const char *member)
 	return text != NULL ? text : "";
 }
 
+const char *
+cmd_api_state(struct json_object *o)
+{
+	return json_object_get_boolean(json_object_object_get(o, "enabled")) ? "enabled"
+									     : "disabled";
+}
+
+void
+cmd_api_print_events(struct json_object *o)
+{
+	struct json_object *events = json_object_object_get(o, "events");
+	size_t n = events != NULL ? json_object_array_length(events) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		printf("%s%s", i > 0 ? "," : "",
+			json_object_get_string(json_object_array_get_idx(events, i)));
+}
+
+void
+cmd_api_add_events(struct json_object *o, char *list)
+{
+	struct json_object *array = json_object_new_array();
+	char *name;
+
+	while ((name = strsep(&list, ", ")) != NULL) {
+		if (*name != '\0')
+			json_object_array_add(array, json_object_new_string(name));
+	}
+	json_object_object_add(o, "events", array);
+}
+
 int
 cmd_api_list(struct cmd_api *a, const char *member, bool as_json, void (*print_heading)(void),
 	void (*print_row)(struct json_object *))

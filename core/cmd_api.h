@@ -29,6 +29,12 @@ int cmd_api_list(struct cmd_api *, const char *member, bool as_json, void (*prin
 int cmd_api_delete(struct cmd_api *);
 /* A member as text, "" where there is none. */
 const char *cmd_api_text(struct json_object *, const char *member);
+/* "enabled" or "disabled", as a webhook or WebSocket says of itself. */
+const char *cmd_api_state(struct json_object *);
+/* Prints the names in its member `events`, with commas. */
+void cmd_api_print_events(struct json_object *);
+/* Adds the member `events`: the names in the list, which is cut up. */
+void cmd_api_add_events(struct json_object *, char *list);
 
 /* What such a command can do, for instance `add`. */
 struct cmd_action {

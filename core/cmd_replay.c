@@ -64,7 +64,7 @@ struct replay {
 	bool is_dry;
 	int64_t first, next, settled; /* of the journal: where it began, got to, and ends */
 	int64_t matched;
-	bool is_over;
+	bool is_over, is_instance_known;
 	int64_t waiting;
 	struct outcome outcome;
 	struct hsw_error err;
@@ -94,6 +94,8 @@ read_answer(struct replay *p, const struct buf *answer)
 		p->matched += json_object_get_int64(json_object_object_get(root, "matched"));
 		p->is_over = !json_object_get_boolean(json_object_object_get(root, "more"));
 		p->settled = json_object_get_int64(json_object_object_get(root, "settled"));
+		p->is_instance_known = json_object_get_boolean(
+			json_object_object_get(root, "isInstanceKnown"));
 		p->waiting = json_object_get_int64(json_object_object_get(root, "retrying"));
 		rc = outcome_add(&p->outcome, json_object_object_get(root, "seqs"));
 	}
@@ -228,6 +230,8 @@ replay(struct replay *p)
 		return rc;
 	rc = deliver(p);
 	int told = outcome_wait(&p->outcome, rc == HSW_OK ? &p->err : &why);
+	if (told == HSW_OK && rc == HSW_OK && p->matched == 0 && !p->is_instance_known)
+		return HSW_OK;
 	if (told == HSW_OK && !outcome_print(&p->outcome) && rc == HSW_OK)
 		return HSW_ELIMIT;
 	return rc != HSW_OK ? rc : told;
@@ -238,6 +242,10 @@ run(struct replay *p)
 {
 	int rc = p->is_dry ? deliver(p) : replay(p);
 
+	/* One that was removed may have events in the journal still. */
+	if (rc == HSW_OK && p->matched == 0 && !p->is_instance_known)
+		rc = err_set(&p->err, HSW_ENOENT,
+			"--instance: there is none of that name, and no such event of one");
 	if (rc == HSW_OK && p->is_dry)
 		printf("would replay %" PRId64 "\n", p->matched);
 	else if (rc != HSW_OK && rc != HSW_ELIMIT)

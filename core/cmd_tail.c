@@ -30,7 +30,8 @@ static const char usage[] =
 	"\n"
 	"Shows the events of INSTANCE as they come in, one line each. The instance's WebSocket "
 	"must\n"
-	"be enabled. Without INSTANCE: the daemon's only one. When the connection is lost it is "
+	"be enabled (hookswitch websocket set). Without INSTANCE: the daemon's only one. When the "
+	"connection is lost it is "
 	"made\n"
 	"again; what came in meanwhile is not shown.\n"
 	"\n"
@@ -255,6 +256,17 @@ follow(const struct tail *t, const char *target, struct hsw_error *err)
 	return outcome;
 }
 
+/* What to do about it, where the daemon says that the instance's WebSocket is off. */
+static void
+tell_hint(const struct tail *t, const struct hsw_error *err)
+{
+	if (strstr(err->text, "WebSocket is not enabled") != NULL)
+		fprintf(stderr,
+			"hookswitch: it is enabled by: hookswitch websocket set %s (on the "
+			"daemon's machine)\n",
+			t->instance);
+}
+
 /* 20 % more or less, so that many clients do not come back at once. */
 static void
 pause_for(const struct tail *t, int ms)
@@ -286,6 +298,8 @@ run(const struct tail *t)
 		was_connected |= outcome == TAIL_LOST;
 		if (outcome == TAIL_REFUSED || !was_connected) {
 			fprintf(stderr, "hookswitch: %s\n", err.text);
+			if (outcome == TAIL_REFUSED)
+				tell_hint(t, &err);
 			status = outcome == TAIL_REFUSED ? CMD_FAILED : CMD_UNREACHABLE;
 			break;
 		}

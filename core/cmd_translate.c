@@ -26,8 +26,9 @@ static const char usage[] =
 	"\n"
 	"  -c, --config FILE      take SOURCE from this configuration\n"
 	"  -d, --plugin-dir DIR   look for the plugin there\n"
-	"  -e, --explain          tell how the source came to it, if it can: which section of the\n"
-	"                         map took an event, and which of its keys were empty\n"
+	"  -e, --explain          tell how the source came to it: which section of the map took\n"
+	"                         an event, and which of its keys were empty; an error where the\n"
+	"                         source cannot tell\n"
 	"  -i, --instance NAME    the instance, where the events do not name it; default: example\n"
 	"  -p, --path PATH        what follows the instance in the URL, such as /messages-upsert\n"
 	"  -h, --help             this text\n";

@@ -4,7 +4,6 @@
 
 #include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "client.h"
 #include "cmd_api.h"
@@ -39,16 +38,9 @@ struct args {
 static void
 print_row(struct json_object *w)
 {
-	struct json_object *events = json_object_object_get(w, "events");
-	size_t n = json_object_array_length(events);
-
-	printf("%-24s %-8s %-48s ", cmd_api_text(w, "label"),
-		json_object_get_boolean(json_object_object_get(w, "enabled")) ? "enabled"
-									      : "disabled",
+	printf("%-24s %-8s %-48s ", cmd_api_text(w, "label"), cmd_api_state(w),
 		cmd_api_text(w, "url"));
-	for (size_t i = 0; i < n; i++)
-		printf("%s%s", i > 0 ? "," : "",
-			json_object_get_string(json_object_array_get_idx(events, i)));
+	cmd_api_print_events(w);
 	const char *reason = cmd_api_text(w, "disabledReason");
 	printf("%s%s\n", *reason != '\0' ? "  " : "", reason);
 }
@@ -76,19 +68,6 @@ add_text(struct json_object *o, const char *name, const char *text)
 		json_object_object_add(o, name, json_object_new_string(text));
 }
 
-static void
-add_events(struct json_object *o, char *events)
-{
-	struct json_object *array = json_object_new_array();
-	char *name;
-
-	while ((name = strsep(&events, ", ")) != NULL) {
-		if (*name != '\0')
-			json_object_array_add(array, json_object_new_string(name));
-	}
-	json_object_object_add(o, "events", array);
-}
-
 static int
 set(struct cmd_api *a, const void *arg)
 {
@@ -100,7 +79,7 @@ set(struct cmd_api *a, const void *arg)
 	add_text(body, "url", args->url);
 	add_text(body, "authorization", args->authorization);
 	if (args->events != NULL)
-		add_events(body, args->events);
+		cmd_api_add_events(body, args->events);
 	if (args->by_events)
 		json_object_object_add(body, "byEvents", json_object_new_boolean(1));
 	if (args->media)

@@ -317,6 +317,7 @@ control_handle(struct worker *w, struct http_request *r)
 		{ "POST", "/replay", control_replay },
 		{ "POST", "/replay/outcome", control_outcome },
 		{ "POST", "/enable", control_enable },
+		{ "POST", "/skip", control_skip },
 	};
 
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {

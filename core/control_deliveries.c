@@ -12,122 +12,16 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "claim.h"
 #include "clock.h"
-#include "err.h"
-
-struct destination *
-control_find_or_pass_on(struct tour *t, bool *is_passed)
-{
-	struct destination *d = destination_find(
-		&t->server->workers[t->stop].delivery, t->query.destination);
-
-	*is_passed = d == NULL && t->stop + 1 < t->server->n_workers;
-	if (*is_passed)
-		worker_post(&t->server->workers[++t->stop], &t->mail);
-	return d;
-}
-
-/* ---- which sink ---- */
-
-static const struct sink_conf *
-find_sink(const struct config *config, struct hsw_str name)
-{
-	const struct config_section *s = config->sinks;
-
-	while (s != NULL && !str_is(name, s->name))
-		s = s->next;
-	return s != NULL ? &s->u.sink : NULL;
-}
-
-struct id_search {
-	struct hsw_str id;
-	const struct instance_settings *found;
-};
-
-static void
-compare_id(void *arg, struct instance_settings *i)
-{
-	struct id_search *search = arg;
-
-	if (str_is(search->id, i->instance->id))
-		search->found = i;
-}
-
-static const struct instance_settings *
-find_instance(struct settings *settings, struct hsw_str name_or_id)
-{
-	struct id_search search = { .id = name_or_id };
-
-	if (name_or_id.len == 0)
-		return NULL;
-	search.found = settings_find(settings, name_or_id);
-	if (search.found == NULL)
-		settings_each(settings, compare_id, &search);
-	return search.found;
-}
-
-/* Store thread. The webhook that is named "<instance>/<label>", where the instance may be its id: then the
- * tour goes on with its name. NULL: there is none, or it is not enabled. */
-static const struct webhook *
-find_webhook(struct tour *t, struct hsw_str *instance)
-{
-	const struct hsw_str name = t->query.destination;
-	const char *slash = name.len > 0 ? memchr(name.s, '/', name.len) : NULL;
-	struct buf full = BUF_INIT;
-
-	if (slash == NULL)
-		return NULL;
-	const struct instance_settings *i = find_instance(
-		t->server->settings, (struct hsw_str){ name.s, (size_t)(slash - name.s) });
-	const struct webhook *w = i != NULL ? settings_find_webhook(i, slash + 1) : NULL;
-	if (w == NULL || !w->enabled)
-		return NULL;
-	*instance = i->instance->name;
-	buf_append(&full, instance->s, instance->len);
-	buf_printf(&full, "/%s", w->label);
-	buf_append(&full, "", 1);
-	if (full.failed) {
-		buf_free(&full);
-		return NULL;
-	}
-	buf_free(&t->sink);
-	t->sink = full;
-	t->query.destination = (struct hsw_str){ full.data, full.len - 1 };
-	return w;
-}
 
 /* ---- attempts ---- */
-
-/* Only the node that serves a sink knows its attempts. */
-static void
-point_elsewhere(struct store_call *call, const struct store_port *store)
-{
-	struct tour *t = (struct tour *)call;
-	struct buf node = BUF_INIT;
-
-	if (t->server->claims != NULL)
-		claims_find(store, t->query.destination, &node);
-	control_no_sink(t);
-	if (node.len > 0 && !node.failed)
-		err_set(&t->error, HSW_ENOENT, "sink: node %.*s serves it: ask there",
-			(int)node.len, node.data);
-	buf_free(&node);
-	tour_go_home(t);
-}
-
-void
-control_answer_no_sink(struct tour *t)
-{
-	tour_go_to_store(t, point_elsewhere);
-}
 
 static void
 print_attempts(struct mail *mail)
 {
 	struct tour *t = tour_of(mail);
 	bool is_passed;
-	const struct destination *d = control_find_or_pass_on(t, &is_passed);
+	const struct destination *d = control_find_destination(t, &is_passed);
 
 	if (is_passed)
 		return;
@@ -146,7 +40,7 @@ control_resolve(struct tour *t)
 {
 	struct hsw_str instance;
 
-	find_webhook(t, &instance);
+	control_find_webhook(t, &instance);
 }
 
 static void
@@ -199,7 +93,7 @@ enable(struct mail *mail)
 {
 	struct tour *t = tour_of(mail);
 	bool is_passed;
-	struct destination *d = control_find_or_pass_on(t, &is_passed);
+	struct destination *d = control_find_destination(t, &is_passed);
 
 	if (is_passed)
 		return;
@@ -207,7 +101,10 @@ enable(struct mail *mail)
 		control_answer_no_sink(t);
 		return;
 	}
-	buf_printf(&t->out, "{\"success\":true,\"enabled\":%d}", destination_enable(d));
+	bool was_disabled;
+	if (destination_enable(d, &was_disabled, &t->error) != HSW_OK)
+		t->status = 409;
+	buf_printf(&t->out, "{\"success\":true,\"enabled\":%d}", was_disabled);
 	tour_go_home(t);
 }
 
@@ -226,8 +123,9 @@ finish_piece(struct tour *t, size_t retrying)
 
 	buf_printf(&t->out,
 		"{\"success\":true,\"matched\":%zu,\"next\":%" PRId64 ",\"settled\":%" PRId64
-		",\"more\":%s,\"retrying\":%zu,\"seqs\":[",
-		p->n, p->next, p->settled, p->is_over ? "false" : "true", retrying);
+		",\"more\":%s,\"retrying\":%zu,\"isInstanceKnown\":%s,\"seqs\":[",
+		p->n, p->next, p->settled, p->is_over ? "false" : "true", retrying,
+		p->is_instance_known ? "true" : "false");
 	for (size_t i = 0; i < p->n && !t->is_dry; i++)
 		buf_printf(&t->out, "%s%" PRId64, i > 0 ? "," : "", p->seqs[i]);
 	buf_str(&t->out, "]}");
@@ -239,7 +137,7 @@ take_up(struct mail *mail)
 {
 	struct tour *t = tour_of(mail);
 	bool is_passed;
-	struct destination *d = control_find_or_pass_on(t, &is_passed);
+	struct destination *d = control_find_destination(t, &is_passed);
 
 	if (is_passed)
 		return;
@@ -257,7 +155,7 @@ find_conf(struct tour *t)
 
 	if (p->conf != NULL)
 		return HSW_OK;
-	const struct webhook *w = find_webhook(t, &instance);
+	const struct webhook *w = control_find_webhook(t, &instance);
 	if (w == NULL) {
 		control_no_sink(t);
 		return HSW_ENOENT;
@@ -276,6 +174,9 @@ replay_piece(struct store_call *call, const struct store_port *store)
 	struct replay *p = t->replay;
 	int rc = find_conf(t);
 
+	p->is_instance_known = p->instance.len == 0 ||
+		settings_find(t->server->settings,
+			(struct hsw_str){ p->instance.data, p->instance.len }) != NULL;
 	if (rc == HSW_OK)
 		rc = replay_select(p, store, t->query.destination, &t->error);
 	if (rc == HSW_OK && !t->is_dry)
@@ -322,7 +223,7 @@ control_replay(struct worker *w, struct http_request *r)
 	t->query.destination.s = t->sink.data;
 	t->is_dry = control_number(r, "dry") != 0;
 	t->config = config_ref(w->config);
-	t->replay = replay_new(r, find_sink(t->config, t->query.destination));
+	t->replay = replay_new(r, control_find_sink(t->config, t->query.destination));
 	if (t->replay == NULL) {
 		http_reply_error(r, 503, "", "Out of memory");
 		tour_free(t);

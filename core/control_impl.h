@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control_impl.h - what control.c (status, dead letters) and control_deliveries.c share.
+ * control_impl.h - what the files of the control socket (control*.c) share.
  */
 #ifndef CONTROL_IMPL_H
 #define CONTROL_IMPL_H
@@ -19,15 +19,20 @@ bool control_has_sink(const struct tour *, struct hsw_str name);
 /* Store thread; t->config must be set. Makes the answer a 404 that names the sinks there are. */
 void control_no_sink(struct tour *);
 
+/* Worker. The destination, where this one serves it; else the mail goes on to the next, if there is one. */
+struct destination *control_find_destination(struct tour *, bool *is_passed);
+/* Makes the answer a 404: another node serves the sink, or as control_no_sink. t->config must be set. */
+void control_answer_no_sink(struct tour *);
+/* NULL: the configuration has no sink of that name. */
+const struct sink_conf *control_find_sink(const struct config *, struct hsw_str name);
+/* Store thread. The webhook that is named "<instance>/<label>", where the instance may be its id: then the
+ * tour goes on with its name. NULL: there is none, or it is not enabled. */
+const struct webhook *control_find_webhook(struct tour *, struct hsw_str *instance);
+/* Store thread. Where the sink is called by its instance's id, the tour goes on with its name. */
+void control_resolve(struct tour *);
 /* What the answers about one sink begin with: the query's `sink`, and the configuration. NULL: out of memory, and
  * the request was answered. */
 struct tour *control_tour_of_sink(struct worker *, struct http_request *);
-/* Store thread. Where the sink is called by its instance's id, the tour goes on with its name. */
-void control_resolve(struct tour *);
-/* The destination, where this worker serves it; else the mail goes on to the next, if there is one. */
-struct destination *control_find_or_pass_on(struct tour *, bool *is_passed);
-/* The last worker has no such destination: a 404 that names those there are, or the node that has it. */
-void control_answer_no_sink(struct tour *);
 
 /* GET /deliveries, POST /replay, POST /replay/outcome, POST /reload */
 void control_deliveries(struct worker *, struct http_request *);
@@ -35,6 +40,8 @@ void control_replay(struct worker *, struct http_request *);
 void control_outcome(struct worker *, struct http_request *);
 /* POST /enable */
 void control_enable(struct worker *, struct http_request *);
+/* POST /skip */
+void control_skip(struct worker *, struct http_request *);
 void control_reload(struct worker *, struct http_request *);
 
 #endif

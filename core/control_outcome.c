@@ -79,7 +79,7 @@ finish(struct mail *mail)
 	struct tour *t = tour_of(mail);
 	const struct outcome *o = t->own;
 	bool is_passed;
-	const struct destination *d = control_find_or_pass_on(t, &is_passed);
+	const struct destination *d = control_find_destination(t, &is_passed);
 
 	if (is_passed)
 		return;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* control_sinks.c - the answer to who asks for a sink that there is not: which ones there are. */
+/*
+ * control_sinks.c - the sink that a request names: where it is; or the answer that there is none, and which ones
+ * there are.
+ */
 #include "control_impl.h"
 
+#include "claim.h"
 #include "err.h"
 
 #define NAMES_BYTES_MAX 160 /* of the answer; the rest is counted */
@@ -70,4 +74,105 @@ control_no_sink(struct tour *t)
 			(int)b->len, b->data);
 	buf_free(&names.text);
 	t->status = 404;
+}
+
+static void
+point_elsewhere(struct store_call *call, const struct store_port *store)
+{
+	struct tour *t = (struct tour *)call;
+	struct buf node = BUF_INIT;
+
+	if (t->server->claims != NULL)
+		claims_find(store, t->query.destination, &node);
+	control_no_sink(t);
+	if (node.len > 0 && !node.failed)
+		err_set(&t->error, HSW_ENOENT, "sink: node %.*s serves it: ask there",
+			(int)node.len, node.data);
+	buf_free(&node);
+	tour_go_home(t);
+}
+
+void
+control_answer_no_sink(struct tour *t)
+{
+	tour_go_to_store(t, point_elsewhere);
+}
+
+struct destination *
+control_find_destination(struct tour *t, bool *is_passed)
+{
+	struct destination *d = destination_find(
+		&t->server->workers[t->stop].delivery, t->query.destination);
+
+	*is_passed = d == NULL && t->stop + 1 < t->server->n_workers;
+	if (*is_passed)
+		worker_post(&t->server->workers[++t->stop], &t->mail);
+	return d;
+}
+
+/* ---- which sink ---- */
+
+const struct sink_conf *
+control_find_sink(const struct config *config, struct hsw_str name)
+{
+	const struct config_section *s = config->sinks;
+
+	while (s != NULL && !str_is(name, s->name))
+		s = s->next;
+	return s != NULL ? &s->u.sink : NULL;
+}
+
+struct id_search {
+	struct hsw_str id;
+	const struct instance_settings *found;
+};
+
+static void
+compare_id(void *arg, struct instance_settings *i)
+{
+	struct id_search *search = arg;
+
+	if (str_is(search->id, i->instance->id))
+		search->found = i;
+}
+
+static const struct instance_settings *
+find_instance(struct settings *settings, struct hsw_str name_or_id)
+{
+	struct id_search search = { .id = name_or_id };
+
+	if (name_or_id.len == 0)
+		return NULL;
+	search.found = settings_find(settings, name_or_id);
+	if (search.found == NULL)
+		settings_each(settings, compare_id, &search);
+	return search.found;
+}
+
+const struct webhook *
+control_find_webhook(struct tour *t, struct hsw_str *instance)
+{
+	const struct hsw_str name = t->query.destination;
+	const char *slash = name.len > 0 ? memchr(name.s, '/', name.len) : NULL;
+	struct buf full = BUF_INIT;
+
+	if (slash == NULL)
+		return NULL;
+	const struct instance_settings *i = find_instance(
+		t->server->settings, (struct hsw_str){ name.s, (size_t)(slash - name.s) });
+	const struct webhook *w = i != NULL ? settings_find_webhook(i, slash + 1) : NULL;
+	if (w == NULL || !w->enabled)
+		return NULL;
+	*instance = i->instance->name;
+	buf_append(&full, instance->s, instance->len);
+	buf_printf(&full, "/%s", w->label);
+	buf_append(&full, "", 1);
+	if (full.failed) {
+		buf_free(&full);
+		return NULL;
+	}
+	buf_free(&t->sink);
+	t->sink = full;
+	t->query.destination = (struct hsw_str){ full.data, full.len - 1 };
+	return w;
 }

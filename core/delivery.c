@@ -151,6 +151,18 @@ on_gone(struct hsw_delivery *slot, const struct hsw_detail *detail)
 	delivery_make_ready(slot);
 }
 
+/* The event keeps its place, and nothing overtakes it. */
+static void
+on_held(struct hsw_delivery *slot, const struct hsw_detail *detail)
+{
+	struct destination *d = slot->d;
+
+	remember_error(d, detail);
+	metric_add(d->retried, 1);
+	circuit_hold(d);
+	delivery_make_ready(slot);
+}
+
 static void
 note_attempt(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_detail *detail)
 {
@@ -159,7 +171,7 @@ note_attempt(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct h
 		.number = slot->attempts + 1,
 		.status = detail->status,
 		.is_replay = slot->is_replay,
-		.outcome = outcome,
+		.outcome = outcome == HSW_HOLD ? HSW_RETRY : outcome,
 		.text = outcome != HSW_DELIVERED ? (char *)detail->text : NULL };
 
 	memcpy(a.id, slot->envelope->id_text, sizeof(a.id));
@@ -202,6 +214,7 @@ finish(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_det
 		[HSW_RETRY] = on_failed,
 		[HSW_REJECT] = on_rejected,
 		[HSW_GONE] = on_gone,
+		[HSW_HOLD] = on_held,
 	};
 	struct destination *d = slot->d;
 
@@ -247,7 +260,7 @@ may_start(const struct destination *d, int64_t now)
 {
 	bool is_open = !d->is_draining || now < d->leave_by_ms;
 
-	return is_open && !d->is_disabled && now >= d->blocked_until_ms &&
+	return is_open && !d->is_disabled && d->skip == NULL && now >= d->blocked_until_ms &&
 		!destinations_are_paused(d->thread, now) && pace_allows(&d->pace, d->n_flying, now);
 }
 
@@ -326,7 +339,8 @@ next_wake(const struct destination *d, int64_t now)
 
 	if (!TAILQ_EMPTY(&d->unsaved))
 		at = d->save_again_at_ms;
-	if (d->is_draining || d->is_disabled || destinations_are_paused(d->thread, now))
+	if (d->is_draining || d->is_disabled || d->skip != NULL ||
+		destinations_are_paused(d->thread, now))
 		return at;
 	if (first != NULL && !d->is_reading && d->n_retries_ready < destination_retries_max(d) &&
 		first->due_ms < at)

@@ -222,6 +222,61 @@ delivery_forget(struct destination *d, const struct retry *r)
 	delivery_save(slot, HSW_WRITE_SETTLED);
 }
 
+/* A retry is read again when its turn comes. */
+static void
+lift(struct hsw_delivery *slot)
+{
+	struct destination *d = slot->d;
+
+	if (slot->hh.tbl != NULL)
+		HASH_DEL(d->chats, slot);
+	slot->hh.tbl = NULL;
+	slot->state = SLOT_LIFTED;
+	if (!slot->is_retry)
+		return;
+	destination_push_retry(
+		d, (struct retry){ clock_mono_ms(), slot->seq, slot->attempts, slot->is_replay });
+	slot_free(slot);
+}
+
+void
+delivery_lift(struct destination *d)
+{
+	struct hsw_delivery *slot, *leader, *next;
+
+	HASH_ITER(hh, d->chats, leader, next)
+	{
+		while ((slot = TAILQ_FIRST(&leader->behind)) != NULL) {
+			TAILQ_REMOVE(&leader->behind, slot, link);
+			lift(slot);
+		}
+	}
+	while ((slot = TAILQ_FIRST(&d->ready)) != NULL) {
+		delivery_take_ready(slot);
+		lift(slot);
+	}
+	while ((slot = TAILQ_FIRST(&d->retries_ready)) != NULL) {
+		delivery_take_ready(slot);
+		lift(slot);
+	}
+}
+
+void
+delivery_put_back(struct destination *d, int64_t upto)
+{
+	struct hsw_delivery *slot, *next;
+
+	for (slot = TAILQ_FIRST(&d->unsettled); slot != NULL; slot = next) {
+		next = TAILQ_NEXT(slot, order);
+		if (slot->state != SLOT_LIFTED)
+			continue;
+		if (slot->seq <= upto)
+			delivery_settle(slot);
+		else
+			enter_chat(slot);
+	}
+}
+
 static void
 free_list(struct slot_list *list)
 {
@@ -237,7 +292,14 @@ free_list(struct slot_list *list)
 void
 delivery_free_all(struct destination *d)
 {
+	struct hsw_delivery *slot, *next;
+
 	HASH_CLEAR(hh, d->chats);
+	for (slot = TAILQ_FIRST(&d->unsettled); slot != NULL; slot = next) {
+		next = TAILQ_NEXT(slot, order);
+		if (slot->state == SLOT_LIFTED)
+			slot_free(slot);
+	}
 	free_list(&d->ready);
 	free_list(&d->retries_ready);
 	free_list(&d->unsaved);

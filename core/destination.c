@@ -34,6 +34,7 @@ make_metrics(struct destination *d)
 	d->opened = metric_get("hookswitch_sink_circuit_opened_total", labels, 1);
 	d->disabled = metric_get("hookswitch_sink_disabled_total", labels, 1);
 	d->allowed = metric_get("hookswitch_sink_concurrency", labels, 1);
+	d->skipped = metric_get("hookswitch_sink_skipped_total", labels, 1);
 }
 
 static bool
@@ -255,7 +256,7 @@ destinations_cancel(struct delivery_thread *t)
 bool
 destination_is_idle(struct destination *d)
 {
-	if (d->n_flying > 0 || d->n_saving > 0 || d->is_reading)
+	if (d->n_flying > 0 || d->n_saving > 0 || d->is_reading || d->skip != NULL)
 		return false;
 	if (!d->has_cursor_failed)
 		destination_write_cursor(d);

@@ -90,9 +90,45 @@ void destination_remove(struct delivery_thread *, struct hsw_str name,
 
 /*
  * One that was disabled (it was gone, or down for longer than disable_after) is tried again, with one event
- * at a time until one gets through. false: it was not disabled, and goes on as before.
+ * at a time until one gets through. *was_disabled false: it was not, and goes on as before. HSW_EAUTH: it
+ * stays disabled, as its credentials cannot be decrypted; err says so.
  */
-bool destination_enable(struct destination *);
+int destination_enable(struct destination *, bool *was_disabled, struct hsw_error *err);
+
+/*
+ * A backlog is given up, piece by piece: events received before before_ms with a seq of at most upto, and the
+ * retries of such events. Dead letters stay. One at a time of each destination. The caller's object: zeroed, then
+ * its question filled in.
+ *
+ *   begin (worker) -> the next piece is read and written down (store thread, see skip.h) -> end (the same worker)
+ */
+struct destination_skip {
+	/* the question */
+	int64_t before_ms; /* since 1970 */
+	int64_t upto;
+	bool is_dry; /* they are counted only */
+	/* begin */
+	struct destination *d; /* that waits for the end; NULL: none does */
+	int64_t *busy,
+		*excepted; /* seqs that are in flight; that are retries or dead already; sorted */
+	size_t n_busy, n_excepted;
+	/* of this piece */
+	int64_t next;    /* all events of the log up to it were looked at */
+	size_t n_events; /* of the log: given up */
+	bool is_through; /* the first one that is kept comes next, or there is none */
+	int64_t flying;  /* the first one of the log that is in flight bounds the cursor; 0: none */
+	/* the store thread's */
+	int64_t retry_after; /* retries up to this seq were looked at */
+	int64_t *retries;    /* given up; sorted; freed by who made it */
+	size_t n_retries;
+	bool is_through_retries;
+};
+
+/* HSW_EAGAIN: something is on its way to the store: again after a turn of the store thread, with the same two
+ * objects, which hold it up until then. Else HSW_OK, and end must follow; or err says why not. */
+int destination_skip_begin(struct destination_skip *, struct destination *, struct hsw_error *err);
+/* is_done: what was found is written down, and forgotten here; else all is as before. */
+void destination_skip_end(struct destination_skip *, bool is_done);
 
 /*
  * Several nodes: those destinations are open that this one may deliver.

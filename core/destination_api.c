@@ -42,7 +42,8 @@ destinations_close_api(struct delivery_thread *t)
 	webhook_sink_fini(&t->api_sink);
 }
 
-/* What was refused may be allowed now. */
+/* What was refused may be allowed now, so it does not wait for its turn. An address that is refused answers
+ * nothing; a receiver that did answer is not asked again before its time. */
 static void
 try_again(struct delivery_thread *t)
 {
@@ -50,6 +51,8 @@ try_again(struct delivery_thread *t)
 		if (d->owned == NULL)
 			continue;
 		d->probe_at_ms = 0;
+		if (d->last_error_at_ms != 0 && d->last_status == 0)
+			retry_pull(&d->retries, 0);
 		delivery_pump_soon(d);
 	}
 }
@@ -191,7 +194,8 @@ static bool
 has_left(const struct destination *d)
 {
 	return d->n_flying == 0 && d->n_saving == 0 && !delivery_has_gap(d, clock_mono_ms()) &&
-		!d->is_reading && !d->is_writing_cursor && !d->is_saving_attempts;
+		!d->is_reading && !d->is_writing_cursor && !d->is_saving_attempts &&
+		d->skip == NULL;
 }
 
 /* One that is handed over: what another node need not do again is written down. */

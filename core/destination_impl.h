@@ -10,6 +10,8 @@
  * With ordering = chat-strict an event in retry holds its chat: what comes after it is parked, that is
  * saved as a retry with no attempts made, and takes its turn by the chat's lane.
  *
+ * While a backlog is given up those of the log that are READY or WAITING are LIFTED: in no queue.
+ *
  * Slots of the log are in `unsettled`, in seq order, until settled; its first element bounds the cursor.
  * Slots of retries are not: their rows are in the store until their outcome is.
  */
@@ -34,7 +36,7 @@
 #define EAGAIN_PAUSE_MS 100
 #define SAVE_AGAIN_MS 1000 /* after the store refused a write */
 
-enum slot_state { SLOT_READY, SLOT_WAITING, SLOT_FLYING, SLOT_SAVING };
+enum slot_state { SLOT_READY, SLOT_WAITING, SLOT_FLYING, SLOT_SAVING, SLOT_LIFTED };
 
 TAILQ_HEAD(slot_list, hsw_delivery);
 
@@ -94,6 +96,7 @@ struct destination {
 	size_t n_excepted;
 	struct journal_page *page;
 	bool is_reading;
+	struct destination_skip *skip; /* NULL, or what holds up intake and attempts for a moment */
 	struct retry loading[RETRY_LOAD_MAX]; /* what the page was asked for, by seq */
 	int64_t loading_seqs[RETRY_LOAD_MAX];
 	size_t n_loading; /* 0: the page is of the log */
@@ -109,9 +112,10 @@ struct destination {
 
 	/* health */
 	struct pace pace;
-	int failures;    /* in a row */
-	bool is_held;    /* the circuit is not closed, see circuit.c */
-	bool is_unknown; /* and is held because nothing is known of it yet: it may be up */
+	int failures;      /* in a row */
+	bool is_held;      /* the circuit is not closed, see circuit.c */
+	bool is_unknown;   /* and is held because nothing is known of it yet: it may be up */
+	bool probes_first; /* and probes take the earliest event, whatever was tried last */
 	bool is_disabled, is_draining;
 	int64_t changed_ms; /* where it goes: what came back of an attempt before tells nothing; 0: never */
 	int64_t opened_at_ms; /* the circuit */
@@ -135,7 +139,7 @@ struct destination {
 
 	/* for people */
 	struct metric *delivered, *retried, *died, *lag, *waiting;
-	struct metric *circuit, *opened, *disabled, *allowed;
+	struct metric *circuit, *opened, *disabled, *allowed, *skipped;
 	struct attempts attempts;
 	TAILQ_ENTRY(destination) unsaved_attempts; /* in thread->unsaved_attempts */
 	bool wants_attempts; /* those of the store have not come yet; nothing is written before */
@@ -263,6 +267,8 @@ int64_t destination_lag(const struct destination *);
 void circuit_begin(struct destination *);
 /* An attempt failed, with that status (0: no answer). Whether it counts for its event. */
 bool circuit_failed(struct destination *, int status);
+/* An attempt failed as every other one would: the circuit opens, and probes take the earliest event. */
+void circuit_hold(struct destination *);
 /* An attempt ended without telling whether the destination is up. */
 void circuit_told_nothing(struct destination *);
 /* One got through. */
@@ -306,6 +312,10 @@ void delivery_step_aside(struct hsw_delivery *);
 void delivery_let_chat_go(struct hsw_delivery *);
 /* Nothing more is to be done for it; frees it. */
 void delivery_settle(struct hsw_delivery *);
+/* All that are READY or WAITING leave their queues: those of the log stay LIFTED, retries go back to the heap. */
+void delivery_lift(struct destination *);
+/* The LIFTED ones: up to that seq they are settled, the others are queued again. */
+void delivery_put_back(struct destination *, int64_t upto);
 /* Frees all slots; nothing is in flight or being saved. */
 void delivery_free_all(struct destination *);
 

@@ -212,7 +212,8 @@ destination_refill(struct destination *d)
 {
 	int64_t now = clock_mono_ms();
 
-	if (d->is_reading || d->is_draining || d->is_disabled || now < d->blocked_until_ms)
+	if (d->is_reading || d->is_draining || d->is_disabled || d->skip != NULL ||
+		now < d->blocked_until_ms)
 		return;
 	read_retries(d, now);
 	if (!d->is_reading)

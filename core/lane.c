@@ -122,6 +122,21 @@ lane_next(struct lanes *l, struct lane *lane, struct retry *out)
 	return true;
 }
 
+size_t
+lane_drop(struct lane *lane, const int64_t *seqs, size_t n)
+{
+	size_t kept = lane->first, before = lane->n;
+
+	if (lane->running != 0 && retry_is_among(lane->running, seqs, n))
+		lane->running = 0;
+	for (size_t i = lane->first; i < lane->n; i++) {
+		if (!retry_is_among(lane->items[i].retry.seq, seqs, n))
+			lane->items[kept++] = lane->items[i];
+	}
+	lane->n = kept;
+	return before - kept;
+}
+
 void
 lanes_free(struct lanes *l)
 {

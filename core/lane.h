@@ -45,6 +45,9 @@ void lane_saved(struct lane *, int64_t seq);
  * without anything in it is freed.
  */
 bool lane_next(struct lanes *, struct lane *, struct retry *out);
+/* Those with these seqs (sorted, n of them) are not tried any more; returns how many of them waited. The
+ * running one may be among them: then nothing runs. */
+size_t lane_drop(struct lane *, const int64_t *seqs, size_t n);
 void lanes_free(struct lanes *);
 
 #endif

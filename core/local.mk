@@ -20,6 +20,7 @@ core_libcore_a_SOURCES = \
 	core/api_evolution.c \
 	core/api_instance.c \
 	core/api_json.c core/api_json.h \
+	core/api_read.c \
 	core/api_ws.c \
 	core/auth.c core/auth.h \
 	core/attempts.c core/attempts.h \
@@ -37,7 +38,7 @@ core_libcore_a_SOURCES = \
 	core/cmd.h \
 	core/cmd_api.c core/cmd_api.h \
 	core/cmd_check.c \
-	core/cmd_dead.c core/cmd_deliveries.c core/cmd_enable.c core/cmd_replay.c \
+	core/cmd_dead.c core/cmd_deliveries.c core/cmd_enable.c core/cmd_replay.c core/cmd_skip.c \
 	core/cmd_replay_outcome.c core/cmd_replay_outcome.h \
 	core/cmd_instance.c \
 	core/cmd_option.c \
@@ -51,13 +52,14 @@ core_libcore_a_SOURCES = \
 	core/cmd_tail.c \
 	core/cmd_translate.c \
 	core/cmd_webhook.c \
+	core/cmd_websocket.c \
 	core/config.c core/config.h core/config_impl.h \
 	core/config_check.c \
 	core/config_section.c \
 	core/config_listen.c core/config_listen.h \
 	core/config_tokens.c core/config_tokens.h \
 	core/control.c core/control.h core/control_impl.h \
-	core/control_deliveries.c core/control_outcome.c core/control_sinks.c \
+	core/control_deliveries.c core/control_outcome.c core/control_sinks.c core/control_skip.c \
 	core/control_reload.c core/control_reload.h \
 	core/credential.c core/credential.h \
 	core/crypt.c core/crypt.h \
@@ -72,6 +74,7 @@ core_libcore_a_SOURCES = \
 	core/destination_cursor.c \
 	core/destination_intake.c \
 	core/destination_print.c \
+	core/destination_skip.c \
 	core/destination_swap.c \
 	core/emit.c core/emit.h \
 	core/envelope.c core/envelope.h \
@@ -141,6 +144,7 @@ core_libcore_a_SOURCES = \
 	core/shown.c core/shown.h \
 	core/signing.c core/signing.h \
 	core/sinks.c core/sinks.h \
+	core/skip.c core/skip.h \
 	core/sockets.c core/sockets.h \
 	core/status_order.c core/status_order.h \
 	core/store.c core/store.h \

@@ -117,26 +117,31 @@ is_same(const struct buf *wanted, struct hsw_str s)
 }
 
 static bool
-is_wanted_part(const struct replay *p, const struct hsw_store_event *e)
+is_wanted_part(const struct sink_conf *conf, const struct hsw_store_event *e)
 {
-	if (p->conf->only == ONLY_ALL)
+	if (conf->only == ONLY_ALL)
 		return true;
 	struct hsw_envelope *envelope = envelope_from_row(e, (struct hsw_str){ "", 0 });
-	bool is_wanted = envelope != NULL && router_has_part(p->conf, envelope);
+	bool is_wanted = envelope != NULL && router_has_part(conf, envelope);
 	envelope_unref(envelope);
 	return is_wanted;
+}
+
+bool
+redeliver_is_wanted(const struct sink_conf *conf, const struct hsw_store_event *e)
+{
+	int type = event_type_of(e->type);
+
+	return type >= 0 && (router_types(conf->events) & 1u << type) != 0 &&
+		router_has_instance(conf, e->instance) && is_wanted_part(conf, e);
 }
 
 static bool
 is_wanted(const struct replay *p, const struct hsw_store_event *e)
 {
-	int type = event_type_of(e->type);
-
 	return e->received_ms >= p->since_ms && e->received_ms <= p->until_ms &&
 		is_same(&p->event, e->type) && is_same(&p->instance, e->instance) &&
-		is_same(&p->chat, e->key) && type >= 0 &&
-		(router_types(p->conf->events) & 1u << type) != 0 &&
-		router_has_instance(p->conf, e->instance) && is_wanted_part(p, e);
+		is_same(&p->chat, e->key) && redeliver_is_wanted(p->conf, e);
 }
 
 static int

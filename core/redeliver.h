@@ -33,10 +33,14 @@ int dead_replay(const struct store_port *, const struct hsw_dead_query *q, struc
 
 /* ---- settled events ---- */
 
+/* Whether a destination asks for the event. */
+bool redeliver_is_wanted(const struct sink_conf *, const struct hsw_store_event *);
+
 struct replay {
 	const struct sink_conf *conf;     /* what the destination wants */
 	struct webhook_section *made;     /* conf is in it, where the API made the sink; owned */
 	struct buf event, instance, chat; /* only of this type, instance, chat; empty: all */
+	bool is_instance_known;           /* there is one of that name now; or all are meant */
 	int64_t since_ms, until_ms;       /* received from, to; since 1970 */
 	int64_t settled;                  /* the destination's cursor */
 	int64_t next;                     /* every event up to it was looked at */

@@ -71,6 +71,13 @@ retry_take_due(struct retry_heap *h, int64_t now_ms, struct retry *out)
 	return true;
 }
 
+static void
+heapify(struct retry_heap *h)
+{
+	for (size_t i = h->n / 2; i-- > 0;)
+		sift_down(h, i);
+}
+
 void
 retry_pull(struct retry_heap *h, int64_t now_ms)
 {
@@ -78,8 +85,34 @@ retry_pull(struct retry_heap *h, int64_t now_ms)
 		if (h->items[i].due_ms > now_ms)
 			h->items[i].due_ms = now_ms;
 	}
-	for (size_t i = h->n / 2; i-- > 0;)
-		sift_down(h, i);
+	heapify(h);
+}
+
+static int
+compare_seqs(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return (x > y) - (x < y);
+}
+
+bool
+retry_is_among(int64_t seq, const int64_t *seqs, size_t n)
+{
+	return n > 0 && bsearch(&seq, seqs, n, sizeof(seq), compare_seqs) != NULL;
+}
+
+size_t
+retry_drop(struct retry_heap *h, const int64_t *seqs, size_t n)
+{
+	size_t kept = 0, before = h->n;
+
+	for (size_t i = 0; i < h->n; i++) {
+		if (!retry_is_among(h->items[i].seq, seqs, n))
+			h->items[kept++] = h->items[i];
+	}
+	h->n = kept;
+	heapify(h);
+	return before - kept;
 }
 
 void

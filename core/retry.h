@@ -32,6 +32,10 @@ const struct retry *retry_first(const struct retry_heap *);
 bool retry_take_due(struct retry_heap *, int64_t now_ms, struct retry *out);
 /* Makes all due at once: the destination is back. They come in seq order then. */
 void retry_pull(struct retry_heap *, int64_t now_ms);
+/* Takes those with these seqs (sorted, n of them) out; returns how many there were. */
+size_t retry_drop(struct retry_heap *, const int64_t *seqs, size_t n);
+/* Whether seq is one of those. */
+bool retry_is_among(int64_t seq, const int64_t *seqs, size_t n);
 void retry_free(struct retry_heap *);
 
 #define RETRY_AFTER_MAX_MS \

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@
 
 #define STOP_GRACE_MS 10000 /* for the store, past shutdown_timeout */
 #define STOP_CHECK_MS 20
+#define STATUS_ADDRESSES_MAX 700 /* bytes of them for the service manager */
 #define RELOAD_CHECK_MS 20
 
 /* ---- start ---- */
@@ -338,6 +340,25 @@ block_signals(sigset_t *signals)
 	signal(SIGXFSZ, SIG_IGN);
 }
 
+/* The addresses of a long list are cut for the service manager: a message that is too long would be lost,
+ * and with it that the daemon is ready. */
+static void
+tell_ready(const struct server *s)
+{
+	unsigned sinks = count_sinks(s->config);
+	struct buf addresses = BUF_INIT;
+
+	sockets_print(&s->config->server, &addresses);
+	buf_append(&addresses, "", 1);
+	const char *text = addresses.failed ? "(out of memory)" : addresses.data;
+	log_info("server", "hookswitch %s is ready listen=%s workers=%u sinks=%u", PACKAGE_VERSION,
+		text, s->n_workers, sinks);
+	notify_send("READY=1\nSTATUS=Serving on %.*s%s with %u workers, %u sinks",
+		STATUS_ADDRESSES_MAX, text, strlen(text) > STATUS_ADDRESSES_MAX ? "..." : "",
+		s->n_workers, sinks);
+	buf_free(&addresses);
+}
+
 int
 server_run(const struct config *config, const struct server_options *options)
 {
@@ -369,10 +390,7 @@ server_run(const struct config *config, const struct server_options *options)
 		return 1;
 	}
 	sockets_close(&sockets);
-	log_info("server", "hookswitch %s is ready listen=%s workers=%u sinks=%u", PACKAGE_VERSION,
-		config->server.listen[0], s.n_workers, count_sinks(config));
-	notify_send("READY=1\nSTATUS=Serving on %s with %u workers, %u sinks",
-		config->server.listen[0], s.n_workers, count_sinks(config));
+	tell_ready(&s);
 	wait_for_stop(&s, &reload, &signals);
 	log_info("server", "stopping");
 	notify_send("STOPPING=1\nSTATUS=Finishing what is under way");

@@ -276,7 +276,6 @@ settings_remove(struct settings *s, const struct store_port *store, struct insta
 		return rc;
 	if (catalog_remove(s->catalog, name) != HSW_OK)
 		return err_set(err, HSW_ENOMEM, "out of memory");
-	atomic_store(&i->instance->is_deleted, true);
 	HASH_DEL(s->instances, i);
 	entry_free(i);
 	return HSW_OK;
@@ -311,7 +310,6 @@ settings_set_token(struct settings *s, const struct store_port *store, struct in
 		instance_unref(now);
 		return rc;
 	}
-	atomic_store(&before->is_deleted, true);
 	instance_unref(before);
 	return HSW_OK;
 }

@@ -120,10 +120,8 @@ compare_old(struct settings *s, struct settings *draft, const struct settings_wa
 		const struct instance_settings *now = settings_find(draft, i->instance->name);
 		if (now == NULL || is_made_anew(i, now))
 			remove_webhooks(i, watch);
-		if (now == NULL || now->instance != i->instance) {
-			atomic_store(&i->instance->is_deleted, true);
+		if (now == NULL || now->instance != i->instance)
 			watch->gone(watch->arg, i->instance->name);
-		}
 	}
 }
 

@@ -101,6 +101,22 @@ sockets_close(struct sockets *s)
 }
 
 static void
+print_list(const char **addresses, const char *prefix, struct buf *out)
+{
+	if (addresses == NULL || strcmp(addresses[0], CONFIG_LISTEN_NONE) == 0)
+		return;
+	for (; *addresses != NULL; addresses++)
+		buf_printf(out, "%s%s%s", out->len > 0 ? "," : "", prefix, *addresses);
+}
+
+void
+sockets_print(const struct server_conf *conf, struct buf *out)
+{
+	print_list(conf->listen, "", out);
+	print_list(conf->listen_tls, "tls:", out);
+}
+
+static void
 remove_list(const char **addresses)
 {
 	for (; addresses != NULL && *addresses != NULL; addresses++) {

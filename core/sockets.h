@@ -3,6 +3,7 @@
 #ifndef SOCKETS_H
 #define SOCKETS_H
 
+#include "buf.h"
 #include "config.h"
 #include "http.h"
 
@@ -23,6 +24,8 @@ int sockets_open(
 	struct sockets *, const struct server_conf *, unsigned workers, struct hsw_error *err);
 /* Closes what was not given away. */
 void sockets_close(struct sockets *);
+/* The addresses of listen and listen_tls with commas between them; what takes TLS begins with "tls:". */
+void sockets_print(const struct server_conf *, struct buf *);
 /* Removes the files of unix sockets. */
 void sockets_remove_files(const struct server_conf *);
 

@@ -12,10 +12,11 @@
 #include "config.h"
 #include "envelope.h"
 
-#define WEBHOOK_LABEL_MAX 100    /* bytes */
-#define WEBHOOK_TEXT_MAX 4096    /* bytes of url, authorization and secret each */
-#define WEBHOOK_FORMAT_MAX 32    /* bytes */
-#define WEBHOOK_HEADERS_MAX 8192 /* bytes of all headers */
+#define WEBHOOK_LABEL_MAX 100           /* bytes */
+#define WEBHOOK_LABEL_DEFAULT "default" /* of one that was given none */
+#define WEBHOOK_TEXT_MAX 4096           /* bytes of url, authorization and secret each */
+#define WEBHOOK_FORMAT_MAX 32           /* bytes */
+#define WEBHOOK_HEADERS_MAX 8192        /* bytes of all headers */
 
 /* Types in the order in which they were asked for. */
 struct event_list {

@@ -21,12 +21,14 @@ entry_end(struct entry *e, const char *failed, int error)
 	e->state = ENDED;
 	e->failed = failed;
 	e->error = error;
+	e->file->untold += failed != NULL;
 }
 
 static void
 entry_free(struct queue *q, struct entry *e)
 {
 	TAILQ_REMOVE(&q->entries, e, order);
+	e->file->untold -= e->failed != NULL;
 	e->file->entries--;
 	file_settle(e->file);
 	free(e);
@@ -46,6 +48,21 @@ failure_text(const struct entry *e, char *text, size_t size)
 		tolower((unsigned char)why[0]), why + 1);
 }
 
+/* No line would get to such a disk; other errors may be of the one file. */
+static bool
+is_of_disk(int error)
+{
+	return error == ENOSPC || error == EDQUOT || error == EIO;
+}
+
+static enum hsw_outcome
+outcome_of(const struct entry *e)
+{
+	if (e->failed == NULL)
+		return HSW_DELIVERED;
+	return is_of_disk(e->error) ? HSW_HOLD : HSW_RETRY;
+}
+
 void
 queue_complete(struct queue *q)
 {
@@ -54,7 +71,7 @@ queue_complete(struct queue *q)
 
 	while ((e = TAILQ_FIRST(&q->entries)) != NULL && e->state == ENDED) {
 		struct hsw_delivery *delivery = e->delivery;
-		enum hsw_outcome outcome = e->failed == NULL ? HSW_DELIVERED : HSW_RETRY;
+		enum hsw_outcome outcome = outcome_of(e);
 		struct hsw_detail detail = { 0 };
 		if (e->failed != NULL) {
 			failure_text(e, text, sizeof(text));

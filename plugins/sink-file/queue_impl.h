@@ -58,7 +58,10 @@ struct file {
 	int64_t rotate_after_ms; /* a rotation failed: not before */
 	off_t size;              /* at the last look */
 	struct entry_list waiting;
-	size_t entries; /* that name it */
+	size_t entries;     /* that name it */
+	size_t untold;      /* of them, failed ones whose deliveries have not ended yet */
+	const char *failed; /* what did not work the last time, and why */
+	int error;
 	bool dirty, syncing;
 	int sync_error;          /* of the round that is being looked at */
 	size_t sync_index;       /* while syncing */

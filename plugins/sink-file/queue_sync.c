@@ -100,6 +100,8 @@ sync_failed(struct file *f, int error)
 	f->q->host->log(f->q->handle, HSW_LOG_ERROR, "fdatasync failed path=%s error=\"%s\"",
 		f->path, strerror_r(error, buffer, sizeof(buffer)));
 	f->sync_error = error;
+	f->failed = "fdatasync";
+	f->error = error;
 	f->dirty = false;
 	file_close(f);
 }

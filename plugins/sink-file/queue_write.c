@@ -12,6 +12,8 @@ fail_waiting(struct file *f, const char *failed, int error)
 {
 	struct entry *e;
 
+	f->failed = failed;
+	f->error = error;
 	while ((e = TAILQ_FIRST(&f->waiting)) != NULL)
 		entry_end(e, failed, error);
 }
@@ -168,6 +170,11 @@ file_flush(struct file *f, int64_t now)
 	f = file_still_there(f, now);
 	if (TAILQ_EMPTY(&f->waiting))
 		return;
+	/* A shorter line might fit, but what failed before it would come behind it. */
+	if (f->untold > 0 && f->failed != NULL) {
+		fail_waiting(f, f->failed, f->error);
+		return;
+	}
 	if (f->disk.fd < 0 && !files_make_room(f->q)) {
 		file_postpone(f);
 		return;

@@ -96,7 +96,7 @@ host_done(struct hsw_delivery *d, enum hsw_outcome outcome, const struct hsw_det
 	struct hsw_handle *h = d->handle;
 
 	live(d, "done");
-	if (outcome < HSW_DELIVERED || outcome > HSW_GONE)
+	if (outcome < HSW_DELIVERED || outcome > HSW_HOLD)
 		fake_breach("done with the outcome %d", (int)outcome);
 	d->result.outcome = outcome;
 	d->result.order = ++h->ended;

@@ -102,7 +102,7 @@ a_delivery_ends_once_with_a_word_for_people(const struct fake_subject *s)
 		const struct fake_result *r = fake_wait(fake_deliver(h, e, attempt));
 		if (r->state == FAKE_DONE && strchr(r->text, '\n') != NULL)
 			fake_fail("its text has more than a line: %s", r->text);
-		if (r->state == FAKE_DONE && (r->outcome < HSW_DELIVERED || r->outcome > HSW_GONE))
+		if (r->state == FAKE_DONE && (r->outcome < HSW_DELIVERED || r->outcome > HSW_HOLD))
 			fake_fail("outcome %d is none", (int)r->outcome);
 	}
 	fake_unref(e);

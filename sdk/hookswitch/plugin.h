@@ -19,7 +19,7 @@
  * was added that a plugin may use, the next release has a higher minor version: a plugin that was built
  * with it is refused by a daemon that does not have it yet, instead of calling what is not there.
  *   1.1  HSW_EUNPROCESSABLE
- *        hsw_host: is_replay, skip, postpone
+ *        hsw_host: is_replay, skip, postpone; hsw_outcome: HSW_HOLD
  *        sinks: broadcast, dismiss, needs, check, check_each; HSW_SINK_LIVE, HSW_SINK_STATUSES; hsw_conn: released, token
  *        sources: challenge, names_instances; hsw_request: phone_of, learn, daemon; hsw_event: instance
  */
@@ -140,7 +140,11 @@ enum hsw_outcome {
 	HSW_DELIVERED = 1, /* it arrived: settled */
 	HSW_RETRY,         /* it failed, another attempt may help */
 	HSW_REJECT,        /* it failed and always will: dead letter at once */
-	HSW_GONE           /* the destination wants nothing any more: it is disabled */
+	HSW_GONE,          /* the destination wants nothing any more: it is disabled */
+	/* It failed, and so would every other one now, as on a full disk. It counts as no attempt and
+	 * keeps its place; the circuit opens at once, and the earliest event is what is tried first,
+	 * so that the order is kept. */
+	HSW_HOLD
 };
 
 /* What is known about an outcome; all members may be 0. */

@@ -579,6 +579,9 @@ def test_a_wrong_or_missing_key_is_refused_unless_it_is_said_otherwise(tmp_path,
     d.accept(message(77), instance="shop")
     held = wait_for(lambda: [x for x in d.status()["sinks"] if x["name"].startswith("shop/") and x["lag"] > 0])
     assert held[0]["state"] == "disabled" and "cannot be decrypted" in held[0]["lastError"], held
+    r = d.command("enable", held[0]["name"], check=False)
+    assert r.returncode == 1 and "encryption_key that they were stored with" in r.stderr and r.stdout == ""
+    assert d.sink(held[0]["name"])["state"] == "disabled"
     kept = records(d)
     for method, path, body in (("POST", "/api/instance/new", {"name": "late"}),
                                ("POST", "/api/events/webhook/shop", {"enabled": True, "url": receiver.url}),
@@ -592,6 +595,27 @@ def test_a_wrong_or_missing_key_is_refused_unless_it_is_said_otherwise(tmp_path,
     assert d.ok("GET", "/api/instance/list")["instances"] == before
     receiver.wait(arrived + 1)
     assert receiver.arrivals[-1].headers["authorization"] == "Bearer hook-SECRET"
+    d.stop()
+
+
+def test_a_webhook_whose_credentials_are_damaged_is_enabled_by_setting_it_again(tmp_path, receiver):
+    d = ApiDaemon(tmp_path, server="encryption_key = right").start()
+    d.webhook("sales", receiver.url, authorization="Bearer hook-SECRET")
+    d.stop()
+    with contextlib.closing(sqlite3.connect(d.folder / "hookswitch.db")) as db, db:
+        (text,), = db.execute("SELECT text FROM records WHERE kind = 'webhook'")
+        damaged = re.sub(rb"(enc:1:.{20})(.)", lambda m: m[1] + (b"A" if m[2] != b"A" else b"B"), bytes(text))
+        assert damaged != bytes(text)
+        db.execute("UPDATE records SET text = ? WHERE kind = 'webhook'", (damaged,))
+    d.start()
+    d.accept(message(1))
+    r = d.command("enable", "sales/default", check=False)
+    assert r.returncode == 1 and "Set the webhook again, with its credentials" in r.stderr and "SECRET" not in r.stderr
+    assert d.sink("sales/default")["state"] == "disabled" and receiver.arrivals == []
+    d.webhook("sales", receiver.url, authorization="Bearer other-SECRET")
+    receiver.wait(1)
+    assert receiver.arrivals[0].headers["authorization"] == "Bearer other-SECRET" and receiver.numbers() == [1]
+    assert d.command("enable", "sales/default").stdout == "it was not disabled\n"
     d.stop()
 
 
@@ -645,7 +669,8 @@ def test_rekey_changes_the_key(tmp_path, receiver):
 # ---- commands ----
 
 
-@pytest.mark.parametrize("command, names", [("instance", "list, add, token or rm"), ("webhook", "list, set or rm")])
+@pytest.mark.parametrize("command, names", [("instance", "list, add, token or rm"), ("webhook", "list, set or rm"),
+                                            ("websocket", "set or show")])
 def test_a_word_that_is_no_command_is_told_which_are(daemon, command, names):
     r = daemon.command(command, "foo", check=False)
     assert r.returncode == 2 and f"{command}: unknown `foo`: expected {names}" in r.stderr

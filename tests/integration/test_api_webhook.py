@@ -170,7 +170,7 @@ def test_networks_that_are_opened_are_taken_and_a_change_of_them_keeps_webhooks(
 
 # ---- what only hookswitch has ----
 
-OLD, NEW = "old-SECRET-key", "new-SECRET-key"
+OLD, NEW = "old-SECRET-key-of-24-bytes", "new-SECRET-key-of-24-bytes"
 
 
 def signed_by(arrival):
@@ -224,7 +224,7 @@ def test_disabling_and_other_interfaces_keep_the_secret(daemon, receiver):
 
 
 @pytest.mark.parametrize("body, why", [
-    ({"secret_old": "x"}, "secret_old: is set, but no secret"),
+    ({"secret_old": "x" * 24}, "secret_old: is set, but no secret"), ({"secret_old": "x"}, "secret_old: expected a text of 24"),
     ({"secret_old": "whsec_no"}, "secret_old: expected base64"), ({"secret_old": 5}, "secret_old: expected a string"),
     ({"secret_odl": "x"}, "did you mean secret_old?")])
 def test_a_bad_old_secret_is_refused(daemon, receiver, body, why):

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shlex
+import socket
 import subprocess
 
 import pytest
@@ -128,8 +129,10 @@ def set_webhook(daemon, url):
 
 @pytest.mark.threads
 def test_networks_that_webhooks_may_reach_are_opened_and_closed(make_daemon, make_receiver):
-    daemon, receiver = make_daemon({}, api=API, server="workers = 2"), make_receiver()
+    daemon = make_daemon({}, api=f"{API}\nallow_private = {LOOPBACK}", server="workers = 2")
+    receiver = make_receiver()
     set_webhook(daemon, receiver.url)
+    change(daemon, "api", API, "allow_private")
     daemon.accept(message(1))
     wait_for(lambda: metric(daemon, REFUSED) == 1)
     change(daemon, "api", f"{API}\nallow_private = {LOOPBACK}", "allow_private")
@@ -147,6 +150,25 @@ def test_networks_that_webhooks_may_reach_are_opened_and_closed(make_daemon, mak
     change(daemon, "api", f"{API}\nallow_private = any", "allow_private")
     receiver.wait(3)
     assert receiver.numbers() == [1, 2, 3]
+
+
+def test_what_was_refused_does_not_wait_for_its_next_retry(make_daemon, make_receiver):
+    answering = make_receiver(lambda arrival, connection: 500)
+    daemon = make_daemon({}, api=f"{API}\nallow_private = {LOOPBACK}")
+    with socket.create_server(("127.0.0.2", 0)) as refused:
+        refused.settimeout(10)  # the third attempt of both is made 15 s after the second
+        for label, url in ("a", answering.url), ("b", f"http://127.0.0.2:{refused.getsockname()[1]}/"):
+            body = {"enabled": True, "label": label, "url": url}
+            assert api(daemon, "POST", "/api/events/webhook/sales", body)[0] == 200
+        change(daemon, "api", f"{API}\nallow_private = 127.0.0.1/32", "allow_private")
+        daemon.accept(message(1))
+        wait_for(lambda: metric(daemon, REFUSED) == 2)
+        answering.wait(2)
+        change(daemon, "api", f"{API}\nallow_private = {LOOPBACK}", "allow_private")
+        refused.accept()[0].close()
+    daemon.accept(message(2))
+    answering.wait(3)
+    assert answering.numbers() == [1, 1, 2], "who answered is not asked again before its time"
 
 
 @pytest.mark.threads

@@ -249,7 +249,6 @@ def test_a_replay_is_limited_and_of_one_instance(make_receiver, make_daemon):
     def replay(*args):
         return daemon.command("replay", "-s", "out", "--since", "1h", "--rate", "1000", *args).stdout
     assert replay("--instance", "shop", "--dry-run") == "would replay 5\n"
-    assert replay("--instance", "nobody", "--dry-run") == "would replay 0\n"
     assert replay("--instance", "shop", "--limit", "3") == "replayed 3\n"
     receiver.wait(23)
     assert sorted(number_of(a.envelope) for a in receiver.arrivals[20:]) == [0, 4, 8]
@@ -269,6 +268,29 @@ def test_a_terminal_sees_how_far_it_is(webhook):
     seen = os.read(master, 65536).decode()
     os.close(master)
     assert r.stdout == "replayed 5\n" and "[####################] 100 %  5 events" in seen
+
+
+def test_an_instance_that_there_is_not_is_refused_but_for_its_events(folder, make_receiver):
+    receiver = make_receiver()
+    daemon = ApiDaemon(folder, {"out": {"plugin": "webhook", "url": receiver.url}}).start()
+    try:
+        daemon.ok("POST", "/api/instance/new", {"name": "gone"}, status=201)
+        daemon.accept(message(1), instance="gone")
+        receiver.wait(1)
+        settled(daemon)
+        wait_for(lambda: daemon.command("replay", "-s", "out", "--since", "1h").stdout != "replayed 0\n")
+        daemon.command("instance", "rm", "gone")
+
+        def replay(name):
+            return daemon.command("replay", "-s", "out", "--since", "1h", "--instance", name, check=False)
+        for args in ([], ["--dry-run"]):
+            r = daemon.command("replay", "-s", "out", "--since", "1h", "--instance", "nosuch", *args, check=False)
+            assert (r.returncode, r.stdout) == (1, "")
+            assert r.stderr == "hookswitch: --instance: there is none of that name, and no such event of one\n"
+        assert replay("sales").stdout == "replayed 0\n"
+        assert replay("gone").stdout == "replayed 1\n"
+    finally:
+        daemon.stop()
 
 
 def test_a_sink_that_there_is_not_is_told_with_those_there_are(folder, make_receiver):

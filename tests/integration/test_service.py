@@ -68,6 +68,19 @@ def test_readiness_status_watchdog_and_stop_are_told(run, folder, name):
     daemon.process = None
 
 
+def test_readiness_is_told_with_however_many_addresses(run, folder):
+    manager = Manager(f"{folder}/notify.sock")
+    daemon, start = run({}, {"NOTIFY_SOCKET": f"{folder}/notify.sock"})
+    paths = [f"unix:{folder}/{n:02}{'x' * (100 - len(folder.__str__()))}" for n in range(12)]
+    text = daemon.ini.read_text()
+    daemon.ini.write_text(text.replace("listen = ", f"listen = {', '.join(paths)}, ", 1))
+    start()
+    ready, status = manager.hear()[:2]
+    assert ready == "READY=1" and status.startswith(f"STATUS=Serving on {paths[0]},{paths[1]},")
+    assert "... with " in status and status.endswith(" sinks")
+    wait_for(lambda: f"listen={','.join(paths)},127.0.0.1:{daemon.port} " in daemon.log_text())
+
+
 def test_the_watchdog_of_another_process_is_left_alone(run, folder):
     manager = Manager(f"{folder}/notify.sock")
     _, start = run({}, {"NOTIFY_SOCKET": f"{folder}/notify.sock", "WATCHDOG_USEC": "100000",

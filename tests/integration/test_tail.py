@@ -14,7 +14,7 @@ import threading
 import pytest
 
 from api_rig import ApiDaemon
-from rig import PROGRAM, SLOW, certificate, free_port, wait_for
+from rig import PROGRAM, SLOW, certificate, free_port, message, wait_for
 
 websockets = pytest.importorskip("websockets")
 
@@ -222,6 +222,7 @@ def test_a_reader_that_goes_ends_it(serve, tail):
 def test_refusals_are_told_in_words_and_end_it(serve, tail, status, message, words):
     found, err = tail(serve(sending(), {"/ws/sales": (status, message)})).wait()
     assert found == 1 and words in err and "SECRET" not in err
+    assert ("hookswitch websocket set sales" in err) is (status == 400), "the hint is for that refusal only"
 
 
 def test_nobody_there_is_told_with_its_own_status():
@@ -337,4 +338,18 @@ def test_an_empty_token_of_the_environment_is_none(tmp_path):
     status, said = t.wait()
     assert status == 1 and "HOOKSWITCH_TOKEN is empty" in said
     assert "WebSocket is not enabled" in said, "the daemon was asked for the token"
+    daemon.stop()
+
+
+def test_the_hint_on_a_websocket_that_is_off_turns_it_on(tmp_path):
+    daemon = ApiDaemon(tmp_path).start()
+    status, said = Tail("-c", str(daemon.ini), "sales").wait()
+    hint = said.rpartition("it is enabled by: hookswitch ")[2].partition(" (")[0].split()
+    assert status == 1 and hint == ["websocket", "set", "sales"], said
+    daemon.command(*hint)
+    t = Tail("-c", str(daemon.ini), "sales")
+    wait_for(lambda: b"connected, instance sales" in t.err)
+    daemon.accept(message(1))
+    assert "sales" in t.line()
+    t.stop()
     daemon.stop()

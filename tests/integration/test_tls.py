@@ -81,11 +81,20 @@ def test_a_webhook_comes_in_by_https(tls):
     assert number_of(json.loads(whole_lines(t.out)[0])) == 7
 
 
+def test_the_ready_line_names_every_listener(tls, folder):
+    t = tls(start=False)
+    text = t.daemon.ini.read_text()
+    plain = f"127.0.0.1:{t.daemon.port}"
+    t.daemon.ini.write_text(text.replace(f"listen = {plain}", f"listen = unix:{folder}/a.sock, {plain}"))
+    t.daemon.start()
+    assert f"is ready listen=unix:{folder}/a.sock,{plain},tls:127.0.0.1:{t.port} workers=" in t.daemon.log_text()
+
+
 def test_the_plain_listener_can_be_left_out(tls, folder):
     t = tls(start=False)
     t.daemon.ini.write_text(t.daemon.ini.read_text().replace(f"listen = 127.0.0.1:{t.daemon.port}", "listen = none"))
     t.daemon.start(wait=False)
-    wait_for(lambda: "is ready" in t.daemon.log_text())
+    wait_for(lambda: f"is ready listen=tls:127.0.0.1:{t.port} " in t.daemon.log_text())
     assert b"200 OK" in t.ask(HEALTH)[0]
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", t.daemon.port))

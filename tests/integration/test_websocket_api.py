@@ -81,6 +81,36 @@ def test_what_the_file_says_is_read_back_until_the_api_says_otherwise(make):
     assert refusal(daemon)[0] == 400
 
 
+def test_the_setting_by_command(make):
+    daemon = make(instances=("sales", "support"))
+    rows = lambda *args: [line.split() for line in daemon.command("websocket", *args).stdout.splitlines()]
+    assert rows("show", "sales") == [["STATE", "MEDIA", "EVENTS"], ["disabled", "no"]]
+    every = daemon.websocket("support")["events"]
+    assert rows("set", "sales") == [["enabled", "no", ",".join(every)]]
+    assert rows("set", "--events", "call.update, message.exchange", "--media-base64", "sales") == [
+        ["enabled", "base64", "call.update,message.exchange"]]
+    shown = json.loads(daemon.command("websocket", "show", "--json", "sales").stdout)
+    assert shown["success"] is True and shown["websocket"] == {
+        "enabled": True, "events": ["call.update", "message.exchange"], "mediaBase64": True}
+    client = Client(daemon)
+    daemon.accept(message(1))
+    assert number_of(client.event()) == 1
+    off = json.loads(daemon.command("websocket", "set", "--disable", "--json", "sales").stdout)["websocket"]
+    assert off == {"enabled": False, "events": [], "mediaBase64": False}
+    assert refusal(daemon)[0] == 400 and client.is_alive()
+
+
+@pytest.mark.parametrize("args, status, why", [
+    (("set", "nobody"), 1, "not found"), (("show", "nobody"), 1, "not found"),
+    (("set", "--events", "foo", "sales"), 1, "foo"), (("set",), 2, "Usage"), (("show", "sales", "x"), 2, "Usage"),
+    (("rm", "sales"), 2, "expected set or show"), (("set", "--media", "x", "--nonsense", "sales"), 2, "nonsense")])
+def test_what_the_command_refuses(make, args, status, why):
+    daemon = make()
+    r = daemon.command("websocket", *args, check=False)
+    assert r.returncode == status and why in r.stderr, r.stderr
+    assert daemon.ok("GET", "/api/events/getWebsocket/sales")["websocket"]["enabled"] is False
+
+
 def test_an_event_that_comes_twice_is_sent_once(make):
     daemon = make(instance="websocket = yes")
     client = Client(daemon)

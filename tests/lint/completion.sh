@@ -31,7 +31,7 @@ check "every command" "$(hookswitch --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1
 # options_of WORD...: the options that --help of the command lists, short and long.
 options_of()
 {
-	hookswitch "$@" --help | sed -n 's/^ *\(-.*\)/\1/p' | grep -oE -- '^(-[a-zA-Z], )?--[a-z-]+|^-[a-zA-Z]' |
+	hookswitch "$@" --help | sed -n 's/^ *\(-.*\)/\1/p' | grep -oE -- '^(-[a-zA-Z], )?--[a-z0-9-]+|^-[a-zA-Z]' |
 		tr -d ' ' | tr ',' '\n' | sort -u | tr '\n' ' ' | sed 's/ $//'
 }
 for command in $(hookswitch --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p'); do
@@ -40,6 +40,8 @@ done
 check "the program's own options" "$(options_of)" hookswitch -
 check "options by their beginning" "--config --help --keep-undecryptable" hookswitch run --
 check "actions of a command" "list purge replay show" hookswitch dead ""
+check "actions of websocket" "set show" hookswitch websocket ""
+check "an option with digits" "--media-base64" hookswitch websocket --me
 check "actions by their beginning" "replay" hookswitch dead re
 check "files after -c" "$top/contrib/completion/bash/hookswitch" hookswitch run -c "$top/contrib/completion/bash/hook"
 echo "1..$number"

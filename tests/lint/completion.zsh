@@ -69,7 +69,7 @@ subcommands=(${(f)"$($program --help | sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p')"}
 check "every command" "hookswitch " $subcommands
 for command in $subcommands; do
 	flags=(${(f)"$($program $command --help | sed -n 's/^ *\(-.*\)/\1/p' |
-		grep -oE -- '^(-[a-zA-Z], )?--[a-z-]+|^-[a-zA-Z]' | tr -d ' ' | tr ',' '\n')"})
+		grep -oE -- '^(-[a-zA-Z], )?--[a-z0-9-]+|^-[a-zA-Z]' | tr -d ' ' | tr ',' '\n')"})
 	check "options of $command" "hookswitch $command -" $flags
 done
 check "the program's own options" "hookswitch -" -h --help -V --version

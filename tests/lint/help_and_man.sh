@@ -24,7 +24,7 @@ check()
 options_of_help()
 {
 	"$program" "$@" --help | sed -n 's/^  *\(-.*\)/\1/p' |
-		grep -oE '^(-[a-zA-Z], )?--[a-z-]+' | tr -d ' '
+		grep -oE '^(-[a-zA-Z], )?--[a-z0-9-]+' | tr -d ' '
 }
 
 # The options that are explained in the page's subsection $1, as "-c,--config". Those which several

@@ -77,7 +77,7 @@ START_TEST(a_short_write_on_a_full_disk_leaves_whole_lines)
 		ck_assert_uint_eq(strlen(content("out")), (size_t)(room / 8 * 8));
 		for (int i = 0; i < 3; i++)
 			ck_assert_int_eq(fake_result(d[i])->outcome,
-				i < room / 8 ? HSW_DELIVERED : HSW_RETRY);
+				i < room / 8 ? HSW_DELIVERED : HSW_HOLD);
 		if (room < 24)
 			ck_assert_ptr_nonnull(
 				strstr(fake_result(d[2])->text, "no space left on device"));
@@ -101,7 +101,7 @@ START_TEST(half_a_line_that_cannot_be_taken_back_is_cut_before_the_next)
 	fake_wait_all(h);
 	fate.writev_bytes = -1;
 	ck_assert_str_eq(content("out"), "{\"n\":1}\n{\"n");
-	ck_assert_int_eq(fake_wait(put(h, "{\"n\":2}"))->outcome, HSW_RETRY);
+	ck_assert_int_eq(fake_wait(put(h, "{\"n\":2}"))->outcome, HSW_HOLD);
 	put_and_wait(h, "{\"n\":2}");
 	ck_assert_str_eq(content("out"), "{\"n\":1}\n{\"n\":2}\n");
 	fake_close(h);
@@ -154,7 +154,7 @@ START_TEST(a_failed_fdatasync_is_told_and_the_file_opened_anew)
 
 	fate.fdatasync_error = EIO;
 	const struct fake_result *r = fake_wait(put(h, "{\"n\":1}"));
-	ck_assert_int_eq(r->outcome, HSW_RETRY);
+	ck_assert_int_eq(r->outcome, HSW_HOLD);
 	ck_assert_ptr_nonnull(strstr(r->text, "fdatasync"));
 	ck_assert_ptr_nonnull(strstr(r->text, "input/output error"));
 	ck_assert_uint_eq(open_files(), 0);
@@ -244,7 +244,7 @@ START_TEST(devices_are_written_without_being_cut)
 	fake_close(h);
 	h = OPEN("/dev/full", "fsync", "always");
 	const struct fake_result *r = fake_wait(put(h, "{}"));
-	ck_assert_int_eq(r->outcome, HSW_RETRY);
+	ck_assert_int_eq(r->outcome, HSW_HOLD);
 	ck_assert_ptr_nonnull(strstr(r->text, "no space left on device"));
 	fake_close(h);
 }
