@@ -17,6 +17,7 @@
 
 #include "client.h"
 #include "clock.h"
+#include "cmd_replay_outcome.h"
 #include "config.h"
 #include "envelope.h"
 #include "err.h"
@@ -29,7 +30,9 @@ static const char usage[] =
 	"\n"
 	"Delivers events that are still in the journal to a sink once more, oldest first; webhooks "
 	"get\n"
-	"them with the header `webhook-replay: 1`. Interrupted, it stops where it is.\n"
+	"them with the header `webhook-replay: 1`. Interrupted, it stops where it is. Prints how\n"
+	"many arrived, and of the rest how many are in retry or dead letters. Exit status 0: all "
+	"arrived.\n"
 	"\n"
 	"TIME is 2026-11-21T09:30:00Z (or with an offset); in the local zone 2026-11-21 09:30,\n"
 	"2026-11-21, today or yesterday, both midnight; or how long ago: 90m, 2h, 3d.\n"
@@ -63,6 +66,7 @@ struct replay {
 	int64_t matched;
 	bool is_over, is_instance_known;
 	int64_t waiting;
+	struct outcome outcome;
 	struct hsw_error err;
 };
 
@@ -93,7 +97,7 @@ read_answer(struct replay *p, const struct buf *answer)
 		p->is_instance_known = json_object_get_boolean(
 			json_object_object_get(root, "isInstanceKnown"));
 		p->waiting = json_object_get_int64(json_object_object_get(root, "retrying"));
-		rc = HSW_OK;
+		rc = outcome_add(&p->outcome, json_object_object_get(root, "seqs"));
 	}
 	json_object_put(root);
 	json_tokener_free(tokener);
@@ -162,15 +166,28 @@ wait_for_rate(const struct replay *p, int64_t begin_ms)
 }
 
 static int
-run(struct replay *p)
+wait_for_room(struct replay *p)
+{
+	usleep(LOOK_AGAIN_US);
+	if (p->is_dry)
+		return HSW_OK;
+	int rc = outcome_look(&p->outcome, &p->err);
+	if (rc == HSW_OK && outcome_is_disabled(&p->outcome))
+		rc = err_set(&p->err, HSW_EINVAL,
+			"sink: %s was disabled meanwhile: it was not given the rest", p->sink);
+	return rc;
+}
+
+static int
+deliver(struct replay *p)
 {
 	int64_t begin_ms = clock_mono_ms();
 	int rc = HSW_OK;
 
 	while (rc == HSW_OK && !p->is_over) {
 		/* A sink that fails is not given ever more. */
-		if (p->waiting > WAITING_MAX)
-			usleep(LOOK_AGAIN_US);
+		if (p->waiting > WAITING_MAX && (rc = wait_for_room(p)) != HSW_OK)
+			break;
 		int64_t limit = p->is_dry ? 1000 : wait_for_rate(p, begin_ms);
 		limit = p->waiting > WAITING_MAX ? 1 : limit < 1000 ? limit : 1000;
 		rc = piece(p, left_of(p, limit));
@@ -179,13 +196,59 @@ run(struct replay *p)
 	}
 	if (isatty(STDERR_FILENO))
 		fputc('\n', stderr);
+	return rc;
+}
+
+/* Before anything is given to it. */
+static int
+look_at_sink(struct replay *p)
+{
+	int rc = outcome_look(&p->outcome, &p->err);
+
+	if (rc != HSW_OK)
+		return rc;
+	if (outcome_is_disabled(&p->outcome))
+		return err_set(&p->err, HSW_EINVAL,
+			"sink: %s is disabled, nothing was replayed: `hookswitch enable %s` first",
+			p->sink, p->sink);
+	if (outcome_is_held(&p->outcome))
+		fprintf(stderr,
+			"hookswitch: warning: the circuit of %s is open: its events wait until it "
+			"answers\n",
+			p->sink);
+	return HSW_OK;
+}
+
+/* What was given to the sink is told, also where the rest could not be. */
+static int
+replay(struct replay *p)
+{
+	struct hsw_error why = { "" };
+	int rc = look_at_sink(p);
+
+	if (rc != HSW_OK)
+		return rc;
+	rc = deliver(p);
+	int told = outcome_wait(&p->outcome, rc == HSW_OK ? &p->err : &why);
+	if (told == HSW_OK && rc == HSW_OK && p->matched == 0 && !p->is_instance_known)
+		return HSW_OK;
+	if (told == HSW_OK && !outcome_print(&p->outcome) && rc == HSW_OK)
+		return HSW_ELIMIT;
+	return rc != HSW_OK ? rc : told;
+}
+
+static int
+run(struct replay *p)
+{
+	int rc = p->is_dry ? deliver(p) : replay(p);
+
 	/* One that was removed may have events in the journal still. */
 	if (rc == HSW_OK && p->matched == 0 && !p->is_instance_known)
 		rc = err_set(&p->err, HSW_ENOENT,
 			"--instance: there is none of that name, and no such event of one");
-	if (rc == HSW_OK)
-		printf("%s %" PRId64 "\n", p->is_dry ? "would replay" : "replayed", p->matched);
-	else
+	if (rc == HSW_OK && p->is_dry)
+		printf("would replay %" PRId64 "\n", p->matched);
+	else if (rc != HSW_OK && rc != HSW_ELIMIT)
 		fprintf(stderr, "hookswitch: %s\n", p->err.text);
 	return rc;
 }
@@ -198,17 +261,25 @@ start(struct replay *p)
 
 	if (config != NULL) {
 		p->socket_path = config->server.control;
+		p->outcome = (struct outcome){
+			.socket_path = p->socket_path, .sink = p->sink, .since_ms = p->now_ms
+		};
 		rc = run(p);
+		outcome_free(&p->outcome);
 	}
 	config_free(config);
 	return cmd_status_of(rc);
 }
 
-/* What cannot be meant. */
+/* What is missing, or cannot be meant. */
 static bool
 is_in_order(const struct replay *p)
 {
-	if (p->since_ms > p->now_ms)
+	if (p->sink == NULL)
+		fputs("hookswitch replay: --sink is missing: which sink gets the events\n", stderr);
+	else if (p->since_ms < 0)
+		fputs("hookswitch replay: --since is missing: such as --since 2h\n", stderr);
+	else if (p->since_ms > p->now_ms)
 		fputs("hookswitch replay: --since is in the future\n", stderr);
 	else if (p->since_ms > p->until_ms)
 		fputs("hookswitch replay: --since is after --until\n", stderr);
@@ -228,17 +299,38 @@ take_time(const struct replay *p, const char *option, int64_t *out)
 	return false;
 }
 
-/* From 1 to most; 0: it is no such number. */
+/* From 1 to most; 0: it is no such number, which was said. */
 static long
-number(const char *text, long most)
+number(const char *option, long most)
 {
 	char *end;
-	long n = strtol(text, &end, 10);
+	long n = strtol(optarg, &end, 10);
 
-	return end != text && *end == '\0' && n > 0 && n <= most ? n : 0;
+	if (end != optarg && *end == '\0' && n > 0 && n <= most)
+		return n;
+	fprintf(stderr, "hookswitch replay: --%s: found `%.40s`, expected a number from 1 to %ld\n",
+		option, optarg, most);
+	return 0;
 }
 
-/* false: the option, or its value, is none. */
+static bool
+take_event(struct replay *p)
+{
+	p->event = optarg;
+	if (event_type_of(str_of(optarg)) >= 0)
+		return true;
+	fprintf(stderr, "hookswitch replay: --event: found `%.60s`, expected", optarg);
+	for (int i = 0; i < TYPE_COUNT; i++)
+		fprintf(stderr, "%s %s",
+			i == 0                       ? ""
+				: i + 1 < TYPE_COUNT ? ","
+						     : " or",
+			event_type_names[i]);
+	fputc('\n', stderr);
+	return false;
+}
+
+/* false: the option, or its value, is none, which was said. */
 static bool
 take_option(struct replay *p, int c)
 {
@@ -254,16 +346,15 @@ take_option(struct replay *p, int c)
 	case 'U':
 		return take_time(p, "until", &p->until_ms);
 	case 'e':
-		p->event = optarg;
-		return event_type_of(str_of(optarg)) >= 0;
+		return take_event(p);
 	case 'C':
 		p->chat = optarg;
 		return true;
 	case 'r':
-		p->rate = number(optarg, RATE_MAX);
+		p->rate = number("rate", RATE_MAX);
 		return p->rate > 0;
 	case 'l':
-		p->limit = number(optarg, LIMIT_MAX);
+		p->limit = number("limit", LIMIT_MAX);
 		return p->limit > 0;
 	case 'i':
 		p->instance = optarg;
@@ -304,9 +395,11 @@ cmd_replay(int argc, char **argv)
 		}
 		is_well_called = take_option(&p, c) && is_well_called;
 	}
-	if (!is_well_called || optind != argc || p.sink == NULL || p.since_ms < 0) {
-		fputs(usage, stderr);
+	if (optind != argc) {
+		fprintf(stderr, "hookswitch replay: `%s` is none of its options\n", argv[optind]);
 		return CMD_USAGE;
 	}
+	if (!is_well_called)
+		return CMD_USAGE;
 	return is_in_order(&p) ? start(&p) : CMD_USAGE;
 }

@@ -66,10 +66,9 @@ load_store(struct config *c, struct config_errors *errors)
 		return;
 	c->private->store_conf = config_new_plugin_conf(&l, c->store_plugin);
 	c->store_plugin_conf = c->private->store_conf;
-	size_t before = errors->count;
-	config_load_keys(&l, &c->store, c->private->store_conf);
-	if (errors->count == before)
-		config_check_plugin(&l, c->store_plugin->ops.store.check, c->store_plugin_conf);
+	if (config_load_keys(&l, &c->store, c->private->store_conf))
+		config_check_plugin(
+			&l, c->store_plugin->ops.store.check, NULL, c->store_plugin_conf);
 }
 
 /* ---- named sections ---- */
@@ -144,11 +143,11 @@ load_websocket(struct config *c, struct config_errors *errors)
 	c->websocket_plugin = plugin;
 	c->private->websocket_conf = config_new_plugin_conf(&l, plugin);
 	c->websocket_plugin_conf = c->private->websocket_conf;
-	size_t before = errors->count;
-	config_load_keys(&l, &c->websocket, c->private->websocket_conf);
+	bool is_checkable = config_load_keys(&l, &c->websocket, c->private->websocket_conf);
 	config_check_origins(&l, c->websocket.origins);
-	if (errors->count == before)
-		config_check_plugin(&l, plugin->ops.sink.check, c->websocket_plugin_conf);
+	if (is_checkable)
+		config_check_plugin(&l, plugin->ops.sink.check, plugin->ops.sink.check_each,
+			c->websocket_plugin_conf);
 }
 
 static void
@@ -176,12 +175,10 @@ load_sink(struct loader *l)
 	s->plugin = plugin;
 	void *conf = config_new_plugin_conf(l, plugin);
 	s->conf = conf;
-	size_t before = l->errors->count;
-	config_load_keys(l, &s->u.sink, conf);
-	bool is_complete = l->errors->count == before;
+	bool is_checkable = config_load_keys(l, &s->u.sink, conf);
 	config_check_sink(l, s);
-	if (is_complete)
-		config_check_plugin(l, plugin->ops.sink.check, conf);
+	if (is_checkable)
+		config_check_plugin(l, plugin->ops.sink.check, plugin->ops.sink.check_each, conf);
 }
 
 static void

@@ -219,23 +219,33 @@ check_sense(struct loader *l, const struct config_section *s)
 		config_fail_key(l, "retry_after_max", "has no meaning with retry = never");
 }
 
-void
-config_check_plugin(
-	struct loader *l, int (*check)(const void *conf, struct hsw_error *), const void *conf)
+static void
+fail_plugin(void *arg, const char *text)
 {
-	struct hsw_error why = { "" };
+	struct loader *l = arg;
 	char key[OPTION_KEY_SIZE];
+	size_t len = strcspn(text, ":");
+	bool has_key = len < sizeof(key) && strncmp(text + len, ": ", 2) == 0;
 
-	if (check == NULL || check(conf, &why) == HSW_OK)
-		return;
-	size_t len = strcspn(why.text, ":");
-	bool has_key = len < sizeof(key) && strncmp(why.text + len, ": ", 2) == 0;
-	snprintf(key, sizeof(key), "%.*s", has_key ? (int)len : 0, why.text);
+	snprintf(key, sizeof(key), "%.*s", has_key ? (int)len : 0, text);
 	if (option_find(l->plugin, key) != NULL)
-		config_fail_key(l, key, "%s", why.text + len + 2);
+		config_fail_key(l, key, "%s", text + len + 2);
 	else
 		config_error(l->errors, l->section->file, l->section->line, SECTION_FORM ": %s",
-			SECTION_ARGS(l->section), why.text);
+			SECTION_ARGS(l->section), text);
+}
+
+void
+config_check_plugin(struct loader *l, config_check_fn *check, config_check_each_fn *check_each,
+	const void *conf)
+{
+	struct hsw_error why = { "" };
+	size_t before = l->errors->count;
+
+	if (check_each != NULL)
+		check_each(conf, fail_plugin, l);
+	if (l->errors->count == before && check != NULL && check(conf, &why) != HSW_OK)
+		fail_plugin(l, why.text);
 }
 
 void

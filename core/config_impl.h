@@ -35,8 +35,9 @@ struct ini_entry *config_find_entry(const struct ini_section *, const char *key)
 /* Reports an error about a key, at its line, or at the section's where the key is missing. */
 void config_fail_key(struct loader *, const char *key, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Fills both structs from the section; what it does not set gets its default. */
-void config_load_keys(struct loader *, void *core_conf, void *plugin_conf);
+/* Fills both structs from the section; what it does not set gets its default. false: the plugin's is not as its
+ * table says, which was told: the plugin cannot check it. */
+bool config_load_keys(struct loader *, void *core_conf, void *plugin_conf);
 /* Loads the section's plugin. NULL: the error is told, and the section's keys can't be checked. */
 const struct plugin *config_load_plugin(struct loader *, enum hsw_kind, const char *fallback);
 /* Zeroed, to be freed. NULL: the plugin has no options, or out of memory. */
@@ -51,8 +52,12 @@ void config_check_sink(struct loader *, struct config_section *);
 int64_t config_check_rate(struct loader *, const char *key, const char *text);
 void config_check_events(struct loader *, const char *key, const char **names, bool may_be_raw);
 void config_check_origins(struct loader *, const char **list);
-/* The plugin's own word about its options. Its text may begin with the option that it is about. */
+/* The plugin's own word about its options, by its operations of these names; each may be NULL. A text may begin
+ * with the option that it is about. */
+typedef int config_check_fn(const void *conf, struct hsw_error *);
+typedef void config_check_each_fn(
+	const void *conf, void (*report)(void *arg, const char *text), void *arg);
 void config_check_plugin(
-	struct loader *, int (*check)(const void *conf, struct hsw_error *), const void *conf);
+	struct loader *, config_check_fn *, config_check_each_fn *, const void *conf);
 
 #endif

@@ -54,13 +54,15 @@ fail_unknown(struct loader *l, const struct ini_entry *e)
 		config_fail_key(l, e->key, "unknown key");
 }
 
-static void
+/* false: a key of the plugin's that does not fit its table. */
+static bool
 set_key(struct loader *l, struct ini_entry *e, void *core_conf, void *plugin_conf)
 {
 	const struct hsw_option *o = option_find(l->core, e->key);
 	void *conf = core_conf;
 	struct hsw_error err = { "" };
 	char *copy = strdup(e->file);
+	bool is_good = true;
 
 	if (o == NULL) {
 		o = option_find(l->plugin, e->key);
@@ -69,29 +71,42 @@ set_key(struct loader *l, struct ini_entry *e, void *core_conf, void *plugin_con
 	if (o == NULL)
 		fail_unknown(l, e);
 	else if (copy == NULL || option_set(o, conf, e->value, dirname(copy), &err) != HSW_OK)
-		config_fail_key(l, e->key, "%s", err.text);
+		is_good = false;
+	if (!is_good)
+		config_fail_key(l, e->key, "%s", copy != NULL ? err.text : "out of memory");
 	free(copy);
+	return is_good || conf == core_conf;
 }
 
-static void
+/* false: one is missing. */
+static bool
 require_keys(struct loader *l, const struct hsw_option *table)
 {
+	bool is_complete = true;
+
 	for (const struct hsw_option *o = table; o != NULL && o->key != NULL; o++) {
-		if ((o->flags & HSW_OPT_REQUIRED) && config_find_entry(l->section, o->key) == NULL)
-			config_fail_key(l, o->key, "is missing: %s", o->help);
+		if (!(o->flags & HSW_OPT_REQUIRED) || config_find_entry(l->section, o->key) != NULL)
+			continue;
+		config_fail_key(l, o->key, "is missing: %s", o->help);
+		is_complete = false;
 	}
+	return is_complete;
 }
 
-void
+bool
 config_load_keys(struct loader *l, void *core_conf, void *plugin_conf)
 {
+	bool is_good = true;
+
 	for (struct ini_entry *e = l->section->entries; e != NULL; e = e->next)
-		set_key(l, e, core_conf, plugin_conf);
+		is_good = set_key(l, e, core_conf, plugin_conf) && is_good;
 	if (option_defaults(l->core, core_conf, is_set, l) != HSW_OK ||
-		option_defaults(l->plugin, plugin_conf, is_set, l) != HSW_OK)
+		option_defaults(l->plugin, plugin_conf, is_set, l) != HSW_OK) {
 		config_error(l->errors, l->section->file, l->section->line, "out of memory");
+		is_good = false;
+	}
 	require_keys(l, l->core);
-	require_keys(l, l->plugin);
+	return require_keys(l, l->plugin) && is_good;
 }
 
 /* ---- plugins ---- */

@@ -337,6 +337,7 @@ control_handle(struct worker *w, struct http_request *r)
 		{ "POST", "/dead/purge", purge },
 		{ "GET", "/deliveries", control_deliveries },
 		{ "POST", "/replay", control_replay },
+		{ "POST", "/replay/outcome", control_outcome },
 		{ "POST", "/enable", control_enable },
 		{ "POST", "/skip", control_skip },
 	};

@@ -12,7 +12,11 @@
  *   GET  /deliveries?sink=[&failed=1]         the last attempts of a sink
  *   POST /replay?sink=&since=[&until=&event=&chat=&after=&limit=&dry=1]
  *                                             delivers settled events once more, a piece of the log
- *                                             after another: `next` is the next call's `after`
+ *                                             after another: `next` is the next call's `after`,
+ *                                             `seqs` are the events of this piece
+ *   POST /replay/outcome?sink=                of {"since":ms,"seqs":[]} which are `untried` and
+ *                                             `retrying`, and how many are `dead` since; the rest
+ *                                             was delivered; and the sink's `state`
  *
  * The socket's file mode is the only guard: who may open it may do all of this.
  */

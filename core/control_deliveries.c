@@ -35,30 +35,46 @@ print_attempts(struct mail *mail)
 	tour_go_home(t);
 }
 
-/* Store thread. */
+void
+control_resolve(struct tour *t)
+{
+	struct hsw_str instance;
+
+	control_find_webhook(t, &instance);
+}
+
 static void
 resolve(struct store_call *call, const struct store_port *store)
 {
 	struct tour *t = (struct tour *)call;
-	struct hsw_str instance;
 
 	(void)store;
-	control_find_webhook(t, &instance);
+	control_resolve(t);
 	worker_post(&t->server->workers[0], &t->mail);
 }
 
-static void
-ask_sink(struct worker *w, struct http_request *r, void (*fn)(struct mail *))
+struct tour *
+control_tour_of_sink(struct worker *w, struct http_request *r)
 {
 	struct tour *t = tour_new(w, r, "");
 
 	if (t == NULL)
-		return;
+		return NULL;
 	http_query(r, "sink", &t->sink);
 	buf_append(&t->sink, "", 1);
 	t->query.destination = (struct hsw_str){ t->sink.data,
 		t->sink.failed ? 0 : t->sink.len - 1 };
 	t->config = config_ref(w->config);
+	return t;
+}
+
+static void
+ask_sink(struct worker *w, struct http_request *r, void (*fn)(struct mail *))
+{
+	struct tour *t = control_tour_of_sink(w, r);
+
+	if (t == NULL)
+		return;
 	t->query.limit = control_number(r, "failed") == 0;
 	t->mail.run = fn;
 	tour_go_to_store(t, resolve);
@@ -107,9 +123,12 @@ finish_piece(struct tour *t, size_t retrying)
 
 	buf_printf(&t->out,
 		"{\"success\":true,\"matched\":%zu,\"next\":%" PRId64 ",\"settled\":%" PRId64
-		",\"more\":%s,\"retrying\":%zu,\"isInstanceKnown\":%s}",
+		",\"more\":%s,\"retrying\":%zu,\"isInstanceKnown\":%s,\"seqs\":[",
 		p->n, p->next, p->settled, p->is_over ? "false" : "true", retrying,
 		p->is_instance_known ? "true" : "false");
+	for (size_t i = 0; i < p->n && !t->is_dry; i++)
+		buf_printf(&t->out, "%s%" PRId64, i > 0 ? "," : "", p->seqs[i]);
+	buf_str(&t->out, "]}");
 	tour_go_home(t);
 }
 

@@ -28,10 +28,16 @@ const struct sink_conf *control_find_sink(const struct config *, struct hsw_str 
 /* Store thread. The webhook that is named "<instance>/<label>", where the instance may be its id: then the
  * tour goes on with its name. NULL: there is none, or it is not enabled. */
 const struct webhook *control_find_webhook(struct tour *, struct hsw_str *instance);
+/* Store thread. Where the sink is called by its instance's id, the tour goes on with its name. */
+void control_resolve(struct tour *);
+/* What the answers about one sink begin with: the query's `sink`, and the configuration. NULL: out of memory, and
+ * the request was answered. */
+struct tour *control_tour_of_sink(struct worker *, struct http_request *);
 
-/* GET /deliveries, POST /replay, POST /reload */
+/* GET /deliveries, POST /replay, POST /replay/outcome, POST /reload */
 void control_deliveries(struct worker *, struct http_request *);
 void control_replay(struct worker *, struct http_request *);
+void control_outcome(struct worker *, struct http_request *);
 /* POST /enable */
 void control_enable(struct worker *, struct http_request *);
 /* POST /skip */

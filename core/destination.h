@@ -201,6 +201,8 @@ struct destination *destination_find(struct delivery_thread *, struct hsw_str na
 void destination_retry(struct destination *, const int64_t *seqs, size_t n, bool is_replay);
 /* Events in retry, those that are replayed included. */
 size_t destination_retrying(const struct destination *);
+/* "disabled", "held" (its circuit is open), "failing" or "active". */
+const char *destination_state(const struct destination *);
 /* The last attempts as a JSON array, newest first. */
 void destination_print_attempts(const struct destination *, bool with_delivered, struct buf *);
 

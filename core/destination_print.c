@@ -9,8 +9,8 @@
 
 #define CURSOR_LAZY_MS 5000 /* the cursor is written, when all that came was for others */
 
-static const char *
-state_name(const struct destination *d)
+const char *
+destination_state(const struct destination *d)
 {
 	return d->is_disabled                      ? "disabled"
 		: d->is_held && !d->is_unknown     ? "held"
@@ -46,7 +46,7 @@ destination_print(const struct destination *d, struct buf *out)
 		"\"cursor\":%lld,\"lag\":%lld,"
 		"\"inFlight\":%zu,\"retrying\":%zu,\"delivered\":%lld,\"failed\":%lld,\"failures\":"
 		"%d",
-		d->section->plugin->info->name, state_name(d), circuit_name(d),
+		d->section->plugin->info->name, destination_state(d), circuit_name(d),
 		(int)d->pace.allowed, (long long)destination_cursor(d),
 		(long long)destination_lag(d), d->n_flying, d->in_retry,
 		(long long)metric_value(d->delivered), (long long)metric_value(d->retried),

@@ -39,6 +39,7 @@ core_libcore_a_SOURCES = \
 	core/cmd_api.c core/cmd_api.h \
 	core/cmd_check.c \
 	core/cmd_dead.c core/cmd_deliveries.c core/cmd_enable.c core/cmd_replay.c core/cmd_skip.c \
+	core/cmd_replay_outcome.c core/cmd_replay_outcome.h \
 	core/cmd_instance.c \
 	core/cmd_option.c \
 	core/cmd_plugins.c core/cmd_plugins.h \
@@ -58,7 +59,7 @@ core_libcore_a_SOURCES = \
 	core/config_listen.c core/config_listen.h \
 	core/config_tokens.c core/config_tokens.h \
 	core/control.c core/control.h core/control_impl.h \
-	core/control_deliveries.c core/control_sinks.c core/control_skip.c \
+	core/control_deliveries.c core/control_outcome.c core/control_sinks.c core/control_skip.c \
 	core/control_reload.c core/control_reload.h \
 	core/credential.c core/credential.h \
 	core/crypt.c core/crypt.h \

@@ -13,6 +13,8 @@
 #include "pattern.h"
 #include "queue.h"
 
+#define FSYNC_INTERVAL_DEFAULT "1s"
+#define FSYNC_INTERVAL_DEFAULT_MS 1000
 /* Deliveries that wait for the write of a turn, or for the disk with fsync = always. */
 #define CONCURRENCY 512
 
@@ -70,7 +72,7 @@ static const struct hsw_option options[] = {
 	{ .key = "fsync_interval",
 		.type = HSW_OPT_MSEC,
 		.offset = MEMBER(fsync_interval_ms),
-		.def = "1s",
+		.def = FSYNC_INTERVAL_DEFAULT,
 		.min = 10,
 		.max = 3600 * 1000,
 		.help = "How much a power failure may cost with fsync = interval." },
@@ -174,6 +176,17 @@ check_rotation(const struct file_conf *conf, struct hsw_error *err)
 	return HSW_EINVAL;
 }
 
+/* The default cannot be told from what is not set. */
+static int
+check_fsync(const struct file_conf *conf, struct hsw_error *err)
+{
+	if (conf->fsync == FSYNC_INTERVAL || conf->fsync_interval_ms == FSYNC_INTERVAL_DEFAULT_MS)
+		return HSW_OK;
+	snprintf(err->text, sizeof(err->text), "fsync_interval: has no meaning with fsync = %s",
+		fsync_words[conf->fsync]);
+	return HSW_EINVAL;
+}
+
 static void
 file_close(void *self)
 {
@@ -199,6 +212,55 @@ check_conf(const struct file_conf *conf, size_t fixed_len, struct disk_owner *ow
 }
 
 static int
+check_path(const struct file_conf *conf, struct hsw_error *err)
+{
+	struct pattern *pattern = pattern_new(conf->path, conf->utc, err);
+
+	if (pattern == NULL)
+		return HSW_EINVAL;
+	int rc = check_folder(conf, pattern_fixed_len(pattern), err);
+	pattern_free(pattern);
+	return rc;
+}
+
+static int
+check_mode(const struct file_conf *conf, struct hsw_error *err)
+{
+	mode_t mode;
+
+	return parse_mode(conf->mode, &mode, err);
+}
+
+static int
+check_user(const struct file_conf *conf, struct hsw_error *err)
+{
+	struct disk_owner owner;
+
+	return owner_find(conf->user, NULL, &owner, err);
+}
+
+static int
+check_group(const struct file_conf *conf, struct hsw_error *err)
+{
+	struct disk_owner owner;
+
+	return owner_find(NULL, conf->group, &owner, err);
+}
+
+static void
+file_check_each(const void *conf, void (*report)(void *arg, const char *text), void *arg)
+{
+	static int (*const checks[])(const struct file_conf *, struct hsw_error *) = { check_path,
+		check_mode, check_user, check_group, check_fsync, check_rotation };
+	struct hsw_error err = { "" };
+
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		if (checks[i](conf, &err) != HSW_OK)
+			report(arg, err.text);
+	}
+}
+
+static int
 file_check(const void *section, struct hsw_error *err)
 {
 	const struct file_conf *conf = section;
@@ -209,7 +271,7 @@ file_check(const void *section, struct hsw_error *err)
 		return HSW_EINVAL;
 	int rc = check_conf(conf, pattern_fixed_len(pattern), &owner, err);
 	pattern_free(pattern);
-	return rc;
+	return rc == HSW_OK ? check_fsync(conf, err) : rc;
 }
 
 /* Fills the sink; what is left is freed by file_close. */
@@ -309,6 +371,7 @@ static const struct hsw_sink_ops ops = {
 	.close = file_close,
 	.reopen = file_reopen,
 	.check = file_check,
+	.check_each = file_check_each,
 };
 
 HSW_PLUGIN(HSW_SINK, "file", "1.0", "appends events to files, one a line (NDJSON)",

@@ -33,6 +33,16 @@ message_name(const char *text, char *to, size_t size)
 }
 
 bool
+message_is_name(const char *text, size_t max)
+{
+	size_t n = 0;
+
+	while (is_visible(text[n]))
+		n++;
+	return text[n] == '\0' && n > 0 && n <= max;
+}
+
+bool
 message_is_sd_id(const char *text)
 {
 	const char *at = strchr(text, '@');

@@ -41,6 +41,8 @@ bool message_write(struct buffer *, const struct message_settings *, const struc
 /* Copies the characters of text that a header field may have (RFC 5424 section 6: visible ASCII),
  * with _ for others; size includes the NUL. An empty text becomes "-". */
 void message_name(const char *text, char *to, size_t size);
+/* Whether the text is such a field, of at most max characters. */
+bool message_is_name(const char *text, size_t max);
 /* Whether the text is an SD-ID of its owner: name@number (RFC 5424 section 6.3.2). */
 bool message_is_sd_id(const char *text);
 

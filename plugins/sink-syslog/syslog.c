@@ -18,6 +18,7 @@
 #define CONCURRENCY 512
 #define HOSTNAME_SIZE 256 /* RFC 5424 section 6 */
 #define APP_NAME_SIZE 49
+#define SD_ID_DEFAULT "hookswitch@32473"
 #define DATAGRAM_MAX 65000 /* of UDP over IPv4, 65507; with room for what is in between */
 
 struct syslog_conf {
@@ -102,7 +103,7 @@ static const struct hsw_option options[] = {
 	{ .key = "sd_id",
 		.type = HSW_OPT_STRING,
 		.offset = MEMBER(sd_id),
-		.def = "hookswitch@32473",
+		.def = SD_ID_DEFAULT,
 		.help = "Name of the structured data: a name, @ and a private enterprise number. "
 			"32473 is the one for examples." },
 	{ .key = "ca_file",
@@ -129,20 +130,77 @@ refuse(struct hsw_error *err, const char *text)
 }
 
 static int
-check_conf(const struct syslog_conf *conf, const struct address *a, struct hsw_error *err)
+check_max_message(const struct syslog_conf *conf, const struct address *a, struct hsw_error *err)
 {
-	if (a->transport == TRANSPORT_UDP && conf->max_message_bytes > DATAGRAM_MAX)
-		return refuse(err, "max_message: expected at most 65000 bytes with udp");
-	if (!message_is_sd_id(conf->sd_id))
-		return refuse(err,
-			"sd_id: expected a name and number like hookswitch@32473, at most 32 "
-			"characters");
-	if (a->transport != TRANSPORT_TLS &&
-		(conf->ca_file != NULL || conf->cert_file != NULL || conf->key_file != NULL))
-		return refuse(err, "ca_file, cert_file and key_file need a target with tls://");
-	if (conf->key_file != NULL && conf->cert_file == NULL)
-		return refuse(err, "key_file: needs cert_file");
-	return HSW_OK;
+	if (a->transport != TRANSPORT_UDP || conf->max_message_bytes <= DATAGRAM_MAX)
+		return HSW_OK;
+	return refuse(err, "max_message: expected at most 65000 bytes with udp");
+}
+
+static int
+check_sd_id(const struct syslog_conf *conf, const struct address *a, struct hsw_error *err)
+{
+	(void)a;
+	if (message_is_sd_id(conf->sd_id))
+		return HSW_OK;
+	return refuse(err,
+		"sd_id: expected a name and number like hookswitch@32473, at most 32 characters");
+}
+
+static int
+check_tls(const struct syslog_conf *conf, const struct address *a, struct hsw_error *err)
+{
+	if (a->transport == TRANSPORT_TLS ||
+		(conf->ca_file == NULL && conf->cert_file == NULL && conf->key_file == NULL))
+		return HSW_OK;
+	return refuse(err, "ca_file, cert_file and key_file need a target with tls://");
+}
+
+static int
+check_key_file(const struct syslog_conf *conf, const struct address *a, struct hsw_error *err)
+{
+	(void)a;
+	if (conf->key_file == NULL || conf->cert_file != NULL)
+		return HSW_OK;
+	return refuse(err, "key_file: needs cert_file");
+}
+
+/* What is set, but never used; a default cannot be told from what is not set. */
+static int
+check_format(const struct syslog_conf *conf, const struct address *a, struct hsw_error *err)
+{
+	(void)a;
+	if (conf->format != MESSAGE_RFC3164 || strcmp(conf->sd_id, SD_ID_DEFAULT) == 0)
+		return HSW_OK;
+	return refuse(err, "sd_id: has no meaning with format = rfc3164");
+}
+
+/* Messages would have another one: see message_name. */
+static int
+check_app_name(const struct syslog_conf *conf, const struct address *a, struct hsw_error *err)
+{
+	(void)a;
+	if (message_is_name(conf->app_name, APP_NAME_SIZE - 1))
+		return HSW_OK;
+	return refuse(err, "app_name: expected 1 to 48 visible ASCII characters without spaces");
+}
+
+typedef int check_fn(const struct syslog_conf *, const struct address *, struct hsw_error *err);
+
+/* What open() refuses, too; then what only check() does. Both end with NULL. */
+static check_fn *const checks_of_open[] = { check_max_message, check_sd_id, check_tls,
+	check_key_file, NULL };
+static check_fn *const checks_of_sense[] = { check_format, check_app_name, NULL };
+
+static int
+run_checks(check_fn *const *fn, const struct syslog_conf *conf, const struct address *a,
+	struct hsw_error *err)
+{
+	int rc = HSW_OK;
+
+	for (; rc == HSW_OK && *fn != NULL; fn++)
+		rc = (*fn)(conf, a, err);
+	return rc;
 }
 
 static SSL_CTX *
@@ -183,7 +241,7 @@ make(struct syslog_sink *s, struct hsw_error *err)
 	int rc = address_parse(conf->target, &s->address, err);
 
 	if (rc == HSW_OK)
-		rc = check_conf(conf, &s->address, err);
+		rc = run_checks(checks_of_open, conf, &s->address, err);
 	if (rc != HSW_OK)
 		return rc;
 	s->priorities = priorities_new(conf->facility, conf->severity, err);
@@ -208,7 +266,46 @@ syslog_check(const void *conf, struct hsw_error *err)
 	int rc = make(&s, err);
 
 	free_made(&s);
-	return rc;
+	return rc == HSW_OK ? run_checks(checks_of_sense, conf, &s.address, err) : rc;
+}
+
+static void
+check_rules(const char *const *facility, const char *const *severity,
+	void (*report)(void *arg, const char *text), void *arg)
+{
+	struct hsw_error err = { "" };
+	struct priorities *priorities = priorities_new(facility, severity, &err);
+
+	if (priorities == NULL)
+		report(arg, err.text);
+	priorities_free(priorities);
+}
+
+static void
+syslog_check_each(const void *section, void (*report)(void *arg, const char *text), void *arg)
+{
+	check_fn *const *const lists[] = { checks_of_open, checks_of_sense };
+	const struct syslog_conf *conf = section;
+	struct address address = { 0 };
+	struct hsw_error err = { "" };
+	bool has_address = address_parse(conf->target, &address, &err) == HSW_OK;
+
+	if (!has_address)
+		report(arg, err.text);
+	check_rules(conf->facility, NULL, report, arg);
+	check_rules(NULL, conf->severity, report, arg);
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]) && has_address; i++) {
+		for (check_fn *const *fn = lists[i]; *fn != NULL; fn++) {
+			if ((*fn)(conf, &address, &err) != HSW_OK)
+				report(arg, err.text);
+		}
+	}
+	if (!has_address || address.transport != TRANSPORT_TLS)
+		return;
+	SSL_CTX *ctx = make_tls(conf, &err);
+	if (ctx == NULL)
+		report(arg, err.text);
+	SSL_CTX_free(ctx);
 }
 
 static void
@@ -324,6 +421,7 @@ static const struct hsw_sink_ops ops = {
 	.close = syslog_close,
 	.reopen = syslog_reopen,
 	.check = syslog_check,
+	.check_each = syslog_check_each,
 };
 
 HSW_PLUGIN(HSW_SINK, "syslog", "1.0",

@@ -196,14 +196,22 @@ check_file(const char *key, const char *path, struct hsw_error *err)
 }
 
 static int
-check_files(const struct webhook_conf *conf, struct hsw_error *err)
+check_ca_file(const struct webhook_conf *conf, struct hsw_error *err)
 {
-	int rc = check_file("ca_file", conf->ca_file, err);
+	return check_file("ca_file", conf->ca_file, err);
+}
 
-	if (rc == HSW_OK)
-		rc = check_file("cert_file", conf->cert_file, err);
-	if (rc == HSW_OK)
-		rc = check_file("key_file", conf->key_file, err);
+static int
+check_cert_file(const struct webhook_conf *conf, struct hsw_error *err)
+{
+	return check_file("cert_file", conf->cert_file, err);
+}
+
+static int
+check_key_file(const struct webhook_conf *conf, struct hsw_error *err)
+{
+	int rc = check_file("key_file", conf->key_file, err);
+
 	if (rc != HSW_OK || conf->key_file == NULL || conf->cert_file != NULL)
 		return rc;
 	snprintf(err->text, sizeof(err->text), "key_file: is set, but no cert_file");
@@ -239,15 +247,24 @@ check_sense(const struct webhook_conf *conf, struct hsw_error *err)
 }
 
 static int
-check_secrets(const struct webhook_conf *conf, struct hsw_error *err)
+check_secret(const struct webhook_conf *conf, struct hsw_error *err)
 {
-	int rc = conf->secret != NULL ? sign_check_secret("secret", conf->secret, err) : HSW_OK;
+	return conf->secret != NULL ? sign_check_secret("secret", conf->secret, err) : HSW_OK;
+}
 
-	if (rc == HSW_OK && conf->secret_old != NULL)
-		rc = sign_check_secret("secret_old", conf->secret_old, err);
-	if (rc == HSW_OK && conf->hmac_header != NULL && conf->hmac_secret != NULL)
-		rc = sign_check_hmac_secret("hmac_secret", conf->hmac_secret, err);
-	return rc;
+static int
+check_secret_old(const struct webhook_conf *conf, struct hsw_error *err)
+{
+	return conf->secret_old != NULL ? sign_check_secret("secret_old", conf->secret_old, err)
+					: HSW_OK;
+}
+
+static int
+check_hmac_secret(const struct webhook_conf *conf, struct hsw_error *err)
+{
+	return conf->hmac_header != NULL && conf->hmac_secret != NULL
+		? sign_check_hmac_secret("hmac_secret", conf->hmac_secret, err)
+		: HSW_OK;
 }
 
 int
@@ -298,36 +315,55 @@ conf_needs(const void *webhook_conf)
 	return conf->format == FORMAT_RAW ? HSW_RAW : 0;
 }
 
+static int
+check_https_only(const struct webhook_conf *conf, struct hsw_error *err)
+{
+	if (!conf_forbids_url(conf))
+		return HSW_OK;
+	snprintf(err->text, sizeof(err->text),
+		"url: must begin with https://, since https_only is set");
+	return HSW_EINVAL;
+}
+
+static int
+check_batch(const struct webhook_conf *conf, struct hsw_error *err)
+{
+	struct conf_batch batch;
+	int rc = conf_batch(conf, &batch, err);
+
+	if (rc != HSW_OK || conf->batch == NULL)
+		return rc;
+	if (conf->format == FORMAT_RAW)
+		snprintf(err->text, sizeof(err->text),
+			"batch: cannot stand beside format = raw: such bodies are of any type");
+	else if (conf->by_events != BY_EVENTS_NO)
+		snprintf(err->text, sizeof(err->text),
+			"batch: cannot stand beside by_events: its events go to different places");
+	else
+		return HSW_OK;
+	return HSW_EINVAL;
+}
+
+static int
+check_format(const struct webhook_conf *conf, struct hsw_error *err)
+{
+	if (conf->transform == NULL || conf->format == FORMAT_ENVELOPE)
+		return HSW_OK;
+	snprintf(err->text, sizeof(err->text),
+		"format: cannot stand beside transform, which makes all that is sent");
+	return HSW_EINVAL;
+}
+
+conf_check_fn *const conf_checks[] = { check_ca_file, check_cert_file, check_key_file,
+	check_https_only, check_sense, check_secret, check_secret_old, check_hmac_secret,
+	check_batch, check_format, NULL };
+
 int
 conf_check(const struct webhook_conf *conf, struct hsw_error *err)
 {
-	struct conf_batch batch;
-	int rc = check_files(conf, err);
+	int rc = HSW_OK;
 
-	if (rc == HSW_OK && conf_forbids_url(conf)) {
-		snprintf(err->text, sizeof(err->text),
-			"url: must begin with https://, since https_only is set");
-		return HSW_EINVAL;
-	}
-	if (rc == HSW_OK)
-		rc = check_sense(conf, err);
-	if (rc == HSW_OK)
-		rc = check_secrets(conf, err);
-	if (rc == HSW_OK)
-		rc = conf_batch(conf, &batch, err);
-	if (rc == HSW_OK && conf->transform != NULL && conf->format != FORMAT_ENVELOPE) {
-		snprintf(err->text, sizeof(err->text),
-			"format: cannot stand beside transform, which makes all that is sent");
-		return HSW_EINVAL;
-	}
-	if (rc == HSW_OK && conf->batch != NULL && conf->format == FORMAT_RAW) {
-		snprintf(err->text, sizeof(err->text),
-			"batch: cannot stand beside format = raw: such bodies are of any type");
-		return HSW_EINVAL;
-	}
-	if (rc != HSW_OK || conf->batch == NULL || conf->by_events == BY_EVENTS_NO)
-		return rc;
-	snprintf(err->text, sizeof(err->text),
-		"batch: cannot stand beside by_events: its events go to different places");
-	return HSW_EINVAL;
+	for (size_t i = 0; rc == HSW_OK && conf_checks[i] != NULL; i++)
+		rc = conf_checks[i](conf, err);
+	return rc;
 }

@@ -43,6 +43,9 @@ struct conf_batch {
 	int64_t wait_ms;
 };
 
+typedef int conf_check_fn(const struct webhook_conf *, struct hsw_error *err);
+/* What conf_check looks at, one option after another; ends with NULL. */
+extern conf_check_fn *const conf_checks[];
 /* All but the URL and what target.h and guard.h check. HSW_OK, or err says which option is wrong. */
 int conf_check(const struct webhook_conf *, struct hsw_error *err);
 /* The parts that are needed beside the plugin's own, as hsw_sink_ops.needs. */

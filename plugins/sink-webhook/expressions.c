@@ -66,17 +66,27 @@ compile_both(const struct webhook_conf *conf, struct expressions *x, struct hsw_
 	return rc == HSW_OK ? compile("transform", conf->transform, &x->transform, err) : rc;
 }
 
-int
-expressions_check(const struct webhook_conf *conf, struct hsw_error *err)
+static int
+check(const char *key, const char *text, struct hsw_error *err)
 {
-	struct expressions x = { .filter = NULL };
-	int rc = compile_both(conf, &x, err);
+	jq_state *compiled;
+	int rc = compile(key, text, &compiled, err);
 
-	if (x.filter != NULL)
-		jq_teardown(&x.filter);
-	if (x.transform != NULL)
-		jq_teardown(&x.transform);
+	if (compiled != NULL)
+		jq_teardown(&compiled);
 	return rc;
+}
+
+int
+expressions_check_filter(const struct webhook_conf *conf, struct hsw_error *err)
+{
+	return check("filter", conf->filter, err);
+}
+
+int
+expressions_check_transform(const struct webhook_conf *conf, struct hsw_error *err)
+{
+	return check("transform", conf->transform, err);
 }
 
 int
@@ -207,7 +217,14 @@ expressions_run(
 #else
 
 int
-expressions_check(const struct webhook_conf *conf, struct hsw_error *err)
+expressions_check_filter(const struct webhook_conf *conf, struct hsw_error *err)
+{
+	(void)conf, (void)err;
+	return HSW_OK;
+}
+
+int
+expressions_check_transform(const struct webhook_conf *conf, struct hsw_error *err)
 {
 	(void)conf, (void)err;
 	return HSW_OK;

@@ -13,8 +13,9 @@ struct expressions;
 
 /* *out is NULL when the options ask for none. HSW_OK, or err says which expression is wrong, and how. */
 int expressions_new(const struct webhook_conf *, struct expressions **out, struct hsw_error *err);
-/* The same without a handle: compiles them and starts no thread. */
-int expressions_check(const struct webhook_conf *, struct hsw_error *err);
+/* The same of one, without a handle: compiles it and starts no thread. */
+int expressions_check_filter(const struct webhook_conf *, struct hsw_error *err);
+int expressions_check_transform(const struct webhook_conf *, struct hsw_error *err);
 void expressions_free(struct expressions *); /* NULL is allowed */
 /*
  * Runs them on an envelope. HSW_OK: *text is what is to be sent instead, to be freed, or NULL for the

@@ -7,6 +7,7 @@ plugins_libhswllhttp_la_CFLAGS = -fvisibility=hidden $(HSW_SANITIZE_CFLAGS) -w
 plugin_LTLIBRARIES += plugins/sink-webhook.la
 plugins_sink_webhook_la_SOURCES = \
 	plugins/sink-webhook/answer.c plugins/sink-webhook/answer.h \
+	plugins/sink-webhook/check.c plugins/sink-webhook/check.h \
 	plugins/sink-webhook/conf.c plugins/sink-webhook/conf.h \
 	plugins/sink-webhook/date.c plugins/sink-webhook/date.h \
 	plugins/sink-webhook/expressions.c plugins/sink-webhook/expressions.h \

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "expressions.h"
 #include "gzip.h"
 #include "slot.h"
@@ -296,50 +297,6 @@ out_of_memory(struct hsw_error *err)
 	return HSW_ENOMEM;
 }
 
-/* What a name stands for is known when it is connected to. */
-static int
-check_address(const struct webhook_conf *conf, struct target *target, struct hsw_error *err)
-{
-	struct guard *guard = guard_new(conf->allow_private, err);
-	char *host = NULL;
-	int rc = HSW_OK;
-
-	if (guard == NULL)
-		return HSW_EINVAL;
-	CURLU *url = target_plain_url(target);
-	if (url == NULL || curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK) {
-		rc = out_of_memory(err);
-	} else if (conf->allow_private != NULL && !guard_allows_host(guard, host)) {
-		snprintf(err->text, sizeof(err->text),
-			"url: %.60s is not a public address, nor one of allow_private", host);
-		rc = HSW_EINVAL;
-	}
-	curl_free(host);
-	guard_free(guard);
-	return rc;
-}
-
-/* Makes what a handle makes of the options, and throws it away. */
-static int
-webhook_check(const void *section, struct hsw_error *err)
-{
-	const struct webhook_conf *conf = section;
-	int rc = conf_check(conf, err);
-
-	if (rc == HSW_OK)
-		rc = expressions_check(conf, err);
-	if (rc != HSW_OK)
-		return rc;
-	struct targets *targets = targets_new("");
-	if (targets == NULL)
-		return out_of_memory(err);
-	struct target *target = target_get(targets, conf, err);
-	rc = target != NULL ? check_address(conf, target, err) : HSW_EINVAL;
-	target_unref(target);
-	targets_free(targets);
-	return rc;
-}
-
 static int
 webhook_open(const struct hsw_host *host, struct hsw_handle *handle, const void *conf, void **self,
 	struct hsw_error *err)
@@ -422,9 +379,10 @@ static const struct hsw_sink_ops ops = {
 	.drain = webhook_drain,
 	.close = webhook_close,
 	.needs = conf_needs,
-	.check = webhook_check,
+	.check = check_first,
 	.gathers = conf_gathers,
 	.configure = webhook_configure,
+	.check_each = check_each,
 };
 
 HSW_PLUGIN(HSW_SINK, "webhook", "1.0", "posts events to an HTTP or HTTPS receiver",

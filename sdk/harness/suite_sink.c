@@ -53,6 +53,13 @@ count_entries(const char *folder)
 	return n;
 }
 
+static void
+fail_told(void *arg, const char *text)
+{
+	(void)arg;
+	fake_fail("check_each: %s", text);
+}
+
 /* Once before it is counted: libraries may keep what their first use makes. */
 static void
 checking_leaves_nothing(const struct fake_subject *s)
@@ -69,6 +76,10 @@ checking_leaves_nothing(const struct fake_subject *s)
 	for (int i = 0; conf != NULL && i < 3; i++) {
 		if (ops->check(conf, &err) != HSW_OK)
 			fake_fail("check: %s", err.text);
+		if (ops->size >= offsetof(struct hsw_sink_ops, check_each) +
+					sizeof(ops->check_each) &&
+			ops->check_each != NULL)
+			ops->check_each(conf, fail_told, NULL);
 		for (size_t k = 0; k < 2; k++) {
 			size_t n = count_entries(folders[k]);
 			if (i > 0 && n > before[k])

@@ -124,6 +124,13 @@ struct hsw_sink_ops {
 	 * borrowed. Optional (NULL: dismiss is called for each of the instances, whatever the flags).
 	 */
 	void (*expel)(void *self, struct hsw_str instance, uint32_t flags, const char *reason);
+	/*
+	 * As check, but tells every error instead of the first: calls report with arg once for each, with a
+	 * text as check's that is valid until report returns. Tells nothing where check returns HSW_OK; where
+	 * it tells nothing, check is asked. Optional (NULL: people get one error at a time).
+	 */
+	void (*check_each)(
+		const void *conf, void (*report)(void *arg, const char *text), void *arg);
 };
 
 /* The sink writes in the order it is called and ends deliveries in that order: `ordering` and

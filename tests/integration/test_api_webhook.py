@@ -142,6 +142,19 @@ def test_an_address_that_is_not_public_is_refused_when_it_is_set(tmp_path, host,
     daemon.stop()
 
 
+def test_a_host_that_is_not_ascii_and_a_fragment_are_refused(tmp_path):
+    daemon = ApiDaemon(tmp_path).start()
+    for url, why in (("http://\u2460\u2461\u2466.0.0.1/", "url: the host is not ASCII"),
+                     ("https://b\u00fccher.example/", "url: the host is not ASCII"),
+                     ("https://hooks.example.com/in#box", "url: has the fragment #box")):
+        for path, body in (("/api/events/webhook/sales", {"url": url, "enabled": True}),
+                           ("/webhook/set/sales", {"webhook": {"url": url, "enabled": True}})):
+            assert why in daemon.fails(400, "POST", path, body)
+    assert daemon.webhooks("sales") == []
+    daemon.webhook("sales", "https://xn--bcher-kva.example/hook", label="one")
+    daemon.stop()
+
+
 def test_networks_that_are_opened_are_taken_and_a_change_of_them_keeps_webhooks(tmp_path):
     daemon = ApiDaemon(tmp_path, api="allow_private = 10.0.0.0/8, fd00::/8").start()
     for host in "10.9.8.7", "[fd00::1]", "[::ffff:10.1.1.1]":

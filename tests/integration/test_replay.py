@@ -4,11 +4,14 @@ import datetime
 import json
 import os
 import pty
+import re
 import subprocess
 import time
 
 from api_rig import ApiDaemon
 from rig import PROGRAM, message, number_of, wait_for
+
+EVENT_TYPES = ["message.exchange", "message.status", "call.update", "group.flow", "instance.state", "label.update"]
 
 
 def settled(daemon, sink="out"):
@@ -108,9 +111,8 @@ def test_a_replay_that_fails_is_still_one_after_a_restart(webhook):
     wait_for(lambda: daemon.sink("out")["cursor"] == 1)
     time.sleep(0.2)
     receiver.behave = lambda a, c: 500
-    daemon.command("replay", "-s", "out", "--since", "1h")
-    receiver.wait(2)
-    wait_for(lambda: daemon.sink("out")["inFlight"] == 0)
+    r = daemon.command("replay", "-s", "out", "--since", "1h", check=False)
+    assert (r.returncode, r.stdout) == (1, "replayed 0 of 1: 1 in retry (0 not tried yet)\n")
     # In retry now: asked for again, it does not come twice.
     assert daemon.command("replay", "-s", "out", "--since", "1h").stdout == "replayed 0\n"
     daemon.stop()
@@ -121,12 +123,80 @@ def test_a_replay_that_fails_is_still_one_after_a_restart(webhook):
     assert receiver.arrivals[2].attempt == 2
 
 
+def thirty_settled(daemon, receiver):
+    for n in range(30):
+        daemon.accept(message(n, chat=n))
+    receiver.wait(30)
+    settled(daemon)
+    wait_for(lambda: daemon.sink("out")["cursor"] == 30)
+    time.sleep(0.2)  # the cursor is stored a little later
+
+
+def replay_all(daemon):
+    return daemon.command("replay", "-s", "out", "--since", "1h", "--rate", "1000", check=False)
+
+
+def test_replayed_events_that_are_refused_are_told_as_dead_letters(webhook):
+    daemon, receiver = webhook(options={"retry": "never"})
+    thirty_settled(daemon, receiver)
+    receiver.behave = lambda a, c: 200 if number_of(a.envelope) < 10 else 400
+    r = replay_all(daemon)
+    assert (r.returncode, r.stdout) == (1, "replayed 10 of 30: 20 failed and are dead letters\n")
+    # What died before is not counted once more.
+    receiver.behave = lambda a, c: 200
+    r = replay_all(daemon)
+    assert (r.returncode, r.stdout) == (0, "replayed 30\n")
+
+
+def test_a_disabled_sink_is_refused_by_replay(webhook):
+    daemon, receiver = webhook()
+    thirty_settled(daemon, receiver)
+    receiver.behave = lambda a, c: 410
+    r = replay_all(daemon)
+    assert r.returncode == 1 and re.fullmatch(
+        r"replayed 0 of 30: 30 in retry \(30 not tried yet\)\n", r.stdout), r.stdout
+    assert "out is disabled" in r.stderr and "hookswitch enable out" in r.stderr
+    wait_for(lambda: daemon.sink("out")["inFlight"] == 0)
+    tried = len(receiver.arrivals)
+    r = replay_all(daemon)
+    assert (r.returncode, r.stdout) == (1, "")
+    assert r.stderr == "hookswitch: sink: out is disabled, nothing was replayed: `hookswitch enable out` first\n"
+    assert len(receiver.arrivals) == tried and daemon.sink("out")["retrying"] == 30
+    assert daemon.command("replay", "-s", "out", "--since", "1h", "--dry-run").stdout == "would replay 0\n"
+    receiver.behave = lambda a, c: 200
+    daemon.command("enable", "out")
+    wait_for(lambda: len({number_of(a.envelope) for a in receiver.arrivals[tried:]}) == 30)
+
+
+def test_replay_warns_of_an_open_circuit(webhook):
+    daemon, receiver = webhook(options={"retry": "1s, 1s", "failures_to_open": 2, "probe_interval": "1h"})
+    thirty_settled(daemon, receiver)
+    receiver.behave = lambda a, c: 503
+    r = replay_all(daemon)
+    told = re.fullmatch(r"replayed 0 of 30: 30 in retry \((\d+) not tried yet\)\n", r.stdout)
+    assert r.returncode == 1 and told and 20 <= int(told[1]) < 30, r.stdout
+    assert "the circuit of out is open" in r.stderr
+    r = replay_all(daemon)
+    assert (r.returncode, r.stdout) == (0, "replayed 0\n")
+    assert r.stderr.startswith("hookswitch: warning: the circuit of out is open: its events wait")
+
+
 def test_mistakes_of_replay_are_named(webhook):
     daemon, _ = webhook()
-    for args in (["--since", "1h"], ["-s", "out"], ["-s", "out", "--since", "last week"],
-                 ["-s", "out", "--since", "1h", "--event", "calls"],
-                 ["-s", "out", "--since", "1h", "--rate", "0"]):
-        assert daemon.command("replay", *args, check=False).returncode == 2, args
+    for args, why in ((["--since", "1h"], "--sink is missing: which sink gets the events"),
+                      (["-s", "out"], "--since is missing: such as --since 2h"),
+                      (["-s", "out", "--since", "last week"], "--since: found `last week`"),
+                      (["-s", "out", "--since", "1h", "now"], "`now` is none of its options"),
+                      (["-s", "out", "--since", "1h", "--event", "message.foo"],
+                       "--event: found `message.foo`, expected " + ", ".join(EVENT_TYPES[:-1])
+                       + " or " + EVENT_TYPES[-1] + "\n"),
+                      (["-s", "out", "--since", "1h", "--rate", "0"],
+                       "--rate: found `0`, expected a number from 1 to 1000000\n"),
+                      (["-s", "out", "--since", "1h", "--limit", "0"],
+                       "--limit: found `0`, expected a number from 1 to 1000000000\n")):
+        r = daemon.command("replay", *args, check=False)
+        assert (r.returncode, r.stderr.count("\n")) == (2, 1), r.stderr
+        assert r.stderr.startswith("hookswitch replay: " + why), r.stderr
     r = daemon.command("replay", "-s", "nobody", "--since", "1h", check=False)
     assert r.returncode == 1 and "sink: there is none of that name; there are: out" in r.stderr
 

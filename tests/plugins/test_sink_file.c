@@ -184,7 +184,8 @@ END_TEST
 static void
 write_to_many_files(const char *mode)
 {
-	struct hsw_handle *h = OPEN("%{instance}", "fsync", mode, "fsync_interval", "1h");
+	struct hsw_handle *h = OPEN("%{instance}", "fsync", mode, "fsync_interval",
+		strcmp(mode, "interval") == 0 ? "1h" : "1s");
 	char instance[16];
 
 	for (int round = 0; round < 2; round++) {

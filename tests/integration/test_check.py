@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`hookswitch check`: every mistake of a sink is told at once, and what would have no effect is one."""
+import re
+
+import pytest
+
+from rig import Daemon
+
+
+def errors(folder, options):
+    """What check says of a sink with these options: {key: text}; "" for what is of no one key."""
+    daemon = Daemon(folder, {"out": options})
+    r = daemon.command("check", check=False)
+    lines = [line.split("[sink out]", 1)[1] for line in r.stderr.splitlines() if "[sink out]" in line]
+    told = {}
+    for line in lines:
+        key, text = re.fullmatch(r" ?(\w*): (.*)", line).groups()
+        assert key not in told, r.stderr
+        told[key] = text
+    assert r.returncode == (1 if told else 0), r.stderr
+    if told:
+        assert r.stderr.rstrip().endswith(f": {len(told)} error" + "s" * (len(told) > 1))
+    return told
+
+
+WEBHOOK = {"plugin": "webhook", "url": "http://127.0.0.1:1/"}
+FILE = {"plugin": "file", "path": "/tmp/hookswitch-check.ndjson"}
+SYSLOG = {"plugin": "syslog", "target": "udp://127.0.0.1:514"}
+
+
+def test_all_mistakes_of_a_webhook_are_told(folder):
+    wrong = {"filter": ".event ==", "transform": "nosuch(1)", "secret": "whsec_x", "headers": "no colon",
+             "batch": "1", "ca_file": "/nonexistent/ca.pem"}
+    assert errors(folder, {**WEBHOOK, **wrong}).keys() == wrong.keys()
+
+
+def test_mistakes_of_the_daemons_own_options_hide_none_of_the_plugins(folder):
+    told = errors(folder, {**WEBHOOK, "timeout": "soon", "ordering": "some", "batch": "1", "headers": "no colon"})
+    assert told.keys() == {"timeout", "ordering", "batch", "headers"}
+
+
+def test_all_mistakes_of_a_file_are_told(folder):
+    wrong = {"path": "/nonexistent/out", "mode": "0999", "user": "nobody-of-that-name", "group": "no-such-group",
+             "fsync": "never", "fsync_interval": "5s"}
+    told = errors(folder, {"plugin": "file", **wrong})
+    assert told.keys() == wrong.keys() - {"fsync"}
+
+
+def test_all_mistakes_of_a_syslog_are_told(folder):
+    wrong = {"facility": "nosuch", "severity": "worse", "sd_id": "a b", "app_name": "my app", "key_file": "/x"}
+    assert errors(folder, {**SYSLOG, **wrong}).keys() == wrong.keys() | {""}
+
+
+@pytest.mark.parametrize("options,key,why", [
+    ({**SYSLOG, "format": "rfc3164", "sd_id": "mine@1"}, "sd_id", "has no meaning with format = rfc3164"),
+    ({**SYSLOG, "app_name": "caf\u00e9"}, "app_name", "visible ASCII"),
+    ({**SYSLOG, "app_name": "x" * 49}, "app_name", "1 to 48"),
+    ({**FILE, "fsync": "always", "fsync_interval": "2s"}, "fsync_interval", "has no meaning with fsync = always"),
+    ({**FILE, "ordering": "chat"}, "ordering", "has no meaning for sink-file"),
+    ({**WEBHOOK, "url": "http://127.0.0.1:1/a#b"}, "url", "has the fragment #b"),
+    ({**WEBHOOK, "url": "http://\u2460\u2461\u2466.0.0.1/"}, "url", "the host is not ASCII"),
+    ({**WEBHOOK, "url": "http://b\u00fccher.example/"}, "url", "is written xn--"),
+])
+def test_options_without_effect_are_refused(folder, options, key, why):
+    told = errors(folder, options)
+    assert told.keys() == {key} and why in told[key], told
+
+
+@pytest.mark.parametrize("options", [
+    {**SYSLOG, "format": "rfc3164"}, {**SYSLOG, "sd_id": "mine@1", "app_name": "x" * 48},
+    {**FILE, "fsync": "always"}, {**FILE, "fsync_interval": "2s"}, {**WEBHOOK, "url": "http://127.0.0.1:1/a%23b"},
+    {**WEBHOOK, "url": "http://xn--bcher-kva.example/"},
+])
+def test_what_has_effect_is_not(folder, options):
+    assert errors(folder, options) == {}
