@@ -16,8 +16,8 @@
  * An answer that is about the one event tells nothing about the destination: it neither opens nor closes,
  * and counts for the event, always. The next probe follows at once then, with another event.
  *
- * An event that is at its last attempt keeps it where all attempts have failed since its first one: the circuit
- * opens then, however few these were.
+ * An event that is at its last attempt keeps it where all attempts have failed since its first one, this one
+ * without an answer of the destination's own: the circuit opens then, however few these were.
  *
  * So it is where a destination that answers, with an error of its own, has this one event only: no other
  * could tell whether it is the event or the destination, and an event that nobody can take must end.
@@ -281,11 +281,15 @@ count(struct destination *d, const struct hsw_delivery *slot, int64_t now)
 }
 
 /* Nothing has come through since its first attempt, nor was refused: then all that failed may be due to the
- * destination. Where there is no other event, or it is to be tried once only, it ends on its schedule. */
+ * destination. Where there is no other event, it is to be tried once only, or the sink does not tell answers from
+ * none, it ends on its schedule. */
 static bool
-is_of_outage(const struct destination *d, const struct hsw_delivery *slot)
+is_of_outage(const struct destination *d, const struct hsw_delivery *slot, int status)
 {
-	return slot->attempts > 0 && slot->first_ms > d->answered_at_ms && !has_one_event(d);
+	bool got_no_answer = (d->ops->flags & HSW_SINK_STATUSES) && !is_server_error(status);
+
+	return slot->attempts > 0 && got_no_answer && slot->first_ms > d->answered_at_ms &&
+		!has_one_event(d);
 }
 
 void
@@ -322,7 +326,8 @@ circuit_failed(struct destination *d, const struct hsw_delivery *slot, int statu
 		return false;
 	}
 	log_failure(d, now);
-	bool is_spared = is_last && is_of_outage(d, slot), counts = !d->is_held && !is_spared;
+	bool is_spared = is_last && is_of_outage(d, slot, status),
+	     counts = !d->is_held && !is_spared;
 	if (d->failures >= d->conf->failures_to_open || (is_spared && !d->is_held))
 		open_circuit(d, now);
 	else if (d->is_held && d->conf->probe_interval_ms > UNKNOWN_PROBE_MS)
