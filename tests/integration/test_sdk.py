@@ -47,7 +47,9 @@ def test_a_new_store_is_tested_and_is_the_journal_of_a_daemon(sdk, installed, ma
     folder, environment = sdk
     assert new(folder, "store-foo", installed).returncode == 0
     out = make(folder, "store-foo", environment, "check")
-    assert "ok - it is loaded" in out and out.count("\nok ") == 42 and out.count("# SKIP") == 1, out
+    plan = int(re.search(r"^1\.\.(\d+)$", out, re.MULTILINE)[1])
+    assert "ok - it is loaded" in out and out.count("\nok ") == plan + 1 and plan >= 42, out
+    assert out.count("# SKIP") == 1, out
     make(folder, "store-foo", environment, "install", f"plugindir={folder}/plugins")
     daemon = make_daemon({"out": {"plugin": "file", "path": f"{folder}/out.ndjson"}}, start=False)
     text = daemon.ini.read_text().replace(str(PLUGINS), f"{folder}/plugins")
