@@ -465,6 +465,7 @@ START_TEST(clients_are_expelled_by_what_they_came_with)
 	bye = peer_wait(h, own);
 	ck_assert_uint_eq(close_code(bye), 1001);
 	ck_assert_str_eq(bye.text + 2, "the token was changed");
+	fake_close(h);
 }
 END_TEST
 
