@@ -265,7 +265,7 @@ def run_quick(runner):
     if not runner.step("plain: build", runner.compile, "plain", [["all"]]):
         return
     runner.step("plain: make check", runner.check, "plain")
-    runner.step("plain: integration tests", runner.pytest, "plain", [], 900)
+    runner.step("plain: integration tests", runner.pytest, "plain", [], 1500)
 
 
 def run_all(runner):
@@ -282,7 +282,7 @@ def run_all(runner):
     def check(name):
         return (f"{name}: make check", runner.check, name)
 
-    chains = [[(f"{name}: integration tests", runner.pytest, name, extra, 1100)]
+    chains = [[(f"{name}: integration tests", runner.pytest, name, extra, 1500)]
               for name, extra in (("sanitize", []), ("plain", []), ("thread", ["-m", "threads"]))
               if built[name]]
     if built["plain"]:

@@ -19,7 +19,7 @@ import pytest
 from rig import SLOW, TOKEN, message, number_of, wait_for
 
 IS_FULL = os.environ.get("HOOKSWITCH_TEST_SCALE") == "full"
-SECONDS = 1200 if IS_FULL else 40
+SECONDS = 1200 if IS_FULL else 40 if SLOW == 1 else 15
 SINKS = 20
 ORDERINGS = ("chat", "chat-strict", "none", "strict")
 CHATS = 30

@@ -12,13 +12,13 @@ import time
 
 import pytest
 
-from rig import TOKEN, message, number_of, wait_for, whole_lines
+from rig import SLOW, TOKEN, message, number_of, wait_for, whole_lines
 from test_nodes import make_nodes  # noqa: F401 (a fixture)
 from test_postgres import BIN, PLUGINS, server, store  # noqa: F401 (fixtures)
 
 pytestmark = pytest.mark.skipif(
     BIN is None or not (PLUGINS / "store-postgres.so").exists(), reason="without PostgreSQL")
-SECONDS = 300 if os.environ.get("HOOKSWITCH_TEST_SCALE") == "full" else 20
+SECONDS = 300 if os.environ.get("HOOKSWITCH_TEST_SCALE") == "full" else 20 if SLOW == 1 else 10
 PRODUCERS = 6
 
 

@@ -9,13 +9,14 @@ import subprocess
 import time
 
 from api_rig import ApiDaemon
-from rig import PROGRAM, message, number_of, wait_for
+from rig import PROGRAM, SLOW, message, number_of, wait_for
 
 EVENT_TYPES = ["message.exchange", "message.status", "call.update", "group.flow", "instance.state", "label.update"]
 
 
 def settled(daemon, sink="out"):
     wait_for(lambda: daemon.sink(sink)["lag"] == 0 and daemon.sink(sink)["retrying"] == 0)
+    time.sleep(0.3 * SLOW)  # the store gets the cursor 50 ms later, and a replay goes as far as that
 
 
 def deliveries(daemon, *args):
