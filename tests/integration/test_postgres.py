@@ -186,10 +186,10 @@ def test_large_events_come_in_their_order_and_once(webhook, store, server, reque
     for number in range(1, 7):
         daemon.accept(message(number, text="x" * (900_000 if number % 3 else 10)))
     receiver.wait(6)
+    assert receiver.numbers() == [1, 2, 3, 4, 5, 6]
     daemon.kill()
     daemon.start()
     assert daemon.accept(message(2, text="x" * 900_000))["duplicates"] == 1
-    assert receiver.numbers() == [1, 2, 3, 4, 5, 6]
     assert journal_numbers(server, request.node.name) == [1, 2, 3, 4, 5, 6]
 
 
