@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "destination_impl.h"
 #include "emit.h"
 #include "host.h"
 #include "memory_store.h"
@@ -432,6 +433,14 @@ rig_restart(void)
 	rig_crash_cursor = -1;
 	rig.n_delivered = 0;
 	rig_open();
+}
+
+void
+rig_drain_while_it_reads(void)
+{
+	rig_until(rig.thread.first->is_reading);
+	destination_drain(rig.thread.first);
+	rig_until(!rig.thread.first->is_reading);
 }
 
 const char *

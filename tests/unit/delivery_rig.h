@@ -42,6 +42,8 @@ void rig_open(void);
 void rig_close(void);
 /* Drains, closes, opens again on the same store; forgets the counts of what was delivered. */
 void rig_restart(void);
+/* As a reload begins: the destination drains while it reads the log, and has read it. */
+void rig_drain_while_it_reads(void);
 /* Appends n events, spread over so many chats, and waits until they are stored. */
 void rig_append(int n, int chats);
 /* Appends one; how it ended. */
