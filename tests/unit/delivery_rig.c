@@ -389,6 +389,7 @@ rig_open(void)
 	event_add(rig.mail, NULL);
 	rig.store_plugin = (struct plugin){ .info = &store_info, .ops.store = memory_store_ops };
 	rig.sink_plugin = (struct plugin){ .info = &sink_info, .ops.sink = sink_ops };
+	rig.sink_plugin.ops.sink.flags = rig_sink.tells_statuses ? HSW_SINK_STATUSES : 0;
 	rig.section = (struct config_section){ .name = "out",
 		.file = "test.ini",
 		.line = 1,

@@ -19,6 +19,7 @@ struct rig_sink {
 	bool fail_odd;                      /* events with an odd seq always are HSW_RETRY */
 	bool skip_odd;                      /* events with an odd seq are skipped */
 	int status;                         /* of those that fail */
+	bool tells_statuses;                /* HSW_SINK_STATUSES, from rig_open on */
 	int64_t retry_after_ms;
 	int eagain; /* so many deliveries are not taken */
 };
