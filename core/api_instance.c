@@ -48,6 +48,8 @@ print_head(const struct instance_settings *i, const char *status, struct buf *ou
 	buf_json_cstr(out, *i->instance->id != '\0' ? i->instance->id : i->instance->name.s);
 	print_text(out, "name", i->instance->name.s);
 	print_text(out, "token", i->instance->token.s);
+	if (i->sealed_token != NULL)
+		buf_str(out, ",\"tokenUndecryptable\":true");
 	print_text(out, "status", status);
 }
 

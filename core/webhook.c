@@ -2,6 +2,7 @@
 /* webhook.c - see webhook.h. */
 #include "webhook.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,6 +21,16 @@
 #define NO_NETWORK "none"
 
 static const int64_t retry_ms[] = { 1000, 15000, 240000, 3600000 };
+
+static const struct {
+	const char *name;
+	size_t offset;
+} credentials[CREDENTIAL_COUNT] = {
+	[CREDENTIAL_AUTHORIZATION] = { "authorization", offsetof(struct webhook, authorization) },
+	[CREDENTIAL_SECRET] = { "secret", offsetof(struct webhook, secret) },
+	[CREDENTIAL_SECRET_OLD] = { "secret_old", offsetof(struct webhook, secret_old) },
+	[CREDENTIAL_HEADERS] = { "headers", offsetof(struct webhook, headers) },
+};
 
 bool
 webhook_label_is_valid(struct hsw_str label)
@@ -60,7 +71,8 @@ webhook_free(struct webhook *w)
 	free(w->secret_old);
 	free(w->headers);
 	free(w->format);
-	free(w->sealed_authorization);
+	for (size_t i = 0; i < CREDENTIAL_COUNT; i++)
+		free(w->sealed[i]);
 	free(w->aliases);
 	free(w->disabled_reason);
 	free(w);
@@ -76,18 +88,62 @@ keep_text(char **text, const char *before)
 	return *text != NULL;
 }
 
+const char *
+webhook_credential_name(enum webhook_credential which)
+{
+	return credentials[which].name;
+}
+
+const char *
+webhook_credential(const struct webhook *w, enum webhook_credential which)
+{
+	return *(char *const *)((const char *)w + credentials[which].offset);
+}
+
+void
+webhook_take_credential(struct webhook *w, enum webhook_credential which, char *value)
+{
+	char **at = (char **)((char *)w + credentials[which].offset);
+
+	free(*at);
+	*at = value;
+}
+
+unsigned
+webhook_undecryptable(const struct webhook *w)
+{
+	unsigned bits = 0;
+
+	for (size_t i = 0; i < CREDENTIAL_COUNT; i++)
+		bits |= w->sealed[i] != NULL ? 1u << i : 0;
+	return bits;
+}
+
+static bool
+keep_credential(struct webhook *w, const struct webhook *before, enum webhook_credential which)
+{
+	const char *value = webhook_credential(before, which);
+	char *copy = value != NULL ? strdup(value) : NULL;
+
+	if (copy != NULL)
+		webhook_take_credential(w, which, copy);
+	return (copy != NULL || value == NULL) &&
+		keep_text(&w->sealed[which], before->sealed[which]);
+}
+
 int
 webhook_keep(struct webhook *w, const struct webhook *before, unsigned extras)
 {
 	bool is_good = true;
 
 	if (extras & WEBHOOK_SECRET)
-		is_good &= keep_text(&w->secret, before->secret);
+		is_good &= keep_credential(w, before, CREDENTIAL_SECRET);
 	/* Who removes the secret wants no signature. */
-	if ((extras & WEBHOOK_SECRET_OLD) && w->secret != NULL)
-		is_good &= keep_text(&w->secret_old, before->secret_old);
+	if ((extras & WEBHOOK_SECRET_OLD) &&
+		(w->secret != NULL || w->sealed[CREDENTIAL_SECRET] != NULL))
+		is_good &= keep_credential(w, before, CREDENTIAL_SECRET_OLD);
 	if (extras & WEBHOOK_HEADERS)
-		is_good &= keep_text(&w->headers, before->headers);
+		is_good &= keep_credential(w, before, CREDENTIAL_HEADERS);
 	if (extras & WEBHOOK_FORMAT)
 		is_good &= keep_text(&w->format, before->format);
 	return is_good ? HSW_OK : HSW_ENOMEM;
@@ -180,7 +236,7 @@ webhook_print(const struct webhook *w, struct buf *out)
 	buf_printf(out, ",\"enabled\":%s", webhook_is_on(w) ? "true" : "false");
 	print_text(out, "url", w->url);
 	print_text(out, "authorization",
-		w->authorization != NULL ? w->authorization : w->sealed_authorization);
+		w->authorization != NULL ? w->authorization : w->sealed[CREDENTIAL_AUTHORIZATION]);
 	buf_printf(out, ",\"byEvents\":%s,\"events\":", w->by_events ? "true" : "false");
 	event_list_print(&w->events, out);
 	buf_printf(out, ",\"mediaBase64\":%s", w->media_base64 ? "true" : "false");
@@ -188,9 +244,9 @@ webhook_print(const struct webhook *w, struct buf *out)
 		print_text(out, "only", router_only_name(w->only));
 	if (w->disabled_reason != NULL)
 		print_text(out, "disabledReason", w->disabled_reason);
-	if (w->secret != NULL)
+	if (w->secret != NULL || w->sealed[CREDENTIAL_SECRET] != NULL)
 		buf_str(out, ",\"hasSecret\":true");
-	if (w->secret_old != NULL)
+	if (w->secret_old != NULL || w->sealed[CREDENTIAL_SECRET_OLD] != NULL)
 		buf_str(out, ",\"hasSecretOld\":true");
 	if (w->format != NULL)
 		print_text(out, "format", w->format);
@@ -397,7 +453,7 @@ webhook_section_new(const struct webhook_sink *sink, struct hsw_str instance,
 	s = calloc(1, sizeof(*s));
 	if (s != NULL) {
 		s->section.plugin = sink->plugin;
-		s->is_undecryptable = w->is_undecryptable;
+		s->is_undecryptable = webhook_undecryptable(w) != 0;
 		s->set_ms = w->set_ms;
 		if (w->disabled_reason != NULL)
 			s->disabled_reason = strdup(w->disabled_reason);

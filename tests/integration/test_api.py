@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from api_rig import ACCOUNT, ApiDaemon
+from api_rig import ACCOUNT, ApiDaemon, keeping_undecryptable, set_key
 from rig import FIXTURES, PROGRAM, Receiver, message, number_of, wait_for, whole_lines
 
 EVENTS = ["message.exchange", "message.status", "call.update", "group.flow", "instance.state", "label.update"]
@@ -538,11 +538,6 @@ def records(d):
         return [f"{kind} {name} {bytes(text).decode()}" for kind, name, text in db.execute("SELECT * FROM records")]
 
 
-def set_key(d, key):
-    text = re.sub(r"(?m)^encryption_key.*\n", "", d.ini.read_text())
-    d.ini.write_text(text.replace("[server]\n", f"[server]\nencryption_key = {key}\n" if key else "[server]\n", 1))
-
-
 def refuses_to_start(d, *options):
     return subprocess.run([PROGRAM, "run", "-c", d.ini, *options], capture_output=True, text=True, timeout=60)
 
@@ -709,15 +704,6 @@ def test_reload_tells_of_another_key_that_the_store_needs_rekey(tmp_path, before
     set_key(d, after)
     lines = [line for line in d.command("reload").stdout.splitlines() if "[server] encryption_key" in line]
     assert len(lines) == 1 and "with a restart" in lines[0] and ("`hookswitch rekey`" in lines[0]) == is_rekey
-    d.stop()
-
-
-@contextlib.contextmanager
-def keeping_undecryptable(d):
-    d.log = open(d.log_path, "ab")
-    d.process = subprocess.Popen([PROGRAM, "run", "-c", d.ini, "--keep-undecryptable"], stdout=d.log, stderr=d.log)
-    wait_for(d.is_ready, what="the daemon is ready")
-    yield
     d.stop()
 
 
