@@ -415,7 +415,7 @@ apply_token(struct change *c, const struct store_port *store)
 		change_fail(c, 409, "token: is used already");
 		return;
 	}
-	bool is_same = str_is(i->instance->token, c->token);
+	bool is_same = secret_equal(str_of(c->token), i->instance->token);
 	int rc = is_same ? HSW_OK
 			 : settings_set_token(c->server->settings, store, i, c->token, &err);
 	if (rc != HSW_OK) {
