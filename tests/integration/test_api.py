@@ -419,6 +419,14 @@ def test_a_token_comes_in_any_of_three_places(daemon):
         for headers in {"Authorization": f"Bearer {token}"}, {"Authorization": token}, {"token": token}:
             assert daemon.call("GET", path, token=None, headers=headers)[0] == 200
     assert daemon.call("GET", f"{path}?token={ACCOUNT}", token=None)[0] == 200
+    for headers in {"token": "", "Authorization": f"bearer  {ACCOUNT}"}, {"token": ACCOUNT, "Authorization": "Bearer"}:
+        assert daemon.call("GET", path, token=None, headers=headers)[0] == 200
+    assert daemon.call("GET", f"{path}?token={ACCOUNT}", token="", headers={"Authorization": "Bearer "})[0] == 200
+    assert daemon.fails(401, "GET", f"{path}?token={ACCOUNT}", token="wrong") == "Invalid token"
+    for headers in {"token": ""}, {"Authorization": ""}, {"Authorization": "Bearer "}, {"token": "", "Authorization": " "}:
+        assert daemon.fails(401, "GET", path, token=None, headers=headers) == MISSING
+        assert daemon.fails(401, "GET", f"{path}?token=", token=None, headers=headers) == MISSING
+    assert daemon.fails(401, "GET", path, token=None, headers={"Authorization": f"Bearer{ACCOUNT}"}) == "Invalid token"
     assert daemon.call("GET", "/api/events/getWebhook/s%61les")[0] == 200
 
 
