@@ -15,12 +15,15 @@ core_libcore_a_SOURCES = \
 	core/api.c core/api.h \
 	core/api_call.h \
 	core/api_config.c \
+	core/api_dead.c \
 	core/api_delivery.c \
 	core/api_events.c \
 	core/api_evolution.c \
+	core/api_inquiry.c core/api_inquiry.h \
 	core/api_instance.c \
 	core/api_json.c core/api_json.h \
 	core/api_read.c \
+	core/api_replay.c \
 	core/api_ws.c \
 	core/auth.c core/auth.h \
 	core/attempts.c core/attempts.h \
