@@ -350,8 +350,11 @@ api_webhook_set(struct api_call *call)
 {
 	static const struct webhook_names names = { "label", "enabled", "url", "authorization",
 		"byEvents", "events", "mediaBase64", "secret", "secret_old", "headers", "format" };
+	/* The last ones are only read back: who changes what was read back may send them along. */
 	static const char *const known[] = { "label", "enabled", "url", "authorization", "byEvents",
-		"events", "mediaBase64", "secret", "secret_old", "headers", "format", NULL };
+		"events", "mediaBase64", "secret", "secret_old", "headers", "format",
+		"disabledReason", "hasSecret", "hasSecretOld", "headerNames", "undecryptable",
+		NULL };
 	struct json_object *root = api_body(call, known);
 	struct change *c = root != NULL ? api_change(call) : NULL;
 	struct hsw_error err = { "" };

@@ -228,6 +228,21 @@ print_header_names(const char *headers, struct buf *out)
 	buf_str(out, "]");
 }
 
+static void
+print_undecryptable(const struct webhook *w, struct buf *out)
+{
+	const char *comma = "";
+
+	buf_str(out, ",\"undecryptable\":[");
+	for (size_t i = 0; i < CREDENTIAL_COUNT; i++) {
+		if (w->sealed[i] == NULL)
+			continue;
+		buf_printf(out, "%s\"%s\"", comma, credentials[i].name);
+		comma = ",";
+	}
+	buf_str(out, "]");
+}
+
 void
 webhook_print(const struct webhook *w, struct buf *out)
 {
@@ -252,6 +267,8 @@ webhook_print(const struct webhook *w, struct buf *out)
 		print_text(out, "format", w->format);
 	if (w->headers != NULL)
 		print_header_names(w->headers, out);
+	if (webhook_undecryptable(w) != 0)
+		print_undecryptable(w, out);
 	buf_str(out, "}");
 }
 

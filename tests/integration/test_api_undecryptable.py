@@ -58,6 +58,8 @@ def test_a_webhook_is_not_enabled_without_what_cannot_be_decrypted(daemon, recei
     daemon.webhook("sales", receiver.url, **GIVEN)
     stored = damage(daemon, "webhook", member)
     daemon.accept(message(1))
+    assert daemon.webhooks("sales")[0]["undecryptable"] == [member]
+    assert f"{member} cannot be decrypted" in daemon.command("webhook", "list", "sales").stdout
     rest = {name: value for name, value in GIVEN.items() if name not in (member, "secret")}
     for more in {}, rest:
         why = daemon.fails(400, "POST", "/api/events/webhook/sales", {"enabled": True, "url": receiver.url, **more})
@@ -65,7 +67,7 @@ def test_a_webhook_is_not_enabled_without_what_cannot_be_decrypted(daemon, recei
         assert "/api/events/webhook/sales (label default)" in why and why.endswith(f", or {json.dumps(empty)} for none")
     assert daemon.sink("sales/default")["state"] == "disabled" and receiver.arrivals == []
     assert sealed(daemon, "webhook", member) == stored
-    daemon.webhook("sales", receiver.url, **GIVEN)
+    assert "undecryptable" not in daemon.webhook("sales", receiver.url, **GIVEN)
     receiver.wait(1)
     assert receiver.numbers() == [1]
     headers = receiver.arrivals[0].headers
@@ -88,7 +90,7 @@ def test_what_was_read_back_as_it_is_stored_is_no_credential(daemon, receiver):
     daemon.webhook("sales", receiver.url, authorization="Bearer hook-SECRET")
     stored = damage(daemon, "webhook", "authorization")
     shown, = daemon.webhooks("sales")
-    assert shown["authorization"] == stored
+    assert shown["authorization"] == stored and shown["undecryptable"] == ["authorization"]
     assert "cannot be decrypted" in daemon.fails(400, "POST", "/api/events/webhook/sales", shown)
     daemon.accept(message(1))
     assert daemon.sink("sales/default")["state"] == "disabled" and receiver.arrivals == []
@@ -135,7 +137,9 @@ def test_a_daemon_with_the_wrong_key_sends_nothing_and_changes_nothing(tmp_path,
                      {"enabled": False}):
             assert "encryption_key is not the key" in d.fails(503, "POST", "/api/events/webhook/sales", body)
         wait_for(lambda: d.sink("sales/default")["lag"] == 1)
-        assert d.sink("sales/default")["state"] == "disabled" and d.webhooks("sales")[0]["hasSecret"] is True
+        shown, = d.webhooks("sales")
+        assert d.sink("sales/default")["state"] == "disabled" and shown["hasSecret"] is True
+        assert shown["undecryptable"] == ["authorization", "secret", "secret_old", "headers"]
     assert receiver.arrivals == []
     set_key(d, "right")
     d.start()
