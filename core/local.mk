@@ -131,6 +131,7 @@ core_libcore_a_SOURCES = \
 	core/pump.c core/pump.h \
 	core/ratelimit.c core/ratelimit.h \
 	core/record.c core/record.h \
+	core/record_batch.c \
 	core/redeliver.c core/redeliver.h \
 	core/reload.c core/reload.h \
 	core/report.c core/report.h \
@@ -155,6 +156,7 @@ core_libcore_a_SOURCES = \
 	core/tour.c core/tour.h \
 	core/transport.c core/transport.h \
 	core/webhook.c core/webhook.h \
+	core/webhook_section.c \
 	core/worker.c core/worker.h \
 	core/ws_client.c core/ws_client.h \
 	core/ws_stream.c core/ws_stream.h
