@@ -6,9 +6,7 @@ import json
 import sqlite3
 import time
 
-import pytest
-
-from rig import message, number_of, wait_for
+from rig import message, wait_for
 
 DAY = 86400
 STANDARD = [5, 300, 1800, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, DAY]
