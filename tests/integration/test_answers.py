@@ -24,12 +24,12 @@ CASES = [({}, status, "settled") for status in (200, 204, 299)] + [
 ]
 
 
-def test_each_answer_does_what_the_options_say(make_receiver, make_daemon):
+def test_each_answer_does_what_the_options_say(target, make_daemon):
     def behave(arrival, connection):
         return int(arrival.path.rpartition("/")[2]) or None
-    receiver = make_receiver(behave)
+    receiver, url, common = target(behave)
     daemon = make_daemon({
-        f"s{i}": {"plugin": "webhook", "url": f"http://127.0.0.1:{receiver.port}/{i}/{status}", "retry": "20ms", **options}
+        f"s{i}": {**common, "url": f"{url}/{i}/{status}", "retry": "20ms", **options}
         for i, (options, status, _) in enumerate(CASES)})
     event_id = daemon.accept(message(1))["ids"][0]
 

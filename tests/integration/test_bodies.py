@@ -46,19 +46,18 @@ def expected(envelope, format, token, media):
             "datacontenttype": "application/json", "data": envelope["data"]}
 
 
-def test_each_format_in_each_batch_has_what_was_asked_for(make_receiver, make_daemon):
-    receiver = make_receiver()
-    url = f"http://127.0.0.1:{receiver.port}"
+def test_each_format_in_each_batch_has_what_was_asked_for(target, make_daemon):
+    receiver, url, common = target()
     cases = {"-".join(map(str, case)): case for case in itertools.product(
         ("envelope", "data", "cloudevents"), (None, "json", "ndjson"), ("no", "gzip"), ("yes", "no"), ("yes", "no"))}
     sinks = {}
     for name, (format, batch, compress, token, media) in cases.items():
-        sinks[name] = {"plugin": "webhook", "url": f"{url}/{name}", "ordering": "none", "format": format,
+        sinks[name] = {**common, "url": f"{url}/{name}", "ordering": "none", "format": format,
                        "compress": compress, "token": token, "media_base64": media}
         if batch:
             sinks[name] |= {"batch": f"{COUNT}/30s", "batch_format": batch}
-    sinks["default"] = {"plugin": "webhook", "url": f"{url}/default"}
-    sinks["raw"] = {"plugin": "webhook", "url": f"{url}/raw", "format": "raw", "ordering": "none", "compress": "gzip"}
+    sinks["default"] = {**common, "url": f"{url}/default"}
+    sinks["raw"] = {**common, "url": f"{url}/raw", "format": "raw", "ordering": "none", "compress": "gzip"}
     daemon = make_daemon(sinks)
     for number in range(COUNT):
         daemon.accept(image(number))

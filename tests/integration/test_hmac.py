@@ -42,11 +42,11 @@ def by_path(receiver):
     return found
 
 
-def test_each_style_signs_the_bytes_that_are_sent(make_receiver, make_daemon):
+def test_each_style_signs_the_bytes_that_are_sent(target, make_daemon):
     """Each request fails once: the next attempt is signed as well."""
-    receiver = make_receiver(lambda arrival, connection: 500 if arrival.attempt == 1 else 200)
-    sinks = {f"{style}-{shape}": {"plugin": "webhook", "url": f"http://127.0.0.1:{receiver.port}/{style}/{shape}",
-                                  "hmac_secret": KEY, "retry": "20ms", **options, **more}
+    receiver, url, common = target(lambda arrival, connection: 500 if arrival.attempt == 1 else 200)
+    sinks = {f"{style}-{shape}": {**common, "url": f"{url}/{style}/{shape}", "hmac_secret": KEY, "retry": "20ms",
+                                  **options, **more}
              for style, (options, _, _) in STYLES.items() for shape, (more, _) in SHAPES.items()}
     daemon = make_daemon(sinks)
     for number in 1, 2:

@@ -122,7 +122,7 @@ def http_dates(at):
             "asctime": time.strftime("%a %b ", t) + f"{t.tm_mday:2} " + time.strftime("%H:%M:%S %Y", t)}
 
 
-def test_retry_after_is_kept_within_its_bounds(make_receiver, make_daemon):
+def test_retry_after_is_kept_within_its_bounds(target, make_daemon):
     """By the path of a sink's URL: what is asked for, the sink's options, and the wait that follows (from, to)."""
     now = time.time()
     cases = {
@@ -134,7 +134,10 @@ def test_retry_after_is_kept_within_its_bounds(make_receiver, make_daemon):
         "not-asked": ("120", {"retry_after_max": "0s"}, (9, 11)),
         "less-than-the-schedule": ("3", {}, (9, 11)),
         "past": (http_dates(now - 600)["date"], {}, (9, 11)),
-        "fraction": ("120.5", {}, (9, 11)),
+        "fraction": ("120.5", {}, (9, 11)), "zero": ("0", {}, (9, 11)), "empty": ("", {}, (9, 11)),
+        "huge": ("9" * 40, {}, (3600, 3600)), "spaces": ("  120 \t", {}, (120, 120)), "sign": ("+120", {}, (9, 11)),
+        "unit": ("120s", {}, (9, 11)), "hex": ("0x78", {}, (9, 11)), "list": ("120, 130", {}, (9, 11)),
+        "twice": ("5\r\nRetry-After: 120", {}, (120, 120)), "then-a-word": ("120\r\nretry-after: soon", {}, (9, 11)),
         "word": ("soon", {}, (9, 11)),
         "negative": ("-5", {}, (9, 11)),
         "eazewa": ("120", {"policy": "eazewa", "retry_on": "429, 503", "retry": "10s"}, (120, 120)),
@@ -145,10 +148,8 @@ def test_retry_after_is_kept_within_its_bounds(make_receiver, make_daemon):
         status, _, case = arrival.path[1:].partition("/")
         connection.sendall(f"HTTP/1.1 {status} X\r\nRetry-After: {cases[case][0]}\r\nContent-Length: 0\r\n\r\n".encode())
         return True
-    receiver = make_receiver(behave)
-    url = f"http://127.0.0.1:{receiver.port}"
-    daemon = make_daemon({f"{case}-{status}": {"plugin": "webhook", "url": f"{url}/{status}/{case}", "retry": "10s, 10s",
-                                               **options}
+    _, url, common = target(behave)
+    daemon = make_daemon({f"{case}-{status}": {**common, "url": f"{url}/{status}/{case}", "retry": "10s, 10s", **options}
                           for case, (_, options, _) in cases.items() for status in (429, 503)})
     daemon.accept(message(1))
     for case, (_, _, (low, high)) in cases.items():
