@@ -52,3 +52,21 @@ def test_as_many_at_once_as_concurrency_says(make_receiver, make_daemon):
     assert most == limits
     for path in limits:
         assert sorted(number_of(a.envelope) for a in receiver.arrivals if a.path == path) == list(range(25))
+
+
+def test_no_new_event_is_tried_beyond_max_retrying(make_receiver, make_daemon):
+    """By what the receiver sees: an event is in retry from its first attempt until its second one, the last."""
+    receiver = make_receiver(lambda arrival, connection: 422)
+    limits = {"/two": 2, "/five": 5}
+    daemon = make_daemon({path[1:]: {"plugin": "webhook", "url": f"http://127.0.0.1:{receiver.port}{path}", "retry": "200ms",
+                                     "concurrency": 1, "ordering": "none", "max_retrying": limit}
+                          for path, limit in limits.items()})
+    for n in range(12):
+        daemon.accept(message(n, chat=n))
+    wait_for(lambda: all(daemon.status()["dead"].get(path[1:]) == 12 for path in limits), 30, "all are dead letters")
+    for path, limit in limits.items():
+        waiting, most = set(), 0
+        for arrival in [a for a in receiver.arrivals if a.path == path]:
+            (waiting.add if arrival.attempt == 1 else waiting.discard)(number_of(arrival.envelope))
+            most = max(most, len(waiting))
+        assert most == limit and waiting == set(), path
