@@ -7,6 +7,7 @@ import json
 import sqlite3
 import time
 
+from api_rig import ApiDaemon
 from rig import message, wait_for
 
 DAY = 86400
@@ -157,3 +158,24 @@ def test_retry_after_is_kept_within_its_bounds(target, make_daemon):
     for case, (_, _, (low, high)) in cases.items():
         row = rows_with(daemon, case, [1])[0]
         assert row["status"] == statuses[case] and low - ROUNDING_S <= wait_of(row) <= high + ROUNDING_S, (case, row)
+
+
+def test_webhooks_of_the_api_have_the_first_schedule_and_show_it(make_receiver, tmp_path):
+    def behave(arrival, connection):
+        asked = "Retry-After: 7200\r\n" if arrival.path == "/asks" else ""
+        connection.sendall(f"HTTP/1.1 503 X\r\n{asked}Content-Length: 0\r\n\r\n".encode())
+        return True
+    receiver = make_receiver(behave)
+    daemon = ApiDaemon(tmp_path).start()
+    try:
+        for label in "asks", "fails":
+            daemon.webhook("sales", f"http://127.0.0.1:{receiver.port}/{label}", label=label)
+        daemon.accept(message(1))
+        for label, steps in (("asks", [3600]), ("fails", [1, 15])):
+            made = wait_for(lambda: (r := daemon.ok("GET", f"/api/deliveries/sales?label={label}")["webhooks"][0][
+                "deliveries"]) and len(r) == len(steps) and r, what=label)
+            made.reverse()
+            assert made == rows(daemon, f"sales/{label}")
+            assert all(is_close(wait_of(row), step) for row, step in zip(made, steps)), made
+    finally:
+        daemon.stop()

@@ -116,8 +116,11 @@ def errors_of(daemon, sink):
 
 
 @on_an_island
-def test_no_name_leads_to_a_closed_address_at_any_attempt(make_daemon, everywhere, tmp_path):
-    receiver = everywhere()
+def test_no_name_leads_to_a_closed_address_at_any_attempt(make_daemon, everywhere, monkeypatch, tmp_path):
+    """Nor does a proxy of the environment, which would connect for us."""
+    receiver, proxy = everywhere(), everywhere()
+    for name in "http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY":
+        monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
     closed = {f"n{i}.example": address for i, address in enumerate(REACHABLE + UNREACHABLE)}
     names_are(tmp_path, {name: [address] for name, address in closed.items()} | {"good.example": [PUBLIC],
                                                                                 "good6.example": [PUBLIC_6]})
@@ -137,7 +140,7 @@ def test_no_name_leads_to_a_closed_address_at_any_attempt(make_daemon, everywher
     wait_for(lambda: len(dead(daemon)) == 2 * len(closed), what="dead letters")
     assert set(dead(daemon).values()) == {(3, REFUSED)}
     assert not [path for path in receiver.paths() if path.startswith("/closed")]
-    assert len(receiver.reached) == 2 + len(REACHABLE)
+    assert len(receiver.reached) == 2 + len(REACHABLE) and proxy.reached == []
 
 
 @on_an_island
