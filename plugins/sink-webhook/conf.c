@@ -158,7 +158,7 @@ const struct hsw_option conf_options[] = {
 		.min = 0,
 		.max = INT64_C(1) << 40,
 		.help = "Size of an event's media at most, as base64; 0: no limit. Larger media is "
-			"left out, and base64Omitted tells its size." },
+			"left out, and base64Omitted tells its size as base64, in bytes." },
 	{ .key = "ca_file",
 		.type = HSW_OPT_PATH,
 		.offset = MEMBER(ca_file),

@@ -4,7 +4,7 @@ import gzip
 import itertools
 import json
 
-from rig import message, number_of, wait_for
+from rig import message, number_of, wait_for, whole_lines
 
 COUNT = 3
 MEDIA = "QUJD" * 100
@@ -84,6 +84,44 @@ def test_each_format_in_each_batch_has_what_was_asked_for(target, make_daemon):
     assert ordered("default") == [expected(e, "envelope", False, False) for e in whole]
     raw = [e["data"] for a in arrivals["raw"] for e in events_of(a, None)]
     assert sorted(e["key"]["id"] for e in raw) == [image(n)["data"]["key"]["id"] for n in range(COUNT)]
+
+
+def test_media_over_its_limit_is_left_out_of_each_format_and_batch(make_receiver, make_daemon):
+    receiver = make_receiver()
+    limits = {"under": len(MEDIA) - 1, "at": len(MEDIA), "none": 0}
+    cases = {f"{format}-{batch}-{limit}": (format, batch, limit) for format, batch, limit in itertools.product(
+        ("envelope", "data", "cloudevents"), (None, "json", "ndjson"), limits)}
+    daemon = make_daemon({name: {
+        "plugin": "webhook", "url": f"http://127.0.0.1:{receiver.port}/{name}", "ordering": "none", "format": format,
+        "media_base64": "yes", "media_limit": limits[limit], **({"batch": "2/30s", "batch_format": batch} if batch else {})}
+        for name, (format, batch, limit) in cases.items()})
+    for number in 1, 2:
+        daemon.accept(image(number))
+    wait_for(lambda: all(s["delivered"] == 2 for s in daemon.status()["sinks"]), what="all is sent")
+    found = {name: [] for name in cases}
+    for arrival in receiver.arrivals:
+        name = arrival.path[1:]
+        found[name] += [(e if cases[name][0] == "data" else e["data"])["message"]["media"]
+                        for e in events_of(arrival, cases[name][1])]
+    for name, (_, _, limit) in cases.items():
+        cut = {"base64Omitted": len(MEDIA)} if limit == "under" else {"base64": MEDIA}
+        assert [{key: m[key] for key in m if key.startswith("base64")} for m in found[name]] == [cut] * 2, name
+        assert all(m["caption"] == "café \U0001f600" for m in found[name])
+
+
+def test_files_have_the_parts_that_are_asked_for(make_receiver, make_daemon, tmp_path):
+    receiver = make_receiver()
+    cases = {f"{token}-{media}": (token, media) for token in ("yes", "no") for media in ("yes", "no")}
+    parts = {"token": "yes", "media_base64": "yes"}
+    daemon = make_daemon({"all": {"plugin": "webhook", "url": receiver.url, **parts}, **{name: {
+        "plugin": "file", "path": tmp_path / name, "token": token, "media_base64": media}
+        for name, (token, media) in cases.items()}})
+    daemon.accept(image(1))
+    wait_for(lambda: all(s["delivered"] == 1 for s in daemon.status()["sinks"]), what="all is written")
+    whole = receiver.arrivals[0].envelope
+    for name, (token, media) in cases.items():
+        lines = [json.loads(line) for line in whole_lines(tmp_path / name)]
+        assert lines == [expected(whole, "envelope", token == "yes", media == "yes")], name
 
 
 def test_a_batch_is_settled_as_one(make_receiver, make_daemon):
