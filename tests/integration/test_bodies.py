@@ -174,3 +174,24 @@ def test_max_body_bounds_batches_and_is_measured_before_compression(make_receive
     letters = [json.loads(line) for line in daemon.command("dead", "list", "--json").stdout.splitlines()]
     assert {row["sink"]: (row["attempts"], f"is over max_body ({most})" in row["error"]) for row in letters} == {
         name: (1, True) for name in cases} and len(letters) == len(cases)
+
+
+def test_by_events_adds_the_type_to_the_path_of_any_url(target, make_daemon):
+    receiver, url, common = target()
+    urls = {"": "/{}", "/": "/{}", "/hook": "/hook/{}", "/hook/": "/hook/{}", "/hook?key=a%20b&c": "/hook/{}?key=a%20b&c",
+            "?key=1": "/{}?key=1", "/a%2fb/c": "/a%2fb/c/{}"}
+    read = {"event": "messages.update", "instance": "demo", "apikey": "provider-SECRET-key",
+            "data": {"keyId": "A", "remoteJid": "5511900000001@s.whatsapp.net", "fromMe": True, "status": "READ"}}
+    ways = ("dotted", "dashed", "no")
+    daemon = make_daemon({f"s{i}-{way}": {**common, "url": url + path, "by_events": way, "headers": f"X-Case: {i}-{way}"}
+                          for i, path in enumerate(urls) for way in ways})
+    daemon.accept(message(1))
+    daemon.accept(read)
+    wait_for(lambda: all(s["delivered"] == 2 for s in daemon.status()["sinks"]), what="all is sent")
+    for i, (path, wanted) in enumerate(urls.items()):
+        for way in ways:
+            paths = sorted(a.path for a in receiver.arrivals if a.headers["x-case"] == f"{i}-{way}")
+            types = ["message.exchange", "message.status"]
+            plain = path if path.startswith("/") else "/" + path
+            assert paths == ([plain, plain] if way == "no" else [
+                wanted.format(t.replace(".", "-") if way == "dashed" else t) for t in types]), (path, way)
