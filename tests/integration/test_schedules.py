@@ -142,7 +142,7 @@ def test_retry_after_is_kept_within_its_bounds(target, make_daemon):
         "twice": ("5\r\nRetry-After: 120", {}, (120, 120)), "then-a-word": ("120\r\nretry-after: soon", {}, (9, 11)),
         "word": ("soon", {}, (9, 11)),
         "negative": ("-5", {}, (9, 11)),
-        "eazewa": ("120", {"policy": "eazewa", "retry_on": "429, 503", "retry": "10s"}, (120, 120)),
+        "eazewa": ("120", {"policy": "eazewa", "retry_on": "4xx, 5xx", "retry": "10s"}, (120, 120)),
         **{name: (text, {}, (1200 - 60, 1200)) for name, text in http_dates(now + 1200).items()},
     }
 
@@ -151,7 +151,7 @@ def test_retry_after_is_kept_within_its_bounds(target, make_daemon):
         connection.sendall(f"HTTP/1.1 {status} X\r\nRetry-After: {cases[case][0]}\r\nContent-Length: 0\r\n\r\n".encode())
         return True
     _, url, common = target(behave)
-    statuses = dict(zip(cases, itertools.cycle((429, 503))))
+    statuses = dict(zip(cases, itertools.cycle((429, 503, 500, 422))))
     daemon = make_daemon({case: {**common, "url": f"{url}/{statuses[case]}/{case}", "retry": "10s, 10s", **options}
                           for case, (_, options, _) in cases.items()})
     daemon.accept(message(1))
