@@ -83,6 +83,7 @@ core_libcore_a_SOURCES = \
 	core/follow.c core/follow.h \
 	core/forwarded.c core/forwarded.h \
 	core/gone.c core/gone.h \
+	core/health.c core/health.h \
 	core/host.c core/host.h \
 	core/http.c core/http.h core/http_impl.h \
 	core/http_answer.c \
