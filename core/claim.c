@@ -348,6 +348,7 @@ configure(struct claims *c, const struct config *config, const struct store_port
 	config_unref(c->config);
 	c->config = config_ref(config);
 	claims_refresh(c, store);
+	claim_compare_config(c, store);
 	HASH_ITER(hh, c->entries, e, next)
 	{
 		e->is_stale |= e->is_good_wanted;
@@ -452,6 +453,8 @@ begin(void *arg, const struct store_port *store)
 	struct starting *s = arg;
 
 	s->rc = tell(s->claims, store, s->err);
+	if (s->rc == HSW_OK)
+		claim_compare_config(s->claims, store);
 	store_post_call(journal_store(s->claims->server->journal), &s->claims->call);
 }
 

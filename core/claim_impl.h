@@ -59,4 +59,7 @@ void claim_note_open(struct claim_entry *);
 void claim_note_failure(struct claim_entry *);
 void claim_note_closed(struct claim_entry *);
 
+/* Logs which sections are not the same on other nodes, and leaves for them what they are here. A failure is logged. */
+void claim_compare_config(const struct claims *, const struct store_port *);
+
 #endif

@@ -30,6 +30,7 @@ core_libcore_a_SOURCES = \
 	core/change.c core/change.h \
 	core/claim.c core/claim.h \
 	core/claim_impl.h \
+	core/claim_config.c \
 	core/claim_names.c core/claim_names.h \
 	core/claim_print.c \
 	core/claim_section.c \
@@ -56,6 +57,7 @@ core_libcore_a_SOURCES = \
 	core/config.c core/config.h core/config_impl.h \
 	core/config_check.c \
 	core/config_section.c \
+	core/config_sum.c \
 	core/config_listen.c core/config_listen.h \
 	core/config_tokens.c core/config_tokens.h \
 	core/control.c core/control.h core/control_impl.h \
