@@ -34,6 +34,7 @@ core_libcore_a_SOURCES = \
 	core/claim_names.c core/claim_names.h \
 	core/claim_print.c \
 	core/claim_section.c \
+	core/claim_start.c \
 	core/client.c core/client.h \
 	core/clock.c core/clock.h \
 	core/cmd.h \
