@@ -7,7 +7,7 @@ postgres_sources = \
 	plugins/store-postgres/destinations.c \
 	plugins/store-postgres/error.c \
 	plugins/store-postgres/exceptions.c \
-	plugins/store-postgres/log_lock.c \
+	plugins/store-postgres/lock.c \
 	plugins/store-postgres/node.c \
 	plugins/store-postgres/node_beat.c \
 	plugins/store-postgres/postgres.c \

@@ -111,7 +111,7 @@ add_beat(struct node *n)
 	int added = 3;
 
 	query_add(&n->link, ST_BEGIN, NULL);
-	query_add_text(&n->link, LOCK, NULL);
+	lock_add(&n->link, LOCK_CLAIMS);
 	pthread_mutex_lock(&n->lock);
 	query_add_text(&n->link, n->share.is_retiring ? SAY_HERE("true") : SAY_HERE("false"), &p);
 	if (n->must_tell_wants)
@@ -187,6 +187,39 @@ take_view(struct node *n, const PGresult *r, bool *is_whole)
 	return has_due;
 }
 
+static int
+try_beat(struct node *n, PGresult **r, bool *is_conflict, struct hsw_error *err)
+{
+	int number = add_beat(n);
+	int rc = query_run(&n->link, "saying that this node is there", number, r, is_conflict, err);
+
+	if (rc != HSW_OK) {
+		pthread_mutex_lock(&n->lock);
+		n->must_tell_wants = true;
+		pthread_mutex_unlock(&n->lock);
+	}
+	return rc;
+}
+
+/* A node that was cut off in the middle of its beat is not waited for. */
+static int
+beat_until_done(struct node *n, int64_t *asked_ms, PGresult **r, struct hsw_error *err)
+{
+	struct lock_holder holder = { 0 };
+	bool is_conflict = true;
+	int rc = session_need(&n->link, err);
+
+	for (int i = 0; i < CONFLICT_TRIES && is_conflict && n->link.db != NULL; i++) {
+		if (i > 0)
+			rc = lock_look(&n->link, LOCK_CLAIMS, &holder, err);
+		is_conflict = false;
+		*asked_ms = session_now_ms();
+		if (rc == HSW_OK)
+			rc = try_beat(n, r, &is_conflict, err);
+	}
+	return rc;
+}
+
 /* One round trip, or two where something is free for us. *again: what was changed is to be read. */
 static int
 beat_once(struct node *n, bool *again, struct hsw_error *err)
@@ -194,19 +227,11 @@ beat_once(struct node *n, bool *again, struct hsw_error *err)
 	int64_t asked_ms = session_now_ms();
 	PGresult *r = NULL;
 	bool is_whole;
-	int rc = session_need(&n->link, err);
+	int rc = beat_until_done(n, &asked_ms, &r, err);
 
 	*again = false;
 	if (rc != HSW_OK)
 		return rc;
-	int number = add_beat(n);
-	rc = query_run(&n->link, "saying that this node is there", number, &r, NULL, err);
-	if (rc != HSW_OK) {
-		pthread_mutex_lock(&n->lock);
-		n->must_tell_wants = true;
-		pthread_mutex_unlock(&n->lock);
-		return rc;
-	}
 	bool has_due = take_view(n, r, &is_whole);
 	PQclear(r);
 	/* What was lost may have gone to another node already: first it has to end here. */
