@@ -237,7 +237,8 @@ work(struct store *s)
 			commit_batch(s);
 		}
 		run_call(s);
-		maintain(s);
+		if (!s->is_stopping)
+			maintain(s);
 		if (s->writes.first != NULL || s->calls.first != NULL || has_mail(s))
 			continue;
 		if (s->is_stopping)

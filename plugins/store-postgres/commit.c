@@ -138,6 +138,8 @@ transact(struct postgres_store *s, struct hsw_write *const *writes, size_t n,
 	query_add(s, ST_BEGIN, NULL);
 	if (has_numbers(writes, n))
 		lock_add(s, LOCK_LOG);
+	else
+		lock_add_wait(s);
 	if (events != NULL)
 		append_add(s, events);
 	for (size_t i = 0; i < n; i++)
@@ -165,7 +167,7 @@ transact_again(struct postgres_store *s, struct hsw_write *const *writes, size_t
 	int rc = transact(s, writes, n, events, &is_conflict, err);
 
 	for (int i = 1; i < CONFLICT_TRIES && is_conflict && s->db != NULL; i++) {
-		rc = has_numbers(writes, n) ? lock_look(s, LOCK_LOG, &holder, err) : HSW_OK;
+		rc = lock_look(s, LOCK_LOG, &holder, err);
 		if (rc == HSW_OK)
 			rc = transact(s, writes, n, events, &is_conflict, err);
 		else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lock.c - the locks of which one daemon at a time has each: that of transactions which append to the log, and
- * that of nodes' beats.
+ * lock.c - the locks of which one daemon at a time has each: that of transactions which append to the log, that of
+ * nodes' beats, and those of the rows that transactions write.
  *
  * A daemon that stands still while it sends such a transaction (a stopped process, a host that was suspended, a
  * network that carries nothing) would keep all others from appending, or from proving that they are there: its
@@ -30,28 +30,47 @@ wait_ms(const struct postgres_store *s, enum lock lock)
 	return share < most ? share : most;
 }
 
-void
-lock_add(struct postgres_store *s, enum lock lock)
+static void
+add_with_wait(struct postgres_store *s, enum lock lock, enum statement which)
 {
 	struct params p = { 0 };
 	char text[32];
 
 	snprintf(text, sizeof(text), "%lld", (long long)wait_ms(s, lock));
 	params_bytes(&p, (struct hsw_str){ text, strlen(text) });
-	query_add(s, lock == LOCK_LOG ? ST_LOCK_LOG : ST_LOCK_CLAIMS, &p);
+	query_add(s, which, &p);
 }
 
-/* $1, $2: the holder to be ended; $3: the lock's table. One that waits for a replica or its disk is at work. */
+void
+lock_add(struct postgres_store *s, enum lock lock)
+{
+	add_with_wait(s, lock, lock == LOCK_LOG ? ST_LOCK_LOG : ST_LOCK_CLAIMS);
+}
+
+void
+lock_add_wait(struct postgres_store *s)
+{
+	add_with_wait(s, LOCK_LOG, ST_LOCK_WAIT);
+}
+
+/*
+ * $1, $2: the holder to be ended; $3: the lock's table. With the log's lock go the rows of destinations, which a
+ * transaction that appends may wait for as well. One that waits for a replica or its disk is at work.
+ */
 static const char look[] =
 	"SELECT pid, start, CASE WHEN pid = $1::int AND start = $2::bigint"
 	" THEN pg_terminate_backend(pid) ELSE false END"
 	" FROM (SELECT a.pid, (extract(epoch FROM a.xact_start) * 1000000)::bigint AS start"
 	" FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
-	" WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = 0"
+	" WHERE l.granted AND (l.locktype = 'advisory' AND l.objsubid = 1 AND l.classid = 0"
 	" AND l.objid = convert_from($3::bytea, 'UTF8')::regclass::oid"
+	" OR l.locktype = 'relation' AND l.mode = 'RowExclusiveLock'"
+	" AND $3::bytea = 'log' AND l.relation IN"
+	" ('destinations'::regclass, 'retries'::regclass, 'dead'::regclass))"
 	" AND a.datname = current_database()"
 	" AND l.database = a.datid AND a.usename = current_user"
-	" AND a.wait_event_type = 'Client') holder WHERE start IS NOT NULL";
+	" AND a.wait_event_type = 'Client' AND a.xact_start IS NOT NULL"
+	" ORDER BY a.xact_start LIMIT 1) holder";
 
 int
 lock_look(struct postgres_store *s, enum lock lock, struct lock_holder *h, struct hsw_error *err)

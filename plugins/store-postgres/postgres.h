@@ -22,6 +22,7 @@ enum statement {
 	ST_COMMIT,
 	ST_ROLLBACK,
 	ST_LOCK_LOG,
+	ST_LOCK_WAIT,
 	ST_LOCK_CLAIMS,
 	ST_APPEND,
 	ST_CURSOR,
@@ -225,7 +226,7 @@ int append_go_on(struct postgres_store *, struct hsw_error *err);
 /* ---- lock.c ---- */
 
 enum lock {
-	LOCK_LOG,   /* of transactions that append */
+	LOCK_LOG,   /* of transactions that append; with the rows that transactions write */
 	LOCK_CLAIMS /* of beats */
 };
 
@@ -239,6 +240,8 @@ struct lock_holder {
 
 /* The transaction takes the lock. One that waits long for it ends with a conflict. */
 void lock_add(struct postgres_store *, enum lock);
+/* The transaction waits so long for rows, without taking the log's lock. */
+void lock_add_wait(struct postgres_store *);
 /* After such a conflict: looks who holds the lock. One that *holder has met before is ended: its daemon keeps it
  * waiting. Updates *holder. */
 int lock_look(struct postgres_store *, enum lock, struct lock_holder *, struct hsw_error *err);

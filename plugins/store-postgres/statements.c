@@ -89,6 +89,7 @@ static const char *const statements[ST_COUNT] = {
 	 * long to wait for it, see lock.c. */
 	[ST_LOCK_LOG] = "SELECT pg_advisory_xact_lock('log'::regclass::bigint)"
 			" FROM set_config('lock_timeout', convert_from($1::bytea, 'UTF8'), true)",
+	[ST_LOCK_WAIT] = "SELECT set_config('lock_timeout', convert_from($1::bytea, 'UTF8'), true)",
 	[ST_LOCK_CLAIMS] =
 		"SELECT pg_advisory_xact_lock('claims'::regclass::bigint)"
 		" FROM set_config('lock_timeout', convert_from($1::bytea, 'UTF8'), true)",
@@ -206,6 +207,7 @@ static const char *const names[ST_COUNT] = {
 	[ST_COMMIT] = "commit",
 	[ST_ROLLBACK] = "rollback",
 	[ST_LOCK_LOG] = "lock_log",
+	[ST_LOCK_WAIT] = "lock_wait",
 	[ST_LOCK_CLAIMS] = "lock_claims",
 	[ST_APPEND] = "append",
 	[ST_CURSOR] = "cursor",

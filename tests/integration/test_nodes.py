@@ -376,7 +376,8 @@ class Relay:
     def __init__(self, folder):
         self.target, self.frozen, self.stopping = f"{folder}/.s.PGSQL.5432", False, False
         self.rate = None
-        self.freezes_within = None  # some bytes; the first half of them still goes up
+        # Freezes when bytes like the first go up, within the second, of which half still goes.
+        self.freezes_at = None
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -398,11 +399,11 @@ class Relay:
                     time.sleep(0.01)
                 if not chunk:
                     break
-                if is_up and self.freezes_within and self.freezes_within in chunk:
-                    at = chunk.index(self.freezes_within) + len(self.freezes_within) // 2
+                if is_up and self.freezes_at and all(part in chunk for part in self.freezes_at):
+                    at = chunk.index(self.freezes_at[1]) + len(self.freezes_at[1]) // 2
                     self.frozen = True
                     target.sendall(chunk[:at])
-                    chunk, self.freezes_within = chunk[at:], None
+                    chunk, self.freezes_at = chunk[at:], None
                     while self.frozen:
                         time.sleep(0.01)
                 target.sendall(chunk)
@@ -456,7 +457,7 @@ def test_a_node_that_is_cut_off_in_the_middle_of_a_beat_does_not_stop_the_others
     nodes = make_nodes({n: {"plugin": "webhook", "url": r.url} for n, r in receivers.items()})
     relay = relayed(nodes, server)
     lost = nodes.serving()["a"]
-    relay.freezes_within = b"INSERT INTO nodes"
+    relay.freezes_at = (b"INSERT INTO nodes", b"INSERT INTO nodes")
     wait_for(lambda: relay.frozen, 5, "it is cut off")
     began, number = time.monotonic(), 0
     while time.monotonic() - began < 8:
@@ -469,6 +470,35 @@ def test_a_node_that_is_cut_off_in_the_middle_of_a_beat_does_not_stop_the_others
         # What it had waits for its time to be over; the others do not even pause.
         assert pauses and max(pauses) < (5 if name in lost else 1.5) * SLOW, (name, pauses and max(pauses))
     assert any("kept the claims locked" in nodes[name].log_text() for name in "bc")
+    everything_arrives(receivers, range(1, number + 1))
+    relay.frozen = False
+    nodes.settle()
+    relay.close()
+
+
+def test_a_node_that_is_cut_off_in_the_middle_of_a_cursors_write_is_replaced(
+        make_nodes, receivers, server):  # noqa: F811
+    """The row is locked, and whoever goes on with that sink writes it, together with events."""
+    nodes = make_nodes({n: {"plugin": "webhook", "url": r.url} for n, r in receivers.items()})
+    relay = relayed(nodes, server)
+    lost = nodes.serving()["a"][0]
+    relay.freezes_at = (b"\0cursor\0", b"\0commit\0")
+    number = 0
+    while not relay.frozen:
+        number += 1
+        nodes["b"].accept(message(number))
+        time.sleep(0.02)
+    began, took = time.monotonic(), []
+    while time.monotonic() - began < 12:
+        number += 1
+        asked = time.monotonic()
+        wait_for(lambda: nodes["bc"[number % 2]].post(message(number))[0] == 202, 20, "it is taken")
+        took.append(time.monotonic() - asked)
+        time.sleep(0.02)
+    arrived = [a.at for a in receivers[lost].arrivals if a.at > began]
+    pauses = [later - earlier for earlier, later in zip([began] + arrived, arrived)]
+    assert pauses and max(pauses) < 5 * SLOW, (max(pauses), max(took))
+    assert max(took) < 5 * SLOW, (max(pauses), max(took))
     everything_arrives(receivers, range(1, number + 1))
     relay.frozen = False
     nodes.settle()
