@@ -16,11 +16,13 @@
  * An answer that is about the one event tells nothing about the destination: it neither opens nor closes,
  * and counts for the event, always. The next probe follows at once then, with another event.
  *
- * An event that is at its last attempt keeps it where all attempts have failed since its first one, this one
- * without an answer of the destination's own: the circuit opens then, however few these were.
- *
  * So it is where a destination that answers, with an error of its own, has this one event only: no other
  * could tell whether it is the event or the destination, and an event that nobody can take must end.
+ *
+ * An event that is at its last attempt keeps it where all attempts have failed since its first one, this one
+ * without an answer of the destination's own: the circuit opens then, however few these were. With strict and
+ * chat-strict also with such an answer: no event behind it can tell whose fault it is, and they would die one
+ * after the other.
  *
  * Where the sink says that no event could get through (HSW_HOLD) it opens at once, and the order is kept: a probe
  * takes the earliest event until one gets through, or fails in another way.
@@ -209,10 +211,10 @@ has_read_pulled(const struct destination *d)
 static struct hsw_delivery *
 next_probe(const struct destination *d)
 {
-	bool is_strict = d->conf->ordering == ORDERING_STRICT;
-	bool takes_fresh = is_strict ? d->in_retry == 0
-				     : d->conf->ordering != ORDERING_CHAT || has_read_pulled(d);
-	int64_t from = is_strict || d->probes_first ? 0 : d->probed_seq;
+	bool has_one_order = d->conf->ordering == ORDERING_STRICT;
+	bool takes_fresh = has_one_order ? d->in_retry == 0
+					 : d->conf->ordering != ORDERING_CHAT || has_read_pulled(d);
+	int64_t from = has_one_order || d->probes_first ? 0 : d->probed_seq;
 	struct hsw_delivery *retry = after(&d->retries_ready, from);
 	struct hsw_delivery *fresh = takes_fresh ? after(&d->ready, from) : NULL;
 
@@ -280,16 +282,23 @@ count(struct destination *d, const struct hsw_delivery *slot, int64_t now)
 	d->failed_events = 1;
 }
 
+/* What is behind an event may not be tried before it is settled. */
+static bool
+is_strict(const struct destination *d)
+{
+	return d->conf->ordering == ORDERING_STRICT || d->conf->ordering == ORDERING_CHAT_STRICT;
+}
+
 /* Nothing has come through since its first attempt, nor was refused: then all that failed may be due to the
  * destination. Where there is no other event, it is to be tried once only, or the sink does not tell answers from
  * none, it ends on its schedule. */
 static bool
 is_of_outage(const struct destination *d, const struct hsw_delivery *slot, int status)
 {
-	bool got_no_answer = (d->ops->flags & HSW_SINK_STATUSES) && !is_server_error(status);
+	bool is_of_event = is_server_error(status) && !is_strict(d);
 
-	return slot->attempts > 0 && got_no_answer && slot->first_ms > d->answered_at_ms &&
-		!has_one_event(d);
+	return slot->attempts > 0 && (d->ops->flags & HSW_SINK_STATUSES) && !is_of_event &&
+		slot->first_ms > d->answered_at_ms && !has_one_event(d);
 }
 
 void
@@ -315,7 +324,8 @@ circuit_failed(struct destination *d, const struct hsw_delivery *slot, int statu
 
 	if (is_about_event(status) || (is_server_error(status) && has_one_event(d))) {
 		log_failure(d, now);
-		d->answered_at_ms = now;
+		if (is_about_event(status))
+			d->answered_at_ms = now;
 		circuit_told_nothing(d);
 		return true;
 	}

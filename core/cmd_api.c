@@ -102,6 +102,12 @@ cmd_api_add_events(struct json_object *o, char *list)
 	json_object_object_add(o, "events", array);
 }
 
+void
+cmd_api_print_json(struct json_object *root)
+{
+	puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
 int
 cmd_api_list(struct cmd_api *a, const char *member, bool as_json, void (*print_heading)(void),
 	void (*print_row)(struct json_object *))
@@ -112,7 +118,7 @@ cmd_api_list(struct cmd_api *a, const char *member, bool as_json, void (*print_h
 	size_t n = rows != NULL ? json_object_array_length(rows) : 0;
 
 	if (rc == HSW_OK && as_json)
-		puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_NOSLASHESCAPE));
+		cmd_api_print_json(root);
 	else if (rc == HSW_OK)
 		print_heading();
 	for (size_t i = 0; i < n && !as_json; i++)

@@ -27,6 +27,8 @@ int cmd_api_list(struct cmd_api *, const char *member, bool as_json, void (*prin
 	void (*print_row)(struct json_object *));
 /* Deletes what `target` says, and prints what was dropped with it. */
 int cmd_api_delete(struct cmd_api *);
+/* An answer as it came, on a line. */
+void cmd_api_print_json(struct json_object *);
 /* A member as text, "" where there is none. */
 const char *cmd_api_text(struct json_object *, const char *member);
 /* "enabled" or "disabled", as a webhook or WebSocket says of itself. */

@@ -55,17 +55,15 @@ list(struct cmd_api *a, const void *arg)
 	return cmd_api_list(a, "instances", args->as_json, print_heading, print_row);
 }
 
+/* Asks for the token that is given, or a random one, and prints what it is then. Takes over body. */
 static int
-add(struct cmd_api *a, const void *arg)
+ask_for_token(struct cmd_api *a, const char *method, struct json_object *body, const char *token)
 {
-	const struct args *args = arg;
-	struct json_object *root, *body = json_object_new_object();
+	struct json_object *root;
 
-	json_object_object_add(body, "name", json_object_new_string(args->name));
-	if (args->token != NULL)
-		json_object_object_add(body, "token", json_object_new_string(args->token));
-	buf_str(&a->target, "/api/instance/new");
-	int rc = cmd_api_ask(a, "POST", body, &root);
+	if (token != NULL)
+		json_object_object_add(body, "token", json_object_new_string(token));
+	int rc = cmd_api_ask(a, method, body, &root);
 	if (rc == HSW_OK)
 		puts(cmd_api_text(json_object_object_get(root, "instance"), "token"));
 	json_object_put(body);
@@ -74,20 +72,22 @@ add(struct cmd_api *a, const void *arg)
 }
 
 static int
+add(struct cmd_api *a, const void *arg)
+{
+	const struct args *args = arg;
+	struct json_object *body = json_object_new_object();
+
+	json_object_object_add(body, "name", json_object_new_string(args->name));
+	buf_str(&a->target, "/api/instance/new");
+	return ask_for_token(a, "POST", body, args->token);
+}
+
+static int
 set_token(struct cmd_api *a, const struct args *args)
 {
-	struct json_object *root, *body = json_object_new_object();
-
-	if (args->token != NULL)
-		json_object_object_add(body, "token", json_object_new_string(args->token));
 	buf_str(&a->target, "/api/instance/token/");
 	client_escape(&a->target, args->name);
-	int rc = cmd_api_ask(a, "PUT", body, &root);
-	if (rc == HSW_OK)
-		puts(cmd_api_text(json_object_object_get(root, "instance"), "token"));
-	json_object_put(body);
-	json_object_put(root);
-	return rc;
+	return ask_for_token(a, "PUT", json_object_new_object(), args->token);
 }
 
 static int

@@ -39,12 +39,6 @@ print_row(struct json_object *w)
 	putchar('\n');
 }
 
-static void
-print_json(struct json_object *root)
-{
-	puts(json_object_to_json_string_ext(root, JSON_C_TO_STRING_NOSLASHESCAPE));
-}
-
 static int
 show(struct cmd_api *a, const void *arg)
 {
@@ -55,7 +49,7 @@ show(struct cmd_api *a, const void *arg)
 	client_escape(&a->target, args->instance);
 	int rc = cmd_api_ask(a, "GET", NULL, &root);
 	if (rc == HSW_OK && args->as_json) {
-		print_json(root);
+		cmd_api_print_json(root);
 	} else if (rc == HSW_OK) {
 		printf("%-8s %-6s %s\n", "STATE", "MEDIA", "EVENTS");
 		print_row(json_object_object_get(root, "websocket"));
@@ -79,7 +73,7 @@ set(struct cmd_api *a, const void *arg)
 	client_escape(&a->target, args->instance);
 	int rc = cmd_api_ask(a, "POST", body, &root);
 	if (rc == HSW_OK && args->as_json)
-		print_json(root);
+		cmd_api_print_json(root);
 	else if (rc == HSW_OK)
 		print_row(json_object_object_get(root, "websocket"));
 	json_object_put(body);

@@ -261,14 +261,10 @@ static const struct hsw_option sink_options[] = {
 		"The HTTP statuses that make the event a dead letter at once, such as 400, 413." },
 	{ "probe_interval", HSW_OPT_MSEC, 0, S(probe_interval_ms), "5s", 10, 3600000, NULL,
 		"While the circuit is open, one event is tried only so often, until one gets "
-		"through. These attempts do not count. After it deliveries begin at 100/s, which "
-		"doubles each second, until after 8 s nothing bounds them." },
+		"through. These attempts do not count." },
 	{ "failures_to_open", HSW_OPT_INT, 0, S(failures_to_open), "10", 1, 1000000, NULL,
 		"So many failed attempts in a row open the destination's circuit: it is taken to "
-		"be down, and its events wait without using up their attempts. Answers about the "
-		"one event (HTTP 4xx but 401, 403, 404, 407, 408, 410, 425, 429) are not counted "
-		"here, and always as attempts; so is HTTP 5xx but 502, 503, 504 where the sink has "
-		"one event only." },
+		"be down, and its events wait without using up their attempts." },
 	{ "disable_after", HSW_OPT_MSEC, 0, S(disable_after_ms), "0s", 0, INT64_C(31536000000),
 		NULL,
 		"A destination whose circuit was open for so long, such as 5d, is disabled until "

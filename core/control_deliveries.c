@@ -20,15 +20,10 @@ static void
 print_attempts(struct mail *mail)
 {
 	struct tour *t = tour_of(mail);
-	bool is_passed;
-	const struct destination *d = control_find_destination(t, &is_passed);
+	const struct destination *d = control_need_destination(t);
 
-	if (is_passed)
+	if (d == NULL)
 		return;
-	if (d == NULL) {
-		control_answer_no_sink(t);
-		return;
-	}
 	buf_str(&t->out, "{\"success\":true,\"deliveries\":");
 	destination_print_attempts(d, t->query.limit != 0, &t->out);
 	buf_str(&t->out, "}");
@@ -92,15 +87,10 @@ static void
 enable(struct mail *mail)
 {
 	struct tour *t = tour_of(mail);
-	bool is_passed;
-	struct destination *d = control_find_destination(t, &is_passed);
+	struct destination *d = control_need_destination(t);
 
-	if (is_passed)
+	if (d == NULL)
 		return;
-	if (d == NULL) {
-		control_answer_no_sink(t);
-		return;
-	}
 	bool was_disabled;
 	if (destination_enable(d, &was_disabled, &t->error) != HSW_OK)
 		t->status = 409;

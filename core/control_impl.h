@@ -21,8 +21,9 @@ void control_no_sink(struct tour *);
 
 /* Worker. The destination, where this one serves it; else the mail goes on to the next, if there is one. */
 struct destination *control_find_destination(struct tour *, bool *is_passed);
-/* Makes the answer a 404: another node serves the sink, or as control_no_sink. t->config must be set. */
-void control_answer_no_sink(struct tour *);
+/* Worker; t->config must be set. The destination, where this one serves it. NULL: the tour goes on, to the next
+ * worker, or with a 404: another node serves the sink, or as control_no_sink. */
+struct destination *control_need_destination(struct tour *);
 /* NULL: the configuration has no sink of that name. */
 const struct sink_conf *control_find_sink(const struct config *, struct hsw_str name);
 /* Store thread. The webhook that is named "<instance>/<label>", where the instance may be its id: then the

@@ -78,15 +78,10 @@ finish(struct mail *mail)
 {
 	struct tour *t = tour_of(mail);
 	const struct outcome *o = t->own;
-	bool is_passed;
-	const struct destination *d = control_find_destination(t, &is_passed);
+	const struct destination *d = control_need_destination(t);
 
-	if (is_passed)
+	if (d == NULL)
 		return;
-	if (d == NULL) {
-		control_answer_no_sink(t);
-		return;
-	}
 	buf_printf(&t->out, "{\"success\":true,\"state\":\"%s\",\"dead\":%zu,\"untried\":[",
 		destination_state(d), o->dead);
 	buf_append(&t->out, o->untried.data, o->untried.len);

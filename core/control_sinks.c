@@ -92,12 +92,6 @@ point_elsewhere(struct store_call *call, const struct store_port *store)
 	tour_go_home(t);
 }
 
-void
-control_answer_no_sink(struct tour *t)
-{
-	tour_go_to_store(t, point_elsewhere);
-}
-
 struct destination *
 control_find_destination(struct tour *t, bool *is_passed)
 {
@@ -107,6 +101,17 @@ control_find_destination(struct tour *t, bool *is_passed)
 	*is_passed = d == NULL && t->stop + 1 < t->server->n_workers;
 	if (*is_passed)
 		worker_post(&t->server->workers[++t->stop], &t->mail);
+	return d;
+}
+
+struct destination *
+control_need_destination(struct tour *t)
+{
+	bool is_passed;
+	struct destination *d = control_find_destination(t, &is_passed);
+
+	if (d == NULL && !is_passed)
+		tour_go_to_store(t, point_elsewhere);
 	return d;
 }
 

@@ -107,17 +107,12 @@ begin(struct mail *mail)
 	struct tour *t = tour_of(mail);
 	struct skip_request *q = t->own;
 	struct destination *d = q->skip.d;
-	bool is_passed = false;
 
 	mail->run = begin;
 	if (d == NULL)
-		d = control_find_destination(t, &is_passed);
-	if (is_passed)
+		d = control_need_destination(t);
+	if (d == NULL)
 		return;
-	if (d == NULL) {
-		control_answer_no_sink(t);
-		return;
-	}
 	int rc = destination_skip_begin(&q->skip, d, &t->error);
 	if (rc == HSW_EAGAIN)
 		tour_go_to_store(t, come_again);

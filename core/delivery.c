@@ -317,8 +317,6 @@ start(struct hsw_delivery *slot, int64_t now)
 	slot->deadline_ms = now + d->conf->timeout_ms;
 	TAILQ_INSERT_TAIL(&d->flying, slot, link);
 	d->n_flying++;
-	if (d->owned != NULL)
-		webhook_section_follow(d->owned, &d->thread->api_sink);
 	int rc = d->ops->deliver(d->self, slot);
 	if (rc != HSW_EAGAIN)
 		pace_started(&d->pace, now);

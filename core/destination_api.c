@@ -42,6 +42,24 @@ destinations_close_api(struct delivery_thread *t)
 	webhook_sink_fini(&t->api_sink);
 }
 
+/* Takes over the section. */
+static void
+own(struct destination *d, struct webhook_section *s)
+{
+	webhook_section_follow(s, &d->thread->api_sink);
+	d->owned = s;
+	d->target = s->conf;
+}
+
+static void
+follow_all(struct delivery_thread *t)
+{
+	for (struct destination *d = t->first; d != NULL; d = d->next) {
+		if (d->owned != NULL)
+			webhook_section_follow(d->owned, &t->api_sink);
+	}
+}
+
 /* What was refused may be allowed now, so it does not wait for its turn. An address that is refused answers
  * nothing; a receiver that did answer is not asked again before its time. */
 static void
@@ -66,7 +84,10 @@ destinations_configure_api(
 	struct webhook_sink fresh;
 
 	t->api_sink.https_only = config->api.https_only;
-	if (ops == NULL || ops->configure == NULL)
+	if (ops == NULL)
+		return HSW_OK;
+	follow_all(t);
+	if (ops->configure == NULL)
 		return HSW_OK;
 	int rc = webhook_sink_copy(&fresh, &t->api_sink, config, err);
 	if (rc == HSW_OK && t->api_self != NULL)
@@ -120,8 +141,7 @@ destination_new_api(struct delivery_thread *t, struct webhook_section *s, struct
 		return NULL;
 	}
 	d->self = t->api_self;
-	d->owned = s;
-	d->target = s->conf;
+	own(d, s);
 	hold_disabled(d);
 	return d;
 }
@@ -132,8 +152,7 @@ change(struct destination *d, struct webhook_section *s)
 {
 	struct webhook_section *before = d->owned;
 
-	d->owned = s;
-	d->target = s->conf;
+	own(d, s);
 	destination_adopt(d, &s->section);
 	hold_disabled(d);
 	d->probe_at_ms = 0; /* what was wrong may be right now */

@@ -83,7 +83,8 @@ destinations_feed(struct delivery_thread *t, struct hsw_envelope *const *envelop
 }
 
 /* A short page means that the log was at its end, and what was committed later has been fed after it
- * was read: from here on the destination lives on what it is fed. */
+ * was read: from here on the destination lives on what it is fed. One that drains gets nothing more: what
+ * takes its place has read how far it came. */
 static void
 take_page(struct destination *d)
 {
@@ -93,7 +94,7 @@ take_page(struct destination *d)
 		if (!take(d, page->envelopes[i]))
 			return;
 	}
-	if (page->is_end) {
+	if (page->is_end && !d->is_draining) {
 		d->is_live = true;
 		if (d->position < d->thread->tail_seq)
 			d->position = d->thread->tail_seq;

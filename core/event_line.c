@@ -54,27 +54,6 @@ count(struct json_object *o, const char *path)
 	return json_object_is_type(m, json_type_array) ? json_object_array_length(m) : 0;
 }
 
-/* ---- safe text ---- */
-
-static void
-put(struct buf *b, struct hsw_str s, size_t most)
-{
-	const unsigned char *at = (const unsigned char *)s.s;
-	size_t i = 0;
-
-	for (size_t n = 0; i < s.len && n < most; n++) {
-		bool may_show;
-		size_t len = shown_character(at + i, s.len - i, &may_show);
-		if (may_show)
-			buf_append(b, s.s + i, len);
-		else
-			buf_str(b, at[i] == '\n' || at[i] == '\t' ? " " : "?");
-		i += len;
-	}
-	if (i < s.len)
-		buf_str(b, "...");
-}
-
 /* " what text" where there is a text. */
 static void
 put_more(struct buf *b, const char *what, struct hsw_str s)
@@ -82,7 +61,7 @@ put_more(struct buf *b, const char *what, struct hsw_str s)
 	if (s.len == 0)
 		return;
 	buf_str(b, what);
-	put(b, s, CONTENT_MAX);
+	shown_append_flat(b, s, CONTENT_MAX);
 }
 
 /* The name, or the number; "a person" is {jid, lid, name}. */
@@ -95,7 +74,7 @@ put_person(struct buf *b, struct json_object *person)
 		name = text(person, "jid");
 	if (name.len == 0)
 		name = text(person, "lid");
-	put(b, name.len > 0 ? name : str_of("-"), NAME_MAX_SHOWN);
+	shown_append_flat(b, name.len > 0 ? name : str_of("-"), NAME_MAX_SHOWN);
 }
 
 /* ---- the types ---- */
@@ -115,7 +94,7 @@ show_message(struct buf *b, struct json_object *data)
 	buf_str(b, ":");
 	if (!str_is(type, "text") && type.len > 0) {
 		buf_str(b, " [");
-		put(b, type, NAME_MAX_SHOWN);
+		shown_append_flat(b, type, NAME_MAX_SHOWN);
 		buf_str(b, "]");
 	}
 	put_more(b, " ", text(data, "message.reaction.text"));
@@ -149,7 +128,7 @@ show_group(struct buf *b, struct json_object *data)
 	struct json_object *people = member(data, "participants");
 	struct hsw_str name = text(data, "groupName");
 
-	put(b, name.len > 0 ? name : text(data, "groupJid"), NAME_MAX_SHOWN);
+	shown_append_flat(b, name.len > 0 ? name : text(data, "groupJid"), NAME_MAX_SHOWN);
 	put_more(b, ": ", text(data, "type"));
 	for (size_t i = 0; i < count(data, "participants") && i < 5; i++) {
 		buf_str(b, i == 0 ? " " : ", ");
@@ -163,7 +142,7 @@ show_group(struct buf *b, struct json_object *data)
 static void
 show_state(struct buf *b, struct json_object *data)
 {
-	put(b, text(data, "state"), NAME_MAX_SHOWN);
+	shown_append_flat(b, text(data, "state"), NAME_MAX_SHOWN);
 	put_more(b, ", ", text(data, "reason"));
 	put_more(b, ", pairing code ", text(data, "pairingCode"));
 }
@@ -173,7 +152,7 @@ show_label(struct buf *b, struct json_object *data)
 {
 	struct hsw_str name = text(data, "name");
 
-	put(b, text(data, "type"), NAME_MAX_SHOWN);
+	shown_append_flat(b, text(data, "type"), NAME_MAX_SHOWN);
 	put_more(b, " ", text(data, "action"));
 	put_more(b, " ", name.len > 0 ? name : text(data, "labelId"));
 	put_more(b, " ", text(data, "chatJid"));
@@ -204,7 +183,7 @@ put_time(struct buf *b, struct hsw_str when)
 	time_t t = end != NULL ? timegm(&tm) : -1;
 	if (t == -1 || localtime_r(&t, &tm) == NULL ||
 		strftime(out, sizeof(out), "%H:%M:%S", &tm) == 0)
-		put(b, when.len > 0 ? when : str_of("--:--:--"), 24);
+		shown_append_flat(b, when.len > 0 ? when : str_of("--:--:--"), 24);
 	else
 		buf_str(b, out);
 }
@@ -222,10 +201,10 @@ event_line(struct buf *b, struct json_object *envelope, bool with_colour)
 	buf_str(b, with_colour ? DIM : "");
 	put_time(b, text(envelope, "receivedAt"));
 	buf_str(b, with_colour ? RESET " " BOLD : " ");
-	put(b, text(envelope, "instanceData.instance"), NAME_MAX_SHOWN);
+	shown_append_flat(b, text(envelope, "instanceData.instance"), NAME_MAX_SHOWN);
 	buf_str(b, with_colour ? RESET " " : " ");
 	buf_str(b, with_colour && kind != NULL ? kind->colour : "");
-	put(b, event, NAME_MAX_SHOWN);
+	shown_append_flat(b, event, NAME_MAX_SHOWN);
 	buf_str(b, with_colour && kind != NULL ? RESET " " : " ");
 	if (kind != NULL)
 		kind->show(b, member(envelope, "data"));

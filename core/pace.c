@@ -9,7 +9,8 @@
 
 #define BURST_US 20000 /* of the rate at once: the loop's timers are no finer than 1 ms */
 #define PAUSE_MS 250   /* the first short pause; each further one in a row is twice as long */
-#define PAUSE_MAX_MS 8000
+#define PAUSE_MAX_MS \
+	1000 /* no longer: each failure of a closed circuit waits for it, until it opens */
 #define AUTO_FIRST 8
 #define SLOW_FACTOR 2.0 /* slower than the base by so much is slow */
 #define SLOW_MORE_MS 20 /* and by so much: a few ms more are noise */
@@ -164,7 +165,7 @@ pace_pause(struct pace *p, int64_t retry_after_ms, int64_t now_ms)
 		pause = RETRY_AFTER_MAX_MS;
 	/* Those that were on their way when the pause began are the same event, not another one. */
 	if (pause <= 0 && now_ms >= p->resume_ms) {
-		pause = p->pauses < 5 ? PAUSE_MS << p->pauses : PAUSE_MAX_MS;
+		pause = p->pauses < 2 ? PAUSE_MS << p->pauses : PAUSE_MAX_MS;
 		p->pauses++;
 	}
 	if (pause > 0 && now_ms + pause > p->resume_ms)

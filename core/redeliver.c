@@ -33,22 +33,18 @@ write_retries(const struct store_port *store, struct hsw_str destination, const 
 	size_t n, struct hsw_error *err)
 {
 	struct hsw_write *writes = calloc(n, sizeof(*writes));
-	struct hsw_write **list = calloc(n, sizeof(*list));
-	int rc = writes != NULL && list != NULL ? HSW_OK
-						: err_set(err, HSW_ENOMEM, "Out of memory");
 
-	for (size_t i = 0; rc == HSW_OK && i < n; i++) {
+	if (writes == NULL)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++) {
 		writes[i] = (struct hsw_write){ .kind = HSW_WRITE_RETRY,
 			.destination = destination,
 			.seq = seqs[i],
 			.due_ms = clock_wall_ms(),
 			.text = str_of(REPLAY_TEXT) };
-		list[i] = &writes[i];
 	}
-	if (rc == HSW_OK)
-		rc = store->ops->commit(store->self, list, n, err);
+	int rc = store_commit(store, writes, n, err);
 	free(writes);
-	free(list);
 	return rc;
 }
 

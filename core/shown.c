@@ -41,8 +41,25 @@ shown_cut(const char *s, size_t len, size_t most)
 	return n;
 }
 
-void
-shown_append(struct buf *b, struct hsw_str s, size_t most)
+/* What may not be shown, as \x1b. */
+static void
+append_escaped(struct buf *b, const unsigned char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		buf_printf(b, "\\x%02x", s[i]);
+}
+
+/* What may not be shown, as a space or a mark that is as wide as one character. */
+static void
+append_mark(struct buf *b, const unsigned char *s, size_t n)
+{
+	(void)n;
+	buf_str(b, *s == '\n' || *s == '\t' ? " " : "?");
+}
+
+static void
+append(struct buf *b, struct hsw_str s, size_t most,
+	void (*instead)(struct buf *, const unsigned char *, size_t))
 {
 	const unsigned char *at = (const unsigned char *)s.s;
 	size_t i = 0;
@@ -52,10 +69,22 @@ shown_append(struct buf *b, struct hsw_str s, size_t most)
 		size_t len = shown_character(at + i, s.len - i, &may_show);
 		if (may_show)
 			buf_append(b, s.s + i, len);
-		for (size_t k = 0; k < len && !may_show; k++)
-			buf_printf(b, "\\x%02x", at[i + k]);
+		else
+			instead(b, at + i, len);
 		i += len;
 	}
 	if (i < s.len)
 		buf_str(b, "...");
+}
+
+void
+shown_append(struct buf *b, struct hsw_str s, size_t most)
+{
+	append(b, s, most, append_escaped);
+}
+
+void
+shown_append_flat(struct buf *b, struct hsw_str s, size_t most)
+{
+	append(b, s, most, append_mark);
 }

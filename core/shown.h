@@ -14,5 +14,7 @@ size_t shown_cut(const char *s, size_t len, size_t most);
 /* Appends at most so many characters, those that may not be shown and bytes that are no UTF-8 as \x1b, and
  * "..." where something was left out. */
 void shown_append(struct buf *, struct hsw_str, size_t most);
+/* The same for a line whose columns count: each of them as a space (line breaks, tabs) or "?". */
+void shown_append_flat(struct buf *, struct hsw_str, size_t most);
 
 #endif

@@ -104,22 +104,18 @@ write_down(const struct destination_skip *s, const struct store_port *store,
 {
 	size_t n = s->n_retries + 1;
 	struct hsw_write *writes = calloc(n, sizeof(*writes));
-	struct hsw_write **list = calloc(n, sizeof(*list));
-	int rc = writes != NULL && list != NULL ? HSW_OK
-						: err_set(err, HSW_ENOMEM, "out of memory");
 
-	for (size_t i = 0; rc == HSW_OK && i < n; i++) {
+	if (writes == NULL)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++) {
 		bool is_retry = i < s->n_retries;
 		writes[i] = (struct hsw_write){ .kind = is_retry ? HSW_WRITE_SETTLED
 								 : HSW_WRITE_CURSOR,
 			.destination = destination,
 			.seq = is_retry ? s->retries[i] : cursor_of(s) };
-		list[i] = &writes[i];
 	}
-	if (rc == HSW_OK)
-		rc = store->ops->commit(store->self, list, n, err);
+	int rc = store_commit(store, writes, n, err);
 	free(writes);
-	free(list);
 	return rc;
 }
 

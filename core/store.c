@@ -383,3 +383,18 @@ store_stop(struct store *s)
 	pthread_join(s->thread, NULL);
 	store_free(s);
 }
+
+int
+store_commit(
+	const struct store_port *port, struct hsw_write *writes, size_t n, struct hsw_error *err)
+{
+	struct hsw_write **list = calloc(n, sizeof(*list));
+
+	if (list == NULL)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++)
+		list[i] = &writes[i];
+	int rc = port->ops->commit(port->self, list, n, err);
+	free(list);
+	return rc;
+}

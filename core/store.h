@@ -59,6 +59,10 @@ struct store_hooks {
 	void *arg;
 };
 
+/* Store thread: these writes in one transaction. HSW_OK, or err says why nothing of it was kept. */
+int store_commit(
+	const struct store_port *, struct hsw_write *writes, size_t n, struct hsw_error *err);
+
 struct store;
 
 /* Starts the thread and opens the store there. NULL: err says why. The config must outlive it. */

@@ -117,7 +117,7 @@ struct webhook_section *webhook_section_new(const struct webhook_sink *, struct 
 /* What only the sink knows: that it could send there, with [api] allow_private as it is in config. HSW_OK, or
  * err begins with the option's name. */
 int webhook_section_check(struct webhook_section *, const struct config *, struct hsw_error *err);
-/* Has the section's next attempt obey what [api] says now. Of the section's thread. */
+/* Has the section's attempts from now on obey what [api] says. Of the section's thread. */
 void webhook_section_follow(struct webhook_section *, const struct webhook_sink *);
 void webhook_section_free(struct webhook_section *); /* NULL is allowed */
 

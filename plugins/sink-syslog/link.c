@@ -46,13 +46,13 @@ message_bytes(const struct link *l, const struct message *m, size_t *len)
 
 /* done() may put new messages: those are not ended here. */
 static void
-fail_waiting(struct link *l, const char *text)
+end_waiting(struct link *l, enum hsw_outcome outcome, const char *text)
 {
 	uint64_t end = l->serial;
 	struct message *m;
 
 	while ((m = TAILQ_FIRST(&l->waiting)) != NULL && m->serial < end)
-		message_end(l, m, HSW_RETRY, text);
+		message_end(l, m, outcome, text);
 }
 
 void
@@ -90,7 +90,7 @@ link_failed(struct link *l, const char *verb)
 
 	describe(l, verb, text, sizeof(text));
 	link_close(l);
-	fail_waiting(l, text);
+	end_waiting(l, HSW_HOLD, text);
 }
 
 /* What is not acknowledged goes out again, in the order it had. */
@@ -113,14 +113,19 @@ take_back(struct link *l)
 	}
 }
 
+/* It may be the first one that the collector does not stand: another attempt at it counts. */
 static void
 fail_often_broken(struct link *l, const char *text)
 {
+	enum hsw_outcome outcome = HSW_RETRY;
 	uint64_t end = l->serial;
 	struct message *m;
 
-	while ((m = TAILQ_FIRST(&l->waiting)) != NULL && m->serial < end && m->breaks >= TRIES_MAX)
-		message_end(l, m, HSW_RETRY, text);
+	while ((m = TAILQ_FIRST(&l->waiting)) != NULL && m->serial < end &&
+		m->breaks >= TRIES_MAX) {
+		message_end(l, m, outcome, text);
+		outcome = HSW_HOLD;
+	}
 }
 
 static void
@@ -204,15 +209,17 @@ datagram_failed(struct link *l, struct message *m)
 {
 	char text[512];
 
+	describe(l, "send to", text, sizeof(text));
 	if (l->channel.error == EMSGSIZE) {
-		describe(l, "send to", text, sizeof(text));
 		message_end(l, m, HSW_REJECT, text);
 		link_flush_soon(l);
 	} else if (is_stale_socket(l)) {
 		link_close(l);
 		link_flush_soon(l);
 	} else {
-		link_failed(l, "send to");
+		/* Of UDP this is told of the datagram before, and the next one may well go out. */
+		link_close(l);
+		end_waiting(l, HSW_RETRY, text);
 	}
 }
 

@@ -55,7 +55,7 @@ struct link {
 /* ---- link.c ---- */
 
 void link_close(struct link *);
-/* No way to the collector: what waits is for the daemon to try again. verb: "connect to". */
+/* No way to the collector: what waits is for the daemon to try again, in its order. verb: "connect to". */
 void link_failed(struct link *, const char *verb);
 /* A connection that was up is gone: what is not acknowledged goes out again. */
 void link_broke(struct link *);

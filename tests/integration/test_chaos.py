@@ -1,109 +1,124 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Receivers that do everything wrong while the daemon is killed and stopped: nothing accepted is lost.
+"""Receivers that do everything wrong while the daemon is killed, stopped and reconfigured: nothing accepted is lost,
+nothing that a destination did not want comes to it, and the daemon does not grow.
 
-HOOKSWITCH_TEST_SCALE=full makes it run for 20 minutes.
+HOOKSWITCH_TEST_SCALE=full makes it run for 20 minutes; HOOKSWITCH_TEST_SEED repeats one.
 """
-import contextlib
-import http.client
 import json
 import os
 import random
-import socket
+import signal
 import sqlite3
-import struct
-import threading
 import time
 
 import pytest
 
-from rig import SLOW, TOKEN, message, number_of, wait_for
+from chaos_rig import CHATS, Memory, Moody, Producer, contexts, instance_of
+from rig import SLOW, number_of, wait_for
 
 IS_FULL = os.environ.get("HOOKSWITCH_TEST_SCALE") == "full"
-SECONDS = 1200 if IS_FULL else 40 if SLOW == 1 else 15
+LIVES_S, LAST_LIFE_S = (600, 600) if IS_FULL else (35, 25) if SLOW == 1 else (15, 5)
+PRODUCERS, RATE = 3, 15
 SINKS = 20
 ORDERINGS = ("chat", "chat-strict", "none", "strict")
-CHATS = 30
 SEED = int(os.environ.get("HOOKSWITCH_TEST_SEED", "0")) or random.randrange(1, 1 << 30)
+RSS_MAX_MIB = 80
+GROWTH_MAX_MIB = 6 if IS_FULL else 10  # a short life has hardly reached what it needs
+BROKEN = ("[sink s0]\nplugin = webhook\nurl = http://127.0.0.1:1/\n", "[sink late]\nplugin = no-such-plugin\n",
+          "[sink late]\nplugin = webhook\nurl = http://127.0.0.1:1/\nretry = soon\n", "no section option\n",
+          "[sink late]\nplugin = webhook\nurl = https://127.0.0.1/\nca_file = /nonexistent/ca.pem\n")
 
 
-def reset(arrival, connection):
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+def has_tls(i):
+    return i % 2 == 1
 
 
-def hang(arrival, connection):
-    time.sleep(1)
+def is_endless(i):
+    return i // 4 % 2 == 1
 
 
-def slow(arrival, connection):
-    time.sleep(0.1)
-    return 200
+def wants(i, number):
+    return i % 5 != 1 or instance_of(number) == "sales"
 
 
-def later(arrival, connection):
-    connection.sendall(b"HTTP/1.1 429 X\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n")
-    return True
+class Chaos:
+    """The daemon, its receivers, and what is done to it."""
+
+    def __init__(self, folder, make_receiver, make_daemon):
+        tls, self.trusted = contexts(folder)
+        self.rng = random.Random(SEED)
+        self.moods = [Moody(SEED + i, tls if has_tls(i) else None) for i in range(SINKS)]
+        self.receivers = [make_receiver(mood, context=mood if mood.contexts else None) for mood in self.moods]
+        self.daemon = make_daemon({}, start=False)
+        self.kills = self.stops = self.changes = self.refusals = 0
+
+    def sinks(self):
+        return {f"s{i}": self.sink(i) for i in range(SINKS)}
+
+    def sink(self, i):
+        """What a reload may change is drawn anew each time."""
+        rng, ordering = self.rng, ORDERINGS[i % 4]
+        options = {
+            "plugin": "webhook", "url": self.receivers[i].url, "ordering": ordering,
+            "timeout": f"{rng.randrange(500, 900)}ms",
+            "retry": "200ms, forever" if is_endless(i) else "100ms, 200ms, 500ms, 1s",
+            "probe_interval": f"{rng.randrange(200, 400)}ms", "failures_to_open": rng.randrange(4, 12)}
+        if i % 5 == 0 and ordering != "strict":
+            options["concurrency"] = "auto"
+        if i % 5 == 1:
+            options["instances"] = "sales"
+        if has_tls(i):
+            options["ca_file"] = self.trusted
+        return options
+
+    def configure(self, more=""):
+        self.daemon.configure(self.sinks(), instances=("sales", "support"))
+        text = self.daemon.ini.read_text().replace("level = debug", "level = info")
+        self.daemon.ini.write_text(text + more)
+
+    def start(self):
+        self.configure()
+        self.daemon.start()
+        return Memory(self.daemon.process.pid)
+
+    def hup(self, wanted):
+        """Without waiting, too: the daemon is killed while it reads."""
+        begin = self.daemon.log_path.stat().st_size
+        self.daemon.process.send_signal(signal.SIGHUP)
+        if self.rng.random() < 0.7:
+            wait_for(lambda: wanted in self.daemon.log_path.read_bytes()[begin:].decode(errors="replace"), 20, wanted)
+
+    def change(self):
+        self.configure()
+        self.hup("read again changed=yes restart_needed=no")
+        self.changes += 1
+
+    def refuse(self):
+        self.configure(self.rng.choice(BROKEN))
+        self.hup("the running configuration stays in use")
+        self.refusals += 1
+
+    def live(self, memory, seconds):
+        """The load of one life, with signals to read the configuration."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            time.sleep(self.rng.uniform(0.2, 0.6))
+            memory.sample()
+            if self.rng.random() < 0.3:
+                (self.change if self.changes <= self.refusals else self.refuse)()
+
+    def end_life(self):
+        if self.kills < 2 * (self.stops + 1):
+            self.daemon.kill()
+            self.kills += 1
+        else:
+            self.daemon.stop()
+            self.stops += 1
 
 
-FAULTS = (reset, hang, slow, later, lambda a, c: 500, lambda a, c: 503, lambda a, c: 400, lambda a, c: None)
-
-
-class Moody:
-    """Well most of the time, at times partly or wholly broken. Remembers what it answered 200 to, in order."""
-
-    def __init__(self, seed):
-        self.rng, self.lock = random.Random(seed), threading.Lock()
-        self.is_healed, self.until, self.part, self.faults = False, 0, 0, FAULTS
-        self.taken = []
-
-    def __call__(self, arrival, connection):
-        with self.lock:
-            now = time.monotonic()
-            if now >= self.until:
-                self.until = now + self.rng.uniform(0.5, 3)
-                self.part = self.rng.choice((0, 0, 0.05, 0.3, 1))
-                self.faults = self.rng.sample(FAULTS, 2)
-            fault = None
-            if not self.is_healed and self.rng.random() < self.part:
-                fault = self.rng.choice(self.faults)
-        result = fault(arrival, connection) if fault else 200
-        if result == 200:
-            with self.lock:
-                self.taken.append(number_of(arrival.envelope))
-        return result
-
-
-class Producer:
-    """Posts messages of one share of the chats, one after the other, until each is answered 202."""
-
-    def __init__(self, port, share, of, rate):
-        self.port, self.share, self.of, self.pause = port, share, of, 1 / rate
-        self.accepted, self.is_stopping = [], False
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-
-    def run(self):
-        number = self.share
-        while not self.is_stopping:
-            if self.post(number):
-                self.accepted.append(number)
-                number += self.of
-                time.sleep(self.pause)
-            else:
-                time.sleep(0.02)
-
-    def post(self, number):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
-            connection.request("POST", "/in/evolution/sales", json.dumps(message(number, chat=number % CHATS)),
-                               {"token": TOKEN})
-            response = connection.getresponse()
-            response.read()
-            return response.status == 202
-        return False
-
-    def stop(self):
-        self.is_stopping = True
-        self.thread.join(20)
+@pytest.fixture
+def chaos(folder, make_receiver, make_daemon):
+    return Chaos(folder, make_receiver, make_daemon)
 
 
 def dead_numbers(folder, sink):
@@ -128,55 +143,56 @@ def assert_in_order(numbers, what):
         last = number
 
 
-@pytest.fixture
-def chaos(make_receiver, make_daemon):
-    moods = [Moody(SEED + i) for i in range(SINKS)]
-    sinks = {}
-    for i, mood in enumerate(moods):
-        sinks[f"s{i}"] = {
-            "plugin": "webhook", "url": make_receiver(mood).url, "timeout": "700ms",
-            "ordering": ORDERINGS[i % 4], "retry": ("100ms, 200ms, 500ms, 1s", "200ms, forever")[i // 4 % 2],
-            "probe_interval": "300ms", "failures_to_open": 4 + i % 8}
-        if i % 5 == 0 and ORDERINGS[i % 4] != "strict":
-            sinks[f"s{i}"]["concurrency"] = "auto"
-    return make_daemon(sinks), moods
+def assert_complete(i, mood, accepted, dead):
+    wanted = {n for n in accepted if wants(i, n)}
+    missing = wanted - set(mood.taken) - dead
+    assert not missing, f"s{i}: {sorted(missing)[:20]} are lost (seed {SEED})"
+    assert all(wants(i, n) for n in mood.taken), f"s{i} got what it did not want (seed {SEED})"
+    assert not (dead and is_endless(i)), f"s{i} retries forever"
+    if ORDERINGS[i % 4] in ("strict", "chat-strict"):
+        for chat in range(CHATS):
+            assert_in_order([n for n in mood.taken if n % CHATS == chat], f"s{i} chat {chat}")
 
 
-def torment(daemon, rng):
-    """Kills and stops the daemon until the time is over; its memory now and then."""
-    end = time.monotonic() + SECONDS
-    memory = []
+def torment(chaos):
+    """Lives of a few seconds, then one that lasts; what the memory was in each."""
+    end = time.monotonic() + LIVES_S
+    memories = [chaos.start()]
     while time.monotonic() < end:
-        time.sleep(rng.uniform(2, 6))
-        memory.append(daemon.rss_mib())
-        if rng.random() < 0.6:
-            daemon.kill()
-        else:
-            daemon.stop()
-        daemon.start()
-    return memory
+        chaos.live(memories[-1], chaos.rng.uniform(2, 6))
+        chaos.end_life()
+        memories.append(chaos.start())
+    chaos.live(memories[-1], LAST_LIFE_S)
+    return memories
+
+
+def assert_flat(memories):
+    """Sanitizers keep what is freed."""
+    most = [max(memory.samples) for memory in memories if memory.samples]
+    assert max(most) < RSS_MAX_MIB * SLOW, most
+    if SLOW == 1:
+        samples = memories[-1].samples
+        assert len(samples) > LAST_LIFE_S
+        assert memories[-1].growth_mib() < GROWTH_MAX_MIB, samples[::1 + len(samples) // 60]
 
 
 def test_everything_accepted_is_delivered_or_dead(chaos, folder):
-    daemon, moods = chaos
-    rng = random.Random(SEED)
-    producers = [Producer(daemon.port, share, 3, 15) for share in range(3)]
-    memory = torment(daemon, rng)
+    producers = [Producer(chaos.daemon.port, share, PRODUCERS, RATE) for share in range(PRODUCERS)]
+    memories = torment(chaos)
     for producer in producers:
         producer.stop()
-    for mood in moods:
+    for mood in chaos.moods:
         mood.is_healed = True
     accepted = {n for producer in producers for n in producer.accepted}
-    wait_for(lambda: all(s["lag"] == 0 and s["retrying"] == 0 for s in daemon.status()["sinks"]), 120,
-             f"every sink is done (seed {SEED}): {daemon.status()['sinks']}")
-    assert len(accepted) > 20 * SECONDS / 4
-    for i, mood in enumerate(moods):
-        dead = dead_numbers(folder, f"s{i}")
-        missing = accepted - set(mood.taken) - dead
-        assert not missing, f"s{i}: {sorted(missing)[:20]} are lost (seed {SEED})"
-        if i // 4 % 2 == 1:
-            assert not dead, f"s{i} retries forever"
-        if ORDERINGS[i % 4] in ("strict", "chat-strict"):
-            for chat in range(CHATS):
-                assert_in_order([n for n in mood.taken if n % CHATS == chat], f"s{i} chat {chat}")
-    assert max(memory) < 80 * SLOW, memory
+    wait_for(lambda: all(s["lag"] == 0 and s["retrying"] == 0 for s in chaos.daemon.status()["sinks"]), 120,
+             f"every sink is done (seed {SEED}): {chaos.daemon.status()['sinks']}")
+    shaken = {name: sum(mood.shaken[name] for mood in chaos.moods) for name in chaos.moods[0].shaken}
+    dead = [dead_numbers(folder, f"s{i}") for i in range(SINKS)]
+    print(f"seed={SEED} accepted={len(accepted)} kills={chaos.kills} stops={chaos.stops} changes={chaos.changes} "
+          f"refused={chaos.refusals} handshakes={shaken} dead={sum(map(len, dead))} "
+          f"rss={[round(m.samples[-1], 1) for m in memories[-8:]]} growth={memories[-1].growth_mib():.1f}")
+    assert len(accepted) > PRODUCERS * RATE * (LIVES_S + LAST_LIFE_S) / 9
+    assert chaos.kills and chaos.changes and chaos.refusals and all(shaken.values())
+    for i, mood in enumerate(chaos.moods):
+        assert_complete(i, mood, accepted, dead[i])
+    assert_flat(memories)

@@ -5,10 +5,9 @@ import time
 
 import pytest
 
-from rig import message, number_of, wait_for
+from rig import SLOW, message, number_of, wait_for
 
 RETRY = {"retry": "1s, 2s, 3s", "probe_interval": "1s"}
-
 
 
 class Answers:
@@ -53,7 +52,13 @@ def test_a_backlog_follows_in_order_with_what_was_in_retry(ordering, status, cha
         daemon.accept(message(n, chat=n % chats))
     wait_for(lambda: daemon.sink("out")["circuit"] != "closed")
     time.sleep(1)
-    answers.status = lambda n: 200
+
+    def is_back(number):
+        """From a probe of the first of a chat on: one behind it may be tried where that one has just failed."""
+        if number < chats:
+            answers.status = lambda n: 200
+        return 200 if number < chats else status
+    answers.status = is_back
     if status == 0:
         receiver.open()
     wait_for(lambda: len(set(answers.taken)) == 200)
@@ -112,3 +117,80 @@ def test_a_destination_that_is_gone_is_logged_once(webhook):
     receiver.wait(4)
     wait_for(lambda: daemon.sink("out")["state"] == "disabled" and daemon.sink("out")["inFlight"] == 0)
     assert daemon.log_text().count("says it is gone") == 1
+
+
+def time_to_open(daemon, begin):
+    wait_for(lambda: daemon.sink("out")["circuit"] == "open", 15)
+    return time.monotonic() - begin
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_one_that_says_it_is_away_is_open_within_seconds(status, webhook):
+    """Each such answer pauses all deliveries; with one chat it takes ten of them."""
+    daemon, receiver = webhook(lambda a, c: status)
+    begin = time.monotonic()
+    for n in range(20):
+        daemon.accept(message(n, chat=1))
+    receiver.wait(1)
+    wait_for(lambda: daemon.sink("out")["state"] == "failing", 2)
+    assert time_to_open(daemon, begin) < 12 * SLOW
+    assert max(a.attempt for a in receiver.arrivals) <= 3 and daemon.status()["dead"] == {}
+
+
+@pytest.mark.parametrize("ordering", ["strict", "chat-strict"])
+def test_an_outage_that_answers_500_eats_no_event_that_holds_others(ordering, webhook):
+    answers = Answers(lambda n: 500)
+    daemon, receiver = webhook(answers, {"ordering": ordering, "retry": "500ms, 500ms, 500ms",
+                                         "probe_interval": "100ms"})
+    daemon.accept(message(0, chat=1))
+    receiver.wait(1)
+    for n in range(1, 3):
+        daemon.accept(message(n, chat=1))
+    wait_for(lambda: daemon.sink("out")["circuit"] == "open")
+    receiver.wait(12)
+    assert set(receiver.numbers()) == {0} and max(a.attempt for a in receiver.arrivals) == 4
+    assert daemon.status()["dead"] == {}
+    daemon.stop()
+    daemon.start()
+    receiver.wait(20)
+    answers.status = lambda n: 200
+    wait_for(lambda: len(answers.taken) == 3)
+    assert answers.taken == [0, 1, 2] and daemon.status()["dead"] == {}
+    wait_for(lambda: daemon.sink("out")["circuit"] == "closed")
+
+
+def test_one_bad_event_dies_with_strict_where_it_was_the_only_one(webhook):
+    answers = Answers(lambda n: 500 if n == 1 else 200)
+    daemon, receiver = webhook(answers, {"ordering": "strict", "retry": "100ms, 100ms", "probe_interval": "100ms"})
+    daemon.accept(message(1, chat=1))
+    wait_for(lambda: daemon.status()["dead"].get("out") == 1)
+    daemon.accept(message(2, chat=1))
+    wait_for(lambda: answers.taken == [2])
+
+
+def test_one_bad_event_dies_with_chat_strict_while_other_chats_get_through(webhook):
+    answers = Answers(lambda n: 500 if n == 1 else 200)
+    daemon, receiver = webhook(answers, {"ordering": "chat-strict", "retry": "1s, 1s", "probe_interval": "100ms"})
+    for n in range(1, 4):
+        daemon.accept(message(n, chat=1))
+    wait_for(lambda: daemon.sink("out")["circuit"] == "open", 10)
+    daemon.accept(message(4, chat=2))
+    wait_for(lambda: daemon.status()["dead"].get("out") == 1, 10)
+    wait_for(lambda: sorted(answers.taken) == [2, 3, 4])
+
+
+def test_one_bad_event_that_holds_others_with_strict_is_skipped_by_the_operator(webhook):
+    answers = Answers(lambda n: 500 if n == 1 else 200)
+    daemon, receiver = webhook(answers, {"ordering": "strict", "retry": "1s, 1s", "probe_interval": "100ms"})
+    daemon.accept(message(1, chat=1))
+    receiver.wait(1)
+    time.sleep(0.05)
+    now = time.time()
+    until = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"
+    for n in range(2, 4):
+        daemon.accept(message(n, chat=1))
+    wait_for(lambda: daemon.sink("out")["circuit"] == "open")
+    # One that is in flight stays.
+    wait_for(lambda: daemon.command("skip", "out", "--until", until).stdout == "skipped 1, 1 of them in retry\n")
+    wait_for(lambda: answers.taken == [2, 3])
+    assert daemon.status()["dead"] == {}

@@ -162,6 +162,29 @@ def test_a_collector_that_is_started_anew_misses_nothing(kind, transport, collec
     assert sorted(set(numbers)) == wanted
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("transport", ("tcp", "tls", "unix"))
+def test_after_an_outage_the_order_is_the_journals(kind, transport, collect, make_daemon, folder):
+    collector, target = collect(kind, transport)
+    daemon = make_daemon(sink(target, folder, retry="1h", probe_interval="500ms"))
+    daemon.accept(message(0))
+    collector.wait(1)
+    sent = 1
+    for few in (5, 60, 5):
+        collector.stop()
+        for number in range(sent, sent + few):
+            daemon.accept(message(number, chat=number % 7))
+        wait_for(lambda: daemon.sink("siem")["circuit"] == "open", 10, "the outage is seen")
+        assert daemon.sink("siem")["retrying"] == 0
+        collector.start(collector.ready)
+        for number in range(sent + few, sent + few + 20):
+            daemon.accept(message(number, chat=number % 7))
+        sent += few + 20
+        wait_for(lambda: daemon.sink("siem")["delivered"] == sent, 30, "the outage is over")
+    numbers = [int(json.loads(f["msg"])["data"]["id"][4:]) for f in collector.wait(sent)]
+    assert list(dict.fromkeys(numbers)) == list(range(sent))
+
+
 def test_a_certificate_for_another_host_gets_nothing(collect, make_daemon, folder):
     collector, target = collect("rsyslog", "tls")
     daemon = make_daemon(sink(target.replace("127.0.0.1", "localhost"), folder))

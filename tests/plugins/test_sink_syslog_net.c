@@ -97,17 +97,17 @@ START_TEST(a_connection_that_the_other_side_closed_is_not_written_to)
 }
 END_TEST
 
-START_TEST(a_refused_connection_is_for_the_daemon_to_try_again)
+START_TEST(a_refused_connection_keeps_the_order)
 {
 	peer_open(&peer, AF_INET, SOCK_STREAM);
 	peer_close(&peer);
 	struct hsw_handle *h = OPEN_SYSLOG(peer_target(&peer), NULL);
 	struct hsw_delivery *first = put_number(h, 1), *second = put_number(h, 2);
 
-	ck_assert_int_eq(fake_wait(first)->outcome, HSW_RETRY);
+	ck_assert_int_eq(fake_wait(first)->outcome, HSW_HOLD);
 	ck_assert_ptr_nonnull(strstr(fake_result(first)->text, "connect to 127.0.0.1:"));
 	ck_assert_ptr_nonnull(strstr(fake_result(first)->text, "refused"));
-	ck_assert_int_eq(fake_wait(second)->outcome, HSW_RETRY);
+	ck_assert_int_eq(fake_wait(second)->outcome, HSW_HOLD);
 	ck_assert_uint_lt(fake_result(first)->order, fake_result(second)->order);
 	peer_open(&peer, AF_INET, SOCK_STREAM);
 	wait_outcome(h, put_number(h, 3), HSW_DELIVERED);
@@ -132,7 +132,7 @@ START_TEST(a_name_is_looked_up_and_its_addresses_tried)
 
 	h = OPEN_SYSLOG("tcp://name.invalid", NULL);
 	struct hsw_delivery *d = put_number(h, 1);
-	ck_assert_int_eq(fake_wait(d)->outcome, HSW_RETRY);
+	ck_assert_int_eq(fake_wait(d)->outcome, HSW_HOLD);
 	ck_assert_ptr_nonnull(strstr(fake_result(d)->text, "name.invalid:601: "));
 	fake_close(h);
 	peer_close(&peer);
@@ -307,7 +307,7 @@ START_TEST(a_local_socket_that_was_made_anew_is_found)
 		ck_assert_int_eq(body_of(peer_take(&peer))[5], '0' + n);
 		peer_close(&peer);
 		if (n == 1)
-			ck_assert_int_eq(fake_wait(put_number(h, 9))->outcome, HSW_RETRY);
+			ck_assert_int_eq(fake_wait(put_number(h, 9))->outcome, HSW_HOLD);
 		peer_open(&peer, AF_UNIX, SOCK_DGRAM);
 	}
 	fake_close(h);
@@ -380,7 +380,7 @@ START_TEST(a_message_under_which_two_connections_broke_is_given_back)
 	struct hsw_handle *h = OPEN_SYSLOG(peer_target(&peer), NULL);
 
 	peer.reads = false;
-	struct hsw_delivery *d = put_number(h, 1);
+	struct hsw_delivery *d = put_number(h, 1), *behind = put_number(h, 2);
 	for (unsigned n = 1; n <= 2; n++) {
 		ck_assert_int_eq(fake_result(d)->state, FAKE_PENDING);
 		peer_wait_accepted(h, &peer, n);
@@ -388,6 +388,7 @@ START_TEST(a_message_under_which_two_connections_broke_is_given_back)
 		peer_hang_up(&peer);
 	}
 	ck_assert_int_eq(fake_wait(d)->outcome, HSW_RETRY);
+	ck_assert_int_eq(fake_wait(behind)->outcome, HSW_HOLD);
 	fake_run(h, 20);
 	ck_assert_uint_eq(peer.accepted, 2);
 	fake_close(h);
@@ -538,7 +539,7 @@ START_TEST(tls_says_nothing_to_a_collector_it_does_not_know)
 		struct hsw_handle *h = OPEN_SYSLOG(
 			tls_target(&server), cases[i].with_ca ? "ca_file" : NULL, files.ca, NULL);
 		struct hsw_delivery *d = put_number(h, 1);
-		ck_assert_int_eq(fake_wait(d)->outcome, HSW_RETRY);
+		ck_assert_int_eq(fake_wait(d)->outcome, HSW_HOLD);
 		ck_assert_msg(strstr(fake_result(d)->text, "certificate: ") != NULL, "%s",
 			fake_result(d)->text);
 		fake_close(h);
@@ -559,7 +560,7 @@ START_TEST(a_refused_certificate_of_ours_loses_nothing)
 	tls_serve(&server, &own, &ca);
 	struct hsw_handle *h = OPEN_SYSLOG(tls_target(&server), "ca_file", files.ca, NULL);
 	struct hsw_delivery *d = put_number(h, 1);
-	ck_assert_int_eq(fake_wait(d)->outcome, HSW_RETRY);
+	ck_assert_int_eq(fake_wait(d)->outcome, HSW_HOLD);
 	ck_assert_msg(strstr(fake_result(d)->text, "certificate required") != NULL, "%s",
 		fake_result(d)->text);
 	fake_close(h);
@@ -579,7 +580,7 @@ START_TEST(renewed_certificates_are_read_again)
 	cert_write(&stranger, files.ca);
 	tls_serve(&server, &own, NULL);
 	struct hsw_handle *h = OPEN_SYSLOG(tls_target(&server), "ca_file", files.ca, NULL);
-	ck_assert_int_eq(fake_wait(put_number(h, 0))->outcome, HSW_RETRY);
+	ck_assert_int_eq(fake_wait(put_number(h, 0))->outcome, HSW_HOLD);
 	tls_end(&server);
 	unlink(files.ca);
 	fake_reopen(h);
@@ -602,9 +603,8 @@ END_TEST
 UNIT_MAIN_WITH("sink-syslog-net", tls_setup, tls_teardown,
 	tcp_counts_octets_and_keeps_its_connection,
 	a_connection_that_the_other_side_closed_is_not_written_to,
-	a_refused_connection_is_for_the_daemon_to_try_again,
-	a_name_is_looked_up_and_its_addresses_tried, closing_does_not_wait_for_a_look_up,
-	a_message_that_is_cancelled_half_way_is_completed,
+	a_refused_connection_keeps_the_order, a_name_is_looked_up_and_its_addresses_tried,
+	closing_does_not_wait_for_a_look_up, a_message_that_is_cancelled_half_way_is_completed,
 	what_a_broken_connection_had_not_brought_goes_out_again,
 	a_delivery_cancelled_while_it_connects_leaves_nothing, udp_learns_that_nobody_listens,
 	a_local_socket_that_was_made_anew_is_found, a_local_collector_that_is_behind_is_waited_for,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "destination_impl.h"
 #include "emit.h"
 #include "host.h"
 #include "memory_store.h"
@@ -388,6 +389,7 @@ rig_open(void)
 	event_add(rig.mail, NULL);
 	rig.store_plugin = (struct plugin){ .info = &store_info, .ops.store = memory_store_ops };
 	rig.sink_plugin = (struct plugin){ .info = &sink_info, .ops.sink = sink_ops };
+	rig.sink_plugin.ops.sink.flags = rig_sink.tells_statuses ? HSW_SINK_STATUSES : 0;
 	rig.section = (struct config_section){ .name = "out",
 		.file = "test.ini",
 		.line = 1,
@@ -432,6 +434,14 @@ rig_restart(void)
 	rig_crash_cursor = -1;
 	rig.n_delivered = 0;
 	rig_open();
+}
+
+void
+rig_drain_while_it_reads(void)
+{
+	rig_until(rig.thread.first->is_reading);
+	destination_drain(rig.thread.first);
+	rig_until(!rig.thread.first->is_reading);
 }
 
 const char *

@@ -19,6 +19,7 @@ struct rig_sink {
 	bool fail_odd;                      /* events with an odd seq always are HSW_RETRY */
 	bool skip_odd;                      /* events with an odd seq are skipped */
 	int status;                         /* of those that fail */
+	bool tells_statuses;                /* HSW_SINK_STATUSES, from rig_open on */
 	int64_t retry_after_ms;
 	int eagain; /* so many deliveries are not taken */
 };
@@ -42,6 +43,8 @@ void rig_open(void);
 void rig_close(void);
 /* Drains, closes, opens again on the same store; forgets the counts of what was delivered. */
 void rig_restart(void);
+/* As a reload begins: the destination drains while it reads the log, and has read it. */
+void rig_drain_while_it_reads(void);
 /* Appends n events, spread over so many chats, and waits until they are stored. */
 void rig_append(int n, int chats);
 /* Appends one; how it ended. */

@@ -131,6 +131,24 @@ START_TEST(a_held_chat_waits_through_a_store_that_refuses)
 }
 END_TEST
 
+/* Its successor knows only what it had when nothing of it was on its way. */
+START_TEST(one_that_drains_is_fed_nothing_more)
+{
+	rig_sink_conf.ordering = ORDERING_CHAT_STRICT;
+	rig_sink.fail_first_attempts_of_seq = 1;
+	rig_set_retry(60000, 60000, 60000);
+	rig_open();
+	rig_append(1, 1);
+	rig_until(memory_store_retries() == 1);
+	rig_restart();
+	rig_drain_while_it_reads();
+	rig_append(1, 1);
+	rig_for_ms(50);
+	ck_assert_uint_eq(memory_store_retries(), 1);
+	rig_close();
+}
+END_TEST
+
 START_TEST(held_chats_fill_no_more_than_max_retrying)
 {
 	rig_sink_conf.ordering = ORDERING_CHAT_STRICT;
@@ -152,4 +170,5 @@ UNIT_MAIN_WITH("delivery_order", rig_reset, memory_store_clear,
 	chat_strict_keeps_500_chats_in_order_over_failures_and_restarts,
 	strict_keeps_all_in_order_over_failures_and_restarts, strict_has_one_delivery_in_flight,
 	a_failed_event_holds_its_chat_and_no_other, a_dead_event_lets_its_chat_go_on,
-	a_held_chat_waits_through_a_store_that_refuses, held_chats_fill_no_more_than_max_retrying)
+	a_held_chat_waits_through_a_store_that_refuses, one_that_drains_is_fed_nothing_more,
+	held_chats_fill_no_more_than_max_retrying)

@@ -371,6 +371,33 @@ START_TEST(an_event_alone_without_an_answer_waits_for_the_destination)
 }
 END_TEST
 
+/* Each is the only one that may be tried: they would die one after the other. */
+START_TEST(an_outage_of_500s_takes_no_event_that_holds_others)
+{
+	static const enum sink_ordering orderings[] = { ORDERING_STRICT, ORDERING_CHAT_STRICT };
+
+	for (size_t i = 0; i < 2; i++) {
+		rig_reset();
+		memory_store_clear();
+		rig_sink_conf.ordering = orderings[i];
+		rig_sink_conf.probe_interval_ms = 10;
+		rig_set_retry(20, 20, 20);
+		fail_with(500, 0);
+		rig_sink.tells_statuses = true;
+		rig_open();
+		rig_append(3, 1);
+		rig_until(prints("\"circuit\":\"open\""));
+		ck_assert_uint_eq(rig_attempts(), 4);
+		rig_until(rig_attempts() > 20);
+		ck_assert_uint_eq(memory_store_dead(), 0);
+		rig_sink.outcome = HSW_DELIVERED;
+		rig_until(rig_delivered() == 3);
+		rig_assert_first_deliveries_in_order(-1, 3);
+		rig_close();
+	}
+}
+END_TEST
+
 START_TEST(an_event_that_is_refused_dies_though_the_circuit_is_open)
 {
 	static const enum sink_ordering orderings[] = { ORDERING_STRICT, ORDERING_CHAT,
@@ -482,5 +509,6 @@ UNIT_MAIN_WITH("delivery_pace", rig_reset, memory_store_clear,
 	it_dies_though_the_daemon_starts_again, the_last_event_of_an_outage_dies_once_it_is_alone,
 	an_event_alone_without_an_answer_waits_for_the_destination,
 	an_event_that_is_refused_dies_though_the_circuit_is_open,
+	an_outage_of_500s_takes_no_event_that_holds_others,
 	probes_take_turns_though_one_flies_at_a_time, restarts_during_an_outage_use_up_no_attempts,
 	a_start_with_retries_tries_one_at_a_time_until_one_arrives)
