@@ -20,19 +20,21 @@ import xml.etree.ElementTree
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 CORES = len(os.sched_getaffinity(0))
-FUZZ_SECONDS = 10
+FUZZ_SECONDS = 6
 LOG_TAIL = 25
 
 # Tests wait more than they work: one more of them at a time than there are cores.
 STEPS_AT_ONCE = CORES + 1
 
 # Build trees: configure's arguments. The tree "thread" is also the one that says what clang warns of.
-# CHECK_SLOWER stretches the unit tests' own timeouts.
+# LINES is what a sanitizer's report needs, at half the compiler's time. CHECK_SLOWER stretches the unit
+# tests' own timeouts.
+LINES = "CFLAGS=-O1 -g1"
 TREES = {
     "plain": ["CC=gcc", "--enable-werror"],
-    "sanitize": ["CC=gcc", "--enable-werror", "--enable-sanitize=address,undefined"],
-    "thread": ["CC=clang", "--enable-werror", "--enable-sanitize=thread"],
-    "fuzz": ["CC=clang", "--enable-sanitize=fuzzer-no-link,address,undefined"],
+    "sanitize": ["CC=gcc", LINES, "--enable-werror", "--enable-sanitize=address,undefined"],
+    "thread": ["CC=clang", LINES, "--enable-werror", "--enable-sanitize=thread"],
+    "fuzz": ["CC=clang", LINES, "--enable-sanitize=fuzzer-no-link,address,undefined"],
 }
 CHECK_SLOWER = {"sanitize": "4", "thread": "8"}
 
@@ -193,7 +195,8 @@ class Runner:
         report.unlink(missing_ok=True)
         problem = self.command(
             log, [*self.wrapper(name), "/usr/bin/python3", "-m", "pytest", "-v", "-p",
-                  "no:cacheprovider", f"--junitxml={report}", *extra, "tests/integration"],
+                  "no:cacheprovider", "-n", str(CORES), "--dist", "loadfile",
+                  f"--junitxml={report}", *extra, "tests/integration"],
             timeout, env=self.environment(name))
         result = Result()
         if report.exists():
@@ -226,8 +229,10 @@ class Runner:
             FUZZ_SECONDS * 6 + 60, env=self.environment("fuzz")))
 
     def distcheck(self, log):
+        # Whether all is in the tarball, and installs: what the optimizer says was heard before.
         return Result.one(self.command(
-            log, ["make", f"-j{CORES}", "distcheck"], 900, cwd=self.tree("plain")))
+            log, ["make", f"-j{CORES}", "distcheck", "DISTCHECK_CONFIGURE_FLAGS=CFLAGS=-O0"], 900,
+            cwd=self.tree("plain")))
 
     def lint(self, log, argv, files):
         return Result.one(self.command(log, [*argv, *files], 120) if files else "no files")

@@ -118,6 +118,7 @@ read_webhook(struct change *c, struct json_object *root, const char *label, enum
 	c->webhook->only = only;
 	c->webhook->events = (struct event_list){ .types = { (unsigned char)type }, .n = 1 };
 	c->kept = WEBHOOK_EXTRAS;
+	c->not_given = WEBHOOK_CREDENTIALS;
 	return api_check_webhook(c, URL, err);
 }
 

@@ -94,6 +94,50 @@ api_note_webhook(struct change *c, const char *what, const struct webhook *w)
 		(int)strcspn(host, "/?#"), host, w->label);
 }
 
+/* Who reads a webhook back and sets it like that gives what is stored. */
+static bool
+is_as_stored(const struct webhook *w, const struct webhook *before)
+{
+	const char *sealed = before->sealed[CREDENTIAL_AUTHORIZATION];
+
+	return sealed != NULL && w->authorization != NULL && strcmp(w->authorization, sealed) == 0;
+}
+
+/* WEBHOOK_CREDENTIALS that cannot be decrypted and are not set anew. Who removes the secret wants no signature
+ * by the old one, either. */
+static unsigned
+find_missing(const struct change *c, const struct webhook *before)
+{
+	const struct webhook *w = c->webhook;
+	unsigned not_given = c->not_given;
+
+	if (is_as_stored(w, before))
+		not_given |= WEBHOOK_AUTHORIZATION;
+	if (w->secret == NULL && (not_given & WEBHOOK_SECRET) == 0)
+		not_given &= ~(unsigned)WEBHOOK_SECRET_OLD;
+	return webhook_undecryptable(before) & not_given;
+}
+
+/* A receiver would refuse what comes without its credentials, or take it from anybody. */
+static bool
+has_credentials(struct change *c, const struct webhook *before)
+{
+	const struct webhook *w = c->webhook;
+	unsigned missing = before != NULL && w->enabled ? find_missing(c, before) : 0;
+	size_t i = 0;
+
+	if (missing == 0)
+		return true;
+	while ((missing & 1u << i) == 0)
+		i++;
+	change_fail(c, 400,
+		"%s: the stored one cannot be decrypted: give it again by POST "
+		"/api/events/webhook/%s (label %s), or %s for none",
+		webhook_credential_name((enum webhook_credential)i), c->instance, w->label,
+		i == CREDENTIAL_HEADERS ? "{}" : "\"\"");
+	return false;
+}
+
 /* What is kept is known here only. false: it was refused. */
 static bool
 keep_extras(struct change *c, const struct webhook *before)
@@ -126,7 +170,7 @@ apply_set_webhook(struct change *c, const struct store_port *store)
 		return;
 	const struct webhook *before = settings_find_webhook(i, c->webhook->label);
 	bool was_enabled = before != NULL && before->enabled;
-	if (!keep_extras(c, before))
+	if (!has_credentials(c, before) || !keep_extras(c, before))
 		return;
 	struct webhook *w = c->webhook;
 	struct webhook_section *section = c->section;
@@ -306,8 +350,11 @@ api_webhook_set(struct api_call *call)
 {
 	static const struct webhook_names names = { "label", "enabled", "url", "authorization",
 		"byEvents", "events", "mediaBase64", "secret", "secret_old", "headers", "format" };
+	/* The last ones are only read back: who changes what was read back may send them along. */
 	static const char *const known[] = { "label", "enabled", "url", "authorization", "byEvents",
-		"events", "mediaBase64", "secret", "secret_old", "headers", "format", NULL };
+		"events", "mediaBase64", "secret", "secret_old", "headers", "format",
+		"disabledReason", "hasSecret", "hasSecretOld", "headerNames", "undecryptable",
+		NULL };
 	struct json_object *root = api_body(call, known);
 	struct change *c = root != NULL ? api_change(call) : NULL;
 	struct hsw_error err = { "" };

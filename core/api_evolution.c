@@ -178,6 +178,9 @@ read_webhook(struct change *c, struct json_object *root, struct hsw_error *err)
 	w->enabled = w->url != NULL;
 	w->is_dashed = true;
 	c->kept = WEBHOOK_EXTRAS & ~(unsigned)WEBHOOK_HEADERS; /* that interface has headers */
+	c->not_given = WEBHOOK_CREDENTIALS;
+	if (json_object_object_get_ex(o, "headers", NULL))
+		c->not_given &= ~(unsigned)WEBHOOK_HEADERS;
 	return api_json_bool(o, "enabled", &w->enabled, NULL, err) == HSW_OK &&
 		read_flag(o, by_events, &w->by_events, err) &&
 		read_flag(o, base64, &w->media_base64, err) && read_headers(o, w, err) &&

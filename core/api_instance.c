@@ -48,6 +48,8 @@ print_head(const struct instance_settings *i, const char *status, struct buf *ou
 	buf_json_cstr(out, *i->instance->id != '\0' ? i->instance->id : i->instance->name.s);
 	print_text(out, "name", i->instance->name.s);
 	print_text(out, "token", i->instance->token.s);
+	if (i->sealed_token != NULL)
+		buf_str(out, ",\"tokenUndecryptable\":true");
 	print_text(out, "status", status);
 }
 
@@ -413,7 +415,7 @@ apply_token(struct change *c, const struct store_port *store)
 		change_fail(c, 409, "token: is used already");
 		return;
 	}
-	bool is_same = str_is(i->instance->token, c->token);
+	bool is_same = secret_equal(str_of(c->token), i->instance->token);
 	int rc = is_same ? HSW_OK
 			 : settings_set_token(c->server->settings, store, i, c->token, &err);
 	if (rc != HSW_OK) {

@@ -70,7 +70,8 @@ api_make_section(struct change *c, struct hsw_error *err)
 	if (c->section == NULL)
 		return false;
 	/* Alone it is wrong; with the secret that is kept it may be right. */
-	bool is_part = c->webhook->secret_old != NULL && (c->kept & WEBHOOK_SECRET);
+	bool is_part = c->webhook->secret_old != NULL &&
+		((c->kept & WEBHOOK_SECRET) || c->webhook->sealed[CREDENTIAL_SECRET] != NULL);
 	bool is_good = c->webhook->url == NULL || is_part ||
 		webhook_section_check(c->section, c->config, err) == HSW_OK;
 	if (!is_good || !c->webhook->enabled) {
@@ -87,9 +88,10 @@ is_absent(struct json_object *o, const char *field)
 }
 
 static unsigned
-find_kept(struct json_object *o, const struct webhook_names *n)
+find_absent(struct json_object *o, const struct webhook_names *n)
 {
-	return (is_absent(o, n->secret) ? WEBHOOK_SECRET : 0) |
+	return (is_absent(o, n->authorization) ? WEBHOOK_AUTHORIZATION : 0) |
+		(is_absent(o, n->secret) ? WEBHOOK_SECRET : 0) |
 		(is_absent(o, n->secret_old) ? WEBHOOK_SECRET_OLD : 0) |
 		(is_absent(o, n->headers) ? WEBHOOK_HEADERS : 0) |
 		(is_absent(o, n->format) ? WEBHOOK_FORMAT : 0);
@@ -125,7 +127,9 @@ api_read_webhook(struct change *c, struct json_object *o, const struct webhook_n
 	}
 	if (!read_members(c->webhook, o, n, err))
 		return false;
-	c->kept = find_kept(o, n);
+	unsigned absent = find_absent(o, n);
+	c->kept = absent & WEBHOOK_EXTRAS;
+	c->not_given = absent & WEBHOOK_CREDENTIALS;
 	if (c->webhook->enabled && c->webhook->events.n == 0)
 		event_list_all(&c->webhook->events);
 	return api_check_webhook(c, n->url, err);

@@ -5,7 +5,8 @@
 
 #include "http.h"
 
-/* The token that the request brings, the caller's; false: none, and out is empty. */
+/* The token that the request brings, the caller's; false: none, and out is empty. The first of the three that is not
+ * empty: a program whose variable is not set sends an empty one. */
 bool auth_token(const struct http_request *, struct buf *out);
 
 enum auth { AUTH_OK, AUTH_MISSING, AUTH_WRONG };

@@ -53,6 +53,7 @@ struct change {
 	char *instance, *label, *token, *names;
 	struct webhook *webhook;
 	unsigned kept;                   /* WEBHOOK_EXTRAS of the one before */
+	unsigned not_given;              /* WEBHOOK_CREDENTIALS that the request says nothing of */
 	struct webhook_section *section; /* that the webhook becomes; NULL: it is disabled */
 	struct websocket websocket;
 	bool has_websocket, has_label;

@@ -71,6 +71,24 @@ cmd_api_text(struct json_object *o, const char *member)
 	return text != NULL ? text : "";
 }
 
+bool
+cmd_api_is_undecryptable(struct json_object *row)
+{
+	return json_object_get_boolean(json_object_object_get(row, "tokenUndecryptable"));
+}
+
+int
+cmd_api_set_undecryptable(struct cmd_api *a, struct json_object *row)
+{
+	const char *name = cmd_api_text(row, "name");
+
+	return err_set(&a->err, HSW_EAUTH,
+		"the token of instance %.100s cannot be decrypted with the encryption_key that the "
+		"daemon runs with: start it with the key of its store; with that, `hookswitch "
+		"instance token --new %.100s` sets another token",
+		name, name);
+}
+
 const char *
 cmd_api_state(struct json_object *o)
 {

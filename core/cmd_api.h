@@ -52,4 +52,9 @@ const struct cmd_action *cmd_action_find(
 /* The exit status. */
 int cmd_action_run(const struct cmd_action *, const void *args, const char *config_path);
 
+/* Whether the instance of this row of the list has a token that the daemon cannot read. */
+bool cmd_api_is_undecryptable(struct json_object *row);
+/* Puts into a->err what is to be done about that; HSW_EAUTH. */
+int cmd_api_set_undecryptable(struct cmd_api *a, struct json_object *row);
+
 #endif

@@ -103,9 +103,11 @@ token(struct cmd_api *a, const void *arg)
 	client_escape(&a->target, args->name);
 	int rc = cmd_api_ask(a, "GET", NULL, &root);
 	struct json_object *rows = json_object_object_get(root, "instances");
-	const char *text = rows != NULL ? cmd_api_text(json_object_array_get_idx(rows, 0), "token")
-					: "";
-	if (rc == HSW_OK && *text == '\0')
+	struct json_object *row = rows != NULL ? json_object_array_get_idx(rows, 0) : NULL;
+	const char *text = cmd_api_text(row, "token");
+	if (rc == HSW_OK && cmd_api_is_undecryptable(row))
+		rc = cmd_api_set_undecryptable(a, row);
+	else if (rc == HSW_OK && *text == '\0')
 		rc = err_set(&a->err, HSW_ENOENT, "the instance has no token");
 	else if (rc == HSW_OK)
 		puts(text);

@@ -102,6 +102,8 @@ take_token(struct tail *t, struct json_object *row)
 {
 	const char *token = cmd_api_text(row, "token");
 
+	if (cmd_api_is_undecryptable(row))
+		return cmd_api_set_undecryptable(&t->api, row);
 	if (*token == '\0')
 		return err_set(&t->api.err, HSW_ENOENT,
 			"instance %.100s has no token: put `token = SECRET` and `websocket = yes` "
@@ -307,10 +309,30 @@ follow(const struct tail *t, const char *target, struct hsw_error *err)
 	return outcome;
 }
 
-/* What to do about it, where the daemon says that the instance's WebSocket is off. */
+/* No token is the instance's where the daemon cannot read its own. */
 static void
-tell_hint(const struct tail *t, const struct hsw_error *err)
+tell_undecryptable(struct tail *t)
 {
+	struct json_object *root;
+
+	buf_str(&t->api.target, "/api/instance/list?instanceName=");
+	client_escape(&t->api.target, t->instance);
+	(void)cmd_api_ask(&t->api, "GET", NULL, &root);
+	struct json_object *rows = json_object_object_get(root, "instances");
+	struct json_object *row = rows != NULL ? json_object_array_get_idx(rows, 0) : NULL;
+	if (cmd_api_is_undecryptable(row)) {
+		cmd_api_set_undecryptable(&t->api, row);
+		fprintf(stderr, "hookswitch: %s\n", t->api.err.text);
+	}
+	json_object_put(root);
+}
+
+/* What to do about it, where the daemon says that the token or the instance's WebSocket is why. */
+static void
+tell_hint(struct tail *t, const struct hsw_error *err)
+{
+	if (t->has_api && strstr(err->text, "Invalid token") != NULL)
+		tell_undecryptable(t);
 	if (strstr(err->text, "WebSocket is not enabled") != NULL)
 		fprintf(stderr,
 			"hookswitch: it is enabled by: hookswitch websocket set %s (on the "

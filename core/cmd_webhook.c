@@ -35,6 +35,19 @@ struct args {
 	bool by_events, media, disable, as_json;
 };
 
+/* Why it is sent nothing; list NULL: it is not so. */
+static void
+print_undecryptable(struct json_object *list)
+{
+	size_t n = list != NULL ? json_object_array_length(list) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		printf("%s%s", i == 0 ? "  " : ", ",
+			json_object_get_string(json_object_array_get_idx(list, i)));
+	if (n > 0)
+		printf(" cannot be decrypted: it is sent nothing");
+}
+
 static void
 print_row(struct json_object *w)
 {
@@ -42,7 +55,9 @@ print_row(struct json_object *w)
 		cmd_api_text(w, "url"));
 	cmd_api_print_events(w);
 	const char *reason = cmd_api_text(w, "disabledReason");
-	printf("%s%s\n", *reason != '\0' ? "  " : "", reason);
+	printf("%s%s", *reason != '\0' ? "  " : "", reason);
+	print_undecryptable(json_object_object_get(w, "undecryptable"));
+	putchar('\n');
 }
 
 static void

@@ -52,7 +52,7 @@ hasher_sha256(
 bool
 secret_equal(struct hsw_str given, struct hsw_str expected)
 {
-	volatile unsigned char different = given.len != expected.len;
+	volatile unsigned char different = given.len != expected.len || expected.len == 0;
 
 	for (size_t i = 0; i < given.len; i++)
 		different |= (unsigned char)(given.s[i] ^

@@ -23,7 +23,8 @@ bool hasher_sha256(
 #define SHA1_BASE64_SIZE 29
 bool sha1_base64(struct hsw_str, struct hsw_str, char out[SHA1_BASE64_SIZE]);
 
-/* Whether two secrets are the same, in a time that tells at most the length of `given`. */
+/* Whether two secrets are the same, in a time that tells at most the length of `given`. Nothing is the same as an
+ * empty one. */
 bool secret_equal(struct hsw_str given, struct hsw_str expected);
 
 #endif

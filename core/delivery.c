@@ -118,6 +118,7 @@ on_failed(struct hsw_delivery *slot, const struct hsw_detail *detail)
 		d->in_retry++;
 	}
 	slot->due_ms = clock_mono_ms() + delay;
+	attempts_note_next(&d->attempts, clock_wall_ms() + delay);
 	delivery_save(slot, HSW_WRITE_RETRY);
 }
 
@@ -278,6 +279,8 @@ next_slot(struct destination *d, int64_t now)
 {
 	const struct retry *due = retry_first(&d->retries);
 
+	if (d->is_draining)
+		return delivery_has_gap(d, now) ? TAILQ_FIRST(&d->ready) : NULL;
 	if (d->is_held)
 		return circuit_probe(d, now);
 	if (!TAILQ_EMPTY(&d->retries_ready))
@@ -388,14 +391,18 @@ delivery_has_gap(const struct destination *d, int64_t now)
 		!d->is_held && !d->is_disabled;
 }
 
+/* A sink is told when nothing follows any more: not while what is on its way may let go of a gap. */
 static void
-pump_leaving(struct destination *d, int64_t now)
+end_sink(struct destination *d, int64_t now)
 {
-	while (delivery_has_gap(d, now) && may_start(d, now)) {
-		if (!start(TAILQ_FIRST(&d->ready), now))
-			break;
-	}
-	watch_deadline(d, now);
+	const struct hsw_delivery *first = TAILQ_FIRST(&d->unsettled);
+	bool has_gap = first != NULL && first->seq < d->settled_seq && now < d->leave_by_ms;
+
+	if (!d->is_draining || d->is_leaving || d->is_ended || has_gap)
+		return;
+	d->is_ended = true;
+	if (d->ops->drain != NULL)
+		d->ops->drain(d->self);
 }
 
 static void
@@ -404,17 +411,16 @@ pump(struct destination *d)
 	int64_t now = clock_mono_ms();
 	struct hsw_delivery *slot;
 
-	if (d->is_leaving) {
-		pump_leaving(d, now);
-		return;
-	}
-	if (!TAILQ_EMPTY(&d->unsaved) && now >= d->save_again_at_ms)
+	if (!d->is_leaving && !TAILQ_EMPTY(&d->unsaved) && now >= d->save_again_at_ms)
 		delivery_save_again(d);
 	while (may_start(d, now) && (slot = next_slot(d, now)) != NULL) {
 		if (!start(slot, now))
 			break;
 	}
 	watch_deadline(d, now);
+	end_sink(d, now);
+	if (d->is_leaving)
+		return;
 	destination_refill(d);
 	set_wake(d, now);
 }

@@ -227,20 +227,21 @@ destinations_reopen(struct delivery_thread *t)
 }
 
 void
-destination_drain(struct destination *d)
+destination_drain(struct destination *d, int64_t until_ms)
 {
 	if (d->is_draining)
 		return;
 	d->is_draining = true;
-	if (d->ops->drain != NULL)
-		d->ops->drain(d->self);
+	d->is_ended = false;
+	d->leave_by_ms = until_ms;
+	delivery_pump_soon(d);
 }
 
 void
-destinations_drain(struct delivery_thread *t)
+destinations_drain(struct delivery_thread *t, int64_t until_ms)
 {
 	for (struct destination *d = t->first; d != NULL; d = d->next)
-		destination_drain(d);
+		destination_drain(d, until_ms);
 	t->is_draining = true;
 }
 
@@ -256,7 +257,9 @@ destinations_cancel(struct delivery_thread *t)
 bool
 destination_is_idle(struct destination *d)
 {
-	if (d->n_flying > 0 || d->n_saving > 0 || d->is_reading || d->skip != NULL)
+	if (delivery_has_gap(d, clock_mono_ms()))
+		delivery_pump_soon(d);
+	if (d->will_pump || d->n_flying > 0 || d->n_saving > 0 || d->is_reading || d->skip != NULL)
 		return false;
 	if (!d->has_cursor_failed)
 		destination_write_cursor(d);

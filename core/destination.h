@@ -187,8 +187,9 @@ int destinations_configure_api(
 /* The operator asked to open files again. */
 void destinations_reopen(struct delivery_thread *);
 
-/* No new attempt from now on. */
-void destinations_drain(struct delivery_thread *);
+/* No new attempt from now on, but until then (clock_mono_ms) of what lies before events that were settled already:
+ * the cursor cannot leave it out, so that the next start would deliver these once more. */
+void destinations_drain(struct delivery_thread *, int64_t until_ms);
 /* Gives up what is in flight: it will be delivered after the next start. */
 void destinations_cancel(struct delivery_thread *);
 /* Whether nothing is in flight and everything is written down. */

@@ -81,7 +81,7 @@ struct destination {
 	void (*left)(void *arg, size_t undelivered);
 	void *left_arg;
 	size_t undelivered; /* when it was removed */
-	int64_t leave_by_ms; /* handed over: until then what is in flight may end; 0: it was removed */
+	int64_t leave_by_ms; /* until then what is in flight, and gaps before it, may end; 0: it was removed */
 	int64_t settled_seq; /* the last event of the log that was settled, whatever is open before it */
 
 	/* what it wants */
@@ -122,6 +122,7 @@ struct destination {
 	bool is_unknown;        /* and is held because nothing is known of it yet: it may be up */
 	bool probes_first;      /* and probes take the earliest event, whatever was tried last */
 	bool is_disabled, is_draining;
+	bool is_ended; /* the sink was told that nothing follows */
 	int64_t changed_ms; /* where it goes: what came back of an attempt before tells nothing; 0: never */
 	int64_t opened_at_ms;     /* the circuit */
 	int64_t probed_seq;       /* the event that was tried last while it is open */
@@ -174,8 +175,8 @@ void destination_adopt(struct destination *, const struct config_section *);
 int destination_open_sink(struct destination *, struct hsw_error *err);
 /* Closes it; nothing is in flight. */
 void destination_close_sink(struct destination *);
-/* No new attempt from now on. */
-void destination_drain(struct destination *);
+/* As destinations_drain, of one; 0: no attempt at all. */
+void destination_drain(struct destination *, int64_t until_ms);
 /* Whether nothing is in flight and everything is written down; writes the cursor where that is all. */
 bool destination_is_idle(struct destination *);
 /* It begins to deliver. */

@@ -41,7 +41,7 @@ begin_before(struct destination_swap *s)
 	struct destination *d = s->before;
 
 	d->is_live = false;
-	destination_drain(d);
+	destination_drain(d, 0);
 	if (s->after != NULL)
 		return;
 	destination_unlink(d);

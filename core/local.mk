@@ -15,12 +15,15 @@ core_libcore_a_SOURCES = \
 	core/api.c core/api.h \
 	core/api_call.h \
 	core/api_config.c \
+	core/api_dead.c \
 	core/api_delivery.c \
 	core/api_events.c \
 	core/api_evolution.c \
+	core/api_inquiry.c core/api_inquiry.h \
 	core/api_instance.c \
 	core/api_json.c core/api_json.h \
 	core/api_read.c \
+	core/api_replay.c \
 	core/api_ws.c \
 	core/auth.c core/auth.h \
 	core/attempts.c core/attempts.h \
@@ -132,6 +135,7 @@ core_libcore_a_SOURCES = \
 	core/pump.c core/pump.h \
 	core/ratelimit.c core/ratelimit.h \
 	core/record.c core/record.h \
+	core/record_batch.c \
 	core/redeliver.c core/redeliver.h \
 	core/reload.c core/reload.h \
 	core/report.c core/report.h \
@@ -156,6 +160,7 @@ core_libcore_a_SOURCES = \
 	core/tour.c core/tour.h \
 	core/transport.c core/transport.h \
 	core/webhook.c core/webhook.h \
+	core/webhook_section.c \
 	core/worker.c core/worker.h \
 	core/ws_client.c core/ws_client.h \
 	core/ws_stream.c core/ws_stream.h

@@ -7,7 +7,6 @@
 
 #include <json.h>
 
-#include "err.h"
 #include "log.h"
 #include "router.h"
 
@@ -23,115 +22,6 @@ static const char key_check[] = "hookswitch";
 /* The members that are sealed, in any kind of record. */
 static const char *const secret_members[] = { "token", "authorization", "secret", "secret_old",
 	"headers", "check", NULL };
-
-/* ---- batches ---- */
-
-struct record_item {
-	struct record_item *next;
-	struct hsw_store_record record;
-	struct hsw_write write;
-	struct buf kind, name, text;
-};
-
-void
-record_batch_init(struct record_batch *b)
-{
-	*b = (struct record_batch){ .last = &b->first };
-}
-
-static void
-add(struct record_batch *b, enum hsw_write_kind write, const char *kind, struct hsw_str name,
-	const char *sub, struct buf *text)
-{
-	struct record_item *i = calloc(1, sizeof(*i));
-
-	if (i == NULL) {
-		b->failed = true;
-		if (text != NULL)
-			buf_free(text);
-		return;
-	}
-	buf_str(&i->kind, kind);
-	buf_append(&i->name, name.s, name.len);
-	if (sub != NULL) {
-		buf_str(&i->name, "/");
-		buf_str(&i->name, sub);
-	}
-	if (text != NULL) {
-		i->text = *text;
-		*text = (struct buf)BUF_INIT;
-	}
-	b->failed |= i->kind.failed || i->name.failed || i->text.failed;
-	i->record = (struct hsw_store_record){ { i->kind.data, i->kind.len },
-		{ i->name.data, i->name.len }, { i->text.data, i->text.len } };
-	i->write = (struct hsw_write){ .kind = write, .record = &i->record };
-	*b->last = i;
-	b->last = &i->next;
-	b->n++;
-}
-
-void
-record_put(struct record_batch *b, const char *kind, struct hsw_str name, const char *sub,
-	struct buf *text)
-{
-	add(b, HSW_WRITE_RECORD, kind, name, sub, text);
-}
-
-void
-record_replace(struct record_batch *b, const char *kind, struct hsw_str name, struct hsw_str before,
-	struct buf *text)
-{
-	struct record_item **at = b->last;
-
-	add(b, HSW_WRITE_RECORD_IF, kind, name, NULL, text);
-	if (*at != NULL)
-		(*at)->write.text = before;
-}
-
-void
-record_forget(struct record_batch *b, const char *kind, struct hsw_str name, const char *sub)
-{
-	add(b, HSW_WRITE_FORGET, kind, name, sub, NULL);
-}
-
-int
-record_commit(struct record_batch *b, const struct store_port *store, struct hsw_error *err)
-{
-	struct hsw_write **writes = malloc((b->n + 1) * sizeof(writes[0]));
-	struct record_item *i, *next;
-	int rc = HSW_OK;
-	size_t n = 0;
-
-	for (i = b->first; i != NULL && writes != NULL; i = i->next)
-		writes[n++] = &i->write;
-	if (writes == NULL || b->failed)
-		rc = err_set(err, HSW_ENOMEM, "out of memory");
-	else if (n > 0)
-		rc = store->ops->commit(store->self, writes, n, err);
-	for (i = b->first; i != NULL; i = next) {
-		next = i->next;
-		buf_free(&i->kind);
-		buf_free(&i->name);
-		buf_free(&i->text);
-		free(i);
-	}
-	free(writes);
-	record_batch_init(b);
-	return rc;
-}
-
-int
-record_detach(const struct store_port *store, struct hsw_str destination, struct hsw_error *err)
-{
-	struct record_batch b;
-	int rc = store->ops->detach(store->self, destination, err);
-
-	if (rc != HSW_OK)
-		return rc;
-	record_batch_init(&b);
-	record_forget(&b, record_attempts, destination, NULL);
-	return record_commit(&b, store, err);
-}
 
 /* ---- sealed members ---- */
 
@@ -181,6 +71,15 @@ print_secret(struct seal *seal, const char *kind, struct hsw_str name, const cha
 	name_value(&of, kind, name, sub, member);
 	print_sealed(seal, &of, member, value, text);
 	buf_free(&of);
+}
+
+static void
+print_text(struct buf *text, const char *member, const char *value)
+{
+	if (value == NULL)
+		return;
+	buf_printf(text, ",\"%s\":", member);
+	buf_json_cstr(text, value);
 }
 
 static struct json_object *
@@ -273,7 +172,11 @@ record_print_instance(struct seal *seal, const struct instance_settings *i, stru
 
 	buf_printf(text, "{\"id\":\"%s\",\"createdAt\":%" PRId64 ",\"updatedAt\":%" PRId64,
 		instance->id, i->created_ms, i->updated_ms);
-	print_secret(seal, record_instance, instance->name, NULL, "token", instance->token.s, text);
+	if (instance->token.s != NULL)
+		print_secret(seal, record_instance, instance->name, NULL, "token",
+			instance->token.s, text);
+	else
+		print_text(text, "token", i->sealed_token);
 	buf_str(text, "}");
 }
 
@@ -286,7 +189,8 @@ record_read_instance(struct seal *seal, struct hsw_str name, struct hsw_str text
 
 	if (o != NULL) {
 		char *token = read_secret(seal, record_instance, name, NULL, o, "token", &sealed);
-		i->instance = instance_new(name, id, token);
+		if (sealed == NULL || (i->sealed_token = strdup(sealed)) != NULL)
+			i->instance = instance_new(name, id, token);
 		free(token);
 		i->created_ms = get_int(o, "createdAt");
 		i->updated_ms = get_int(o, "updatedAt");
@@ -294,6 +198,8 @@ record_read_instance(struct seal *seal, struct hsw_str name, struct hsw_str text
 	json_object_put(o);
 	if (i != NULL && i->instance != NULL)
 		return i;
+	if (i != NULL)
+		free(i->sealed_token);
 	free(i);
 	return NULL;
 }
@@ -301,23 +207,22 @@ record_read_instance(struct seal *seal, struct hsw_str name, struct hsw_str text
 /* ---- webhooks ---- */
 
 static void
-print_text(struct buf *text, const char *member, const char *value)
+print_credential(struct seal *seal, struct hsw_str instance, const struct webhook *w,
+	enum webhook_credential which, struct buf *text)
 {
-	if (value == NULL)
-		return;
-	buf_printf(text, ",\"%s\":", member);
-	buf_json_cstr(text, value);
+	const char *member = webhook_credential_name(which);
+	const char *value = webhook_credential(w, which);
+
+	if (value != NULL)
+		print_secret(seal, record_webhook, instance, w->label, member, value, text);
+	else
+		print_text(text, member, w->sealed[which]);
 }
 
 void
 record_print_webhook(
 	struct seal *seal, struct hsw_str instance, const struct webhook *w, struct buf *text)
 {
-	const struct {
-		const char *member, *value;
-	} secrets[] = { { "authorization", w->authorization }, { "secret", w->secret },
-		{ "secret_old", w->secret_old }, { "headers", w->headers } };
-
 	buf_printf(text, "{\"enabled\":%s,\"byEvents\":%s,\"mediaBase64\":%s,\"events\":",
 		w->enabled ? "true" : "false", w->by_events ? "true" : "false",
 		w->media_base64 ? "true" : "false");
@@ -330,9 +235,8 @@ record_print_webhook(
 	print_text(text, "format", w->format);
 	print_text(text, "disabledReason", w->disabled_reason);
 	buf_printf(text, ",\"setAt\":%" PRId64, w->set_ms);
-	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
-		print_secret(seal, record_webhook, instance, w->label, secrets[i].member,
-			secrets[i].value, text);
+	for (size_t i = 0; i < CREDENTIAL_COUNT; i++)
+		print_credential(seal, instance, w, (enum webhook_credential)i, text);
 	buf_str(text, "}");
 }
 
@@ -348,15 +252,33 @@ get_only(struct json_object *o, enum sink_only *out)
 	return only >= 0;
 }
 
+/* false: out of memory. */
+static bool
+read_credential(struct seal *seal, struct hsw_str instance, struct webhook *w,
+	enum webhook_credential which, struct json_object *o)
+{
+	const char *sealed;
+
+	webhook_take_credential(w, which,
+		read_secret(seal, record_webhook, instance, w->label, o,
+			webhook_credential_name(which), &sealed));
+	if (sealed == NULL)
+		return true;
+	w->sealed[which] = strdup(sealed);
+	return w->sealed[which] != NULL;
+}
+
 struct webhook *
 record_read_webhook(
 	struct seal *seal, struct hsw_str instance, struct hsw_str label, struct hsw_str text)
 {
 	struct webhook *w = webhook_new(label);
 	struct json_object *o = w != NULL ? parse(text) : NULL;
-	const char *sealed;
+	bool is_good = o != NULL && get_only(o, &w->only);
 
-	if (o == NULL || !get_only(o, &w->only)) {
+	for (size_t i = 0; i < CREDENTIAL_COUNT && is_good; i++)
+		is_good = read_credential(seal, instance, w, (enum webhook_credential)i, o);
+	if (!is_good) {
 		webhook_free(w);
 		json_object_put(o);
 		return NULL;
@@ -371,18 +293,6 @@ record_read_webhook(
 	w->disabled_reason = copy_text(o, "disabledReason");
 	w->set_ms = get_int(o, "setAt");
 	get_events(o, &w->events);
-	w->secret = read_secret(seal, record_webhook, instance, w->label, o, "secret", &sealed);
-	w->is_undecryptable = sealed != NULL;
-	w->secret_old = read_secret(
-		seal, record_webhook, instance, w->label, o, "secret_old", &sealed);
-	w->is_undecryptable |= sealed != NULL;
-	w->headers = read_secret(seal, record_webhook, instance, w->label, o, "headers", &sealed);
-	w->is_undecryptable |= sealed != NULL;
-	w->authorization = read_secret(
-		seal, record_webhook, instance, w->label, o, "authorization", &sealed);
-	w->is_undecryptable |= sealed != NULL;
-	if (sealed != NULL)
-		w->sealed_authorization = strdup(sealed);
 	json_object_put(o);
 	return w;
 }

@@ -46,7 +46,7 @@ void record_print_webhook(
 void record_print_websocket(const struct websocket *, struct buf *text);
 void record_print_key(struct seal *, const unsigned char salt[SEAL_SALT_BYTES], struct buf *text);
 
-/* The instance; its token is left out where it cannot be opened. NULL: no memory, or damaged. */
+/* The instance; its token is kept as sealed_token where it cannot be opened. NULL: no memory, or damaged. */
 struct instance_settings *record_read_instance(
 	struct seal *, struct hsw_str name, struct hsw_str text);
 struct webhook *record_read_webhook(

@@ -27,6 +27,7 @@ entry_free(struct instance_settings *i)
 		return;
 	free_webhooks(i->webhooks);
 	instance_unref(i->instance);
+	free(i->sealed_token);
 	free(i);
 }
 
@@ -311,6 +312,8 @@ settings_set_token(struct settings *s, const struct store_port *store, struct in
 		return rc;
 	}
 	instance_unref(before);
+	free(i->sealed_token);
+	i->sealed_token = NULL;
 	return HSW_OK;
 }
 

@@ -37,6 +37,7 @@ struct websocket {
 
 struct instance_settings {
 	struct instance *instance;
+	char *sealed_token; /* as stored, where it could not be decrypted and the instance has none */
 	int64_t created_ms, updated_ms; /* 0: of the configuration file; never changed */
 	const char *file; /* where the configuration file says it; NULL: made by the API */
 	int line;
@@ -53,7 +54,7 @@ struct settings {
 	struct instance_settings *instances;
 	bool keep_undecryptable;
 	bool has_wrong_key; /* nothing may be written: values of two keys would stand there */
-	bool is_behind; /* the last reload failed, and that was logged */
+	bool is_behind;     /* the last reload failed, and that was logged */
 	bool is_shared; /* other nodes are there: they may be about to use what this one does not know */
 };
 

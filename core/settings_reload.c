@@ -22,6 +22,16 @@ is_list(const struct event_list *a, const struct event_list *b)
 	return a->n == b->n && memcmp(a->types, b->types, a->n) == 0;
 }
 
+static bool
+are_sealed_alike(const struct webhook *a, const struct webhook *b)
+{
+	bool are = true;
+
+	for (size_t i = 0; i < CREDENTIAL_COUNT; i++)
+		are &= is_text(a->sealed[i], b->sealed[i]);
+	return are;
+}
+
 /* All that a webhook says. */
 static bool
 is_webhook(const struct webhook *a, const struct webhook *b)
@@ -31,8 +41,7 @@ is_webhook(const struct webhook *a, const struct webhook *b)
 		is_list(&a->events, &b->events) && a->only == b->only && is_text(a->url, b->url) &&
 		is_text(a->authorization, b->authorization) && is_text(a->secret, b->secret) &&
 		is_text(a->secret_old, b->secret_old) && is_text(a->headers, b->headers) &&
-		is_text(a->format, b->format) &&
-		is_text(a->sealed_authorization, b->sealed_authorization) &&
+		is_text(a->format, b->format) && are_sealed_alike(a, b) &&
 		is_text(a->aliases, b->aliases) &&
 		is_text(a->disabled_reason, b->disabled_reason) && a->set_ms == b->set_ms;
 }

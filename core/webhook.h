@@ -24,6 +24,15 @@ struct event_list {
 	size_t n;
 };
 
+/* What is encrypted in the store. */
+enum webhook_credential {
+	CREDENTIAL_AUTHORIZATION,
+	CREDENTIAL_SECRET,
+	CREDENTIAL_SECRET_OLD,
+	CREDENTIAL_HEADERS,
+	CREDENTIAL_COUNT
+};
+
 /* Texts are NULL where they are not set. */
 struct webhook {
 	char *label;
@@ -32,11 +41,11 @@ struct webhook {
 	struct event_list events;
 	enum sink_only only; /* of these events */
 	char *url, *authorization;
-	char *secret, *secret_old;  /* Standard Webhooks signing keys, as given */
-	char *headers;              /* "Name: value", a line each */
-	char *format;               /* of what is sent, a word of the sink; NULL: the envelope */
-	char *sealed_authorization; /* as stored, where it could not be decrypted */
-	bool is_undecryptable;      /* a credential of it is missing: nothing is sent without */
+	char *secret, *secret_old; /* Standard Webhooks signing keys, as given */
+	char *headers;             /* "Name: value", a line each */
+	char *format;              /* of what is sent, a word of the sink; NULL: the envelope */
+	/* As stored, where they could not be decrypted and are NULL above: nothing is sent without them. */
+	char *sealed[CREDENTIAL_COUNT];
 	char *aliases; /* another interface's names of the events, as given, with commas */
 	/* Its destination answered that it is gone: nothing is sent, and its events are kept. It is enabled else. */
 	char *disabled_reason;
@@ -44,13 +53,16 @@ struct webhook {
 	struct webhook *next;
 };
 
-/* What only hookswitch has: programs that do not know of it must not remove it. */
+/* Members of a webhook, by the bits of its credentials. */
 enum {
-	WEBHOOK_SECRET = 1,
-	WEBHOOK_SECRET_OLD = 2,
-	WEBHOOK_HEADERS = 4,
-	WEBHOOK_FORMAT = 8,
-	WEBHOOK_EXTRAS = 15
+	WEBHOOK_AUTHORIZATION = 1 << CREDENTIAL_AUTHORIZATION,
+	WEBHOOK_SECRET = 1 << CREDENTIAL_SECRET,
+	WEBHOOK_SECRET_OLD = 1 << CREDENTIAL_SECRET_OLD,
+	WEBHOOK_HEADERS = 1 << CREDENTIAL_HEADERS,
+	WEBHOOK_FORMAT = 1 << CREDENTIAL_COUNT,
+	WEBHOOK_CREDENTIALS = WEBHOOK_FORMAT - 1,
+	/* What only hookswitch has: programs that do not know of it must not remove it. */
+	WEBHOOK_EXTRAS = WEBHOOK_SECRET | WEBHOOK_SECRET_OLD | WEBHOOK_HEADERS | WEBHOOK_FORMAT
 };
 
 /* What a new label may be: 1 to WEBHOOK_LABEL_MAX bytes of UTF-8, without control characters, marks that turn the
@@ -60,8 +72,16 @@ bool webhook_label_is_valid(struct hsw_str);
 
 struct webhook *webhook_new(struct hsw_str label); /* NULL: out of memory */
 void webhook_free(struct webhook *);               /* NULL is allowed */
-/* Takes over these of WEBHOOK_EXTRAS. HSW_OK or HSW_ENOMEM. */
+/* Takes over these of WEBHOOK_EXTRAS, also those that could not be decrypted. HSW_OK or HSW_ENOMEM. */
 int webhook_keep(struct webhook *, const struct webhook *before, unsigned extras);
+/* What it is called in the store's records, and by the API. */
+const char *webhook_credential_name(enum webhook_credential);
+/* NULL: there is none, or it could not be decrypted. The webhook's. */
+const char *webhook_credential(const struct webhook *, enum webhook_credential);
+/* Takes the value, which may be NULL, in the place of the one before. */
+void webhook_take_credential(struct webhook *, enum webhook_credential, char *value);
+/* WEBHOOK_CREDENTIALS that are stored and could not be decrypted. */
+unsigned webhook_undecryptable(const struct webhook *);
 /* Whether it is sent anything: what clients know as enabled. */
 bool webhook_is_on(const struct webhook *);
 

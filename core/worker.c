@@ -123,7 +123,7 @@ run_drain(struct mail *mail)
 	w->drain_until_ms = clock_mono_ms() + c->timeout_ms;
 	free(c);
 	http_server_drain(w->http);
-	destinations_drain(&w->delivery);
+	destinations_drain(&w->delivery, w->drain_until_ms);
 	live_drain(w->live);
 	on_drain(-1, 0, w);
 }

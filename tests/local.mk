@@ -8,6 +8,7 @@ PY_LOG_DRIVER = $(TEST_LOG_DRIVER)
 if TESTS_ENABLED
 unit_tests = \
 	tests/unit/test_record \
+	tests/unit/test_secret \
 	tests/unit/test_pump \
 	tests/unit/test_ws_client \
 	tests/unit/test_shown \
@@ -37,8 +38,10 @@ unit_tests = \
 	tests/unit/test_seqmap \
 	tests/unit/test_shown
 check_PROGRAMS += $(unit_tests)
-TESTS += $(unit_tests)
+check_PROGRAMS += tests/unit/secret_branches
+TESTS += $(unit_tests) tests/unit/secret_branches.sh
 endif
+EXTRA_DIST += tests/unit/secret_branches.sh
 unit_cppflags = $(core_libcore_a_CPPFLAGS) -I$(top_srcdir)/tests/unit
 unit_cflags = $(core_libcore_a_CFLAGS) $(CHECK_CFLAGS)
 unit_ldadd = $(core_libs) $(CHECK_LIBS)
@@ -54,6 +57,20 @@ tests_unit_test_api_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_api_CFLAGS = $(unit_cflags)
 tests_unit_test_api_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_api_LDADD = $(unit_ldadd)
+
+secret_sources = plugins/common/secret.c plugins/common/secret.h
+secret_cppflags = $(unit_cppflags) -I$(top_srcdir)/plugins/common
+tests_unit_test_secret_SOURCES = tests/unit/test_secret.c tests/unit/unit.h $(secret_sources)
+tests_unit_test_secret_CPPFLAGS = $(secret_cppflags)
+tests_unit_test_secret_CFLAGS = $(unit_cflags)
+tests_unit_test_secret_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_secret_LDADD = $(unit_ldadd)
+
+tests_unit_secret_branches_SOURCES = tests/unit/secret_branches.c $(secret_sources)
+tests_unit_secret_branches_CPPFLAGS = $(secret_cppflags)
+tests_unit_secret_branches_CFLAGS = $(unit_cflags)
+tests_unit_secret_branches_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_secret_branches_LDADD = $(unit_ldadd)
 
 tests_unit_test_seqmap_SOURCES = tests/unit/test_seqmap.c tests/unit/unit.h
 tests_unit_test_seqmap_CPPFLAGS = $(unit_cppflags)
@@ -339,11 +356,12 @@ TESTS += \
 	tests/lint/headers.sh \
 	tests/lint/layers.sh \
 	tests/lint/options.sh \
-	tests/lint/schema.py
+	tests/lint/schema.py \
+	tests/lint/secrets.py
 EXTRA_DIST += \
 	tests/abi tests/lint/abidiff.sh \
 	tests/lint/abi.c tests/lint/abi.sh tests/lint/exports.sh tests/lint/headers.sh tests/lint/layers.sh tests/lint/options.sh \
-	tests/lint/schema.py tests/fixtures tests/integration
+	tests/lint/schema.py tests/lint/secrets.py tests/fixtures tests/integration
 AM_TESTS_ENVIRONMENT = HOOKSWITCH_BUILD='$(abs_top_builddir)' HOOKSWITCH_SOURCE='$(abs_top_srcdir)' \
 	CC='$(CC)'; export HOOKSWITCH_BUILD HOOKSWITCH_SOURCE CC;
 

@@ -7,7 +7,7 @@
 
 #include <hookswitch/plugin.h>
 
-/* How long it takes does not tell where the two differ. */
+/* How long it takes does not tell where the two differ. Nothing is an empty `wanted`. */
 bool secret_is(struct hsw_str given, const char *wanted);
 
 #endif

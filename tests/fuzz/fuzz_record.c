@@ -49,6 +49,7 @@ print_instance(struct hsw_str text, struct buf *out)
 		return false;
 	record_print_instance(plain, i, out);
 	instance_unref(i->instance);
+	free(i->sealed_token);
 	free(i);
 	return true;
 }

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client of the configuration API."""
+import contextlib
 import json
+import re
+import subprocess
 
-from rig import Daemon
+from rig import PROGRAM, Daemon, wait_for
 
 ACCOUNT = "account-SECRET-token"
 
@@ -50,3 +53,17 @@ class ApiDaemon(Daemon):
 
     def websocket(self, instance, enabled=True, **more):
         return self.ok("POST", f"/api/events/websocket/{instance}", {"enabled": enabled, **more})["websocket"]
+
+
+def set_key(d, key):
+    text = re.sub(r"(?m)^encryption_key.*\n", "", d.ini.read_text())
+    d.ini.write_text(text.replace("[server]\n", f"[server]\nencryption_key = {key}\n" if key else "[server]\n", 1))
+
+
+@contextlib.contextmanager
+def keeping_undecryptable(d):
+    d.log = open(d.log_path, "ab")
+    d.process = subprocess.Popen([PROGRAM, "run", "-c", d.ini, "--keep-undecryptable"], stdout=d.log, stderr=d.log)
+    wait_for(d.is_ready, what="the daemon is ready")
+    yield
+    d.stop()

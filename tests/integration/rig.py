@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the integration tests drive: the real daemon, scripted receivers, raw HTTP."""
+import collections
 import contextlib
 import errno
 import http.client
 import json
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -23,10 +25,24 @@ SLOW = 4 if "fsanitize" in (BUILD / "Makefile").read_text(errors="replace").spli
     "\n")[0] else 1
 
 
+PORTS = range(10000, int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0]))
+PORTS_HELD = 200    # by one process: of the tests that run
+PORT_TRIES = 1000
+held_ports = collections.deque(maxlen=PORTS_HELD)
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One that nobody else gets while it is not listened on yet: the kernel gives it to no connection and to no bind
+    to port 0, and other test runs see by an abstract socket of its name that it is taken."""
+    for port in random.choices(PORTS, k=PORT_TRIES):
+        claim = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(OSError), socket.socket() as s:
+            claim.bind(f"\0hookswitch-test-port-{port}")
+            s.bind(("127.0.0.1", port))
+            held_ports.append(claim)
+            return port
+        claim.close()
+    raise OSError(errno.EADDRINUSE, "no port is free")
 
 
 def wait_for(condition, seconds=20, what="the condition"):
@@ -281,8 +297,9 @@ def certificate(folder, name="127.0.0.1"):
     """A self-signed certificate: (context for a server, path of the certificate)."""
     key, cert = pathlib.Path(folder) / "key.pem", pathlib.Path(folder) / "cert.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
-         "-subj", "/CN=test", "-addext", f"subjectAltName=IP:{name}"], check=True, capture_output=True)
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
+         "-out", cert, "-days", "2", "-subj", "/CN=test", "-addext", f"subjectAltName=IP:{name}"],
+        check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
     return context, cert

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from api_rig import ACCOUNT, ApiDaemon
+from api_rig import ACCOUNT, ApiDaemon, keeping_undecryptable, set_key
 from rig import FIXTURES, PROGRAM, Receiver, message, number_of, wait_for, whole_lines
 
 EVENTS = ["message.exchange", "message.status", "call.update", "group.flow", "instance.state", "label.update"]
@@ -419,6 +419,14 @@ def test_a_token_comes_in_any_of_three_places(daemon):
         for headers in {"Authorization": f"Bearer {token}"}, {"Authorization": token}, {"token": token}:
             assert daemon.call("GET", path, token=None, headers=headers)[0] == 200
     assert daemon.call("GET", f"{path}?token={ACCOUNT}", token=None)[0] == 200
+    for headers in {"token": "", "Authorization": f"bearer  {ACCOUNT}"}, {"token": ACCOUNT, "Authorization": "Bearer"}:
+        assert daemon.call("GET", path, token=None, headers=headers)[0] == 200
+    assert daemon.call("GET", f"{path}?token={ACCOUNT}", token="", headers={"Authorization": "Bearer "})[0] == 200
+    assert daemon.fails(401, "GET", f"{path}?token={ACCOUNT}", token="wrong") == "Invalid token"
+    for headers in {"token": ""}, {"Authorization": ""}, {"Authorization": "Bearer "}, {"token": "", "Authorization": " "}:
+        assert daemon.fails(401, "GET", path, token=None, headers=headers) == MISSING
+        assert daemon.fails(401, "GET", f"{path}?token=", token=None, headers=headers) == MISSING
+    assert daemon.fails(401, "GET", path, token=None, headers={"Authorization": f"Bearer{ACCOUNT}"}) == "Invalid token"
     assert daemon.call("GET", "/api/events/getWebhook/s%61les")[0] == 200
 
 
@@ -536,11 +544,6 @@ def stored(d):
 def records(d):
     with contextlib.closing(sqlite3.connect(d.folder / "hookswitch.db")) as db:
         return [f"{kind} {name} {bytes(text).decode()}" for kind, name, text in db.execute("SELECT * FROM records")]
-
-
-def set_key(d, key):
-    text = re.sub(r"(?m)^encryption_key.*\n", "", d.ini.read_text())
-    d.ini.write_text(text.replace("[server]\n", f"[server]\nencryption_key = {key}\n" if key else "[server]\n", 1))
 
 
 def refuses_to_start(d, *options):
@@ -709,15 +712,6 @@ def test_reload_tells_of_another_key_that_the_store_needs_rekey(tmp_path, before
     set_key(d, after)
     lines = [line for line in d.command("reload").stdout.splitlines() if "[server] encryption_key" in line]
     assert len(lines) == 1 and "with a restart" in lines[0] and ("`hookswitch rekey`" in lines[0]) == is_rekey
-    d.stop()
-
-
-@contextlib.contextmanager
-def keeping_undecryptable(d):
-    d.log = open(d.log_path, "ab")
-    d.process = subprocess.Popen([PROGRAM, "run", "-c", d.ini, "--keep-undecryptable"], stdout=d.log, stderr=d.log)
-    wait_for(d.is_ready, what="the daemon is ready")
-    yield
     d.stop()
 
 

@@ -210,6 +210,26 @@ def test_a_secret_is_rotated_and_what_is_not_named_stays(daemon, receiver):
     assert "x-team" not in receiver.arrivals[-1].headers
 
 
+def test_what_was_read_back_is_set_again_with_a_change(daemon, receiver):
+    daemon.webhook("sales", "https://hooks.example.com/old", authorization="Bearer SECRET", secret=NEW,
+                   secret_old=OLD, headers={"X-Shop": "7"}, format="data", events=["message.exchange"])
+    shown, = daemon.webhooks("sales")
+    assert {"hasSecret", "hasSecretOld", "headerNames"} < set(shown)
+    changed = {**shown, "url": receiver.url}
+    assert daemon.ok("POST", "/api/events/webhook/sales", changed)["webhook"] == changed
+    daemon.accept(message(1))
+    receiver.wait(1)
+    headers = receiver.arrivals[0].headers
+    assert headers["authorization"] == "Bearer SECRET" and headers["x-shop"] == "7"
+    assert signed_by(receiver.arrivals[0]) == [NEW, OLD]
+    receiver.behave = lambda a, c: 410
+    daemon.accept(message(2))
+    gone = disabled(daemon)
+    assert gone["disabledReason"]
+    receiver.behave = lambda a, c: 200
+    assert daemon.ok("POST", "/api/events/webhook/sales", {**gone, "enabled": True})["webhook"] == changed
+
+
 def test_disabling_and_other_interfaces_keep_the_secret(daemon, receiver):
     daemon.webhook("sales", receiver.url, secret=NEW)
     daemon.ok("POST", "/api/events/webhook/sales", {"label": "default", "enabled": False})

@@ -95,3 +95,21 @@ def test_sigterm_under_load_answers_what_it_took_and_loses_nothing(webhook):
     # A clean stop writes the cursors: nothing comes twice.
     twice = {n: c for n, c in collections.Counter(receiver.numbers()).items() if c > 1}
     assert not twice, f"{twice}\n{daemon.log_text()[-5000:]}"
+
+
+@pytest.mark.threads
+def test_before_a_clean_stop_what_a_slow_event_held_up_is_delivered(webhook):
+    """The cursor cannot leave it out: the next start would repeat all that overtook it."""
+    may_answer = threading.Event()
+    daemon, receiver = webhook(lambda a, c: may_answer.wait(20) and 200 if number_of(a.envelope) == 1 else 200)
+    for number, chat in ((1, 1), (2, 1), (3, 2), (4, 3)):
+        daemon.accept(message(number, chat=chat))
+    wait_for(lambda: daemon.sink("out")["inFlight"] == 1 and {1, 3, 4} == set(receiver.numbers()),
+             what="3 and 4 overtake")
+    threading.Timer(0.2, may_answer.set).start()
+    daemon.stop()
+    assert receiver.numbers()[-1] == 2
+    daemon.start()
+    daemon.accept(message(5, chat=2))
+    wait_for(lambda: 5 in receiver.numbers())
+    assert sorted(receiver.numbers()) == [1, 2, 3, 4, 5]

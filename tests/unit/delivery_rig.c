@@ -412,7 +412,7 @@ rig_open(void)
 void
 rig_close(void)
 {
-	destinations_drain(&rig.thread);
+	destinations_drain(&rig.thread, 0);
 	destinations_cancel(&rig.thread);
 	rig_until(destinations_are_idle(&rig.thread));
 	destinations_close(&rig.thread);
