@@ -263,3 +263,14 @@ def test_our_own_plugins_pass_the_harness(folder):
         done = subprocess.run([BUILD / "hookswitch-plugin-test", PLUGINS / f"{plugin}.so", *options],
                               capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("options, text", [
+    (["path=/nowhere", "paht=/nowhere"], "paht: the plugin has no such option"),
+    ([], "path: the plugin needs this option"),
+])
+def test_the_harness_says_once_which_option_is_wrong(options, text):
+    done = subprocess.run([BUILD / "hookswitch-plugin-test", PLUGINS / "sink-file.so", *options],
+                          capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2 and text in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    assert "ok" not in done.stdout
