@@ -14,6 +14,13 @@ contrib/man/hookswitch-events.7: contrib/man/hookswitch-events.7.in contrib/man/
 	sed -e '/^@PROVIDERS@$$/{r $@.providers' -e 'd;}' $(srcdir)/contrib/man/hookswitch-events.7.in >$@.new && \
 	rm -f $@.providers && mv $@.new $@
 dist_schema_DATA += contrib/openapi.json
+# Installed, the schema that it refers to is beside it.
+install-data-local:
+	$(MKDIR_P) '$(DESTDIR)$(schemadir)'
+	sed 's|"\.\./sdk/|"./|' '$(srcdir)/contrib/asyncapi.json' >'$(DESTDIR)$(schemadir)/asyncapi.json'
+	chmod 644 '$(DESTDIR)$(schemadir)/asyncapi.json'
+uninstall-local:
+	rm -f '$(DESTDIR)$(schemadir)/asyncapi.json'
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = contrib/completion/bash/hookswitch
 zshcompletiondir = $(datadir)/zsh/site-functions
