@@ -11,7 +11,7 @@ import textwrap
 import pytest
 
 from api_rig import ApiDaemon
-from rig import BUILD, PLUGINS, SLOW, Daemon, Receiver, free_port, wait_for
+from rig import BUILD, PLUGINS, SLOW, Daemon, free_port, wait_for
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 README = (SOURCE / "README").read_text()
@@ -49,10 +49,21 @@ class FirstDaemon(Daemon):
         return text
 
 
-def test_the_first_configuration_of_readme_works_as_printed(folder):
+@pytest.fixture
+def ended():
+    """Daemons in this list do not outlive the test."""
+    daemons = []
+    yield daemons
+    for daemon in daemons:
+        if daemon.process:
+            daemon.kill()
+
+
+def test_the_first_configuration_of_readme_works_as_printed(folder, ended):
     folder = pathlib.Path(folder)
     receiver = free_port()
     daemon = FirstDaemon(folder, block_after("Write first.ini:"), receiver=receiver)
+    ended.append(daemon)
     (folder / "first.ini").symlink_to(daemon.ini)
     (folder / "tests").symlink_to(SOURCE / "tests")
     check, start = block_after("Check it, run it:").splitlines()
@@ -88,9 +99,10 @@ def examples(text):
             re.findall(r"(?ms)^\.Bd -literal[^\n]*\n(.*?)^\.Ed$", part)]
 
 
-def test_the_examples_of_the_api_page_work_as_printed(folder):
-    receiver = Receiver()
+def test_the_examples_of_the_api_page_work_as_printed(folder, ended, make_receiver):
+    receiver = make_receiver()
     daemon = ApiDaemon(folder)
+    ended.append(daemon)
     for printed, own in (("ingest-SECRET-token", "choose-a-secret"), ("account-SECRET-token", "choose-another-secret")):
         text = daemon.ini.read_text()
         assert printed in text
@@ -109,4 +121,3 @@ def test_the_examples_of_the_api_page_work_as_printed(folder):
     answers = [json.loads(line) for line in run(variables + removal, folder).splitlines()]
     assert len(answers) == 2 and answers[1]["instance"]["status"] == "deleted"
     daemon.stop()
-    receiver.close()
