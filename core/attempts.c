@@ -30,6 +30,15 @@ attempts_note(struct attempts *all, const struct attempt *a)
 		: NULL;
 }
 
+void
+attempts_note_next(struct attempts *all, int64_t next_at_ms)
+{
+	struct attempt_ring *ring = &all->failed;
+
+	if (ring->n > 0)
+		ring->items[(ring->n - 1) % ATTEMPTS_KEPT].next_at_ms = next_at_ms;
+}
+
 const struct attempt *
 attempts_newest(const struct attempt_ring *ring, size_t i)
 {
@@ -48,6 +57,10 @@ print(const struct attempt *a, struct buf *out)
 		"\"tookMs\":%lld,\"replay\":%s",
 		when, ENVELOPE_ID_TEXT, a->id, a->number, attempt_outcomes[a->outcome], a->status,
 		(long long)a->took_ms, a->is_replay ? "true" : "false");
+	if (a->next_at_ms != 0) {
+		clock_text(a->next_at_ms, when);
+		buf_printf(out, ",\"nextAt\":\"%s\"", when);
+	}
 	if (a->text != NULL) {
 		buf_str(out, ",\"error\":");
 		buf_json_cstr(out, a->text);

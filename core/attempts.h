@@ -19,6 +19,7 @@
 struct attempt {
 	int64_t at_ms; /* since 1970: when it ended */
 	int64_t took_ms;
+	int64_t next_at_ms; /* since 1970: when the next one is due; 0: there is none, or it is not known */
 	char id[ENVELOPE_ID_TEXT];
 	int number; /* 1 for the first */
 	int status; /* 0: no answer */
@@ -39,6 +40,8 @@ struct attempts {
 
 /* text is copied. Without memory nothing is noted. */
 void attempts_note(struct attempts *, const struct attempt *);
+/* The attempt that failed last is followed by another one, at next_at_ms (since 1970). */
+void attempts_note_next(struct attempts *, int64_t next_at_ms);
 /* The i-th newest, from 0; NULL: there are not so many. */
 const struct attempt *attempts_newest(const struct attempt_ring *, size_t i);
 /* How the outcome is told: "failed", ... */

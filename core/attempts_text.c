@@ -3,7 +3,7 @@
  * attempts_text.c - the failed attempts of a destination as the text that the store keeps:
  *
  *   {"failed":[{"at":1763700000000,"tookMs":12,"id":"evt_...","attempt":1,"outcome":"failed","status":500,
- *   "replay":false,"error":"..."}, ...]}, the newest first
+ *   "replay":false,"nextAt":1763700001000,"error":"..."}, ...]}, the newest first
  *
  * and "downSince":1763700000000 before it while the circuit is open.
  *
@@ -29,6 +29,8 @@ encode(const struct attempt *a, struct buf *text)
 		"\"outcome\":\"%s\",\"status\":%d,\"replay\":%s",
 		a->at_ms, a->took_ms, ENVELOPE_ID_TEXT, a->id, a->number,
 		attempt_outcomes[a->outcome], a->status, a->is_replay ? "true" : "false");
+	if (a->next_at_ms != 0)
+		buf_printf(text, ",\"nextAt\":%" PRId64, a->next_at_ms);
 	if (a->text != NULL) {
 		buf_str(text, ",\"error\":");
 		buf_json_cstr(text, a->text);
@@ -106,6 +108,8 @@ decode(struct json_object *o, struct attempt *out)
 		!get_outcome(o, &out->outcome) || id == NULL || strlen(id) != ENVELOPE_ID_TEXT)
 		return false;
 	memcpy(out->id, id, ENVELOPE_ID_TEXT);
+	if (!get_number(o, "nextAt", 0, INT64_MAX, &out->next_at_ms))
+		out->next_at_ms = 0;
 	out->number = (int)number;
 	out->status = (int)status;
 	out->is_replay = json_object_get_boolean(json_object_object_get(o, "replay"));

@@ -2,9 +2,8 @@
 /*
  * claim.c - see claim.h.
  *
- * Who calls what from where: on_proved and on_wake any thread; run_open, run_close, on_opened and on_left the
- * worker that serves the destination; all else the store thread, but for what claim.h names as the main
- * thread's. An entry that is on its way belongs to where it is, and comes back by its call.
+ * Who calls what from where: run_open, run_close, on_opened and on_left the worker that serves the
+ * destination; all else the store thread, but for what claim.h names as the main thread's. An entry that is on its way belongs to where it is, and comes back by its call.
  *
  *	CLOSED -> OPENING -> OPEN -> CLOSING -> CLOSED
  */
@@ -23,21 +22,6 @@
 static void step(struct claim_entry *, const struct store_port *);
 
 /* ---- what the store says ---- */
-
-static void
-on_proved(void *arg, int64_t until_ms)
-{
-	atomic_store(&((struct claims *)arg)->held_until_ms, until_ms);
-}
-
-static void
-on_wake(void *arg)
-{
-	struct claims *c = arg;
-
-	if (!atomic_exchange(&c->is_posted, true))
-		store_post_call(journal_store(c->server->journal), &c->call);
-}
 
 static unsigned
 owner_of(const struct server *s, const char *name)
@@ -75,8 +59,8 @@ entry_of(struct claims *c, struct hsw_str name)
 	return NULL;
 }
 
-static void
-entry_free(struct claim_entry *e)
+void
+claim_entry_free(struct claim_entry *e)
 {
 	webhook_section_free(e->owned);
 	config_unref(e->config);
@@ -202,7 +186,7 @@ step(struct claim_entry *e, const struct store_port *store)
 			store->ops->release(store->self, (struct hsw_str){ e->name, e->len });
 		else if (!e->is_known) {
 			HASH_DEL(c->entries, e);
-			entry_free(e);
+			claim_entry_free(e);
 		}
 		return;
 	case OPEN:
@@ -243,8 +227,8 @@ attach_new(const struct claims *c, const struct store_port *store, struct hsw_er
 	return rc;
 }
 
-static int
-tell(struct claims *c, const struct store_port *store, struct hsw_error *err)
+int
+claim_tell(struct claims *c, const struct store_port *store, struct hsw_error *err)
 {
 	struct claim_names l = { .memory = BUF_INIT };
 	int rc = attach_new(c, store, err);
@@ -264,13 +248,13 @@ claims_refresh(struct claims *c, const struct store_port *store)
 	struct hsw_error err = { "" };
 	bool was_untold = c->is_untold;
 
-	c->is_untold = tell(c, store, &err) != HSW_OK;
+	c->is_untold = claim_tell(c, store, &err) != HSW_OK;
 	if (c->is_untold && !was_untold)
 		log_error("store", "what this node can deliver is told later: %s", err.text);
 }
 
-static void
-look_at_claims(struct claims *c, const struct store_port *store)
+void
+claim_look_at_all(struct claims *c, const struct store_port *store)
 {
 	struct claim_entry *e, *next;
 
@@ -294,8 +278,8 @@ look_at_news(struct claims *c, const struct store_port *store)
 		c->settings = news.settings;
 }
 
-static void
-look(struct store_call *call, const struct store_port *store)
+void
+claim_look(struct store_call *call, const struct store_port *store)
 {
 	struct claims *c = (struct claims *)((char *)call - offsetof(struct claims, call));
 	int64_t n_nodes = 0;
@@ -303,7 +287,7 @@ look(struct store_call *call, const struct store_port *store)
 	atomic_store(&c->is_posted, false);
 	if (!c->is_stopping)
 		look_at_news(c, store);
-	look_at_claims(c, store);
+	claim_look_at_all(c, store);
 	store->ops->nodes(store->self, count_node, &n_nodes);
 	metric_set(c->nodes, n_nodes);
 }
@@ -348,6 +332,7 @@ configure(struct claims *c, const struct config *config, const struct store_port
 	config_unref(c->config);
 	c->config = config_ref(config);
 	claims_refresh(c, store);
+	claim_compare_config(c, store);
 	HASH_ITER(hh, c->entries, e, next)
 	{
 		e->is_stale |= e->is_good_wanted;
@@ -390,131 +375,6 @@ claims_have_company(const struct store_port *store)
 
 	store->ops->nodes(store->self, count_node, &n);
 	return n > 1;
-}
-
-/* ---- start and end ---- */
-
-struct starting {
-	struct claims *claims;
-	struct hsw_error *err;
-	int rc;
-	bool is_shared;
-};
-
-static void
-join(void *arg, const struct store_port *store)
-{
-	struct starting *s = arg;
-	const struct hsw_store_watch watch = { sizeof(watch), s->claims, on_proved, on_wake };
-	struct hsw_store_news news;
-
-	s->is_shared = store->ops->join != NULL;
-	if (!s->is_shared)
-		return;
-	s->rc = journal_share(s->claims->server->journal);
-	if (s->rc == HSW_OK)
-		s->rc = store->ops->join(store->self, &watch, s->err);
-	if (s->rc != HSW_OK)
-		return;
-	store->ops->news(store->self, &news);
-	s->claims->settings = news.settings;
-}
-
-int
-claims_start(struct server *server, struct claims **out, struct hsw_error *err)
-{
-	struct claims *c = calloc(1, sizeof(*c));
-	struct starting s = { .claims = c, .err = err };
-
-	*out = NULL;
-	if (c == NULL)
-		return err_set(err, HSW_ENOMEM, "out of memory");
-	c->server = server;
-	c->config = config_ref(server->config);
-	c->call.fn = look;
-	/* It looks for the first time when everything is there. */
-	atomic_init(&c->is_posted, true);
-	store_run(journal_store(server->journal), join, &s);
-	if (!s.is_shared || s.rc != HSW_OK) {
-		config_unref(c->config);
-		free(c);
-		return s.rc;
-	}
-	*out = c;
-	c->held = metric_get("hookswitch_node_sinks", NULL, 0);
-	c->nodes = metric_get("hookswitch_nodes", NULL, 0);
-	return HSW_OK;
-}
-
-static void
-begin(void *arg, const struct store_port *store)
-{
-	struct starting *s = arg;
-
-	s->rc = tell(s->claims, store, s->err);
-	store_post_call(journal_store(s->claims->server->journal), &s->claims->call);
-}
-
-int
-claims_begin(struct claims *c, struct hsw_error *err)
-{
-	struct starting s = { .claims = c, .err = err };
-
-	store_run(journal_store(c->server->journal), begin, &s);
-	return s.rc;
-}
-
-static void
-stop(void *arg, const struct store_port *store)
-{
-	struct claims *c = arg;
-
-	c->is_stopping = true;
-	journal_unfollow(c->server->journal);
-	if (store->ops->retire == NULL)
-		return;
-	store->ops->retire(store->self);
-	/* Now: a worker that is told to drain has to know which of its destinations go first. */
-	look_at_claims(c, store);
-}
-
-void
-claims_stop(struct claims *c)
-{
-	if (c != NULL)
-		store_run(journal_store(c->server->journal), stop, c);
-}
-
-static void
-leave(void *arg, const struct store_port *store)
-{
-	struct claims *c = arg;
-
-	c->is_stopping = true;
-	store->ops->leave(store->self);
-}
-
-void
-claims_leave(struct claims *c)
-{
-	if (c != NULL)
-		store_run(journal_store(c->server->journal), leave, c);
-}
-
-void
-claims_free(struct claims *c)
-{
-	struct claim_entry *e, *next;
-
-	if (c == NULL)
-		return;
-	HASH_ITER(hh, c->entries, e, next)
-	{
-		HASH_DEL(c->entries, e);
-		entry_free(e);
-	}
-	config_unref(c->config);
-	free(c);
 }
 
 const _Atomic int64_t *

@@ -49,6 +49,18 @@ struct claims {
 	struct metric *held, *nodes;
 };
 
+/* ---- claim.c ---- */
+
+/* The store thread's turn: what is new, and what is to be done about each entry. */
+void claim_look(struct store_call *, const struct store_port *);
+/* The second half of it. */
+void claim_look_at_all(struct claims *, const struct store_port *);
+/* Says what this node can deliver. HSW_OK, or err says why not. */
+int claim_tell(struct claims *, const struct store_port *, struct hsw_error *err);
+void claim_entry_free(struct claim_entry *);
+
+/* ---- claim_section.c ---- */
+
 /* Whether this node is to serve it. */
 bool claim_is_ours(const struct claim_entry *);
 /* Where it delivers to, for the next time that it is opened; false: nowhere, and it is to be
@@ -58,5 +70,10 @@ bool claim_find_section(struct claim_entry *);
 void claim_note_open(struct claim_entry *);
 void claim_note_failure(struct claim_entry *);
 void claim_note_closed(struct claim_entry *);
+
+/* ---- claim_config.c ---- */
+
+/* Logs which sections are not the same on other nodes, and leaves for them what they are here. A failure is logged. */
+void claim_compare_config(const struct claims *, const struct store_port *);
 
 #endif

@@ -17,7 +17,9 @@ static const char usage[] =
 	"\n"
 	"Shows the last attempts of a sink, the newest last: up to 100 that arrived and 100 that "
 	"did\n"
-	"not. Only the latter outlive a restart. A webhook of the API is called INSTANCE/LABEL.\n"
+	"not, and when the event is due again. Only the latter outlive a restart. A webhook of "
+	"the\n"
+	"API is called INSTANCE/LABEL.\n"
 	"\n"
 	"  -c, --config FILE  the daemon's configuration (for its control socket)\n"
 	"  -f, --failed       only those that failed\n"
@@ -39,9 +41,10 @@ print_row(struct json_object *row)
 	struct buf error = BUF_INIT;
 
 	shown_append(&error, str_of(text(row, "error")), ERROR_COLUMN);
-	printf("%-24s %-36s %7s %-9s %6s %7s  %.*s\n", text(row, "at"), text(row, "id"),
+	printf("%-24s %-36s %7s %-9s %6s %7s %-24s %.*s\n", text(row, "at"), text(row, "id"),
 		text(row, "attempt"), text(row, "outcome"), text(row, "status"),
-		text(row, "tookMs"), (int)error.len, error.len > 0 ? error.data : "");
+		text(row, "tookMs"), text(row, "nextAt"), (int)error.len,
+		error.len > 0 ? error.data : "");
 	buf_free(&error);
 }
 
@@ -49,8 +52,8 @@ static void
 print_rows(struct json_object *rows, bool as_json)
 {
 	if (!as_json)
-		printf("%-24s %-36s %7s %-9s %6s %7s  %s\n", "AT", "ID", "ATTEMPT", "OUTCOME",
-			"STATUS", "MS", "ERROR");
+		printf("%-24s %-36s %7s %-9s %6s %7s %-24s %s\n", "AT", "ID", "ATTEMPT", "OUTCOME",
+			"STATUS", "MS", "NEXT", "ERROR");
 	for (size_t i = json_object_array_length(rows); i-- > 0;) {
 		struct json_object *row = json_object_array_get_idx(rows, i);
 		if (as_json)

@@ -91,12 +91,14 @@ committed(void *arg, struct store_write *const *jobs, size_t n, int rc)
 	(void)rc;
 }
 
-static int64_t
-maintain(void *arg, const struct store_port *store)
+static int
+maintain(void *arg, const struct store_port *store, int64_t *wait_ms, struct hsw_error *err)
 {
 	(void)arg;
 	(void)store;
-	return INT32_MAX;
+	(void)err;
+	*wait_ms = INT32_MAX;
+	return HSW_OK;
 }
 
 static int

@@ -97,6 +97,9 @@ print_store(struct json_object *root, struct json_object *store)
 		printf("store %s: %" PRId64 " events, last seq %" PRId64 ", %" PRId64 " bytes\n",
 			text(store, "plugin"), number(store, "events"), number(store, "lastSeq"),
 			number(store, "bytes"));
+	if (error == NULL && json_object_object_get_ex(root, "storeTrouble", &error))
+		printf("store %s: cannot be written to: %s\n", text(store, "plugin"),
+			json_object_get_string(error));
 	if (json_object_get_boolean(json_object_object_get(root, "deliveriesPaused")))
 		printf("deliveries are paused: without the store no node can tell who may "
 		       "deliver\n");

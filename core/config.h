@@ -229,6 +229,11 @@ struct config_change {
 /* Calls fn for each difference between the files, as they were written. */
 void config_compare(const struct config *before, const struct config *after,
 	void (*fn)(void *arg, const struct config_change *), void *arg);
+/* Calls fn for each section that has a name, with a sum of what is written there: other where that is other, and no
+ * way to learn what it is. HSW_OK or HSW_ENOMEM. */
+int config_sums(const struct config *,
+	void (*fn)(void *arg, const char *kind, const char *name, uint16_t sum), void *arg,
+	struct hsw_error *err);
 void config_errors_print(const struct config_errors *, FILE *);
 void config_errors_free(struct config_errors *);
 

@@ -38,6 +38,18 @@ print_deliveries(struct tour *t)
 	buf_printf(&t->out, ",\"deliveriesPaused\":%s", is_paused ? "true" : "false");
 }
 
+static void
+print_trouble(struct tour *t)
+{
+	const char *trouble = store_trouble(journal_store(t->server->journal));
+
+	buf_printf(&t->out, ",\"storeUp\":%s", trouble == NULL ? "true" : "false");
+	if (trouble == NULL)
+		return;
+	buf_str(&t->out, ",\"storeTrouble\":");
+	buf_json(&t->out, str_of(trouble));
+}
+
 /* A store that is away takes with it what only it knows. */
 static void
 status_store(struct store_call *call, const struct store_port *store)
@@ -68,6 +80,7 @@ status_store(struct store_call *call, const struct store_port *store)
 		buf_str(&t->out, "null,\"storeError\":");
 		buf_json(&t->out, str_of(t->error.text));
 	}
+	print_trouble(t);
 	print_deliveries(t);
 	if (t->server->claims != NULL) {
 		buf_str(&t->out, ",");

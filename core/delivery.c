@@ -118,6 +118,7 @@ on_failed(struct hsw_delivery *slot, const struct hsw_detail *detail)
 		d->in_retry++;
 	}
 	slot->due_ms = clock_mono_ms() + delay;
+	attempts_note_next(&d->attempts, clock_wall_ms() + delay);
 	delivery_save(slot, HSW_WRITE_RETRY);
 }
 

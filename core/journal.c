@@ -9,27 +9,28 @@
 
 #include "err.h"
 #include "follow.h"
+#include "health.h"
 #include "log.h"
 #include "seen.h"
 
 /* ---- retention ---- */
 
-static int64_t
-maintain(void *arg, const struct store_port *store)
+static int
+maintain(void *arg, const struct store_port *store, int64_t *wait_ms, struct hsw_error *err)
 {
 	struct journal *j = arg;
-	struct hsw_error err = { "" };
-	int64_t wait = PRUNE_FAILED_MS;
 
-	int rc = retain_run(&j->retain, j->retention, store, &wait, &err);
+	int rc = retain_run(&j->retain, j->retention, store, wait_ms, err);
 	if (rc == HSW_OK)
-		rc = memories_forget(&j->memories, store, &err);
-	if (rc != HSW_OK)
-		store_count_error("prune", rc);
+		rc = memories_forget(&j->memories, store, err);
+	if (rc != HSW_OK) {
+		health_count("prune", rc);
+		*wait_ms = PRUNE_FAILED_MS;
+	}
 	if (rc != HSW_OK && !j->is_prune_failing)
-		log_warn("store", "deleting old events failed: %s", err.text);
+		log_warn("store", "deleting old events failed: %s", err->text);
 	j->is_prune_failing = rc != HSW_OK;
-	return rc == HSW_OK ? wait : PRUNE_FAILED_MS;
+	return rc;
 }
 
 /* ---- start and end ---- */

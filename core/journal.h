@@ -96,8 +96,8 @@ void journal_write(struct journal *, unsigned port, struct journal_note *);
 
 /* ---- memos ---- */
 
-/* Every kind of memos that there is, for who copies a store; ends with NULL. A kind that is not among them cannot
- * be recalled. */
+/* Every kind of memos that belongs to the log, for who copies a store; ends with NULL. A kind that is not among them
+ * cannot be recalled. */
 extern const char *const journal_memo_kinds[];
 
 /* Has the store remember a text of this kind (a literal). Not waited for: a crash may lose it. */

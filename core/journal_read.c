@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
+#include "health.h"
 #include "log.h"
 
 static int
@@ -57,7 +58,7 @@ read_page(struct store_call *call, const struct store_port *store)
 			  store->self, page->after, page->max, PAGE_BYTES, add_row, page, &err);
 	if (rc != HSW_OK) {
 		page->rc = rc;
-		store_count_error("read", rc);
+		health_count("read", rc);
 		log_error("store", "reading the journal failed: %s", err.text);
 	}
 	page->is_end = page->rc == HSW_OK && page->n < page->max && page_bytes(page) < PAGE_BYTES;

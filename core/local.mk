@@ -33,9 +33,11 @@ core_libcore_a_SOURCES = \
 	core/change.c core/change.h \
 	core/claim.c core/claim.h \
 	core/claim_impl.h \
+	core/claim_config.c \
 	core/claim_names.c core/claim_names.h \
 	core/claim_print.c \
 	core/claim_section.c \
+	core/claim_start.c \
 	core/client.c core/client.h \
 	core/clock.c core/clock.h \
 	core/cmd.h \
@@ -59,6 +61,7 @@ core_libcore_a_SOURCES = \
 	core/config.c core/config.h core/config_impl.h \
 	core/config_check.c \
 	core/config_section.c \
+	core/config_sum.c \
 	core/config_listen.c core/config_listen.h \
 	core/config_tokens.c core/config_tokens.h \
 	core/control.c core/control.h core/control_impl.h \
@@ -86,6 +89,7 @@ core_libcore_a_SOURCES = \
 	core/follow.c core/follow.h \
 	core/forwarded.c core/forwarded.h \
 	core/gone.c core/gone.h \
+	core/health.c core/health.h \
 	core/host.c core/host.h \
 	core/http.c core/http.h core/http_impl.h \
 	core/http_answer.c \

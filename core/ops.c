@@ -22,7 +22,7 @@ answer_ready(struct mail *mail)
 	if (p->rc == HSW_OK)
 		http_reply(p->http, 200, "", str_of("{\"success\":true,\"status\":\"ready\"}"));
 	else
-		http_reply_error(p->http, 503, "", "The store is not reachable");
+		http_reply_error(p->http, 503, "", "The store cannot be written to");
 	free(p);
 }
 
@@ -34,6 +34,8 @@ ask_store(struct store_call *call, const struct store_port *store)
 	struct hsw_error err;
 
 	p->rc = store->ops->stats(store->self, &stats, &err);
+	if (store_trouble(journal_store(p->worker->server->journal)) != NULL)
+		p->rc = HSW_EAGAIN;
 	p->reply.run = answer_ready;
 	worker_post(p->worker, &p->reply);
 }

@@ -15,14 +15,12 @@
 
 #include "clock.h"
 #include "err.h"
+#include "health.h"
 #include "host.h"
-#include "log.h"
-#include "metrics.h"
 
-#define GATHER_FROM 8            /* jobs of the last transaction from which on the next one waits */
-#define GATHER_NS 150000         /* for so long */
-#define IDLE_AFTER_MS 1000       /* without work: the store may tidy up */
-#define ERROR_LOG_EVERY_MS 10000 /* a store that fails says so no more often */
+#define GATHER_FROM 8      /* jobs of the last transaction from which on the next one waits */
+#define GATHER_NS 150000   /* for so long */
+#define IDLE_AFTER_MS 1000 /* without work: the store may tidy up */
 
 struct queue {
 	struct store_job *first, **last;
@@ -46,7 +44,7 @@ struct store {
 	struct queue writes, calls;
 	struct batch batch;
 	int64_t maintain_at; /* clock_mono_ms */
-	int64_t log_errors_at;
+	struct health health;
 	bool is_stopping;
 	/* of the start */
 	sem_t opened;
@@ -95,56 +93,6 @@ sort_mail(struct store *s)
 		queue_add(job->kind == STORE_JOB_WRITE ? &s->writes : &s->calls, job);
 		mail = next;
 	}
-}
-
-static const char *
-kind_of_error(int rc)
-{
-	switch ((enum hsw_err)rc) {
-	case HSW_ELIMIT:
-		return "full";
-	case HSW_EAGAIN:
-	case HSW_ECLOSED:
-		return "unavailable";
-	case HSW_ENOMEM:
-		return "memory";
-	case HSW_EIO:
-		return "io";
-	case HSW_OK:
-	case HSW_EINVAL:
-	case HSW_EAUTH:
-	case HSW_ENOTSUP:
-	case HSW_ENOENT:
-	case HSW_EUNPROCESSABLE:
-		return "other";
-	}
-	return "other";
-}
-
-void
-store_count_error(const char *operation, int rc)
-{
-	const struct metric_label labels[] = { { "operation", str_of(operation) },
-		{ "kind", str_of(kind_of_error(rc)) } };
-	metric_add(metric_get("hookswitch_store_errors_total", labels, 2), 1);
-}
-
-static void
-log_failure(struct store *s, int rc, const struct hsw_error *err)
-{
-	int64_t now = clock_mono_ms();
-
-	if (rc == HSW_OK) {
-		if (s->log_errors_at != 0)
-			log_info("store", "writing works again");
-		s->log_errors_at = 0;
-		return;
-	}
-	store_count_error("commit", rc);
-	if (now < s->log_errors_at)
-		return;
-	log_error("store", "a transaction failed and was rolled back: %s", err->text);
-	s->log_errors_at = now + ERROR_LOG_EVERY_MS;
 }
 
 /* Makes room for n more writes; false: out of memory. */
@@ -212,7 +160,7 @@ commit_batch(struct store *s)
 		rc = b->n > 0 ? s->port.ops->commit(s->port.self, b->writes, b->n, &err) : HSW_OK;
 	else
 		b->jobs[b->n_jobs++] = (struct store_write *)queue_take(&s->writes);
-	log_failure(s, rc, &err);
+	health_wrote(&s->health, b->bytes, rc, &err);
 	s->hooks.committed(s->hooks.arg, b->jobs, b->n_jobs, rc);
 }
 
@@ -240,16 +188,21 @@ run_call(struct store *s)
 		call->fn(call, &s->port);
 }
 
+/* Returns for how many ms there is nothing to do. */
 static int
 maintain(struct store *s)
 {
 	int64_t wait = s->maintain_at - clock_mono_ms();
+	struct hsw_error err = { "" };
 
 	if (wait <= 0) {
-		wait = s->hooks.maintain(s->hooks.arg, &s->port);
+		int rc = s->hooks.maintain(s->hooks.arg, &s->port, &wait, &err);
 		s->maintain_at = clock_mono_ms() + wait;
+		if (rc != HSW_OK)
+			health_failed(&s->health, rc, &err);
 	}
-	return (int)wait;
+	int64_t look = health_look(&s->health, &s->port);
+	return (int)(look < wait ? look : wait);
 }
 
 static bool
@@ -284,7 +237,8 @@ work(struct store *s)
 			commit_batch(s);
 		}
 		run_call(s);
-		maintain(s);
+		if (!s->is_stopping)
+			maintain(s);
 		if (s->writes.first != NULL || s->calls.first != NULL || has_mail(s))
 			continue;
 		if (s->is_stopping)
@@ -307,6 +261,7 @@ store_main(void *arg)
 	bool is_open = s->open_rc == HSW_OK;
 	sem_post(&s->opened);
 	if (is_open) {
+		health_init(&s->health);
 		work(s);
 		s->port.ops->close(s->port.self);
 	}
@@ -357,6 +312,12 @@ store_start(const struct config *config, const struct store_hooks *hooks, struct
 	err_set(err, s->open_rc, "%s", s->open_error.text);
 	store_free(s);
 	return NULL;
+}
+
+const char *
+store_trouble(const struct store *s)
+{
+	return s->health.is_up ? NULL : s->health.why.text;
 }
 
 void

@@ -52,8 +52,10 @@ struct store_hooks {
 	struct hsw_write *(*complete)(void *arg);
 	/* A transaction of n jobs is over. rc: HSW_OK, or why nothing of it was kept. */
 	void (*committed)(void *arg, struct store_write *const *jobs, size_t n, int rc);
-	/* Time for maintenance. Returns in how many ms it wants to be called again. */
-	int64_t (*maintain)(void *arg, const struct store_port *);
+	/* Time for maintenance. *wait_ms: in how many ms it wants to be called again. HSW_OK, or err says what
+	 * failed; then wait_ms is set, too. */
+	int (*maintain)(
+		void *arg, const struct store_port *, int64_t *wait_ms, struct hsw_error *err);
 	void *arg;
 };
 
@@ -65,10 +67,10 @@ struct store;
 
 /* Starts the thread and opens the store there. NULL: err says why. The config must outlive it. */
 struct store *store_start(const struct config *, const struct store_hooks *, struct hsw_error *err);
-/* Counts that an operation ("commit", "read", "prune") of the store failed. */
-void store_count_error(const char *operation, int rc);
 /* Does what is queued, closes, ends the thread. Nothing may be posted any more. NULL is allowed. */
 void store_stop(struct store *);
+/* Why the store could not be written to the last time; NULL: it could. The store thread. */
+const char *store_trouble(const struct store *);
 
 void store_post_write(struct store *, struct store_write *);
 void store_post_call(struct store *, struct store_call *);

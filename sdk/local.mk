@@ -47,7 +47,7 @@ sdk_libhswharness_a_SOURCES = \
 	sdk/harness/suite_sink.c \
 	sdk/harness/suite_source.c \
 	sdk/harness/suite_store.c \
-	sdk/harness/suite_store_exceptions.c
+	sdk/harness/suite_store_exceptions.c sdk/harness/suite_store_records.c
 sdk_libhswharness_a_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/sdk
 sdk_libhswharness_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(JSONC_CFLAGS) -fPIC
 harness_ldadd = sdk/libhswharness.a $(EVENT_LIBS) $(JSONC_LIBS) -lpthread

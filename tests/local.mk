@@ -12,6 +12,7 @@ unit_tests = \
 	tests/unit/test_pump \
 	tests/unit/test_ws_client \
 	tests/unit/test_shown \
+	tests/unit/test_health \
 	tests/unit/test_http \
 	tests/unit/test_address \
 	tests/unit/test_api \
@@ -173,6 +174,12 @@ tests_unit_test_prune_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_prune_CFLAGS = $(unit_cflags)
 tests_unit_test_prune_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_prune_LDADD = $(unit_ldadd)
+
+tests_unit_test_health_SOURCES = tests/unit/test_health.c tests/unit/unit.h
+tests_unit_test_health_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_health_CFLAGS = $(unit_cflags)
+tests_unit_test_health_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_health_LDADD = $(unit_ldadd)
 
 tests_unit_test_retain_SOURCES = tests/unit/test_retain.c tests/unit/unit.h
 tests_unit_test_retain_CPPFLAGS = $(unit_cppflags)

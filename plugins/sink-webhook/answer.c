@@ -21,6 +21,8 @@
 /* An answer has no business being longer: the rest is not waited for. */
 #define HEAD_MAX (64 * 1024)
 #define BODY_MAX (256 * 1024)
+/* Of a Retry-After header's value, which is a date at its longest. */
+#define RETRY_AFTER_BYTES 63
 
 bool
 answer_add_head(struct answer *a, size_t len)
@@ -81,16 +83,9 @@ read_retry_after(struct answer *a, const char *line, size_t len)
 {
 	static const char name[] = "retry-after:";
 	const size_t n = sizeof(name) - 1;
-	char value[64];
 
-	if (len < n || strncasecmp(line, name, n) != 0)
-		return;
-	for (line += n, len -= n; len > 0 && isspace((unsigned char)*line); line++)
-		len--;
-	while (len > 0 && isspace((unsigned char)line[len - 1]))
-		len--;
-	snprintf(value, sizeof(value), "%.*s", (int)len, line);
-	answer_retry_after(a, value);
+	if (len >= n && strncasecmp(line, name, n) == 0)
+		answer_retry_after(a, line + n, len - n);
 }
 
 /* CURLOPT_HEADERFUNCTION */
@@ -150,10 +145,16 @@ answer_take(struct answer *a, CURL *easy)
 
 /* RFC 9110 section 10.2.3 */
 void
-answer_retry_after(struct answer *a, const char *value)
+answer_retry_after(struct answer *a, const char *at, size_t len)
 {
-	size_t digits = strspn(value, "0123456789");
+	char value[RETRY_AFTER_BYTES + 1];
 
+	for (; len > 0 && isspace((unsigned char)*at); at++)
+		len--;
+	while (len > 0 && isspace((unsigned char)at[len - 1]))
+		len--;
+	snprintf(value, sizeof(value), "%.*s", (int)len, at);
+	size_t digits = strspn(value, "0123456789");
 	if (digits > 0 && value[digits] == '\0') {
 		a->retry_after_ms = seconds_to_ms(strtoll(value, NULL, 10));
 		return;

@@ -34,8 +34,8 @@ bool answer_add_head(struct answer *, size_t len);
 bool answer_add_body(struct answer *, const char *bytes, size_t len);
 /* Whether its head says already that the event is delivered: whatever its body may be. */
 bool answer_is_success(const struct answer *);
-/* The value of a Retry-After header. */
-void answer_retry_after(struct answer *, const char *value);
+/* The value of a Retry-After header, with white space around it or not. Of several the last one counts. */
+void answer_retry_after(struct answer *, const char *at, size_t len);
 
 /* Sets has_news, and the callbacks of a transfer's handle that fill the answer. */
 void answer_set(struct answer *, CURL *easy, bool *has_news);

@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "pem.h"
 #include "sign.h"
 
 #define BATCH_EVENTS_MAX 1000
@@ -157,7 +158,7 @@ const struct hsw_option conf_options[] = {
 		.min = 0,
 		.max = INT64_C(1) << 40,
 		.help = "Size of an event's media at most, as base64; 0: no limit. Larger media is "
-			"left out, and base64Omitted tells its size." },
+			"left out, and base64Omitted tells its size as base64, in bytes." },
 	{ .key = "ca_file",
 		.type = HSW_OPT_PATH,
 		.offset = MEMBER(ca_file),
@@ -171,7 +172,8 @@ const struct hsw_option conf_options[] = {
 	{ .key = "key_file",
 		.type = HSW_OPT_PATH,
 		.offset = MEMBER(key_file),
-		.help = "PEM file of the client certificate's key, if it is not in cert_file." },
+		.help = "PEM file of the client certificate's key, without a passphrase, if it is "
+			"not in cert_file." },
 	{ .key = "https_only",
 		.type = HSW_OPT_BOOL,
 		.flags = HSW_OPT_PER_TARGET,
@@ -196,24 +198,39 @@ check_file(const char *key, const char *path, struct hsw_error *err)
 }
 
 static int
+check_certificate(const char *key, const char *path, struct hsw_error *err)
+{
+	int rc = check_file(key, path, err);
+
+	return rc == HSW_OK && path != NULL ? pem_check_certificate(key, path, err) : rc;
+}
+
+static int
 check_ca_file(const struct webhook_conf *conf, struct hsw_error *err)
 {
-	return check_file("ca_file", conf->ca_file, err);
+	return check_certificate("ca_file", conf->ca_file, err);
 }
 
 static int
 check_cert_file(const struct webhook_conf *conf, struct hsw_error *err)
 {
-	return check_file("cert_file", conf->cert_file, err);
+	return check_certificate("cert_file", conf->cert_file, err);
 }
 
 static int
 check_key_file(const struct webhook_conf *conf, struct hsw_error *err)
 {
 	int rc = check_file("key_file", conf->key_file, err);
+	struct hsw_error told = { "" }; /* by check_cert_file */
 
-	if (rc != HSW_OK || conf->key_file == NULL || conf->cert_file != NULL)
+	if (rc != HSW_OK || (conf->key_file == NULL && conf->cert_file == NULL))
 		return rc;
+	if (conf->key_file != NULL && conf->cert_file != NULL)
+		return pem_check_key(conf->cert_file, "key_file", conf->key_file, err);
+	if (conf->cert_file != NULL)
+		return check_cert_file(conf, &told) == HSW_OK
+			? pem_check_key(conf->cert_file, "cert_file", conf->cert_file, err)
+			: HSW_OK;
 	snprintf(err->text, sizeof(err->text), "key_file: is set, but no cert_file");
 	return HSW_EINVAL;
 }

@@ -71,13 +71,23 @@ find_cut(const struct pieces *whole, const struct pieces *part, char *c)
 	return at;
 }
 
+/* The media's size as base64: what the envelope without it is shorter by, but for what stands around it. */
+static size_t
+media_size(const struct event_text *t)
+{
+	static const char around[] = ",\"base64\":\"\"";
+	size_t len = t->whole.len - t->without_media.len;
+
+	return len > sizeof(around) - 1 ? len - (sizeof(around) - 1) : 0;
+}
+
 /* Puts a note in the place of the media. A member is cut out with the comma on one of its sides. */
 static bool
 cut_media(struct event_text *t)
 {
 	char c = ',';
 	size_t at = find_cut(&t->whole, &t->without_media, &c);
-	size_t len = t->without_media.len, cut = t->whole.len - len;
+	size_t len = t->without_media.len, cut = media_size(t);
 	bool is_behind = c == ',';
 
 	snprintf(t->note, sizeof(t->note), "%s\"base64Omitted\":%zu%s", is_behind ? "," : "", cut,
@@ -98,7 +108,7 @@ read_limited(struct event_text *t, const struct hsw_host *host, const struct hsw
 	if (rc != HSW_OK || media_limit == 0 || !(parts & HSW_MEDIA))
 		return rc;
 	rc = read_envelope(&t->without_media, host, env, parts & ~(unsigned)HSW_MEDIA);
-	if (rc != HSW_OK || t->whole.len - t->without_media.len <= (size_t)media_limit)
+	if (rc != HSW_OK || media_size(t) <= (size_t)media_limit)
 		return rc;
 	return cut_media(t) ? HSW_OK : HSW_ENOMEM;
 }

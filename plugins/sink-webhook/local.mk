@@ -13,6 +13,7 @@ plugins_sink_webhook_la_SOURCES = \
 	plugins/sink-webhook/expressions.c plugins/sink-webhook/expressions.h \
 	plugins/sink-webhook/event.c plugins/sink-webhook/event.h \
 	plugins/sink-webhook/gzip.c plugins/sink-webhook/gzip.h \
+	plugins/sink-webhook/pem.c plugins/sink-webhook/pem.h \
 	plugins/sink-webhook/pieces.c plugins/sink-webhook/pieces.h \
 	plugins/sink-webhook/resolving.c plugins/sink-webhook/resolving.h \
 	plugins/sink-webhook/slot.c plugins/sink-webhook/slot.h plugins/sink-webhook/slot_impl.h \

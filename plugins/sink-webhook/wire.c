@@ -69,13 +69,20 @@ on_field(llhttp_t *p, const char *at, size_t n)
 	return 0;
 }
 
+/* Whether the header line of which the name has been read is one. */
+static bool
+is_retry_after(const struct wire *wire)
+{
+	return wire->is_retry_after && wire->name_len == sizeof(retry_after_name) - 1;
+}
+
 static int
 on_value(llhttp_t *p, const char *at, size_t n)
 {
 	struct wire *wire = p->data;
-	size_t room = sizeof(wire->retry_after) - 1 - wire->retry_after_len;
+	size_t room = sizeof(wire->retry_after) - wire->retry_after_len;
 
-	if (!wire->is_retry_after || wire->name_len != sizeof(retry_after_name) - 1)
+	if (!is_retry_after(wire))
 		return 0;
 	n = n < room ? n : room;
 	memcpy(wire->retry_after + wire->retry_after_len, at, n);
@@ -88,7 +95,10 @@ on_value_complete(llhttp_t *p)
 {
 	struct wire *wire = p->data;
 
-	wire->name_len = 0;
+	if (is_retry_after(wire))
+		answer_retry_after(
+			wire->exchange->answer, wire->retry_after, wire->retry_after_len);
+	wire->name_len = wire->retry_after_len = 0;
 	return 0;
 }
 
@@ -295,10 +305,6 @@ answer_over(struct wire *wire, CURLcode code, bool may_stay)
 	struct exchange *x = wire->exchange;
 	struct iovec rest[PIECES_MAX];
 
-	if (wire->retry_after_len > 0) {
-		wire->retry_after[wire->retry_after_len] = '\0';
-		answer_retry_after(x->answer, wire->retry_after);
-	}
 	exchange_end(wire, code, may_stay && wire->may_stay && rest_of(x, rest) == 0);
 }
 

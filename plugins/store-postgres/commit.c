@@ -4,7 +4,6 @@
 
 #include "node.h"
 
-#define CONFLICT_TRIES 3
 #define APPEND_NUMBER 2 /* of ST_APPEND among the statements */
 
 static void
@@ -138,7 +137,9 @@ transact(struct postgres_store *s, struct hsw_write *const *writes, size_t n,
 
 	query_add(s, ST_BEGIN, NULL);
 	if (has_numbers(writes, n))
-		log_lock_add(s);
+		lock_add(s, LOCK_LOG);
+	else
+		lock_add_wait(s);
 	if (events != NULL)
 		append_add(s, events);
 	for (size_t i = 0; i < n; i++)
@@ -161,12 +162,12 @@ static int
 transact_again(struct postgres_store *s, struct hsw_write *const *writes, size_t n,
 	const struct append *events, struct hsw_error *err)
 {
-	struct log_holder holder = { 0 };
+	struct lock_holder holder = { 0 };
 	bool is_conflict = false;
 	int rc = transact(s, writes, n, events, &is_conflict, err);
 
 	for (int i = 1; i < CONFLICT_TRIES && is_conflict && s->db != NULL; i++) {
-		rc = has_numbers(writes, n) ? log_lock_look(s, &holder, err) : HSW_OK;
+		rc = lock_look(s, LOCK_LOG, &holder, err);
 		if (rc == HSW_OK)
 			rc = transact(s, writes, n, events, &is_conflict, err);
 		else

@@ -7,8 +7,9 @@ postgres_sources = \
 	plugins/store-postgres/destinations.c \
 	plugins/store-postgres/error.c \
 	plugins/store-postgres/exceptions.c \
-	plugins/store-postgres/log_lock.c \
+	plugins/store-postgres/lock.c \
 	plugins/store-postgres/node.c \
+	plugins/store-postgres/node_beat.c \
 	plugins/store-postgres/postgres.c \
 	plugins/store-postgres/prune.c \
 	plugins/store-postgres/usage.c \
@@ -20,6 +21,7 @@ postgres_sources = \
 	plugins/store-postgres/share.c \
 	plugins/store-postgres/statements.c \
 	plugins/store-postgres/node.h \
+	plugins/store-postgres/node_impl.h \
 	plugins/store-postgres/postgres.h \
 	plugins/store-postgres/share.h
 plugins_store_postgres_la_SOURCES = $(postgres_sources)

@@ -22,6 +22,8 @@ enum statement {
 	ST_COMMIT,
 	ST_ROLLBACK,
 	ST_LOCK_LOG,
+	ST_LOCK_WAIT,
+	ST_LOCK_CLAIMS,
 	ST_APPEND,
 	ST_CURSOR,
 	ST_RETRY,
@@ -221,20 +223,28 @@ void append_number(struct postgres_store *, struct hsw_write *const *writes, siz
 /* The next seq is above all that any daemon has been given, whatever the database says. */
 int append_go_on(struct postgres_store *, struct hsw_error *err);
 
-/* ---- log_lock.c ---- */
+/* ---- lock.c ---- */
 
-/* Who kept the log's lock from this daemon. */
-struct log_holder {
-	int64_t pid;        /* 0: nobody, or somebody who is at work */
-	int64_t started_us; /* its transaction: microseconds since 1970 */
-	int64_t seen_at;    /* monotonic ms */
+enum lock {
+	LOCK_LOG,   /* of transactions that append; with the rows that transactions write */
+	LOCK_CLAIMS /* of beats */
 };
 
-/* Queues taking the log's lock for the transaction. */
-void log_lock_add(struct postgres_store *);
-/* After a transaction that did not get it: looks who has it, and ends the session that had it the last time, too,
- * if all that it does is to wait for its client. */
-int log_lock_look(struct postgres_store *, struct log_holder *, struct hsw_error *err);
+#define CONFLICT_TRIES 3 /* of a transaction: two waits, and one when the holder was ended */
+
+/* Who holds a lock and waits for its daemon, as seen the last time; pid 0: nobody. */
+struct lock_holder {
+	int64_t pid, started_us; /* its transaction */
+	int64_t seen_at;         /* session_now_ms */
+};
+
+/* The transaction takes the lock. One that waits long for it ends with a conflict. */
+void lock_add(struct postgres_store *, enum lock);
+/* The transaction waits so long for rows, without taking the log's lock. */
+void lock_add_wait(struct postgres_store *);
+/* After such a conflict: looks who holds the lock. One that *holder has met before is ended: its daemon keeps it
+ * waiting. Updates *holder. */
+int lock_look(struct postgres_store *, enum lock, struct lock_holder *, struct hsw_error *err);
 
 /* ---- commit.c ---- */
 

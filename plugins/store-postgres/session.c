@@ -124,7 +124,7 @@ take_locks(struct postgres_store *s, struct hsw_error *err)
 /*
  * How long a statement may run, and how long a transaction may wait for the daemon between two of them. Neither
  * counts while the server waits for the rest of what the daemon is sending: who waits for the log's lock then
- * ends that session, see log_lock.c.
+ * ends that session, see lock.c.
  */
 static int
 set_limits(struct postgres_store *s, struct hsw_error *err)

@@ -95,6 +95,7 @@ find(const struct fake_subject *s, size_t index, struct found *found)
 		return find_in(fake_suite_of_sources, &index, found);
 	case HSW_STORE:
 		return find_in_stores(fake_suite_of_stores, &index, found) ||
+			find_in_stores(fake_suite_of_records, &index, found) ||
 			find_in_stores(fake_suite_of_exceptions, &index, found);
 	}
 	return false;

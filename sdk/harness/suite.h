@@ -25,7 +25,8 @@ struct suite_store_test {
 #function, function \
 	}
 
-extern const struct suite_store_test fake_suite_of_stores[], fake_suite_of_exceptions[];
+extern const struct suite_store_test fake_suite_of_stores[], fake_suite_of_records[],
+	fake_suite_of_exceptions[];
 
 /* Opens a handle of the subject, or fails. */
 struct hsw_handle *fake_subject_open(const struct fake_subject *);

@@ -233,8 +233,8 @@ replayed_letters_are_retries_without_attempts(void)
 	expect_eq(seen.seq, 4);
 	expect_eq(seen.attempts, 0);
 	expect_eq(seen.due_ms, 123);
-	expect_that(strncmp(seen_text, "replay", 6) == 0, "the text begins with replay: %s",
-		seen_text);
+	expect_that(
+		strncmp(seen_text, "replay", 6) == 0, "the text begins with replay: %s", seen_text);
 	expect_eq(replay(query("crm", NULL)), 0);
 }
 

@@ -4,7 +4,7 @@ import tempfile
 
 import pytest
 
-from rig import Daemon, Receiver
+from rig import Daemon, Receiver, certificate
 from sdk_rig import installed, sdk  # noqa: F401 (fixtures)
 
 
@@ -27,6 +27,20 @@ def make_receiver():
             stack.callback(receiver.close)
             return receiver
         yield make
+
+
+@pytest.fixture(params=["http", "https"])
+def target(request, make_receiver, tmp_path):
+    """Of plain HTTP and of TLS, which sink-webhook sends in two ways: makes a receiver; (it, its URL without a path,
+    what a sink needs for it)."""
+    def make(behave=None):
+        if request.param == "http":
+            receiver, options = make_receiver(behave), {}
+        else:
+            context, cert = certificate(tmp_path)
+            receiver, options = make_receiver(behave, context=context), {"ca_file": cert}
+        return receiver, receiver.url[:-len("/hook")], {"plugin": "webhook", **options}
+    return make
 
 
 @pytest.fixture

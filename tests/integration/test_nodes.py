@@ -376,6 +376,8 @@ class Relay:
     def __init__(self, folder):
         self.target, self.frozen, self.stopping = f"{folder}/.s.PGSQL.5432", False, False
         self.rate = None
+        # Freezes when bytes like the first go up, within the second, of which half still goes.
+        self.freezes_at = None
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -397,6 +399,13 @@ class Relay:
                     time.sleep(0.01)
                 if not chunk:
                     break
+                if is_up and self.freezes_at and all(part in chunk for part in self.freezes_at):
+                    at = chunk.index(self.freezes_at[1]) + len(self.freezes_at[1]) // 2
+                    self.frozen = True
+                    target.sendall(chunk[:at])
+                    chunk, self.freezes_at = chunk[at:], None
+                    while self.frozen:
+                        time.sleep(0.01)
                 target.sendall(chunk)
                 if is_up and self.rate is not None:
                     time.sleep(len(chunk) / self.rate)
@@ -437,6 +446,60 @@ def test_a_node_behind_a_network_that_drops_packets_stops_and_is_replaced(
     assert max(pauses) < 5, max(pauses)
     everything_arrives(receivers, range(1, number + 1))
     assert "may have to pause" in nodes["a"].log_text()
+    relay.frozen = False
+    nodes.settle()
+    relay.close()
+
+
+def test_a_node_that_is_cut_off_in_the_middle_of_a_beat_does_not_stop_the_others(
+        make_nodes, receivers, server):  # noqa: F811
+    """It has the lock that all beats take, and its server waits for the rest of the statement."""
+    nodes = make_nodes({n: {"plugin": "webhook", "url": r.url} for n, r in receivers.items()})
+    relay = relayed(nodes, server)
+    lost = nodes.serving()["a"]
+    relay.freezes_at = (b"INSERT INTO nodes", b"INSERT INTO nodes")
+    wait_for(lambda: relay.frozen, 5, "it is cut off")
+    began, number = time.monotonic(), 0
+    while time.monotonic() - began < 8:
+        number += 1
+        nodes["bc"[number % 2]].accept(message(number))
+        time.sleep(0.02)
+    for name, receiver in receivers.items():
+        arrived = [a.at for a in receiver.arrivals]
+        pauses = [later - earlier for earlier, later in zip([began] + arrived, arrived)]
+        # What it had waits for its time to be over; the others do not even pause.
+        assert pauses and max(pauses) < (5 if name in lost else 1.5) * SLOW, (name, pauses and max(pauses))
+    assert any("kept the claims locked" in nodes[name].log_text() for name in "bc")
+    everything_arrives(receivers, range(1, number + 1))
+    relay.frozen = False
+    nodes.settle()
+    relay.close()
+
+
+def test_a_node_that_is_cut_off_in_the_middle_of_a_cursors_write_is_replaced(
+        make_nodes, receivers, server):  # noqa: F811
+    """The row is locked, and whoever goes on with that sink writes it, together with events."""
+    nodes = make_nodes({n: {"plugin": "webhook", "url": r.url} for n, r in receivers.items()})
+    relay = relayed(nodes, server)
+    lost = nodes.serving()["a"][0]
+    relay.freezes_at = (b"\0cursor\0", b"\0commit\0")
+    number = 0
+    while not relay.frozen:
+        number += 1
+        nodes["b"].accept(message(number))
+        time.sleep(0.02)
+    began, took = time.monotonic(), []
+    while time.monotonic() - began < 12:
+        number += 1
+        asked = time.monotonic()
+        wait_for(lambda: nodes["bc"[number % 2]].post(message(number))[0] == 202, 20, "it is taken")
+        took.append(time.monotonic() - asked)
+        time.sleep(0.02)
+    arrived = [a.at for a in receivers[lost].arrivals if a.at > began]
+    pauses = [later - earlier for earlier, later in zip([began] + arrived, arrived)]
+    assert pauses and max(pauses) < 5 * SLOW, (max(pauses), max(took))
+    assert max(took) < 5 * SLOW, (max(pauses), max(took))
+    everything_arrives(receivers, range(1, number + 1))
     relay.frozen = False
     nodes.settle()
     relay.close()

@@ -48,7 +48,7 @@ def test_a_new_store_is_tested_and_is_the_journal_of_a_daemon(sdk, installed, ma
     assert new(folder, "store-foo", installed).returncode == 0
     out = make(folder, "store-foo", environment, "check")
     plan = int(re.search(r"^1\.\.(\d+)$", out, re.MULTILINE)[1])
-    assert "ok - it is loaded" in out and out.count("\nok ") == plan + 1 and plan >= 42, out
+    assert "ok - it is loaded" in out and out.count("\nok ") == plan + 1 and plan >= 44, out
     assert out.count("# SKIP") == 1, out
     make(folder, "store-foo", environment, "install", f"plugindir={folder}/plugins")
     daemon = make_daemon({"out": {"plugin": "file", "path": f"{folder}/out.ndjson"}}, start=False)
@@ -66,9 +66,23 @@ def test_a_new_store_is_tested_and_is_the_journal_of_a_daemon(sdk, installed, ma
 STORE_BREACHES = {
     "a cursor goes back": ("known->seq >= row->seq", "known->seq > INT64_MAX - 1"),
     "half a batch is kept": ("if (rc == HSW_OK)\n\t\t\tapply", "if (made[i] != NULL)\n\t\t\tapply"),
+    "a memo is a string": ("row->at_ms, row->text) != HSW_OK",
+                           "row->at_ms, (struct hsw_str){ row->text.s, strnlen(row->text.s, row->text.len) }) != HSW_OK"),
     "a retry outlives its death": ("if (row->table == DEAD)", "if (row->table == EVENTS)"),
     "named events are pruned": ("|| is_named(s, s->rows[i]->seq)", ""),
 }
+
+
+@pytest.mark.skipif(SANITIZED, reason="the harness would end with the sanitizer's status")
+def test_a_store_that_loses_what_it_has_is_told_so(sdk):
+    """The new store has nothing when it is opened again: what a stranger sees who leaves out --volatile."""
+    folder, environment = sdk
+    assert new(folder, "store-foo").returncode == 0
+    make(folder, "store-foo", environment)
+    done = subprocess.run([environment["HOOKSWITCH_PLUGIN_TEST"], folder / "store-foo/store-foo.so"],
+                          capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1 and "every_member_of_an_event_comes_back" in done.stdout
+    assert re.search(r"read: event 1 was committed and is not there .* tested with --volatile", done.stderr), done.stderr
 
 
 @pytest.mark.skipif(SANITIZED, reason="the harness would end with the sanitizer's status")

@@ -85,6 +85,17 @@ def fill_until_refused(daemon, text, accepted):
     raise AssertionError("the disk was never full")
 
 
+def is_up(daemon):
+    text = daemon.request("GET", "/metrics")[2].decode()
+    return {"0": False, "1": True}[re.search(r"^hookswitch_store_up (\d+)$", text, re.M).group(1)]
+
+
+def says_that_it_is_down(daemon):
+    status = daemon.status()
+    assert not is_up(daemon) and not status["storeUp"] and status["storeTrouble"]
+    assert daemon.request("GET", "/readyz")[0] == 503
+
+
 def stays_calm(daemon, text=None, seconds=2):
     """While everything is refused, the log and the CPU stay quiet."""
     began, said = time.monotonic(), failures(daemon)
@@ -174,8 +185,11 @@ def test_a_full_disk_under_sqlite(webhook, folder):
         accepted = []
         headers = fill_until_refused(daemon, "x" * 3000, accepted)
         assert int(headers["retry-after"]) >= 1
+        says_that_it_is_down(daemon)
+        assert re.search(r"^store sqlite: cannot be written to: .*full", daemon.command("status").stdout, re.M)
         stays_calm(daemon)
         filler.unlink()
+        wait_for(lambda: is_up(daemon), 5, "it finds by itself that there is room again")
         number = len(accepted) + 1
         wait_for(lambda: post(daemon, number)[0] == 202, 5, "it works again by itself")
         accepted.append(number)
@@ -204,6 +218,7 @@ def test_a_full_disk_under_the_tables_of_postgres(webhook, server, folder):
         headers = fill_until_refused(daemon, "x" * 6000, accepted)
         assert int(headers["retry-after"]) >= 1
         assert "(53100)" in daemon.log_text()
+        says_that_it_is_down(daemon)
         stays_calm(daemon, "x" * 6000)
         filler.unlink()
         number = len(accepted) + 1
@@ -259,10 +274,15 @@ def test_a_server_that_becomes_read_only(webhook, server):
     began = time.monotonic()
     fill_until_refused(daemon, "x", accepted)
     assert time.monotonic() - began < 5 * SLOW
+    says_that_it_is_down(daemon)
     stays_calm(daemon)
+    time.sleep(3)  # a probe is refused, too
+    says_that_it_is_down(daemon)
     subprocess.run(["psql", "-Atqc", "SET default_transaction_read_only = off", "-c",
                     "ALTER SYSTEM RESET default_transaction_read_only", "-c", "SELECT pg_reload_conf()", server.dsn],
                    check=True, capture_output=True)
+    wait_for(lambda: is_up(daemon), 5, "it finds by itself that it may write again")
+    assert server.sql("SELECT count(*) FROM hookswitch.memos WHERE kind = 'probe'") == "0"
     number = len(accepted) + 1
     wait_for(lambda: post(daemon, number)[0] == 202, 5, "it works again by itself")
     arrive_exactly_once(receiver, [*accepted, number])
@@ -288,6 +308,37 @@ def test_status_tells_what_is_known_while_the_server_is_away(webhook, server):
     assert daemon.log_text().count("the instances stay as they were") == 1
     server.start()
     wait_for(lambda: daemon.status()["dead"] == {} and not daemon.status()["deliveriesPaused"], 10, "as before")
+
+
+@needs_postgres
+def test_the_gauge_follows_a_server_that_goes_and_comes_back(webhook, server):
+    """Nobody sends anything: the daemon finds out by itself."""
+    daemon, receiver = webhook(store=f"plugin = postgres\ndsn = {server.dsn}")
+    assert is_up(daemon) and daemon.status()["storeUp"] and "storeTrouble" not in daemon.status()
+    server.stop("fast")
+    wait_for(lambda: not is_up(daemon), 5, "it sees that the server is away")
+    says_that_it_is_down(daemon)
+    status, headers, _ = post(daemon, 1)
+    assert status == 503 and int(headers["retry-after"]) >= 1
+    server.start()
+    wait_for(lambda: is_up(daemon), 5, "it sees that the server is back")
+    assert "writing works again" in daemon.log_text()
+    daemon.accept(message(2))
+    arrive_exactly_once(receiver, [2])
+
+
+def test_the_gauge_follows_a_file_that_another_process_locks(webhook, folder):
+    path = f"{folder}/locked.db"
+    daemon, receiver = webhook(store=f"path = {path}")
+    daemon.accept(message(1))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert post(daemon, 2)[0] == 503
+        says_that_it_is_down(daemon)
+        other.execute("ROLLBACK")
+    wait_for(lambda: is_up(daemon), 10, "it finds by itself that it can write again")
+    daemon.accept(message(3))
+    arrive_exactly_once(receiver, [1, 3])
 
 
 def processes_of(server):

@@ -440,7 +440,7 @@ void
 rig_drain_while_it_reads(void)
 {
 	rig_until(rig.thread.first->is_reading);
-	destination_drain(rig.thread.first);
+	destination_drain(rig.thread.first, 0);
 	rig_until(!rig.thread.first->is_reading);
 }
 

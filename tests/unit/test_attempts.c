@@ -69,6 +69,7 @@ count(const struct attempts *attempts)
 START_TEST(what_failed_comes_back_as_it_was)
 {
 	note(1, HSW_RETRY, "HTTP 500: \"away\"\n\tC:\\x \xc3\xa9");
+	attempts_note_next(&all, 1763700001500);
 	note(2, HSW_DELIVERED, NULL);
 	note(3, HSW_REJECT, NULL);
 	note(4, HSW_GONE, "");
@@ -77,6 +78,10 @@ START_TEST(what_failed_comes_back_as_it_was)
 	ck_assert_str_eq(before, after);
 	ck_assert_uint_eq(count(&read_back), 3);
 	ck_assert_ptr_nonnull(strstr(after, "\"outcome\":\"gone\""));
+	const char *next = strstr(after, "\"nextAt\":\"2025-11-21T04:40:01.500Z\"");
+	ck_assert_ptr_nonnull(next);
+	ck_assert_ptr_null(strstr(next + 2, "nextAt"));
+	ck_assert(next > strstr(after, "\"attempt\":1,"));
 	free(before);
 	free(after);
 }
