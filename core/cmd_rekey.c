@@ -121,6 +121,14 @@ run(struct rekey *r)
 	return CMD_OK;
 }
 
+/* NULL: there is none, as with a variable without a value. */
+static const char *
+key_of_environment(void)
+{
+	const char *key = getenv("OLD_ENCRYPTION_KEY");
+	return key != NULL && *key != '\0' ? key : NULL;
+}
+
 /* The file's first line. NULL: it was complained about. */
 static char *
 read_key(const char *path)
@@ -169,7 +177,7 @@ cmd_rekey(int argc, char **argv)
 		{ "yes", no_argument, NULL, 'y' }, { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 } };
 	const char *path = config_default_path, *key_path = NULL;
-	struct rekey r = { .order = { .old_key = getenv("OLD_ENCRYPTION_KEY"),
+	struct rekey r = { .order = { .old_key = key_of_environment(),
 				   .arg = &r,
 				   .lost = print_lost,
 				   .may_lose = may_lose } };

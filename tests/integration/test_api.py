@@ -83,7 +83,10 @@ def test_a_plain_instance_has_no_webhook_and_a_token_of_256_bits(daemon):
     ({"name": "x", "token": "with blank"}, 400, "token"), ({"name": "x", "token": 7}, 400, "token"),
     ({"name": "x", "token": "sales-SECRET-instance"}, 409, "token"), ({"name": "x", "token": ACCOUNT}, 409, "token"),
     ({"name": "x", "webhookEnabled": True}, 400, "webhookURL"),
-    ({"name": "x", "webhookURL": "ftp://x"}, 400, "url"),
+    ({"name": "x", "webhookURL": "ftp://x"}, 400, "webhookURL: "),
+    ({"name": "x", "webhookURL": "http://u:p@x/"}, 400, "webhookURL: "),
+    ({"name": "x", "webhookURL": "http://10.0.0.1/"}, 400, "webhookURL: "),
+    ({"name": "x", "webhookURL": "http://x", "webhookAuthorization": "a\nb"}, 400, "webhookAuthorization: "),
     ({"name": "x", "webhookURL": "http://x", "webhookEvents": ["nope"]}, 400, "webhookEvents: unknown event `nope`"),
     ({"name": "x", "webhookByEvents": "yes"}, 400, "webhookByEvents"),
     ({"name": "x", "websocketEnabled": 1}, 400, "websocketEnabled"),
@@ -674,6 +677,31 @@ def test_rekey_changes_the_key(tmp_path, receiver):
     assert b"hook-SECRET" in stored(d)
     r = d.command("rekey", check=False)
     assert r.returncode == 1 and "there is no key" in r.stderr
+    d.start()
+    assert d.ok("GET", "/api/instance/list")["instances"] == before
+    d.stop()
+
+
+def test_keys_of_the_environment_count_where_the_file_has_none(tmp_path, receiver, monkeypatch):
+    monkeypatch.setenv("ENCRYPTION_KEY", "one")
+    d = ApiDaemon(tmp_path).start()
+    before = configured(d, receiver)
+    d.stop()
+    assert "SECRET" not in "".join(records(d))
+    monkeypatch.setenv("ENCRYPTION_KEY", "")  # a service's line without a value is none
+    assert "encryption_key (or the environment's ENCRYPTION_KEY) is missing" in refuses_to_start(d).stderr
+    monkeypatch.setenv("ENCRYPTION_KEY", "two")
+    assert "encryption_key is not the key" in refuses_to_start(d).stderr
+    monkeypatch.setenv("OLD_ENCRYPTION_KEY", "")
+    r = d.command("rekey", check=False)
+    assert r.returncode == 1 and "give the old key" in r.stderr
+    monkeypatch.setenv("OLD_ENCRYPTION_KEY", "one")
+    d.command("rekey")
+    d.start()
+    assert d.ok("GET", "/api/instance/list")["instances"] == before
+    d.stop()
+    monkeypatch.setenv("ENCRYPTION_KEY", "three")
+    set_key(d, "two")
     d.start()
     assert d.ok("GET", "/api/instance/list")["instances"] == before
     d.stop()
