@@ -553,6 +553,33 @@ def refuses_to_start(d, *options):
     return subprocess.run([PROGRAM, "run", "-c", d.ini, *options], capture_output=True, text=True, timeout=60)
 
 
+def test_what_was_answered_is_there_after_a_kill(daemon, receiver):
+    """Each change is on disk when it is answered."""
+    def again():
+        daemon.kill()
+        daemon.start()
+    daemon.ok("POST", "/api/instance/new", {"name": "shop", "token": "shop-SECRET"}, status=201)
+    again()
+    webhook = daemon.webhook("shop", receiver.url, authorization="Bearer hook-SECRET")
+    again()
+    assert daemon.webhooks("shop") == [webhook]
+    websocket = daemon.websocket("shop", events=["call.update"])
+    again()
+    daemon.ok("PUT", "/api/instance/token/shop", {"token": "new-SECRET"})
+    again()
+    assert daemon.fails(401, "GET", "/api/events/getWebsocket/shop", token="shop-SECRET") == "Invalid token"
+    assert daemon.ok("GET", "/api/events/getWebsocket/shop", token="new-SECRET")["websocket"] == websocket
+    daemon.accept(message(1), instance="shop")
+    receiver.wait(1)
+    assert receiver.arrivals[0].headers["authorization"] == "Bearer hook-SECRET"
+    daemon.ok("DELETE", "/api/events/webhook/shop")
+    again()
+    assert daemon.webhooks("shop") == []
+    daemon.ok("DELETE", "/api/instance/delete/shop")
+    again()
+    assert [i["name"] for i in daemon.ok("GET", "/api/instance/list")["instances"]] == ["sales"]
+
+
 @pytest.mark.parametrize("key", ["0123456789abcdef" * 4, base64.b64encode(bytes(range(32))).decode(), "a pass phrase"])
 def test_secrets_are_encrypted_at_rest(tmp_path, receiver, key):
     d = ApiDaemon(tmp_path, server=f"encryption_key = {key}").start()
