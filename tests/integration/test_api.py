@@ -338,7 +338,7 @@ def test_events_flow_while_webhooks_come_and_go(tmp_path, receiver, workers):
     d = ApiDaemon(tmp_path, {"file": {"plugin": "file", "path": f"{tmp_path}/out.ndjson"}}, api="rate_limit = none",
                   server=f"workers = {workers}").start()
     d.webhook("sales", receiver.url, label="stays")
-    n = 0
+    n, not_for_other = 0, set()
     for turn in range(40):
         label = f"w{turn % 2}"
         d.webhook("sales", other.url, label=label)
@@ -346,10 +346,15 @@ def test_events_flow_while_webhooks_come_and_go(tmp_path, receiver, workers):
             n += 1
             d.accept(message(n, chat=n % 7))
         d.ok("DELETE", f"/api/events/webhook/sales?label={label}")
+        for _ in range(2):
+            n += 1
+            d.accept(message(n, chat=n % 7))
+            not_for_other.add(n)
     receiver.wait(n)
     wait_for(lambda: len(whole_lines(f"{tmp_path}/out.ndjson")) == n, what="all in the file")
     assert sorted(receiver.numbers()) == list(range(1, n + 1))
     assert len(set(other.numbers())) == len(other.numbers()) > 0
+    assert not not_for_other & set(other.numbers()), "it got what came after its webhook was removed"
     assert [s["name"] for s in d.status()["sinks"] if "/" in s["name"]] == ["sales/stays"]
     d.stop()
     other.close()
