@@ -11,6 +11,7 @@
 
 #include "log.h"
 #include "settings.h"
+#include "shown.h"
 
 static const char usage[] =
 	"Usage: hookswitch rekey [-c FILE] [--old-key-file FILE] [--decrypt]\n"
@@ -52,14 +53,18 @@ rekey(void *arg, const struct store_port *store)
 
 /* ---- what is given up ---- */
 
+/* A label of an earlier version may have anything in it. */
 static void
 print_lost(void *arg, struct hsw_str kind, struct hsw_str name, const char *member)
 {
 	struct rekey *r = arg;
+	struct buf shown = BUF_INIT;
 
 	r->n_lost++;
-	printf("cannot be decrypted: %.*s %.*s: %s\n", (int)kind.len, kind.s, (int)name.len, name.s,
-		member);
+	shown_append(&shown, name, name.len);
+	printf("cannot be decrypted: %.*s %.*s: %s\n", (int)kind.len, kind.s, (int)shown.len,
+		shown.data != NULL ? shown.data : "", member);
+	buf_free(&shown);
 }
 
 /* On the store's thread, where nothing else waits: there is no daemon. */

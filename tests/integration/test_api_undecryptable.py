@@ -328,3 +328,10 @@ def test_what_is_given_up_of_a_key_is_readable_nowhere_and_yes_alone_is_no_order
     assert lost(d.command(*FORGET, "--yes", "--decrypt").stdout) == LOST
     d.start()
     assert len(d.webhooks("sales")[0]["undecryptable"]) == 4
+
+
+def test_a_stored_name_does_nothing_to_the_terminal_that_is_asked(keyless):
+    with contextlib.closing(sqlite3.connect(keyless.folder / "hookswitch.db")) as db, db:
+        db.execute("UPDATE records SET name = ? WHERE kind = 'webhook'", ("sales/\033[2J\u202ex",))
+    said = keyless.command(*FORGET, check=False).stdout
+    assert r"webhook sales/\x1b[2J\xe2\x80\xaex: secret" in said and "\033" not in said and "\u202e" not in said
