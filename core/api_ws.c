@@ -62,9 +62,11 @@ without_port(struct hsw_str host, const char *port)
 	return host;
 }
 
-/* Whether an origin is of that host: what follows its "://", host and port. */
+/* Whether an origin is of that host: what follows its "://", host and port. A page that came without TLS is not of
+ * a host that is reached by TLS (RFC 6454 section 4): on its way anybody could have written it. A client without
+ * TLS may have it up to a proxy that does not say so. */
 static bool
-is_own(struct hsw_str origin, struct hsw_str host)
+is_own(struct hsw_str origin, struct hsw_str host, bool is_https)
 {
 	const char *at = memmem(origin.s, origin.len, "://", 3);
 
@@ -75,6 +77,8 @@ is_own(struct hsw_str origin, struct hsw_str host)
 	const char *port = is_same_text(scheme, str_of("https")) ? ":443"
 		: is_same_text(scheme, str_of("http"))           ? ":80"
 								 : "";
+	if (is_https && is_same_text(scheme, str_of("http")))
+		return false;
 	return is_same_text(without_port(of, port), without_port(host, port));
 }
 
@@ -98,7 +102,7 @@ check_origin(const struct api_call *call)
 
 	if (origin.s == NULL || is_allowed(call->worker->config->websocket.origins, origin))
 		return true;
-	if (is_own(origin, host))
+	if (is_own(origin, host, r->client.is_https))
 		return true;
 	log_warn("ws", "WebSocket upgrade blocked from origin %.*s (host %.*s)",
 		origin.len < LOG_ORIGIN ? (int)origin.len : LOG_ORIGIN, origin.s,

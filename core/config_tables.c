@@ -285,8 +285,9 @@ static const struct hsw_option websocket_options[] = {
 		"The origins whose pages may connect, as browsers write them: "
 		"scheme://host[:port], "
 		"such as https://app.example.com, without a path; * stands for all. Pages of the "
-		"daemon's own host may always, and so may programs, which "
-		"send no Origin." },
+		"daemon's own host may always, but those without TLS where the client has TLS, up "
+		"to the daemon or to a proxy of `trusted_proxies`. So may programs, which send no "
+		"Origin." },
 	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
 };
 #undef S

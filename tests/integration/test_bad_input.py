@@ -85,7 +85,7 @@ def test_paths(path, status, quiet):
 @pytest.mark.parametrize("headers,query,status,word", [
     ({}, "", 401, "Missing token in header, Authorization header, or query parameter"),
     ({"token": "wrong"}, "", 401, "Invalid token"), ({"token": TOKEN + "x"}, "", 401, "Invalid token"),
-    ({"token": ""}, "", 401, "Invalid token"), ({"Authorization": f"Bearer {TOKEN}"}, "", 202, ""),
+    ({"token": ""}, "", 401, "Missing token in header"), ({"Authorization": f"Bearer {TOKEN}"}, "", 202, ""),
     ({"Authorization": f"bearer {TOKEN}"}, "", 202, ""), ({"authorization": TOKEN}, "", 202, ""),
     ({"TOKEN": TOKEN}, "", 202, ""), ({}, f"?x=1&token={TOKEN}", 202, ""), ({}, "?token=wrong", 401, "Invalid"),
     ({"token": "wrong"}, f"?token={TOKEN}", 401, "Invalid token")])

@@ -96,6 +96,7 @@ class Chaos:
     def refuse(self):
         self.configure(self.rng.choice(BROKEN))
         self.hup("the running configuration stays in use")
+        self.configure()  # for the commands that read it
         self.refusals += 1
 
     def live(self, memory, seconds):

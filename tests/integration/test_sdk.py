@@ -40,7 +40,8 @@ def test_a_new_sink_gets_events_of_the_daemon(sdk, make_daemon):
         receiver.settimeout(30 * SLOW)
         envelope = json.loads(receiver.recv(65536))
     assert envelope["event"] == "message.exchange" and envelope["instanceData"]["instance"] == "sales"
-    assert "hookswitch_sink_foo_bar_datagrams_total" in daemon.request("GET", "/metrics")[2].decode()
+    wait_for(lambda: "hookswitch_sink_foo_bar_datagrams_total" in daemon.request("GET", "/metrics")[2].decode(),
+             what="the sink's own metric")
 
 
 @pytest.mark.skipif(SANITIZED, reason="the installed program would need the sanitizer first")

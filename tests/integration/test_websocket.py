@@ -143,6 +143,19 @@ def test_proper_upgrades_are_accepted(make, path, headers):
     assert answer.endswith(b"\r\n\r\n") and "Sec-WebSocket-Extensions" not in answer.decode()
 
 
+@pytest.mark.parametrize("trusted, fields, status", [
+    ("127.0.0.1", {"X-Forwarded-Proto": "https"}, 403),
+    ("127.0.0.1", {"Forwarded": "for=192.0.2.1;proto=https"}, 403),
+    ("127.0.0.1", {"X-Forwarded-Proto": "http"}, 101),
+    ("10.0.0.0/8", {"X-Forwarded-Proto": "https"}, 101),
+])
+def test_a_page_without_tls_is_foreign_where_clients_have_tls(make, trusted, fields, status):
+    daemon = make(server=f"trusted_proxies = {trusted}", websocket="origins = https://app.example.com")
+    for origin, expected in ("http://x", status), ("https://x", 101), ("https://app.example.com", 101):
+        answer = raw(daemon.port, upgrade_request(headers={"Origin": origin, **fields}), timeout=0.5)
+        assert answer.startswith(f"HTTP/1.1 {expected} ".encode()), origin
+
+
 def test_a_star_allows_all_origins(make, connect):
     daemon = make(websocket="origins = *")
     assert connect(daemon, headers={"Origin": "https://evil.example"}).is_alive()
