@@ -16,13 +16,6 @@ ROUTES = {"sent": ("message.exchange", "outgoing"), "return": ("message.exchange
 URL = "https://crm.example.com/hook"
 
 
-@pytest.fixture
-def daemon(tmp_path):
-    d = ApiDaemon(tmp_path).start()
-    yield d
-    d.stop()
-
-
 def put(d, kind, body, key=OWN, instance="sales", status=200):
     """With the credentials as headers; the answer."""
     headers = {"apiKey": key, "id": instance}
