@@ -59,6 +59,7 @@ def test_all_mistakes_of_a_syslog_are_told(folder):
     ({**SYSLOG, "hostname": "h" * 256}, "hostname", "1 to 255"),
     ({**FILE, "fsync": "always", "fsync_interval": "2s"}, "fsync_interval", "has no meaning with fsync = always"),
     ({**FILE, "ordering": "chat"}, "ordering", "has no meaning for sink-file"),
+    ({**WEBHOOK, "format": "raw", "media_limit": "1m"}, "media_limit", "has no meaning with format = raw"),
     ({**WEBHOOK, "url": "http://127.0.0.1:1/a#b"}, "url", "has the fragment #b"),
     ({**WEBHOOK, "url": "http://\u2460\u2461\u2466.0.0.1/"}, "url", "the host is not ASCII"),
     ({**WEBHOOK, "url": "http://b\u00fccher.example/"}, "url", "is written xn--"),
@@ -72,6 +73,7 @@ def test_options_without_effect_are_refused(folder, options, key, why):
     {**SYSLOG, "format": "rfc3164"}, {**SYSLOG, "sd_id": "mine@1", "app_name": "x" * 48},
     {**SYSLOG, "hostname": "h" * 255},
     {**FILE, "fsync": "always"}, {**FILE, "fsync_interval": "2s"}, {**WEBHOOK, "url": "http://127.0.0.1:1/a%23b"},
+    {**WEBHOOK, "format": "raw", "max_body": "1m"}, {**WEBHOOK, "format": "cloudevents", "media_limit": "1m"},
     {**WEBHOOK, "url": "http://xn--bcher-kva.example/"},
 ])
 def test_what_has_effect_is_not(folder, options):
