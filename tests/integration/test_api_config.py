@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """WhatsApp Web API's own interface: programs that set an instance's webhooks there do so here."""
 import contextlib
-import json
 import re
 import sqlite3
 
