@@ -185,12 +185,21 @@ check_app_name(const struct syslog_conf *conf, const struct address *a, struct h
 	return refuse(err, "app_name: expected 1 to 48 visible ASCII characters without spaces");
 }
 
+static int
+check_hostname(const struct syslog_conf *conf, const struct address *a, struct hsw_error *err)
+{
+	(void)a;
+	if (conf->hostname == NULL || message_is_name(conf->hostname, HOSTNAME_SIZE - 1))
+		return HSW_OK;
+	return refuse(err, "hostname: expected 1 to 255 visible ASCII characters without spaces");
+}
+
 typedef int check_fn(const struct syslog_conf *, const struct address *, struct hsw_error *err);
 
 /* What open() refuses, too; then what only check() does. Both end with NULL. */
 static check_fn *const checks_of_open[] = { check_max_message, check_sd_id, check_tls,
 	check_key_file, NULL };
-static check_fn *const checks_of_sense[] = { check_format, check_app_name, NULL };
+static check_fn *const checks_of_sense[] = { check_format, check_app_name, check_hostname, NULL };
 
 static int
 run_checks(check_fn *const *fn, const struct syslog_conf *conf, const struct address *a,

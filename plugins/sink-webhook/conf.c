@@ -158,7 +158,8 @@ const struct hsw_option conf_options[] = {
 		.min = 0,
 		.max = INT64_C(1) << 40,
 		.help = "Size of an event's media at most, as base64; 0: no limit. Larger media is "
-			"left out, and base64Omitted tells its size as base64, in bytes." },
+			"left out, and base64Omitted tells its size as base64, in bytes. The "
+			"provider's own body (raw) is not looked at." },
 	{ .key = "ca_file",
 		.type = HSW_OPT_PATH,
 		.offset = MEMBER(ca_file),
@@ -364,10 +365,15 @@ check_batch(const struct webhook_conf *conf, struct hsw_error *err)
 static int
 check_format(const struct webhook_conf *conf, struct hsw_error *err)
 {
-	if (conf->transform == NULL || conf->format == FORMAT_ENVELOPE)
+	if (conf->transform != NULL && conf->format != FORMAT_ENVELOPE)
+		snprintf(err->text, sizeof(err->text),
+			"format: cannot stand beside transform, which makes all that is sent");
+	else if (conf->format == FORMAT_RAW && conf->media_limit > 0)
+		snprintf(err->text, sizeof(err->text),
+			"media_limit: has no meaning with format = raw, which is the provider's "
+			"body as it came; max_body bounds that");
+	else
 		return HSW_OK;
-	snprintf(err->text, sizeof(err->text),
-		"format: cannot stand beside transform, which makes all that is sent");
 	return HSW_EINVAL;
 }
 

@@ -4,6 +4,7 @@ import tempfile
 
 import pytest
 
+from api_rig import ApiDaemon
 from rig import Daemon, Receiver, certificate
 from sdk_rig import installed, sdk  # noqa: F401 (fixtures)
 
@@ -59,6 +60,29 @@ def make_daemon(folder):
         finally:
             if daemon.process and daemon.process.poll() is None:
                 daemon.kill()
+
+
+@pytest.fixture
+def make_api(folder):
+    """Daemons whose configuration API is open."""
+    with contextlib.ExitStack() as stack:
+        def make(**kwargs):
+            daemon = ApiDaemon(folder, **kwargs)
+            stack.callback(lambda: daemon.process and daemon.stop())
+            return daemon.start()
+        yield make
+
+
+@pytest.fixture
+def daemon(make_api):
+    """One with an open configuration API."""
+    return make_api()
+
+
+@pytest.fixture
+def receiver(make_receiver):
+    """One that takes everything."""
+    return make_receiver()
 
 
 @pytest.fixture

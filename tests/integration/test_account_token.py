@@ -2,27 +2,14 @@
 """Another account token: who came with the one before is sent away, and sees nothing that comes later."""
 import pytest
 
-from api_rig import ACCOUNT, ApiDaemon
+from api_rig import ACCOUNT
 from rig import SLOW, message, number_of
 from test_reload import LIVE, edit, reload
 from test_websocket_api import Producer, Reader
 from ws_rig import CLOSE, Client
 
 CHANGED = "the account token was changed"
-
-
-@pytest.fixture
-def make(folder):
-    made = []
-
-    def make(**kwargs):
-        daemon = ApiDaemon(folder, api="rate_limit = none", instance=LIVE, **kwargs)
-        made.append(daemon)
-        daemon.start()
-        return daemon
-    yield make
-    for daemon in made:
-        daemon.stop()
+ASKED_OFTEN = {"api": "rate_limit = none", "instance": LIVE}
 
 
 def of_account(daemon, token=ACCOUNT):
@@ -31,8 +18,8 @@ def of_account(daemon, token=ACCOUNT):
 
 @pytest.mark.threads
 @pytest.mark.parametrize("workers", [1, 3])
-def test_its_clients_are_sent_away_and_those_with_the_instance_s_token_stay(make, workers):
-    daemon = make(server=f"workers = {workers}")
+def test_its_clients_are_sent_away_and_those_with_the_instance_s_token_stay(make_api, workers):
+    daemon = make_api(server=f"workers = {workers}", **ASKED_OFTEN)
     own, account = [Client(daemon) for _ in range(6)], [of_account(daemon) for _ in range(6)]
     daemon.accept(message(1))
     edit(daemon, ACCOUNT, "other-SECRET")
@@ -49,8 +36,8 @@ def test_its_clients_are_sent_away_and_those_with_the_instance_s_token_stay(make
     assert "SECRET" not in daemon.log_text()
 
 
-def test_it_is_removed_and_nothing_else_of_api_sends_anybody_away(make):
-    daemon = make()
+def test_it_is_removed_and_nothing_else_of_api_sends_anybody_away(make_api):
+    daemon = make_api(**ASKED_OFTEN)
     own, account = Client(daemon), of_account(daemon)
     edit(daemon, "rate_limit = none", "rate_limit = 9000/min")
     assert reload(daemon)["changed"] == ["[api] rate_limit changed"]
@@ -61,8 +48,8 @@ def test_it_is_removed_and_nothing_else_of_api_sends_anybody_away(make):
     assert own.is_alive()
 
 
-def test_a_file_with_errors_sends_nobody_away(make):
-    daemon = make()
+def test_a_file_with_errors_sends_nobody_away(make_api):
+    daemon = make_api(**ASKED_OFTEN)
     client = of_account(daemon)
     edit(daemon, ACCOUNT, "other-SECRET\nnosuch = 1")
     assert not reload(daemon, 1)["success"]
@@ -70,8 +57,8 @@ def test_a_file_with_errors_sends_nobody_away(make):
 
 
 @pytest.mark.threads
-def test_no_event_comes_after_the_answer_while_events_flow(make):
-    daemon = make(server="workers = 3")
+def test_no_event_comes_after_the_answer_while_events_flow(make_api):
+    daemon = make_api(server="workers = 3", **ASKED_OFTEN)
     producer, token = Producer(daemon, "sales", 1), ACCOUNT
     for turn in range(8):
         readers = [Reader(daemon, "sales", token) for _ in range(3)]

@@ -20,20 +20,6 @@ EVENTS = ["message.exchange", "message.status", "call.update", "group.flow", "in
 MISSING = "Missing token in header, Authorization header, or query parameter"
 
 
-@pytest.fixture
-def daemon(tmp_path):
-    d = ApiDaemon(tmp_path).start()
-    yield d
-    d.stop()
-
-
-@pytest.fixture
-def receiver():
-    r = Receiver()
-    yield r
-    r.close()
-
-
 # ---- instances ----
 
 

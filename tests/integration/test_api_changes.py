@@ -1,29 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the log says of changes by the API, and what the API says of instances that auto_create let in."""
-import pytest
-
-from api_rig import ACCOUNT, ApiDaemon
+from api_rig import ACCOUNT
 from rig import message
 
 OWN = "sales-SECRET-instance"
 
 
-@pytest.fixture
-def make(folder):
-    made = []
-
-    def make(**kwargs):
-        daemon = ApiDaemon(folder, **kwargs)
-        made.append(daemon)
-        daemon.start()
-        return daemon
-    yield make
-    for daemon in made:
-        daemon.stop()
-
-
-def test_each_change_is_logged_with_who_made_it_and_no_secret(make):
-    daemon = make()
+def test_each_change_is_logged_with_who_made_it_and_no_secret(make_api):
+    daemon = make_api()
     url = "http://127.0.0.1:9/path-SECRET?key=SECRET"
 
     def logged(*request, status=200, token=ACCOUNT):
@@ -49,8 +33,8 @@ def test_each_change_is_logged_with_who_made_it_and_no_secret(make):
     assert "SECRET" not in daemon.log_text()
 
 
-def test_a_change_that_is_refused_is_not_logged_as_made(make):
-    daemon = make()
+def test_a_change_that_is_refused_is_not_logged_as_made(make_api):
+    daemon = make_api()
     daemon.fails(409, "POST", "/api/instance/new", {"name": "sales"})
     daemon.fails(404, "DELETE", "/api/events/webhook/sales?label=none")
     daemon.fails(409, "DELETE", "/api/instance/delete/sales")
@@ -58,8 +42,8 @@ def test_a_change_that_is_refused_is_not_logged_as_made(make):
         assert words not in daemon.log_text()
 
 
-def test_an_instance_that_was_let_in_is_configured_when_it_is_made(make):
-    daemon = make(ingest="auto_create = yes")
+def test_an_instance_that_was_let_in_is_configured_when_it_is_made(make_api):
+    daemon = make_api(ingest="auto_create = yes")
     daemon.accept(message(1), instance="guest")
     routes = [("GET", "/api/events/getWebhook/guest"), ("GET", "/api/instance/list?instanceName=guest"),
               ("POST", "/api/events/websocket/guest", {"enabled": True}), ("GET", "/api/deliveries/guest")]

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """WhatsApp Web API's own interface: programs that set an instance's webhooks there do so here."""
 import contextlib
-import json
 import re
 import sqlite3
 
@@ -14,13 +13,6 @@ OWN = "sales-SECRET-instance"
 ROUTES = {"sent": ("message.exchange", "outgoing"), "return": ("message.exchange", "incoming"),
           "connect": ("instance.state", "connected"), "disconnect": ("instance.state", "disconnected")}
 URL = "https://crm.example.com/hook"
-
-
-@pytest.fixture
-def daemon(tmp_path):
-    d = ApiDaemon(tmp_path).start()
-    yield d
-    d.stop()
 
 
 def put(d, kind, body, key=OWN, instance="sales", status=200):

@@ -12,18 +12,11 @@ import subprocess
 import pytest
 
 from api_rig import ACCOUNT, ApiDaemon, keeping_undecryptable, set_key
-from rig import PROGRAM, Receiver, message, wait_for
+from rig import PROGRAM, message, wait_for
 from test_tail import Tail
 
 SECRET = "whsec_" + "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"
 OTHER = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY"
-
-
-@pytest.fixture
-def receiver():
-    r = Receiver()
-    yield r
-    r.close()
 
 
 @pytest.fixture

@@ -7,23 +7,9 @@ import re
 import pytest
 
 from api_rig import ApiDaemon
-from rig import Receiver, message, wait_for
+from rig import message, wait_for
 from test_nodes import make_nodes  # noqa: F401 (a fixture)
 from test_postgres import BIN, PLUGINS, server, store  # noqa: F401 (fixtures)
-
-
-@pytest.fixture
-def daemon(tmp_path):
-    d = ApiDaemon(tmp_path).start()
-    yield d
-    d.stop()
-
-
-@pytest.fixture
-def receiver():
-    r = Receiver()
-    yield r
-    r.close()
 
 
 # ---- a destination that is gone ----

@@ -47,7 +47,8 @@ def test_all_mistakes_of_a_file_are_told(folder):
 
 
 def test_all_mistakes_of_a_syslog_are_told(folder):
-    wrong = {"facility": "nosuch", "severity": "worse", "sd_id": "a b", "app_name": "my app", "key_file": "/x"}
+    wrong = {"facility": "nosuch", "severity": "worse", "sd_id": "a b", "app_name": "my app", "hostname": "my host",
+             "key_file": "/x"}
     assert errors(folder, {**SYSLOG, **wrong}).keys() == wrong.keys() | {""}
 
 
@@ -55,8 +56,10 @@ def test_all_mistakes_of_a_syslog_are_told(folder):
     ({**SYSLOG, "format": "rfc3164", "sd_id": "mine@1"}, "sd_id", "has no meaning with format = rfc3164"),
     ({**SYSLOG, "app_name": "caf\u00e9"}, "app_name", "visible ASCII"),
     ({**SYSLOG, "app_name": "x" * 49}, "app_name", "1 to 48"),
+    ({**SYSLOG, "hostname": "h" * 256}, "hostname", "1 to 255"),
     ({**FILE, "fsync": "always", "fsync_interval": "2s"}, "fsync_interval", "has no meaning with fsync = always"),
     ({**FILE, "ordering": "chat"}, "ordering", "has no meaning for sink-file"),
+    ({**WEBHOOK, "format": "raw", "media_limit": "1m"}, "media_limit", "has no meaning with format = raw"),
     ({**WEBHOOK, "url": "http://127.0.0.1:1/a#b"}, "url", "has the fragment #b"),
     ({**WEBHOOK, "url": "http://\u2460\u2461\u2466.0.0.1/"}, "url", "the host is not ASCII"),
     ({**WEBHOOK, "url": "http://b\u00fccher.example/"}, "url", "is written xn--"),
@@ -68,7 +71,9 @@ def test_options_without_effect_are_refused(folder, options, key, why):
 
 @pytest.mark.parametrize("options", [
     {**SYSLOG, "format": "rfc3164"}, {**SYSLOG, "sd_id": "mine@1", "app_name": "x" * 48},
+    {**SYSLOG, "hostname": "h" * 255},
     {**FILE, "fsync": "always"}, {**FILE, "fsync_interval": "2s"}, {**WEBHOOK, "url": "http://127.0.0.1:1/a%23b"},
+    {**WEBHOOK, "format": "raw", "max_body": "1m"}, {**WEBHOOK, "format": "cloudevents", "media_limit": "1m"},
     {**WEBHOOK, "url": "http://xn--bcher-kva.example/"},
 ])
 def test_what_has_effect_is_not(folder, options):

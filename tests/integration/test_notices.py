@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import hmac
 import json
+import threading
 import time
 
 import pytest
@@ -67,6 +68,32 @@ def test_circuit_opens_and_closes(start, operator, destination):
     assert abs(since[1] - since[0]) < datetime.timedelta(milliseconds=50)
     assert opened["timestamp"] <= closed["timestamp"]
     wait_for(lambda: metric(daemon, 'hookswitch_notices_total{result="sent"}') == 2)
+
+
+def test_the_circuit_is_shown_by_status_and_metrics(start, destination):
+    """Closed, open, one probe under way, closed."""
+    answer = threading.Event()
+    destination.behave = lambda a, c: 503
+    daemon = start({**DOWN, "probe_interval": "3s", "timeout": "60s"})
+
+    def shown():
+        sink = daemon.sink("out")
+        return (sink["circuit"], metric(daemon, 'hookswitch_sink_circuit{sink="out"}'),
+                metric(daemon, 'hookswitch_sink_circuit_opened_total{sink="out"}'))
+
+    def probe(arrival, connection):
+        answer.wait(60)
+        return 200
+    assert shown() == ("closed", 0, 0)
+    daemon.accept(message(1))
+    wait_for(lambda: shown() == ("open", 2, 1), what="the open circuit is shown")
+    assert metric(daemon, 'hookswitch_sink_retrying_events{sink="out"}') == 1
+    destination.behave = probe
+    wait_for(lambda: shown() == ("half-open", 1, 1), what="the probe is shown")
+    row = next(line for line in daemon.command("status").stdout.splitlines() if line.startswith("out "))
+    assert " half-open " in row
+    answer.set()
+    wait_for(lambda: shown() == ("closed", 0, 1), what="the circuit is closed")
 
 
 def test_notices_are_signed(start, operator, destination):
@@ -219,4 +246,5 @@ def test_disable_after_counts_over_restarts(start, operator, destination):
     daemon.stop()
     daemon.start()
     wait_for(lambda: daemon.sink("out")["state"] == "disabled", 5)
+    operator.wait(2)
     assert types(operator) == ["sink.circuit_opened", "sink.disabled"]

@@ -141,3 +141,31 @@ def test_automatic_concurrency_settles_at_what_the_receiver_takes(webhook):
     late = sorted(now for at, now in seen[len(seen) // 3:])
     assert late[len(late) // 2] >= 4, "it makes use of what the receiver takes"
     assert late[len(late) * 9 // 10] <= 16
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_automatic_concurrency_yields_to_a_receiver_that_says_it_is_too_much(status, webhook):
+    """Beyond 6 at once each request is refused, and none takes longer."""
+    capacity, events = 6, 500
+    lock, state = threading.Lock(), {"now": 0}
+    seen = []
+
+    def behave(arrival, connection):
+        with lock:
+            state["now"] += 1
+            now = state["now"]
+            seen.append(now)
+        time.sleep(0.02)
+        with lock:
+            state["now"] -= 1
+        return 200 if now <= capacity else status
+
+    daemon, receiver = webhook(behave, {"concurrency": "auto", "ordering": "none", "timeout": "10s",
+                                        "retry": "50ms, forever", "failures_to_open": 1000})
+    for n in range(events):
+        daemon.accept(message(n, chat=n))
+    wait_for(lambda: daemon.sink("out")["lag"] == 0, 60)
+    assert sorted(set(receiver.numbers())) == list(range(events))
+    late = sorted(seen[len(seen) // 3:])
+    assert late[len(late) // 2] >= 3, "it makes use of what the receiver takes"
+    assert late[-1] <= 2 * capacity

@@ -4,6 +4,8 @@ import collections
 import threading
 import time
 
+import pytest
+
 from rig import SLOW, message, number_of, wait_for
 
 
@@ -52,6 +54,40 @@ def test_as_many_at_once_as_concurrency_says(make_receiver, make_daemon):
     assert most == limits
     for path in limits:
         assert sorted(number_of(a.envelope) for a in receiver.arrivals if a.path == path) == list(range(25))
+
+
+@pytest.mark.parametrize("ordering,limit", [("chat", 4), ("chat-strict", 4), ("strict", 1)])
+def test_a_chat_has_one_delivery_at_a_time_and_others_go_beside_it(ordering, limit, webhook):
+    """Of events that are all there at once. Those of a chat would come together, if each did not wait for the last."""
+    chats, of_each = 6, 6
+    events = chats * of_each
+    changed, now, most, total = threading.Condition(), collections.Counter(), collections.Counter(), [0]
+    is_held = threading.Event()
+
+    def behave(arrival, connection):
+        chat = number_of(arrival.envelope) // of_each
+        is_held.wait(20)
+        with changed:
+            now[chat] += 1
+            most[chat] = max(most[chat], now[chat])
+            total[0] = max(total[0], sum(now.values()))
+            changed.notify_all()
+            changed.wait_for(lambda: total[0] >= limit, 20)
+        time.sleep(0.03)
+        with changed:
+            now[chat] -= 1
+        return 200
+    options = {"ordering": ordering, "timeout": "60s"}
+    daemon, receiver = webhook(behave, options if ordering == "strict" else {**options, "concurrency": limit})
+    for n in range(events):
+        daemon.accept(message(n, chat=n // of_each))
+    is_held.set()
+    wait_for(lambda: daemon.sink("out")["delivered"] == events, 40)
+    assert set(most.values()) == {1} and len(most) == chats
+    assert total == [limit]
+    came = receiver.numbers()
+    for line in [came] if ordering == "strict" else [[n for n in came if n // of_each == c] for c in range(chats)]:
+        assert line == sorted(line)
 
 
 def test_no_new_event_is_tried_beyond_max_retrying(make_receiver, make_daemon):

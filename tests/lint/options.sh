@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Every option, the daemon's and the plugins', stands in etc/hookswitch.ini and in hookswitch.ini(5), and that
-# sample is a good configuration.
+# Every option, the daemon's and the plugins', stands in etc/hookswitch.ini, with its default where it has one, and in
+# hookswitch.ini(5), and that sample is a good configuration.
 program=$HOOKSWITCH_BUILD/hookswitch
 plugins=$HOOKSWITCH_BUILD/plugins/.libs
 ini=$HOOKSWITCH_SOURCE/etc/hookswitch.ini
@@ -10,10 +10,15 @@ n=0
 for so in "$plugins"/*.so; do
 	name=${so##*/}
 	name=${name%.so}
-	for key in $("$program" plugins -d "$plugins" "$name" | sed -n 's/^  \([a-z_0-9]*\)  (.*/\1/p'); do
+	listed=$("$program" plugins -d "$plugins" "$name")
+	for key in $(echo "$listed" | sed -n 's/^  \([a-z_0-9]*\)  (.*/\1/p'); do
 		n=$((n + 1))
 		missing=
 		grep -qE "^;? ?$key =" "$ini" || missing="etc/hookswitch.ini"
+		default=$(echo "$listed" | sed -n "s/^  $key  (.*, default \\(.*\\))\$/\\1/p")
+		if [ -n "$default" ] && ! grep -qxF ";$key = $default" "$ini"; then
+			missing="etc/hookswitch.ini (;$key = $default)"
+		fi
 		grep -qE "^\.It Cm $key\$" "$page" || missing="$missing hookswitch.ini(5)"
 		if [ -z "$missing" ]; then echo "ok $n - $name $key"; else echo "not ok $n - $name $key is not in $missing"; fi
 	done
