@@ -11,6 +11,7 @@
 
 #include "err.h"
 #include "log.h"
+#include "migrate.h"
 #include "record.h"
 
 /* A copy of what the store reads. */
@@ -24,6 +25,7 @@ struct loading {
 	struct loaded *first, **last;
 	size_t n;
 	bool failed;
+	bool is_incomplete; /* what the store holds is a part of another one */
 };
 
 static struct hsw_str
@@ -61,7 +63,10 @@ keep_record(void *arg, const struct hsw_store_record *r)
 static int
 keep_setting(void *arg, const struct hsw_store_record *r)
 {
-	return str_is(r->kind, record_attempts) ? HSW_OK : keep_record(arg, r);
+	struct loading *l = arg;
+
+	l->is_incomplete |= str_is(r->kind, MIGRATE_STATE_KIND);
+	return str_is(r->kind, record_attempts) ? HSW_OK : keep_record(l, r);
 }
 
 static int
@@ -69,7 +74,15 @@ read_all(struct loading *l, const struct store_port *store, struct hsw_error *er
 {
 	*l = (struct loading){ .last = &l->first };
 	int rc = store->ops->records(store->self, keep_setting, l, err);
-	return l->failed ? err_set(err, HSW_ENOMEM, "out of memory") : rc;
+
+	if (l->failed)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	/* Its cursors are not there yet: each sink would get everything again. */
+	if (rc == HSW_OK && l->is_incomplete)
+		return err_set(err, HSW_EINVAL,
+			"the store holds a part of another one: complete the copy with the same "
+			"`hookswitch migrate` as before, or name another store");
+	return rc;
 }
 
 static void
