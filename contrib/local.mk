@@ -14,6 +14,13 @@ contrib/man/hookswitch-events.7: contrib/man/hookswitch-events.7.in contrib/man/
 	sed -e '/^@PROVIDERS@$$/{r $@.providers' -e 'd;}' $(srcdir)/contrib/man/hookswitch-events.7.in >$@.new && \
 	rm -f $@.providers && mv $@.new $@
 dist_schema_DATA += contrib/openapi.json
+# Installed, the schema that it refers to is beside it.
+install-data-local:
+	$(MKDIR_P) '$(DESTDIR)$(schemadir)'
+	sed 's|"\.\./sdk/|"./|' '$(srcdir)/contrib/asyncapi.json' >'$(DESTDIR)$(schemadir)/asyncapi.json'
+	chmod 644 '$(DESTDIR)$(schemadir)/asyncapi.json'
+uninstall-local:
+	rm -f '$(DESTDIR)$(schemadir)/asyncapi.json'
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = contrib/completion/bash/hookswitch
 zshcompletiondir = $(datadir)/zsh/site-functions
@@ -29,8 +36,8 @@ EXTRA_DIST += \
 	contrib/debian/hookswitch.install contrib/debian/hookswitch.lintian-overrides contrib/debian/hookswitch.logrotate \
 	contrib/debian/hookswitch.postrm contrib/debian/hookswitch.templates contrib/debian/po/POTFILES.in \
 	contrib/debian/po/templates.pot contrib/debian/hookswitch-plugin-postgres.install \
-	contrib/debian/libhookswitch-dev.install contrib/debian/rules \
-	contrib/debian/source/format contrib/debian/tests/control contrib/debian/tests/main-job \
+	contrib/debian/libhookswitch-dev.install contrib/debian/libhookswitch-dev.lintian-overrides contrib/debian/rules \
+	contrib/debian/source/format contrib/debian/source/lintian-overrides contrib/debian/tests/control contrib/debian/tests/main-job \
 	contrib/debian/tests/new-plugin contrib/debian/tests/plugin-of-its-own contrib/debian/tests/postgres contrib/debian/try-in-chroot \
 	contrib/systemd/README contrib/systemd/hookswitch.service contrib/systemd/hookswitch.socket \
 	contrib/systemd/hookswitch.sysusers contrib/systemd/hookswitch.tmpfiles \

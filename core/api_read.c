@@ -97,11 +97,29 @@ find_absent(struct json_object *o, const struct webhook_names *n)
 		(is_absent(o, n->format) ? WEBHOOK_FORMAT : 0);
 }
 
+/* The sink calls its options by their own names: the error names what the client gave. */
+static void
+name_field(struct hsw_error *err, const char *option, const char *field)
+{
+	size_t n = strlen(option);
+	char rest[HSW_ERROR_SIZE];
+
+	if (strcmp(option, field) == 0 || strncmp(err->text, option, n) != 0 || err->text[n] != ':')
+		return;
+	snprintf(rest, sizeof(rest), "%s", err->text + n);
+	snprintf(err->text, sizeof(err->text), "%.64s%.*s", field, HSW_ERROR_SIZE - 65, rest);
+}
+
 bool
 api_check_webhook(struct change *c, const char *url, struct hsw_error *err)
 {
-	return check_url(c, url, err) && check_secret("secret", c->webhook->secret, err) &&
-		check_secret("secret_old", c->webhook->secret_old, err) && api_make_section(c, err);
+	if (!check_url(c, url, err) || !check_secret("secret", c->webhook->secret, err) ||
+		!check_secret("secret_old", c->webhook->secret_old, err))
+		return false;
+	bool is_good = api_make_section(c, err);
+	if (!is_good)
+		name_field(err, "url", url);
+	return is_good;
 }
 
 bool
@@ -132,7 +150,10 @@ api_read_webhook(struct change *c, struct json_object *o, const struct webhook_n
 	c->not_given = absent & WEBHOOK_CREDENTIALS;
 	if (c->webhook->enabled && c->webhook->events.n == 0)
 		event_list_all(&c->webhook->events);
-	return api_check_webhook(c, n->url, err);
+	bool is_good = api_check_webhook(c, n->url, err);
+	if (!is_good)
+		name_field(err, "authorization", n->authorization);
+	return is_good;
 }
 
 bool

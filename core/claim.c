@@ -3,7 +3,8 @@
  * claim.c - see claim.h.
  *
  * Who calls what from where: run_open, run_close, on_opened and on_left the worker that serves the
- * destination; all else the store thread, but for what claim.h names as the main thread's. An entry that is on its way belongs to where it is, and comes back by its call.
+ * destination; all else the store thread, but for what claim.h names as the main thread's. An entry that
+ * is on its way belongs to where it is, and comes back by its call.
  *
  *	CLOSED -> OPENING -> OPEN -> CLOSING -> CLOSED
  */

@@ -146,6 +146,7 @@ core_libcore_a_SOURCES = \
 	core/seqmap.c core/seqmap.h \
 	core/server.c core/server.h \
 	core/settings.c core/settings.h \
+	core/settings_impl.h core/settings_key.c \
 	core/settings_load.c core/settings_reload.c \
 	core/seen.c core/seen.h \
 	core/when.c core/when.h \

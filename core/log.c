@@ -21,6 +21,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "err.h"
+#include "shown.h"
 
 #define LINE_MAX_BYTES 4096 /* of a message before escaping; longer ones are cut */
 
@@ -124,18 +125,6 @@ log_enabled(enum hsw_log_level level)
 	return (int)level <= atomic_load_explicit(&out.level, memory_order_relaxed);
 }
 
-/* A line must stay a line: control characters become \xHH. */
-static void
-append_plain(struct buf *b, const char *s)
-{
-	for (; *s != '\0'; s++) {
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			buf_printf(b, "\\x%02x", (unsigned char)*s);
-		else
-			buf_append(b, s, 1);
-	}
-}
-
 static void
 append_json_line(struct buf *b, enum hsw_log_level level, const char *who, const char *text)
 {
@@ -164,7 +153,8 @@ append_text_line(
 	}
 	if (who != NULL)
 		buf_printf(b, "%s: ", who);
-	append_plain(b, text);
+	/* A line must stay a line, and what strangers sent does nothing to a terminal. */
+	shown_append(b, str_of(text), LINE_MAX_BYTES);
 }
 
 void

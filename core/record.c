@@ -15,6 +15,7 @@ const char record_webhook[] = "webhook";
 const char record_websocket[] = "websocket";
 const char record_key[] = "key";
 const char record_attempts[] = "attempts";
+const char record_lost[] = "lost:";
 
 /* What a key is checked with. */
 static const char key_check[] = "hookswitch";
@@ -367,37 +368,60 @@ record_is_key(struct seal *seal, struct hsw_str check)
 /* ---- another key ---- */
 
 static int
-reseal_member(const struct hsw_store_record *r, struct json_object *o, const char *member,
-	struct seal *from, struct seal *to)
+set_member(struct json_object *o, const char *member, struct hsw_str value)
 {
-	const char *text = get_text(o, member);
-	struct buf of = BUF_INIT, value = BUF_INIT, sealed = BUF_INIT;
+	struct json_object *text = json_object_new_string_len(value.s, (int)value.len);
+
+	return text != NULL && json_object_object_add(o, member, text) == 0 ? HSW_OK : HSW_ENOMEM;
+}
+
+/* Opens the value and seals it. */
+static int
+reseal_value(const struct hsw_store_record *r, const char *member, struct hsw_str text,
+	struct seal *from, struct seal *to, struct buf *sealed)
+{
+	struct buf of = BUF_INIT, value = BUF_INIT;
 	char kind[32];
 
-	if (text == NULL)
-		return HSW_OK;
 	snprintf(kind, sizeof(kind), "%.*s", (int)r->kind.len, r->kind.s);
 	name_value(&of, kind, r->name, NULL, member);
-	int rc = of.failed ? HSW_ENOMEM : seal_open(from, str_of_buf(&of), str_of(text), &value);
+	int rc = of.failed ? HSW_ENOMEM : seal_open(from, str_of_buf(&of), text, &value);
 	if (rc == HSW_OK)
-		rc = seal_close(to, str_of_buf(&of), str_of_buf(&value), &sealed);
-	if (rc == HSW_OK)
-		json_object_object_add(
-			o, member, json_object_new_string_len(sealed.data, (int)sealed.len));
+		rc = seal_close(to, str_of_buf(&of), str_of_buf(&value), sealed);
 	buf_free(&of);
 	buf_free(&value);
+	return rc;
+}
+
+static int
+reseal_member(const struct hsw_store_record *r, struct json_object *o, const char *member,
+	struct seal *from, struct seal *to, const struct record_losses *losses)
+{
+	const char *text = get_text(o, member);
+	struct buf sealed = BUF_INIT;
+
+	if (text == NULL || strcmp(text, record_lost) == 0)
+		return HSW_OK;
+	int rc = reseal_value(r, member, str_of(text), from, to, &sealed);
+	if (rc == HSW_OK) {
+		rc = set_member(o, member, str_of_buf(&sealed));
+	} else if ((rc == HSW_EAUTH || rc == HSW_EINVAL) && losses != NULL) {
+		losses->lost(losses->arg, r, member);
+		rc = set_member(o, member, str_of(record_lost));
+	}
 	buf_free(&sealed);
 	return rc;
 }
 
 int
-record_reseal(const struct hsw_store_record *r, struct seal *from, struct seal *to, struct buf *out)
+record_reseal(const struct hsw_store_record *r, struct seal *from, struct seal *to,
+	const struct record_losses *losses, struct buf *out)
 {
 	struct json_object *o = parse(r->text);
 	int rc = o != NULL ? HSW_OK : HSW_EINVAL;
 
 	for (const char *const *m = secret_members; *m != NULL && rc == HSW_OK; m++)
-		rc = reseal_member(r, o, *m, from, to);
+		rc = reseal_member(r, o, *m, from, to, losses);
 	if (rc == HSW_OK)
 		buf_str(out, json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
 	json_object_put(o);

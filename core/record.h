@@ -57,9 +57,20 @@ bool record_read_key(struct hsw_str text, unsigned char salt[SEAL_SALT_BYTES], s
 /* Whether the seal opens the value of record_print_key. */
 bool record_is_key(struct seal *, struct hsw_str check);
 
-/* Appends the record's text with every sealed value opened by one and closed by another. HSW_OK;
- * HSW_EAUTH: one could not be opened; HSW_EINVAL: it is no JSON object. */
-int record_reseal(
-	const struct hsw_store_record *, struct seal *from, struct seal *to, struct buf *out);
+/* What stands in the place of a secret that was given up, since nothing can decrypt it: no seal opens it, so it is
+ * missed until it is set anew. */
+extern const char record_lost[];
+
+/* Is told what is given up; record and member are borrowed. */
+struct record_losses {
+	void *arg;
+	void (*lost)(void *arg, const struct hsw_store_record *, const char *member);
+};
+
+/* Appends the record's text with every sealed value opened by one and closed by another. What cannot be opened is
+ * given up and told to losses; where that is NULL it is an error: HSW_EAUTH: by its key; HSW_EINVAL: it is no sealed
+ * value, or the record is no JSON object. HSW_OK or one of these. What was given up before stays so. */
+int record_reseal(const struct hsw_store_record *, struct seal *from, struct seal *to,
+	const struct record_losses *losses, struct buf *out);
 
 #endif

@@ -73,11 +73,23 @@ int settings_load(struct settings *, const struct store_port *, struct hsw_error
 /* Adds what the records say to the instances of the configuration, and changes nothing else. HSW_OK, or err
  * says why not. */
 int settings_read(struct settings *, const struct store_port *, struct hsw_error *err);
+struct rekey_order {
+	const char *old_key; /* NULL: none was given */
+	bool decrypts;       /* there is no new key, and the values shall be readable */
+	/* What cannot be decrypted is given up: each secret is told to lost, with strings that are borrowed, and
+	 * where there was one, may_lose says whether they shall be; false: nothing is changed. Without an old key
+	 * the new one is tried, so that nothing is given up that it opens. */
+	bool forgets;
+	void *arg;
+	void (*lost)(void *arg, struct hsw_str kind, struct hsw_str name, const char *member);
+	bool (*may_lose)(void *arg);
+};
+
 /* Encrypts all values anew: from the old key to the configuration's; where that has none, makes them readable, if
- * decrypts says so. HSW_EAUTH: the old key is wrong; HSW_EINVAL: the new one is no good, or missing: nothing was
- * changed. */
-int settings_rekey(const struct config *, const struct store_port *, const char *old_key,
-	bool decrypts, size_t *n_records, struct hsw_error *err);
+ * the order says so. HSW_EAUTH: the old key is wrong; HSW_EINVAL: the new one is no good, or missing; HSW_ECLOSED:
+ * may_lose said no: nothing was changed. */
+int settings_rekey(const struct config *, const struct store_port *, const struct rekey_order *,
+	size_t *n_records, struct hsw_error *err);
 
 /* NULL: there is none of that name. */
 struct instance_settings *settings_find(struct settings *, struct hsw_str name);

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * settings_load.c - what the store has, read at start; the key that its secrets are sealed with.
- *
- * A store without a key's check was written without a key: values stand there readable, and are sealed
- * as soon as there is a key.
+ * settings_load.c - what the store has, read at start. The key that its secrets are sealed with: settings_key.c.
  */
 #include "settings.h"
 
@@ -13,20 +10,7 @@
 #include "log.h"
 #include "migrate.h"
 #include "record.h"
-
-/* A copy of what the store reads. */
-struct loaded {
-	struct loaded *next;
-	struct hsw_store_record record;
-	char memory[];
-};
-
-struct loading {
-	struct loaded *first, **last;
-	size_t n;
-	bool failed;
-	bool is_incomplete; /* what the store holds is a part of another one */
-};
+#include "settings_impl.h"
 
 static struct hsw_str
 keep(char **at, struct hsw_str s)
@@ -69,8 +53,8 @@ keep_setting(void *arg, const struct hsw_store_record *r)
 	return str_is(r->kind, record_attempts) ? HSW_OK : keep_record(l, r);
 }
 
-static int
-read_all(struct loading *l, const struct store_port *store, struct hsw_error *err)
+int
+settings_read_all(struct loading *l, const struct store_port *store, struct hsw_error *err)
 {
 	*l = (struct loading){ .last = &l->first };
 	int rc = store->ops->records(store->self, keep_setting, l, err);
@@ -85,297 +69,14 @@ read_all(struct loading *l, const struct store_port *store, struct hsw_error *er
 	return rc;
 }
 
-static void
-free_all(struct loading *l)
+void
+settings_free_all(struct loading *l)
 {
 	while (l->first != NULL) {
 		struct loaded *next = l->first->next;
 		free(l->first);
 		l->first = next;
 	}
-}
-
-/* ---- the key ---- */
-
-#define KEY_TRIES \
-	3 /* other nodes write the store's first key once, and `rekey` wants to be alone */
-
-/* What the store says of its key. */
-struct known_key {
-	struct hsw_str text; /* of its record, the loading's; empty: there is none */
-	unsigned char salt[SEAL_SALT_BYTES];
-	struct buf check; /* empty: there is no key */
-};
-
-/* Earlier versions wrote the record without a key, too: then its check is readable. */
-static int
-find_key(const struct loading *l, struct known_key *key, struct hsw_error *err)
-{
-	const struct loaded *r = l->first;
-
-	*key = (struct known_key){ .check = BUF_INIT };
-	while (r != NULL && !str_is(r->record.kind, record_key))
-		r = r->next;
-	if (r != NULL) {
-		key->text = r->record.text;
-		if (!record_read_key(r->record.text, key->salt, &key->check))
-			return err_set(err, HSW_EIO, "the store's record of its key is damaged");
-		if (!seal_is_encrypted((struct hsw_str){ key->check.data, key->check.len }))
-			buf_free(&key->check);
-	} else if (!seal_random(key->salt, sizeof(key->salt))) {
-		return err_set(err, HSW_EIO, "the operating system gives no random bytes");
-	}
-	return HSW_OK;
-}
-
-/* what: what was found to be so, with ": " behind it; or empty. */
-static int
-refuse_key(const struct seal *seal, const char *what, struct hsw_error *err)
-{
-	return err_set(err, HSW_EAUTH,
-		seal_has_key(seal)
-			? "%s[server] encryption_key is not the key of the store's secrets: give "
-			  "that one, change it (`hookswitch rekey` with OLD_ENCRYPTION_KEY), or "
-			  "start with --keep-undecryptable"
-			: "%sthe store's secrets are encrypted: [server] encryption_key (or the "
-			  "environment's ENCRYPTION_KEY) is missing; or start with "
-			  "--keep-undecryptable",
-		what);
-}
-
-static int
-check_key(const struct known_key *key, struct seal *seal, struct hsw_error *err)
-{
-	const struct hsw_str check = { key->check.data, key->check.len };
-
-	return check.len == 0 || record_is_key(seal, check) ? HSW_OK : refuse_key(seal, "", err);
-}
-
-#define SHOWN_NAME_BYTES 40 /* of a name in an error that says what to do, too */
-
-static int
-reseal_one(const struct hsw_store_record *r, struct seal *from, struct seal *to, struct buf *text,
-	struct hsw_error *err)
-{
-	int rc = record_reseal(r, from, to, text);
-	size_t shown = r->name.len < SHOWN_NAME_BYTES ? r->name.len : SHOWN_NAME_BYTES;
-
-	if (rc == HSW_OK)
-		return HSW_OK;
-	return err_set(err, rc, "the record %.*s %.*s %s", (int)r->kind.len, r->kind.s, (int)shown,
-		r->name.s,
-		rc == HSW_EAUTH            ? "cannot be decrypted"
-			: rc == HSW_EINVAL ? "is damaged"
-					   : "could not be encrypted");
-}
-
-/* Every record's values sealed anew, in the batch; but for the key's own. */
-static int
-reseal_all(const struct loading *l, struct seal *from, struct seal *to, struct record_batch *b,
-	struct hsw_error *err)
-{
-	int rc = HSW_OK;
-
-	for (const struct loaded *r = l->first; r != NULL && rc == HSW_OK; r = r->next) {
-		struct buf text = BUF_INIT;
-		char kind[32];
-		if (str_is(r->record.kind, record_key))
-			continue;
-		snprintf(kind, sizeof(kind), "%.*s", (int)r->record.kind.len, r->record.kind.s);
-		rc = reseal_one(&r->record, from, to, &text, err);
-		if (rc == HSW_OK)
-			record_put(b, kind, r->record.name, NULL, &text);
-		buf_free(&text);
-	}
-	return rc;
-}
-
-/*
- * The key's record and all secrets sealed with it, in one transaction: no secret is sealed with a salt that the
- * store has not. HSW_ENOENT: another node has written the key's record meanwhile.
- */
-static int
-write_first_key(const struct loading *l, const struct store_port *store, struct seal *seal,
-	const struct known_key *key, struct hsw_error *err)
-{
-	struct buf text = BUF_INIT;
-	struct record_batch b;
-
-	record_batch_init(&b);
-	record_print_key(seal, key->salt, &text);
-	record_replace(&b, record_key, str_of("1"), key->text, &text);
-	int rc = reseal_all(l, seal, seal, &b, err);
-	if (rc != HSW_OK)
-		b.failed = true; /* it is only emptied */
-	int committed = record_commit(&b, store, rc == HSW_OK ? err : NULL);
-	if (rc == HSW_OK && committed == HSW_OK && l->n > (key->text.len > 0 ? 1 : 0))
-		log_info("config", "the store's secrets are encrypted now");
-	return rc == HSW_OK ? committed : rc;
-}
-
-/* Nothing is changed without a key, but a secret that is encrypted is not to be overlooked. */
-static int
-check_readable(const struct loading *l, struct seal *seal, struct hsw_error *err)
-{
-	int rc = HSW_OK;
-
-	for (const struct loaded *r = l->first; r != NULL && rc != HSW_EAUTH; r = r->next) {
-		struct buf text = BUF_INIT;
-		rc = reseal_one(&r->record, seal, seal, &text, err);
-		buf_free(&text);
-	}
-	return rc == HSW_EAUTH ? rc : HSW_OK;
-}
-
-/* A store that has no key yet gets it, if there is one. */
-static int
-begin_key(const struct loading *l, const struct store_port *store, struct seal *seal,
-	const struct known_key *key, struct hsw_error *err)
-{
-	int rc = seal_has_key(seal) ? write_first_key(l, store, seal, key, err)
-				    : check_readable(l, seal, err);
-	char what[HSW_ERROR_SIZE];
-
-	if (rc != HSW_EAUTH)
-		return rc;
-	snprintf(what, sizeof(what), "%.*s: ", (int)sizeof(what) - 3, err->text);
-	return refuse_key(seal, what, err);
-}
-
-/* Makes s->seal of what was read. */
-static int
-try_key(struct settings *s, const struct loading *l, const struct store_port *store,
-	struct hsw_error *err)
-{
-	struct known_key key;
-	int rc = find_key(l, &key, err);
-
-	if (rc == HSW_OK) {
-		seal_free(s->seal);
-		s->seal = seal_new(s->config->server.encryption_key, key.salt, err);
-		rc = s->seal == NULL        ? HSW_EINVAL
-			: key.check.len > 0 ? check_key(&key, s->seal, err)
-					    : begin_key(l, store, s->seal, &key, err);
-	}
-	buf_free(&key.check);
-	return rc;
-}
-
-/* Makes s->seal, seals what stands readable where the store had no key, and reads that again. */
-static int
-open_key(struct settings *s, struct loading *l, const struct store_port *store,
-	struct hsw_error *err)
-{
-	int rc = try_key(s, l, store, err);
-
-	for (int i = 1; rc == HSW_ENOENT && i < KEY_TRIES; i++) {
-		free_all(l);
-		rc = read_all(l, store, err);
-		if (rc == HSW_OK)
-			rc = try_key(s, l, store, err);
-	}
-	if (rc == HSW_ENOENT)
-		rc = err_set(err, HSW_EAGAIN, "other nodes change the store's key: start again");
-	if (rc == HSW_EAUTH && s->keep_undecryptable) {
-		log_warn("config", "secrets that cannot be decrypted are kept as they are: %s",
-			err->text);
-		s->has_wrong_key = true;
-		rc = HSW_OK;
-	}
-	if (rc == HSW_OK) {
-		free_all(l);
-		rc = read_all(l, store, err);
-	}
-	return rc;
-}
-
-/* Without a key there is no record of it: the next start with one begins anew. */
-static int
-write_next_key(const struct loading *l, const struct store_port *store, struct seal *from,
-	struct seal *to, const unsigned char salt[SEAL_SALT_BYTES], struct hsw_error *err)
-{
-	struct buf text = BUF_INIT;
-	struct record_batch b;
-
-	record_batch_init(&b);
-	int rc = reseal_all(l, from, to, &b, err);
-	if (seal_has_key(to)) {
-		record_print_key(to, salt, &text);
-		record_put(&b, record_key, str_of("1"), NULL, &text);
-	} else {
-		record_forget(&b, record_key, str_of("1"), NULL);
-	}
-	b.failed |= rc != HSW_OK;
-	int committed = record_commit(&b, store, rc == HSW_OK ? err : NULL);
-	return rc == HSW_OK ? committed : rc;
-}
-
-static int
-check_old_key(const struct known_key *key, struct seal *from, struct hsw_error *err)
-{
-	if (check_key(key, from, NULL) == HSW_OK)
-		return HSW_OK;
-	return err_set(err, HSW_EAUTH,
-		seal_has_key(from) ? "the old key is not the one of the store: nothing was changed"
-				   : "the store's secrets are encrypted: give the old key with "
-				     "--old-key-file, or in the environment's OLD_ENCRYPTION_KEY");
-}
-
-/* The key of a service's environment is not in the environment of who calls `rekey`. */
-static int
-check_new_key(const char *old_key, const char *new_key, bool decrypts, struct hsw_error *err)
-{
-	if (old_key == NULL && new_key == NULL)
-		return err_set(err, HSW_EINVAL,
-			"there is no key: the store's secrets are readable, and [server] "
-			"encryption_key is not set");
-	if (new_key == NULL && !decrypts)
-		return err_set(err, HSW_EINVAL,
-			"there is no new key: set [server] encryption_key, or ENCRYPTION_KEY in "
-			"the environment of this command; with --decrypt the secrets are readable "
-			"from then on. Nothing was changed");
-	if (new_key != NULL && decrypts)
-		return err_set(err, HSW_EINVAL,
-			"--decrypt: [server] encryption_key, or the environment's ENCRYPTION_KEY, "
-			"is set: the next start would encrypt the secrets again. Nothing was "
-			"changed");
-	if (old_key != NULL && new_key != NULL && strcmp(old_key, new_key) == 0)
-		return err_set(err, HSW_EINVAL,
-			"[server] encryption_key is the old key: give the new one there");
-	return HSW_OK;
-}
-
-int
-settings_rekey(const struct config *config, const struct store_port *store, const char *old_key,
-	bool decrypts, size_t *n_records, struct hsw_error *err)
-{
-	struct known_key key = { .check = BUF_INIT };
-	unsigned char salt[SEAL_SALT_BYTES];
-	struct seal *from = NULL, *to = NULL;
-	struct loading l;
-	int rc = read_all(&l, store, err);
-
-	*n_records = l.n;
-	if (rc == HSW_OK)
-		rc = find_key(&l, &key, err);
-	if (rc == HSW_OK && !seal_random(salt, sizeof(salt)))
-		rc = err_set(err, HSW_EIO, "the operating system gives no random bytes");
-	if (rc == HSW_OK) {
-		from = seal_new(old_key, key.salt, err);
-		to = from != NULL ? seal_new(config->server.encryption_key, salt, err) : NULL;
-		rc = to != NULL ? HSW_OK : HSW_EINVAL;
-	}
-	if (rc == HSW_OK)
-		rc = check_old_key(&key, from, err);
-	if (rc == HSW_OK)
-		rc = check_new_key(old_key, config->server.encryption_key, decrypts, err);
-	if (rc == HSW_OK)
-		rc = write_next_key(&l, store, from, to, salt, err);
-	seal_free(from);
-	seal_free(to);
-	buf_free(&key.check);
-	free_all(&l);
-	return rc;
 }
 
 /* ---- records ---- */
@@ -544,7 +245,7 @@ forget_destinations(struct settings *s, const struct store_port *store, struct h
 	int rc = store->ops->cursors(store->self, note_gone, &sweep, err);
 	for (const struct loaded *r = sweep.gone.first; r != NULL && rc == HSW_OK; r = r->next)
 		rc = record_detach(store, r->record.name, err);
-	free_all(&sweep.gone);
+	settings_free_all(&sweep.gone);
 	return rc;
 }
 
@@ -552,13 +253,13 @@ int
 settings_read(struct settings *s, const struct store_port *store, struct hsw_error *err)
 {
 	struct loading l;
-	int rc = read_all(&l, store, err);
+	int rc = settings_read_all(&l, store, err);
 
 	if (rc == HSW_OK && add_all(s, &l) != HSW_OK)
 		rc = err_set(err, HSW_ENOMEM, "out of memory");
 	if (rc == HSW_OK)
 		rc = check_tokens(s, err);
-	free_all(&l);
+	settings_free_all(&l);
 	return rc;
 }
 
@@ -566,10 +267,10 @@ int
 settings_load(struct settings *s, const struct store_port *store, struct hsw_error *err)
 {
 	struct loading l;
-	int rc = read_all(&l, store, err);
+	int rc = settings_read_all(&l, store, err);
 
 	if (rc == HSW_OK)
-		rc = open_key(s, &l, store, err);
+		rc = settings_open_key(s, &l, store, err);
 	if (rc == HSW_OK && add_all(s, &l) != HSW_OK)
 		rc = err_set(err, HSW_ENOMEM, "out of memory");
 	if (rc == HSW_OK)
@@ -578,6 +279,6 @@ settings_load(struct settings *s, const struct store_port *store, struct hsw_err
 		rc = err_set(err, HSW_ENOMEM, "out of memory");
 	if (rc == HSW_OK && !s->is_shared)
 		rc = forget_destinations(s, store, err);
-	free_all(&l);
+	settings_free_all(&l);
 	return rc;
 }

@@ -9,6 +9,8 @@ install-data-hook:
 	$(MKDIR_P) '$(DESTDIR)$(sysconfdir)/hookswitch/conf.d'
 	test -e '$(DESTDIR)$(sysconfdir)/hookswitch/hookswitch.ini' || \
 		$(INSTALL_DATA) '$(srcdir)/etc/hookswitch.ini' '$(DESTDIR)$(sysconfdir)/hookswitch/hookswitch.ini'
+# One that was changed is the administrator's.
 uninstall-hook:
-	-rm -f '$(DESTDIR)$(sysconfdir)/hookswitch/hookswitch.ini'
+	-! cmp -s '$(srcdir)/etc/hookswitch.ini' '$(DESTDIR)$(sysconfdir)/hookswitch/hookswitch.ini' || \
+		rm -f '$(DESTDIR)$(sysconfdir)/hookswitch/hookswitch.ini'
 	-rmdir '$(DESTDIR)$(sysconfdir)/hookswitch/conf.d' '$(DESTDIR)$(sysconfdir)/hookswitch'

@@ -191,6 +191,16 @@ write_json(const char *path, const struct result *results, size_t n)
 	fclose(f);
 }
 
+static bool
+is_workload(const char *name)
+{
+	for (size_t i = 0; i < N_WORKLOADS; i++) {
+		if (strcmp(workloads[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int
 run(const struct settings *s)
 {
@@ -314,6 +324,10 @@ main(int argc, char **argv)
 	}
 	if (s.events < 1 || s.producers < 1 || realpath(s.plugin_dir, plugin_dir) == NULL) {
 		usage(stderr);
+		return 2;
+	}
+	if (s.only != NULL && !is_workload(s.only)) {
+		fprintf(stderr, "hookswitch-bench: %s: no such workload, see --help\n", s.only);
 		return 2;
 	}
 	s.plugin_dir = plugin_dir;

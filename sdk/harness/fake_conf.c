@@ -157,18 +157,24 @@ void *
 fake_conf_new(const struct hsw_plugin *p, const char *const *options, struct hsw_error *err)
 {
 	const char *bad = unknown_key(p, options);
+	const char *why = "there is no such option";
 	void *conf = calloc(1, p->conf_size + 1);
 
 	for (const struct hsw_option *o = p->options; bad == NULL && o != NULL && o->key; o++) {
 		const char *value = given(options, o->key);
 		if (value == NULL)
 			value = o->def;
-		if (value == NULL ? (o->flags & HSW_OPT_REQUIRED) : !set_member(o, conf, value))
+		if (value != NULL && !set_member(o, conf, value)) {
 			bad = o->key;
+			why = "not a value of its type, or out of its bounds";
+		} else if (value == NULL && (o->flags & HSW_OPT_REQUIRED)) {
+			bad = o->key;
+			why = "this option is required";
+		}
 	}
 	if (bad == NULL)
 		return conf;
-	snprintf(err->text, sizeof(err->text), "%s: not a value for it, missing or unknown", bad);
+	snprintf(err->text, sizeof(err->text), "%s: %s", bad, why);
 	fake_conf_free(p, conf);
 	return NULL;
 }

@@ -163,6 +163,48 @@ load(const char *file)
 	return true;
 }
 
+static bool
+is_given(const char *key)
+{
+	for (size_t i = 0; i < given.option_words; i += 2) {
+		if (strcmp(given.options[i], key) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_option(const struct hsw_plugin *p, const char *key)
+{
+	const struct hsw_option *o = p->options;
+
+	while (o != NULL && o->key != NULL && strcmp(o->key, key) != 0)
+		o++;
+	return o != NULL && o->key != NULL;
+}
+
+/* Said once, instead of by every test that opens the plugin. */
+static bool
+are_options_of(const struct hsw_plugin *p)
+{
+	for (size_t i = 0; i < given.option_words; i += 2) {
+		if (has_option(p, given.options[i]))
+			continue;
+		fprintf(stderr, "hookswitch-plugin-test: %s: the plugin has no such option\n",
+			given.options[i]);
+		return false;
+	}
+	for (const struct hsw_option *o = p->options; o != NULL && o->key != NULL; o++) {
+		if (!(o->flags & HSW_OPT_REQUIRED) || is_given(o->key))
+			continue;
+		fprintf(stderr,
+			"hookswitch-plugin-test: %s: the plugin needs this option: %s=...\n",
+			o->key, o->key);
+		return false;
+	}
+	return true;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -175,6 +217,8 @@ main(int argc, char **argv)
 	}
 	if (!load(file))
 		return 1;
+	if (!are_options_of(given.subject.plugin))
+		return 2;
 	size_t n = fake_suite_size(&given.subject);
 	printf("1..%zu\n", n);
 	for (size_t i = 0; i < n; i++) {

@@ -95,14 +95,14 @@ check_reseal(const char *kind, struct hsw_str text)
 {
 	struct hsw_store_record record = { str_of(kind), instance, text };
 	struct buf encrypted = BUF_INIT, back = BUF_INIT, again = BUF_INIT;
-	int rc = record_reseal(&record, plain, keyed, &encrypted);
+	int rc = record_reseal(&record, plain, keyed, NULL, &encrypted);
 
 	if (rc == HSW_OK) {
 		record.text = str_of_buf(&encrypted);
-		if (record_reseal(&record, keyed, plain, &back) != HSW_OK)
+		if (record_reseal(&record, keyed, plain, NULL, &back) != HSW_OK)
 			abort();
 		record.text = str_of_buf(&back);
-		if (record_reseal(&record, plain, plain, &again) != HSW_OK ||
+		if (record_reseal(&record, plain, plain, NULL, &again) != HSW_OK ||
 			!str_equal(str_of_buf(&back), str_of_buf(&again)))
 			abort();
 	}

@@ -83,7 +83,10 @@ def test_a_plain_instance_has_no_webhook_and_a_token_of_256_bits(daemon):
     ({"name": "x", "token": "with blank"}, 400, "token"), ({"name": "x", "token": 7}, 400, "token"),
     ({"name": "x", "token": "sales-SECRET-instance"}, 409, "token"), ({"name": "x", "token": ACCOUNT}, 409, "token"),
     ({"name": "x", "webhookEnabled": True}, 400, "webhookURL"),
-    ({"name": "x", "webhookURL": "ftp://x"}, 400, "url"),
+    ({"name": "x", "webhookURL": "ftp://x"}, 400, "webhookURL: "),
+    ({"name": "x", "webhookURL": "http://u:p@x/"}, 400, "webhookURL: "),
+    ({"name": "x", "webhookURL": "http://10.0.0.1/"}, 400, "webhookURL: "),
+    ({"name": "x", "webhookURL": "http://x", "webhookAuthorization": "a\nb"}, 400, "webhookAuthorization: "),
     ({"name": "x", "webhookURL": "http://x", "webhookEvents": ["nope"]}, 400, "webhookEvents: unknown event `nope`"),
     ({"name": "x", "webhookByEvents": "yes"}, 400, "webhookByEvents"),
     ({"name": "x", "websocketEnabled": 1}, 400, "websocketEnabled"),
@@ -335,7 +338,7 @@ def test_events_flow_while_webhooks_come_and_go(tmp_path, receiver, workers):
     d = ApiDaemon(tmp_path, {"file": {"plugin": "file", "path": f"{tmp_path}/out.ndjson"}}, api="rate_limit = none",
                   server=f"workers = {workers}").start()
     d.webhook("sales", receiver.url, label="stays")
-    n = 0
+    n, not_for_other = 0, set()
     for turn in range(40):
         label = f"w{turn % 2}"
         d.webhook("sales", other.url, label=label)
@@ -343,10 +346,15 @@ def test_events_flow_while_webhooks_come_and_go(tmp_path, receiver, workers):
             n += 1
             d.accept(message(n, chat=n % 7))
         d.ok("DELETE", f"/api/events/webhook/sales?label={label}")
+        for _ in range(2):
+            n += 1
+            d.accept(message(n, chat=n % 7))
+            not_for_other.add(n)
     receiver.wait(n)
     wait_for(lambda: len(whole_lines(f"{tmp_path}/out.ndjson")) == n, what="all in the file")
     assert sorted(receiver.numbers()) == list(range(1, n + 1))
     assert len(set(other.numbers())) == len(other.numbers()) > 0
+    assert not not_for_other & set(other.numbers()), "it got what came after its webhook was removed"
     assert [s["name"] for s in d.status()["sinks"] if "/" in s["name"]] == ["sales/stays"]
     d.stop()
     other.close()
@@ -550,6 +558,33 @@ def refuses_to_start(d, *options):
     return subprocess.run([PROGRAM, "run", "-c", d.ini, *options], capture_output=True, text=True, timeout=60)
 
 
+def test_what_was_answered_is_there_after_a_kill(daemon, receiver):
+    """Each change is on disk when it is answered."""
+    def again():
+        daemon.kill()
+        daemon.start()
+    daemon.ok("POST", "/api/instance/new", {"name": "shop", "token": "shop-SECRET"}, status=201)
+    again()
+    webhook = daemon.webhook("shop", receiver.url, authorization="Bearer hook-SECRET")
+    again()
+    assert daemon.webhooks("shop") == [webhook]
+    websocket = daemon.websocket("shop", events=["call.update"])
+    again()
+    daemon.ok("PUT", "/api/instance/token/shop", {"token": "new-SECRET"})
+    again()
+    assert daemon.fails(401, "GET", "/api/events/getWebsocket/shop", token="shop-SECRET") == "Invalid token"
+    assert daemon.ok("GET", "/api/events/getWebsocket/shop", token="new-SECRET")["websocket"] == websocket
+    daemon.accept(message(1), instance="shop")
+    receiver.wait(1)
+    assert receiver.arrivals[0].headers["authorization"] == "Bearer hook-SECRET"
+    daemon.ok("DELETE", "/api/events/webhook/shop")
+    again()
+    assert daemon.webhooks("shop") == []
+    daemon.ok("DELETE", "/api/instance/delete/shop")
+    again()
+    assert [i["name"] for i in daemon.ok("GET", "/api/instance/list")["instances"]] == ["sales"]
+
+
 @pytest.mark.parametrize("key", ["0123456789abcdef" * 4, base64.b64encode(bytes(range(32))).decode(), "a pass phrase"])
 def test_secrets_are_encrypted_at_rest(tmp_path, receiver, key):
     d = ApiDaemon(tmp_path, server=f"encryption_key = {key}").start()
@@ -674,6 +709,31 @@ def test_rekey_changes_the_key(tmp_path, receiver):
     assert b"hook-SECRET" in stored(d)
     r = d.command("rekey", check=False)
     assert r.returncode == 1 and "there is no key" in r.stderr
+    d.start()
+    assert d.ok("GET", "/api/instance/list")["instances"] == before
+    d.stop()
+
+
+def test_keys_of_the_environment_count_where_the_file_has_none(tmp_path, receiver, monkeypatch):
+    monkeypatch.setenv("ENCRYPTION_KEY", "one")
+    d = ApiDaemon(tmp_path).start()
+    before = configured(d, receiver)
+    d.stop()
+    assert "SECRET" not in "".join(records(d))
+    monkeypatch.setenv("ENCRYPTION_KEY", "")  # a service's line without a value is none
+    assert "encryption_key (or the environment's ENCRYPTION_KEY) is missing" in refuses_to_start(d).stderr
+    monkeypatch.setenv("ENCRYPTION_KEY", "two")
+    assert "encryption_key is not the key" in refuses_to_start(d).stderr
+    monkeypatch.setenv("OLD_ENCRYPTION_KEY", "")
+    r = d.command("rekey", check=False)
+    assert r.returncode == 1 and "give the old key" in r.stderr
+    monkeypatch.setenv("OLD_ENCRYPTION_KEY", "one")
+    d.command("rekey")
+    d.start()
+    assert d.ok("GET", "/api/instance/list")["instances"] == before
+    d.stop()
+    monkeypatch.setenv("ENCRYPTION_KEY", "three")
+    set_key(d, "two")
     d.start()
     assert d.ok("GET", "/api/instance/list")["instances"] == before
     d.stop()

@@ -3,13 +3,16 @@
 them, and that nothing is sent without them."""
 import contextlib
 import json
+import os
+import pty
 import re
 import sqlite3
+import subprocess
 
 import pytest
 
 from api_rig import ACCOUNT, ApiDaemon, keeping_undecryptable, set_key
-from rig import Receiver, message, wait_for
+from rig import PROGRAM, Receiver, message, wait_for
 from test_tail import Tail
 
 SECRET = "whsec_" + "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"
@@ -197,3 +200,138 @@ def test_a_token_that_is_damaged_stays_stored_until_it_is_set_anew(daemon):
     daemon.stop()
     daemon.start()
     assert daemon.command("instance", "token", "shop").stdout.strip() == token
+
+
+# ---- the key is lost for good ----
+
+FORGET = ("rekey", "--forget-undecryptable")
+LOST = ["instance shop: token", "webhook sales/default: authorization", "webhook sales/default: secret",
+        "webhook sales/default: secret_old", "webhook sales/default: headers"]
+
+
+def records(d):
+    with contextlib.closing(sqlite3.connect(d.folder / "hookswitch.db")) as db:
+        return db.execute("SELECT * FROM records ORDER BY 1, 2").fetchall()
+
+
+def lost(said):
+    return [line.partition("cannot be decrypted: ")[2] for line in said.splitlines() if "cannot be decrypted" in line]
+
+
+@pytest.fixture
+def keyless(tmp_path, receiver):
+    """A store whose key is lost: a webhook with each kind of credential, one without any, an event for both, and an
+    instance with a token."""
+    d = ApiDaemon(tmp_path, server="encryption_key = lost").start()
+    d.ok("POST", "/api/instance/new", {"name": "shop", "token": "shop-SECRET"}, status=201)
+    receiver.status = 503
+    d.webhook("sales", receiver.url, **GIVEN)
+    d.stop()
+    set_key(d, "new")
+    receiver.status = 200
+    yield d
+    d.stop()
+
+
+def test_secrets_of_a_lost_key_are_given_up_and_never_sent_without(keyless, receiver):
+    d, kept = keyless, records(keyless)
+    r = d.command(*FORGET, check=False)
+    assert r.returncode == 1 and lost(r.stdout) == LOST and "--yes" in r.stderr and "nothing was changed" in r.stderr
+    assert records(d) == kept
+    r = d.command(*FORGET, "--yes")
+    assert lost(r.stdout) == LOST and "forgotten secrets: 5" in r.stdout and "SECRET" not in r.stdout + r.stderr
+    d.start()
+    d.accept(message(1))
+    shown, = d.webhooks("sales")
+    assert shown["undecryptable"] == ["authorization", "secret", "secret_old", "headers"]
+    wait_for(lambda: d.sink("sales/default")["lag"] == 1)
+    assert d.sink("sales/default")["state"] == "disabled"
+    assert "cannot be decrypted" in d.fails(400, "POST", "/api/events/webhook/sales", shown)
+    why = d.fails(400, "POST", "/api/events/webhook/sales", {"enabled": True, "url": receiver.url})
+    assert why.startswith("authorization: the stored one cannot be decrypted")
+    assert "Invalid token" in d.fails(401, "GET", "/api/events/getWebsocket/shop", token="shop-SECRET")
+    for guess in "lost:", "":
+        assert d.call("GET", "/api/events/getWebsocket/shop", token=guess)[0] == 401
+    assert receiver.arrivals == []
+    token = d.command("instance", "token", "--new", "shop").stdout.strip()
+    d.ok("GET", "/api/events/getWebsocket/shop", token=token)
+    assert "undecryptable" not in d.webhook("sales", receiver.url, **GIVEN)
+    receiver.wait(1)
+    headers = receiver.arrivals[0].headers
+    assert headers["authorization"] == "Bearer hook-SECRET" and headers["x-key"] == "x-SECRET"
+    assert len(headers["webhook-signature"].split()) == 2
+
+
+def test_what_was_given_up_stays_so_under_the_next_key(keyless, receiver, tmp_path):
+    d = keyless
+    d.command(*FORGET, "--yes")
+    set_key(d, "third")
+    (tmp_path / "key").write_text("new\n")
+    d.command("rekey", "--old-key-file", f"{tmp_path}/key")
+    d.start()
+    assert len(d.webhooks("sales")[0]["undecryptable"]) == 4
+    d.accept(message(1))
+    wait_for(lambda: d.sink("sales/default")["lag"] == 1)
+    assert receiver.arrivals == []
+
+
+def test_only_what_no_key_opens_is_given_up(keyless, receiver, tmp_path):
+    """With the old key, and with the key that the store has already."""
+    d = keyless
+    set_key(d, "lost")
+    damage(d, "webhook", "headers")
+    d.stop()
+    for key, given in ("lost", []), ("new", ["--old-key-file", f"{tmp_path}/key"]):
+        (tmp_path / "key").write_text("lost\n")
+        set_key(d, key)
+        kept = records(d)
+        r = d.command(*FORGET, *given, check=False)
+        assert lost(r.stdout) == ["webhook sales/default: headers"] and records(d) == kept
+    (tmp_path / "key").write_text("wrong\n")
+    r = d.command(*FORGET, "--yes", "--old-key-file", f"{tmp_path}/key", check=False)
+    assert r.returncode == 1 and "the old key is not the one of the store" in r.stderr and records(d) == kept
+    set_key(d, "lost")
+    d.command(*FORGET, "--yes")
+    d.start()
+    d.ok("GET", "/api/events/getWebsocket/shop", token="shop-SECRET")
+    d.accept(message(1))
+    assert "undecryptable" not in d.webhook("sales", receiver.url, headers={"X-Key": "x-SECRET"},
+                                            authorization="Bearer hook-SECRET")
+    receiver.wait(1)
+    assert len(receiver.arrivals[0].headers["webhook-signature"].split()) == 2
+    d.stop()
+    assert "forgotten secrets: 0" in d.command(*FORGET).stdout  # nobody has to be asked
+
+
+@pytest.mark.parametrize("answer, is_yes", [("y", True), ("yes", True), ("", False), ("n", False), ("\x04", False)])
+def test_a_terminal_is_asked_before_secrets_are_given_up(keyless, answer, is_yes):
+    kept = records(keyless)
+    ours, its = pty.openpty()
+    p = subprocess.Popen([PROGRAM, *FORGET, "-c", keyless.ini], stdin=its, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
+    os.close(its)
+    os.write(ours, answer.encode() + b"\n" * (answer != "\x04"))
+    out, err = p.communicate(timeout=30)
+    os.close(ours)
+    assert lost(out) == LOST and "Give up 5 secrets?" in err
+    assert p.returncode == (0 if is_yes else 1) and (records(keyless) != kept) == is_yes
+
+
+def test_what_is_given_up_of_a_key_is_readable_nowhere_and_yes_alone_is_no_order(keyless):
+    d = keyless
+    assert d.command("rekey", "--yes", check=False).returncode == 2
+    r = d.command("rekey", check=False)
+    assert r.returncode == 1 and "--forget-undecryptable" in r.stderr
+    set_key(d, None)
+    r = d.command(*FORGET, "--yes", check=False)
+    assert r.returncode == 1 and "there is no new key" in r.stderr
+    assert lost(d.command(*FORGET, "--yes", "--decrypt").stdout) == LOST
+    d.start()
+    assert len(d.webhooks("sales")[0]["undecryptable"]) == 4
+
+
+def test_a_stored_name_does_nothing_to_the_terminal_that_is_asked(keyless):
+    with contextlib.closing(sqlite3.connect(keyless.folder / "hookswitch.db")) as db, db:
+        db.execute("UPDATE records SET name = ? WHERE kind = 'webhook'", ("sales/\033[2J\u202ex",))
+    said = keyless.command(*FORGET, check=False).stdout
+    assert r"webhook sales/\x1b[2J\xe2\x80\xaex: secret" in said and "\033" not in said and "\u202e" not in said

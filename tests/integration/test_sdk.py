@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plugins of strangers: made by `plugins new`, built out of the tree with the public headers, loaded."""
 import json
+import os
 import pathlib
 import re
 import socket
@@ -277,3 +278,47 @@ def test_our_own_plugins_pass_the_harness(folder):
         done = subprocess.run([BUILD / "hookswitch-plugin-test", PLUGINS / f"{plugin}.so", *options],
                               capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("options, text", [
+    (["path=/nowhere", "paht=/nowhere"], "paht: the plugin has no such option"),
+    ([], "path: the plugin needs this option"),
+])
+def test_the_harness_says_once_which_option_is_wrong(options, text):
+    done = subprocess.run([BUILD / "hookswitch-plugin-test", PLUGINS / "sink-file.so", *options],
+                          capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2 and text in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    assert "ok" not in done.stdout
+
+
+def references(document):
+    if isinstance(document, dict):
+        yield from [document["$ref"]] if isinstance(document.get("$ref"), str) else []
+        document = list(document.values())
+    if isinstance(document, list):
+        for part in document:
+            yield from references(part)
+
+
+def test_what_the_installed_descriptions_refer_to_is_installed(installed):
+    root, _ = installed
+    for name in ("openapi.json", "asyncapi.json"):
+        path, = root.rglob(f"share/hookswitch/{name}")
+        files = {ref.partition("#")[0] for ref in references(json.loads(path.read_text()))} - {""}
+        assert files or name == "openapi.json"
+        for file in files:
+            assert json.loads((path.parent / file).read_text())["$id"] == "urn:hookswitch:envelope:1"
+
+
+def test_uninstalling_leaves_a_changed_configuration(folder):
+    root = pathlib.Path(folder) / "root"
+    environment = {key: value for key, value in os.environ.items() if key != "MAKEFLAGS"}
+
+    def files(target):
+        subprocess.run(["make", "-s", "-C", BUILD, target, f"DESTDIR={root}"], env=environment, check=True,
+                       capture_output=True)
+        return [path for path in root.rglob("*") if path.is_file()]
+    assert len(files("install")) > 20
+    ini, = root.rglob("etc/hookswitch/hookswitch.ini")
+    ini.write_text("; mine\n")
+    assert files("uninstall") == [ini] and ini.read_text() == "; mine\n"

@@ -68,7 +68,7 @@ REFUSALS = [
     ("no name", "/ws/", {**WORSE, "token": None}, 404, "Not found"),
     ("no token", "/ws/quiet", {**WORSE, "token": None}, 401, MISSING),
     ("unknown token", "/ws/quiet", {**WORSE, "token": "wrong"}, 401, "Invalid token"),
-    ("empty token", "/ws/quiet", {**WORSE, "token": ""}, 401, "Invalid token"),
+    ("empty token", "/ws/quiet", {**WORSE, "token": ""}, 401, MISSING),
     ("unknown bearer", "/ws/sales", {"token": None, "Authorization": "Bearer wrong"}, 401, "Invalid token"),
     ("unknown query token", "/ws/sales?token=wrong", {"token": None}, 401, "Invalid token"),
     ("another's token", "/ws/quiet", {**WORSE, "token": token("sales")}, 403, OTHERS),
@@ -105,6 +105,17 @@ def test_upgrades_are_refused_with_exact_answers(make):
     answer = raw(daemon.port, upgrade_request().replace(b"HTTP/1.1", b"HTTP/1.0"))
     assert answer.startswith(b"HTTP/1.1 426 ")
     assert metric(daemon, "hookswitch_websocket_clients") == 0
+
+
+@pytest.mark.parametrize("sent, logged", [
+    (b"https://e\xc2\x9b31m", r"https://e\xc2\x9b31m"), (b"https://e\xe2\x80\xaex", r"https://e\xe2\x80\xaex"),
+    (b"https://e\xff", r"https://e\xff"), ("https://café".encode(), "https://café")])
+def test_an_origin_does_nothing_to_the_terminal_that_shows_the_log(make, sent, logged):
+    """No control characters of ISO 6429, no marks that turn the direction of text, no bytes that are no UTF-8."""
+    daemon = make()
+    request = upgrade_request(headers={"Origin": "ORIGIN", "Connection": "close, Upgrade"}).replace(b"ORIGIN", sent)
+    assert raw(daemon.port, request).startswith(b"HTTP/1.1 403 ")
+    assert f"WebSocket upgrade blocked from origin {logged} (host x)" in daemon.log_text()
 
 
 @pytest.mark.parametrize("path, headers", [

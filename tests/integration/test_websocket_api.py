@@ -336,3 +336,13 @@ def test_nothing_is_lost_or_goes_to_others_while_all_changes(make, folder, worke
         assert reader.numbers() == everything
         assert {e["instanceData"]["instance"] for e in reader.events} == {"sales"}
     receiver.close()
+
+
+# ---- defaults ----
+
+def test_the_limits_are_those_that_clients_know(make):
+    """What the configuration does not say. The rest of them is in the tests of what they do."""
+    said = make(start=False).command("plugins", "sink-websocket").stdout
+    for limit in ("heartbeat  (duration, default 54s)", "pong_timeout  (duration, default 60s)",
+                  "queue  (number, default 256)", "max_frame  (size, default 4k)"):
+        assert limit in said

@@ -268,19 +268,77 @@ START_TEST(another_key_reseals_all_secrets_or_none)
 	print_full(keyed, &text);
 	struct hsw_store_record record = { str_of(record_webhook), str_of("sales/default"),
 		str_of_buf(&text) };
-	ck_assert_int_eq(record_reseal(&record, keyed, stranger, &resealed), HSW_OK);
+	ck_assert_int_eq(record_reseal(&record, keyed, stranger, NULL, &resealed), HSW_OK);
 	struct webhook *w = record_read_webhook(stranger, sales, label, str_of_buf(&resealed));
 	ck_assert_str_eq(w->authorization, "Bearer SECRET-a");
 	ck_assert_str_eq(w->secret, "SECRET-s");
 	ck_assert_str_eq(w->headers, "A: SECRET-h\nB: c");
 	webhook_free(w);
-	ck_assert_int_eq(record_reseal(&record, stranger, keyed, &failed), HSW_EAUTH);
+	ck_assert_int_eq(record_reseal(&record, stranger, keyed, NULL, &failed), HSW_EAUTH);
 	ck_assert_uint_eq(failed.len, 0);
 	record.text = str_of("[]");
-	ck_assert_int_eq(record_reseal(&record, keyed, stranger, &failed), HSW_EINVAL);
+	ck_assert_int_eq(record_reseal(&record, keyed, stranger, NULL, &failed), HSW_EINVAL);
 	buf_free(&text);
 	buf_free(&resealed);
 	buf_free(&failed);
+}
+END_TEST
+
+struct given_up {
+	char names[8][64];
+	size_t n;
+};
+
+static void
+note_lost(void *arg, const struct hsw_store_record *r, const char *member)
+{
+	struct given_up *g = arg;
+
+	ck_assert(g->n < 8);
+	snprintf(g->names[g->n++], sizeof(g->names[0]), "%.*s %s", (int)r->name.len, r->name.s,
+		member);
+}
+
+/* Of two secrets one is damaged: only that is given up, and is missed from then on. */
+START_TEST(what_cannot_be_opened_is_given_up_where_that_is_asked_for)
+{
+	struct given_up given = { .n = 0 };
+	const struct record_losses losses = { &given, note_lost };
+	struct buf mine = BUF_INIT, theirs = BUF_INIT, resealed = BUF_INIT, again = BUF_INIT;
+	struct webhook *w = webhook_new(label);
+
+	set(&w->secret, "SECRET-s");
+	record_print_webhook(keyed, sales, w, &mine);
+	webhook_free(w);
+	w = record_read_webhook(keyed, sales, label, str_of_buf(&mine));
+	set(&w->sealed[CREDENTIAL_AUTHORIZATION], "enc:1:AAAA");
+	set(&w->sealed[CREDENTIAL_HEADERS], "neither");
+	record_print_webhook(keyed, sales, w, &theirs);
+	webhook_free(w);
+	struct hsw_store_record record = { str_of(record_webhook), str_of("sales/default"),
+		str_of_buf(&theirs) };
+	ck_assert_int_eq(record_reseal(&record, keyed, stranger, &losses, &resealed), HSW_OK);
+	ck_assert_uint_eq(given.n, 2);
+	ck_assert_str_eq(given.names[0], "sales/default authorization");
+	ck_assert_str_eq(given.names[1], "sales/default headers");
+	w = record_read_webhook(stranger, sales, label, str_of_buf(&resealed));
+	ck_assert_str_eq(w->secret, "SECRET-s");
+	ck_assert_uint_eq(webhook_undecryptable(w), WEBHOOK_AUTHORIZATION | WEBHOOK_HEADERS);
+	ck_assert_str_eq(w->sealed[CREDENTIAL_AUTHORIZATION], record_lost);
+	webhook_free(w);
+	/* It is no trouble for the next key, and is not given up twice. */
+	record.text = str_of_buf(&resealed);
+	ck_assert_int_eq(record_reseal(&record, stranger, keyed, NULL, &again), HSW_OK);
+	w = record_read_webhook(keyed, sales, label, str_of_buf(&again));
+	ck_assert_str_eq(w->secret, "SECRET-s");
+	ck_assert_uint_eq(webhook_undecryptable(w), WEBHOOK_AUTHORIZATION | WEBHOOK_HEADERS);
+	webhook_free(w);
+	record.text = str_of("[]");
+	ck_assert_int_eq(record_reseal(&record, keyed, stranger, &losses, &again), HSW_EINVAL);
+	buf_free(&mine);
+	buf_free(&theirs);
+	buf_free(&resealed);
+	buf_free(&again);
 }
 END_TEST
 
@@ -291,4 +349,5 @@ UNIT_MAIN_WITH("record", setup, teardown, a_webhook_comes_back_with_all_it_has,
 	damaged_records_are_refused, a_part_of_a_type_that_is_not_known_is_refused,
 	an_instance_comes_back_and_without_its_key_has_no_token,
 	the_key_record_tells_its_key_from_others, salts_are_32_hex_digits,
-	another_key_reseals_all_secrets_or_none)
+	another_key_reseals_all_secrets_or_none,
+	what_cannot_be_opened_is_given_up_where_that_is_asked_for)

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* settings_impl.h - what settings_load.c and settings_key.c share. Store thread. */
+#ifndef SETTINGS_IMPL_H
+#define SETTINGS_IMPL_H
+
+#include "settings.h"
+
+/* A copy of what the store reads. */
+struct loaded {
+	struct loaded *next;
+	struct hsw_store_record record;
+	char memory[];
+};
+
+struct loading {
+	struct loaded *first, **last;
+	size_t n;
+	bool failed;
+	bool is_incomplete; /* what the store holds is a part of another one */
+};
+
+/* All records of settings; to be given to settings_free_all either way. HSW_OK, or the store's error. */
+int settings_read_all(struct loading *, const struct store_port *, struct hsw_error *err);
+void settings_free_all(struct loading *);
+
+/* Makes s->seal, seals what stands readable where the store had no key, and reads that again. HSW_OK, or as
+ * settings_load. */
+int settings_open_key(
+	struct settings *, struct loading *, const struct store_port *, struct hsw_error *err);
+
+#endif
