@@ -27,7 +27,7 @@ see_record(void *arg, const struct hsw_store_record *r)
 	char text[80];
 
 	j->source.records++; /* of the target, for the moment */
-	if (!str_is(r->kind, STATE_KIND) || !str_is(r->name, STATE_NAME))
+	if (!str_is(r->kind, MIGRATE_STATE_KIND) || !str_is(r->name, STATE_NAME))
 		return HSW_OK;
 	snprintf(text, sizeof(text), "%.*s", (int)r->text.len, r->text.s);
 	long long last, upto, memos;
@@ -82,8 +82,12 @@ static int
 add_record(void *arg, const struct hsw_store_record *r)
 {
 	struct batch *b = arg;
-	struct row *row = batch_add(b, r->kind.len + r->name.len + r->text.len);
 
+	if (str_is(r->kind, MIGRATE_STATE_KIND))
+		return b->rc = err_set(b->job->err, HSW_EINVAL,
+			       "the source holds a part of another store: first complete that "
+			       "copy");
+	struct row *row = batch_add(b, r->kind.len + r->name.len + r->text.len);
 	if (row == NULL)
 		return HSW_ENOMEM;
 	char *at = row->bytes;
@@ -129,7 +133,7 @@ copy_records(struct job *j)
 
 	batch_init(&b, j);
 	rc = j->from.ops->records(j->from.self, add_record, &b, j->err);
-	if (rc == HSW_OK)
+	if (b.rc != HSW_OK)
 		rc = b.rc;
 	j->source.records = (int64_t)b.n;
 	if (rc == HSW_OK)

@@ -12,6 +12,9 @@
 
 #include <hookswitch/store.h>
 
+/* A record of this kind tells how far the copy is: who else finds one must leave the store alone. */
+#define MIGRATE_STATE_KIND "migration"
+
 struct migrate_side {
 	const struct hsw_store_ops *ops;
 	void *self;
@@ -25,7 +28,7 @@ struct migrate_counts {
 typedef void migrate_progress_fn(void *arg, const char *what, int64_t done, int64_t all);
 
 /* Copies and verifies: counts are what the target holds, as it was read there. HSW_EINVAL: the target is
- * not empty, or the two differ in the end. */
+ * not empty, the source is itself a copy that is not complete, or the two differ in the end. */
 int migrate(const struct migrate_side *from, const struct migrate_side *to,
 	migrate_progress_fn *progress, void *arg, struct migrate_counts *counts,
 	struct hsw_error *err);

@@ -62,7 +62,7 @@ batch_commit(struct batch *b, bool with_state)
 {
 	struct job *j = b->job;
 	char text[80];
-	const struct hsw_store_record state = { str_of(STATE_KIND), str_of(STATE_NAME),
+	const struct hsw_store_record state = { str_of(MIGRATE_STATE_KIND), str_of(STATE_NAME),
 		{ text,
 			(size_t)snprintf(text, sizeof(text), "%lld %lld %lld",
 				(long long)j->source_last, (long long)j->copied_upto,

@@ -9,8 +9,7 @@
 #include "migrate.h"
 #include "seqmap.h"
 
-/* The record of the target that tells how far the copy is. */
-#define STATE_KIND "migration"
+/* The name of the record MIGRATE_STATE_KIND. */
 #define STATE_NAME "state"
 
 #define PAGE_BODY_BYTES (4u << 20) /* of the events that are read at a time */

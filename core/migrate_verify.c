@@ -42,9 +42,18 @@ count_exception(void *arg, const struct hsw_store_exception *x)
 }
 
 static int
+count_destination(void *arg, struct hsw_str name, int64_t cursor)
+{
+	(void)name;
+	(void)cursor;
+	++*(int64_t *)arg;
+	return HSW_OK;
+}
+
+static int
 count_record(void *arg, const struct hsw_store_record *r)
 {
-	*(int64_t *)arg += !str_is(r->kind, STATE_KIND);
+	*(int64_t *)arg += !str_is(r->kind, MIGRATE_STATE_KIND);
 	return HSW_OK;
 }
 
@@ -73,12 +82,13 @@ count_target(struct job *j, const struct batch *destinations, struct migrate_cou
 	if (rc == HSW_OK)
 		rc = j->to.ops->records(j->to.self, count_record, &c->records, j->err);
 	if (rc == HSW_OK)
+		rc = j->to.ops->cursors(j->to.self, count_destination, &c->destinations, j->err);
+	if (rc == HSW_OK)
 		rc = j->to.ops->dead(j->to.self, &all, count_exception, &c->dead, j->err);
 	for (const char *const *kind = journal_memo_kinds; *kind != NULL && rc == HSW_OK; kind++)
 		rc = j->to.ops->memos(
 			j->to.self, str_of(*kind), INT64_MIN, count_memo, &c->memos, j->err);
 	for (const struct row *r = destinations->first; r != NULL && rc == HSW_OK; r = r->next) {
-		c->destinations++;
 		rc = j->to.ops->retries(j->to.self, r->write.destination, 0, SIZE_MAX,
 			count_exception, &c->retries, j->err);
 	}
@@ -97,12 +107,14 @@ migrate_verify(struct job *j, const struct batch *destinations, struct migrate_c
 		return err_set(j->err, HSW_EINVAL,
 			"the target differs: %lld of %lld events, %lld of %lld retries, %lld of "
 			"%lld dead "
-			"letters, %lld of %lld records, %lld of %lld memos",
+			"letters, %lld of %lld destinations, %lld of %lld records, %lld of %lld "
+			"memos: begin again with a new one",
 			(long long)c->events, (long long)j->source.events, (long long)c->retries,
 			(long long)j->source.retries, (long long)c->dead, (long long)j->source.dead,
+			(long long)c->destinations, (long long)j->source.destinations,
 			(long long)c->records, (long long)j->source.records, (long long)c->memos,
 			(long long)j->source.memos);
-	const struct hsw_store_record state = { .kind = str_of(STATE_KIND),
+	const struct hsw_store_record state = { .kind = str_of(MIGRATE_STATE_KIND),
 		.name = str_of(STATE_NAME) };
 	struct hsw_write w = { .kind = HSW_WRITE_FORGET, .record = &state };
 	return j->to.ops->commit(j->to.self, (struct hsw_write *[]){ &w }, 1, j->err);

@@ -16,6 +16,7 @@ struct loading {
 	struct loaded *first, **last;
 	size_t n;
 	bool failed;
+	bool is_incomplete; /* what the store holds is a part of another one */
 };
 
 /* All records of settings; to be given to settings_free_all either way. HSW_OK, or the store's error. */

@@ -8,6 +8,7 @@
 
 #include "err.h"
 #include "log.h"
+#include "migrate.h"
 #include "record.h"
 #include "settings_impl.h"
 
@@ -46,7 +47,10 @@ keep_record(void *arg, const struct hsw_store_record *r)
 static int
 keep_setting(void *arg, const struct hsw_store_record *r)
 {
-	return str_is(r->kind, record_attempts) ? HSW_OK : keep_record(arg, r);
+	struct loading *l = arg;
+
+	l->is_incomplete |= str_is(r->kind, MIGRATE_STATE_KIND);
+	return str_is(r->kind, record_attempts) ? HSW_OK : keep_record(l, r);
 }
 
 int
@@ -54,7 +58,15 @@ settings_read_all(struct loading *l, const struct store_port *store, struct hsw_
 {
 	*l = (struct loading){ .last = &l->first };
 	int rc = store->ops->records(store->self, keep_setting, l, err);
-	return l->failed ? err_set(err, HSW_ENOMEM, "out of memory") : rc;
+
+	if (l->failed)
+		return err_set(err, HSW_ENOMEM, "out of memory");
+	/* Its cursors are not there yet: each sink would get everything again. */
+	if (rc == HSW_OK && l->is_incomplete)
+		return err_set(err, HSW_EINVAL,
+			"the store holds a part of another one: complete the copy with the same "
+			"`hookswitch migrate` as before, or name another store");
+	return rc;
 }
 
 void

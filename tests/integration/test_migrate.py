@@ -2,12 +2,16 @@
 """`hookswitch migrate`: from SQLite to PostgreSQL and back, interrupted in between."""
 import json
 import os
+import pty
 import re
 import signal
 import sqlite3
 import subprocess
 import time
 
+import pytest
+
+from api_rig import ApiDaemon
 from rig import PLUGINS, PROGRAM, message, wait_for
 from test_postgres import pytestmark, server  # noqa: F401
 
@@ -172,3 +176,171 @@ def test_an_interrupted_copy_goes_on_where_it_was(webhook, folder, server):  # n
     assert server.sql(f"SELECT encode(e.id, 'hex') FROM {schema}.destinations d JOIN {schema}.events e"
                       " ON e.seq = d.cursor") == at_cursor.hex()
     assert json.loads(server.sql(f"SELECT count(*) FROM {schema}.records WHERE kind = 'migration'")) == 0
+
+
+def delivered(folder, n):
+    """A store with n events that the sink `out` has."""
+    with sqlite3.connect(f"{folder}/hookswitch.db") as db:
+        row = db.execute("SELECT * FROM events").fetchone()
+        db.executemany("INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?)", (
+            (seq, row[1], seq.to_bytes(16, "big"), *row[3:]) for seq in range(2, n + 1)))
+        db.execute("UPDATE destinations SET cursor = ?", (n,))
+
+
+def interrupt(source, target, args, copied, events):
+    """Kills the copy when some of the events are there, but not all."""
+    process = subprocess.Popen([PROGRAM, "migrate", "-d", PLUGINS, "-f", source, "-t", target, *args],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_for(lambda: copied() > 0, what="some events are copied")
+    process.kill()
+    process.communicate()
+    assert 0 < copied() < events, "it was interrupted in the middle"
+
+
+def lines_in_sqlite(path):
+    if not os.path.exists(path):
+        return 0
+    with sqlite3.connect(path, timeout=10) as db:
+        if not db.execute("SELECT name FROM sqlite_master WHERE name = 'events'").fetchall():
+            return 0
+        return db.execute("SELECT count(*) FROM events").fetchone()[0]
+
+
+@pytest.mark.parametrize("plugin", ["sqlite", "postgres"])
+def test_a_part_of_a_copy_is_no_store(plugin, webhook, folder, server):  # noqa: F811
+    """Its cursors come last: who delivered from it would deliver everything again."""
+    daemon, receiver = webhook()
+    daemon.accept(message(1))
+    receiver.wait(1)
+    daemon.stop()
+    delivered(folder, 60000)
+    source = f"sqlite:{folder}/hookswitch.db"
+    if plugin == "sqlite":
+        target, args, lines = f"sqlite:{folder}/new.db", [], f"path = {folder}/new.db"
+
+        def copied():
+            return lines_in_sqlite(f"{folder}/new.db")
+    else:
+        target, args = f"postgres:{server.dsn}", ["-T", "schema=part"]
+        lines = f"plugin = postgres\ndsn = {server.dsn}\nschema = part"
+
+        def copied():
+            if server.sql("SELECT to_regclass('part.events') IS NOT NULL") == "f":
+                return 0
+            return int(server.sql("SELECT count(*) FROM part.events"))
+    interrupt(source, target, args, copied, 60000)
+    daemon.ini.write_text(daemon.ini.read_text().replace(f"path = {folder}/hookswitch.db", lines))
+    run = subprocess.run([PROGRAM, "run", "-c", daemon.ini], capture_output=True, text=True, timeout=60, env=QUIET)
+    assert run.returncode == 1 and "complete the copy" in run.stdout + run.stderr, run
+    further = migrate(target, f"sqlite:{folder}/further.db", *(a.replace("-T", "-F") for a in args), check=False)
+    assert further.returncode == 1 and "first complete that copy" in further.stderr, further
+    assert counts(migrate(source, target, *args).stdout)["events"] == 60000
+    daemon.start()
+    daemon.accept(message(2))
+    wait_for(lambda: 2 in receiver.numbers())
+    assert receiver.numbers() == [1, 2]
+
+
+def test_a_copy_from_postgres_goes_on_where_it_was(webhook, folder, server):  # noqa: F811
+    daemon, receiver = webhook()
+    daemon.accept(message(1))
+    receiver.wait(1)
+    daemon.stop()
+    delivered(folder, 60000)
+    back, source = f"{folder}/back.db", f"postgres:{server.dsn}"
+    migrate(f"sqlite:{folder}/hookswitch.db", source, "-T", "schema=goes_back")
+    interrupt(source, f"sqlite:{back}", ["-F", "schema=goes_back"], lambda: lines_in_sqlite(back), 60000)
+    assert counts(migrate(source, f"sqlite:{back}", "-F", "schema=goes_back").stdout)["events"] == 60000
+    with sqlite3.connect(f"{folder}/hookswitch.db") as one, sqlite3.connect(back) as two:
+        for query in ("SELECT * FROM events ORDER BY seq", "SELECT * FROM destinations"):
+            assert one.execute(query).fetchall() == two.execute(query).fetchall(), query
+
+
+@pytest.mark.parametrize("table", ["events", "retries", "dead", "records", "memos"])
+def test_a_copy_that_lacks_something_is_told(table, folder, server, make_receiver):  # noqa: F811
+    """What the target's server swallows is missed, and the target is no store until it is there."""
+    fill_by_api(folder, make_receiver)
+    schema = f"lacks_{table}"
+    made = counts(migrate(f"sqlite:{folder}/hookswitch.db", f"postgres:{server.dsn}", "-T", f"schema={schema}").stdout)
+    assert (made["events"], made["retries"], made["dead"]) == (12, 2, 2)
+    assert made["records"] >= 3 and made["memos"] >= 2
+    # A target as it was at the beginning, but for a trigger.
+    server.sql(f"TRUNCATE {schema}.events, {schema}.destinations, {schema}.retries, {schema}.dead, {schema}.records,"
+               f" {schema}.memos; UPDATE {schema}.log SET last_seq = 0")
+    server.sql(f"CREATE SEQUENCE {schema}.rows; CREATE FUNCTION {schema}.swallow() RETURNS trigger LANGUAGE plpgsql AS"
+               f" 'BEGIN IF nextval(''{schema}.rows'') = 2 THEN RETURN NULL; END IF; RETURN NEW; END'")
+    server.sql(f"CREATE TRIGGER swallow BEFORE INSERT ON {schema}.{table}"
+               f" FOR EACH ROW EXECUTE FUNCTION {schema}.swallow()")
+    r = migrate(f"sqlite:{folder}/hookswitch.db", f"postgres:{server.dsn}", "-T", f"schema={schema}", check=False)
+    lacking = f"{made[table] - 1} of {made[table]} {table}"
+    assert r.returncode == 1 and "the target differs" in r.stderr and lacking in r.stderr, r
+    assert r.stdout == ""
+
+
+def fill_by_api(folder, make_receiver):
+    """12 events; an instance with two webhooks that the API made; two retries and two dead letters."""
+    def behave(arrival, connection):
+        return {3: 400, 4: 400, 5: 503, 6: 503}.get(int(arrival.envelope["data"]["id"][4:]), 200)
+    receiver = make_receiver(behave)
+    daemon = ApiDaemon(folder, {"out": {"plugin": "webhook", "url": receiver.url, "retry": "1h", "drop_on": "400"}})
+    daemon.start()
+    try:
+        daemon.ok("POST", "/api/instance/new", {"name": "shop", "token": "of-the-shop"}, status=201)
+        for label in ("one", "two"):
+            daemon.webhook("shop", receiver.url + label, label=label)
+        for number in range(1, 13):
+            daemon.accept(message(number, chat=number))
+        wait_for(lambda: len(receiver.arrivals) >= 12 and daemon.sink("out")["retrying"] == 2)
+        wait_for(lambda: daemon.command("dead", "list").stdout.count("evt_") == 2)
+    finally:
+        daemon.stop()
+    return daemon, receiver
+
+
+def test_what_the_api_made_and_dead_letters_come_along(folder, server, make_receiver):  # noqa: F811
+    daemon, receiver = fill_by_api(folder, make_receiver)
+    migrate(f"sqlite:{folder}/hookswitch.db", f"postgres:{server.dsn}", "-T", "schema=with_api")
+    daemon.ini.write_text(daemon.ini.read_text().replace(
+        f"path = {folder}/hookswitch.db", f"plugin = postgres\ndsn = {server.dsn}\nschema = with_api"))
+    daemon.start()
+    try:
+        assert [w["label"] for w in daemon.webhooks("shop")] == ["one", "two"]
+        daemon.ok("GET", "/api/events/getWebhook/shop", token="of-the-shop")
+        wait_for(lambda: any(s["name"] == "out" and s["retrying"] == 2 for s in daemon.status()["sinks"]))
+        receiver.behave = lambda arrival, connection: 200
+        before = len(receiver.arrivals)
+        daemon.command("dead", "replay", "--sink", "out", "--all")
+        receiver.wait(before + 2)
+        assert sorted(receiver.numbers()[before:]) == [3, 4]
+        daemon.accept(message(20), instance="shop")
+        receiver.wait(before + 5)
+        assert sorted(a.path for a in receiver.arrivals[before + 2:]) == ["/hook", "/hookone", "/hooktwo"]
+    finally:
+        daemon.stop()
+
+
+def test_a_terminal_shows_a_bar(webhook, folder):
+    daemon, receiver = webhook()
+    daemon.accept(message(1))
+    receiver.wait(1)
+    daemon.stop()
+    delivered(folder, 20000)
+    terminal, other = pty.openpty()
+    process = subprocess.Popen([PROGRAM, "migrate", "-d", PLUGINS, "-f", f"sqlite:{folder}/hookswitch.db", "-t",
+                                f"sqlite:{folder}/new.db"], stdout=subprocess.PIPE, stderr=other, env=QUIET)
+    os.close(other)
+    shown = b""
+    try:
+        while chunk := os.read(terminal, 65536):
+            shown += chunk
+    except OSError:  # so ends a terminal whose last program has ended
+        pass
+    os.close(terminal)
+    assert b"events=20000" in process.communicate()[0] and process.returncode == 0
+    bars = [(what.strip(), len(bar.rstrip()), int(done)) for what, bar, done in re.findall(
+        r"\r([a-z ]+)\[([# ]{30})\] (\d+) of 20000, \d+/s", shown.decode())]
+    events = [(filled, done) for what, filled, done in bars if what == "events"]
+    # It grows with the events, and is full in the end.
+    assert len(events) > 1 and events == sorted(events) and events[-1] == (30, 20000), shown
+    assert events[0][0] < 30 and all(filled == done * 30 // 20000 for filled, done in events)
+    assert ("verifying", 30, 20000) in bars

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several daemons on one PostgreSQL schema: who delivers what, and what becomes of it when one is gone."""
+import collections
 import contextlib
 import pathlib
+import random
 import signal
 import socket
 import threading
@@ -116,6 +118,21 @@ def test_an_event_comes_within_moments_from_whichever_node(nodes, receivers):
         nodes[name].accept(message(number))
         everything_arrives(receivers, [number])
         assert time.monotonic() - began < 1
+
+
+def test_what_a_node_took_is_told_to_the_others(nodes, receivers):
+    """Most come at once: who only looked twice a second would be that quick once in five times."""
+    taker = next(n for n in "abc" if n != nodes.owner("alpha"))
+    quick = collections.deque(maxlen=20)
+    for number in range(1, 101):
+        began = time.monotonic()
+        nodes[taker].accept(message(number))
+        wait_for(lambda: len(receivers["alpha"].arrivals) >= number)
+        quick.append(time.monotonic() - began < 0.1)
+        if sum(quick) >= 15:
+            return
+        time.sleep(random.random() / 2)
+    raise AssertionError(f"{sum(quick)} of 20 came within 0.1 s")
 
 
 def test_what_one_node_took_another_knows_as_a_duplicate(nodes, receivers):

@@ -193,6 +193,56 @@ def test_large_events_come_in_their_order_and_once(webhook, store, server, reque
     assert journal_numbers(server, request.node.name) == [1, 2, 3, 4, 5, 6]
 
 
+PASSWORD = "of-the-role-SECRET"
+
+
+@pytest.fixture
+def locked(server, folder, monkeypatch):
+    """What a role needs that has to give its password: (dsn without it, a file of services, a file of passwords)."""
+    access = pathlib.Path(f"{server.folder}/data/pg_hba.conf")
+    before = access.read_text()
+    server.sql(f"CREATE ROLE locked LOGIN PASSWORD '{PASSWORD}';"
+               " GRANT CREATE ON DATABASE postgres TO locked")
+    access.write_text("local all locked scram-sha-256\n" + before)
+    server.sql("SELECT pg_reload_conf()")
+    for name in ("PGPASSWORD", "PGPASSFILE", "PGSERVICEFILE"):
+        monkeypatch.delenv(name, raising=False)
+    services, passwords = pathlib.Path(folder) / "services", pathlib.Path(folder) / "passwords"
+    services.write_text(f"[hooks]\nhost={server.folder}\nuser=locked\ndbname=postgres\npassword={PASSWORD}\n")
+    passwords.write_text(f"*:*:postgres:locked:{PASSWORD}\n")
+    passwords.chmod(0o600)
+    yield f"host={server.folder} user=locked dbname=postgres", services, passwords
+    access.write_text(before)
+    server.sql("SELECT pg_reload_conf(); DROP OWNED BY locked CASCADE; DROP ROLE locked")
+
+
+@pytest.mark.parametrize("way", ["PGPASSWORD", "PGPASSFILE", "service", "dsn", "none", "wrong"])
+def test_where_the_password_may_stand(locked, monkeypatch, webhook, make_daemon, way):
+    dsn, services, passwords = locked
+    if way == "PGPASSWORD":
+        monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    elif way == "PGPASSFILE":
+        monkeypatch.setenv("PGPASSFILE", str(passwords))
+    elif way == "service":
+        monkeypatch.setenv("PGSERVICEFILE", str(services))
+        dsn = "service=hooks"
+    elif way == "dsn":
+        dsn += f" password={PASSWORD}"
+    elif way == "wrong":
+        dsn += " password=another-SECRET"
+    store = f"plugin = postgres\ndsn = {dsn}\nschema = password_{way.lower()}"
+    if way in ("none", "wrong"):
+        daemon = make_daemon({}, store=store, start=False)
+        r = subprocess.run([PLUGINS.parent.parent / "hookswitch", "run", "-c", daemon.ini], capture_output=True,
+                           text=True, timeout=60)
+        assert r.returncode == 1 and "password" in r.stderr and "SECRET" not in r.stdout + r.stderr, r
+        return
+    daemon, receiver = webhook(store=store)
+    daemon.accept(message(1))
+    receiver.wait(1)
+    assert "SECRET" not in daemon.log_text()
+
+
 @pytest.mark.parametrize("lines, word", [
     ("dsn = host=127.0.0.1 prot=5", 'invalid connection option "prot"'),
     ("dsn = postgres://u:SECRET@[::1", "matching"),

@@ -461,6 +461,18 @@ def kill_9(server):
 
 
 @needs_postgres
+def test_of_several_hosts_the_one_that_takes_writes_is_used(webhook, pair):
+    """Also when the dsn does not ask for it, and a standby comes first."""
+    primary, replica = pair
+    daemon, receiver = webhook(
+        store=f"plugin = postgres\ndsn = host={replica.folder},{primary.folder} user=hookswitch dbname=postgres")
+    daemon.accept(message(1))
+    receiver.wait(1)
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hookswitch'"
+    assert int(primary.sql(sessions)) >= 2 and replica.sql(sessions) == "0"
+
+
+@needs_postgres
 def test_failover_to_a_synchronous_replica_loses_nothing(webhook, pair):
     primary, replica = pair
     primary.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")

@@ -237,6 +237,91 @@ START_TEST(a_newer_schema_and_one_of_somebody_else_are_refused)
 }
 END_TEST
 
+/* ---- older schemas ---- */
+
+#define WRITERS 4
+#define ROUNDS 60
+#define MEMO_ROUNDS 100
+#define ROUND_EVENTS 7
+
+static struct postgres_conf shared_conf;
+
+static void
+ignore_log(struct hsw_handle *handle, int level, const char *fmt, ...)
+{
+	(void)handle;
+	(void)level;
+	(void)fmt;
+}
+
+static struct postgres_store *
+open_shared(void)
+{
+	static const struct hsw_host host = { .size = sizeof(host), .log = ignore_log };
+	struct postgres_store *s = NULL;
+	struct hsw_error err = { "" };
+	int rc = postgres_open(&host, NULL, &shared_conf, false, &s, &err);
+
+	ck_assert_msg(rc == HSW_OK, "%s", err.text);
+	return s;
+}
+
+/* What a daemon of version 1 left. */
+static void
+make_old(void)
+{
+	sql("DROP TABLE settings, nodes, wants, claims");
+	sql("UPDATE log SET version = 1");
+}
+
+START_TEST(an_older_schema_is_brought_up_to_date_with_all_that_it_holds)
+{
+	int64_t seq;
+
+	attach("crm");
+	assert_ok(append_event("one", 1, 0, &seq));
+	assert_ok(append_event("two", 1, 0, &seq));
+	set_dead("crm", 1, 3, 5);
+	set_cursor("crm", 2);
+	rig_close();
+	make_old();
+	assert_ok(rig_open());
+	ck_assert_str_eq(sql("SELECT version > 1 FROM log"), "t");
+	ck_assert_str_eq(log_seqs(), "1 2");
+	ck_assert_int_eq(attach("crm"), 2);
+	ck_assert_str_eq(dead_of("crm"), "crm:1");
+	assert_ok(join());
+	assert_ok(append_event("three", 1, 0, &seq));
+	ck_assert_int_eq(seq, 3);
+}
+END_TEST
+
+static void *
+open_old(void *arg)
+{
+	struct postgres_store *s = open_shared();
+
+	postgres_close(s);
+	return arg;
+}
+
+/* Who did not wait would find a table that another one is just making. */
+START_TEST(daemons_that_start_together_bring_it_up_to_date_once)
+{
+	pthread_t threads[WRITERS];
+
+	shared_conf = (struct postgres_conf){ getenv("PGTEST_DSN"), schema, NULL, 10000 };
+	rig_close();
+	make_old();
+	for (int i = 0; i < WRITERS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, open_old, NULL), 0);
+	for (int i = 0; i < WRITERS; i++)
+		pthread_join(threads[i], NULL);
+	assert_ok(rig_open());
+	assert_ok(join());
+}
+END_TEST
+
 /* ---- failures ---- */
 
 static const char backend_of_store[] =
@@ -373,25 +458,6 @@ END_TEST
 
 /* ---- several writers ---- */
 
-#define WRITERS 4
-#define ROUNDS 60
-#define MEMO_ROUNDS 100
-#define ROUND_EVENTS 7
-
-static struct postgres_conf shared_conf;
-
-static struct postgres_store *
-open_shared(void)
-{
-	static const struct hsw_host host = { .size = sizeof(host) };
-	struct postgres_store *s = NULL;
-	struct hsw_error err = { "" };
-	int rc = postgres_open(&host, NULL, &shared_conf, false, &s, &err);
-
-	ck_assert_msg(rc == HSW_OK, "%s", err.text);
-	return s;
-}
-
 static void *
 write_rounds(void *arg)
 {
@@ -503,6 +569,8 @@ UNIT_MAIN_WITH("store-postgres", start, end, an_id_that_came_before_is_not_appen
 	a_second_daemon_of_the_same_name_is_refused_until_the_first_ends,
 	who_needs_the_schema_alone_waits_for_the_others,
 	a_newer_schema_and_one_of_somebody_else_are_refused,
+	an_older_schema_is_brought_up_to_date_with_all_that_it_holds,
+	daemons_that_start_together_bring_it_up_to_date_once,
 	a_session_that_ended_between_two_calls_is_replaced,
 	a_server_that_starts_anew_is_found_again, a_server_that_does_not_answer_is_given_up_in_time,
 	failures_are_told_as_what_they_are,
