@@ -320,6 +320,11 @@ start(struct hsw_delivery *slot, int64_t now)
 	slot->deadline_ms = now + d->conf->timeout_ms;
 	TAILQ_INSERT_TAIL(&d->flying, slot, link);
 	d->n_flying++;
+	if (slot->envelope->is_damaged) {
+		static const struct hsw_detail damaged = { 0, 0, "it is damaged in the store" };
+		finish(slot, HSW_REJECT, &damaged);
+		return true;
+	}
 	int rc = d->ops->deliver(d->self, slot);
 	if (rc != HSW_EAGAIN)
 		pace_started(&d->pace, now);

@@ -180,6 +180,7 @@ allocate(const struct hsw_store_event *row, struct hsw_str token, size_t body, e
 	e->key = keep(&memory, row->key);
 	e->token = keep(&memory, token);
 	e->body = (struct hsw_str){ memory, 0 };
+	e->is_damaged = false;
 	e->ranges = 0;
 	e->key_hash = envelope_key_hash(e->instance, e->key);
 	return e;
@@ -355,8 +356,10 @@ read_layout(struct hsw_envelope *e, struct hsw_str layout)
 		e->range[i] = (struct envelope_range){ end, p[4] };
 		before = end;
 	}
+	if (before != e->body.len)
+		return false;
 	e->ranges = (uint8_t)n;
-	return before == e->body.len;
+	return true;
 }
 
 struct hsw_envelope *
@@ -373,10 +376,8 @@ envelope_from_row(const struct hsw_store_event *row, struct hsw_str token)
 	e->body.len = row->body.len;
 	memcpy(e->id, row->id, sizeof(e->id));
 	make_id_text(e);
-	if (read_layout(e, row->layout))
-		return e;
-	free(e);
-	return NULL;
+	e->is_damaged = !read_layout(e, row->layout);
+	return e;
 }
 
 struct hsw_envelope *

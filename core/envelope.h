@@ -63,6 +63,7 @@ struct hsw_envelope {
 	struct hsw_str type_name, instance, provider, key;
 	struct hsw_str token; /* `,"token":"..."` of the instance, or empty */
 	struct hsw_str body;
+	bool is_damaged; /* in the store: it has no ranges, and nobody is sent any of it */
 	uint8_t ranges;
 	struct envelope_range range[ENVELOPE_RANGES_MAX];
 	char memory[]; /* what the strings point into */
@@ -100,8 +101,8 @@ void envelope_finish(struct hsw_envelope *, unsigned count);
 /* What key_hash is of an event of that instance and conversation. */
 uint64_t envelope_key_hash(struct hsw_str instance, struct hsw_str key);
 
-/* Back from the store. The token is looked up by the caller. NULL: out of memory, or the row is not
- * what envelope_row made. */
+/* Back from the store. The token is looked up by the caller. NULL: out of memory, or of a type that this version
+ * does not know. */
 struct hsw_envelope *envelope_from_row(const struct hsw_store_event *, struct hsw_str token);
 
 /* The layout column of an envelope; at most ENVELOPE_LAYOUT_MAX bytes; returns how many. */

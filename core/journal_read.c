@@ -5,6 +5,7 @@
  */
 #include "journal_impl.h"
 
+#include <inttypes.h>
 #include <stddef.h>
 
 #include "health.h"
@@ -21,6 +22,10 @@ add_row(void *arg, const struct hsw_store_event *row)
 	struct hsw_envelope *e = envelope_from_row(row, token);
 
 	if (e == NULL) {
+		log_error("store",
+			"an event cannot be read: out of memory, or of a type that is not known "
+			"seq=%" PRId64,
+			row->seq);
 		page->rc = HSW_ENOMEM;
 		return HSW_ENOMEM;
 	}

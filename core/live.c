@@ -75,7 +75,7 @@ feed_one(struct live *live, const struct hsw_envelope *e)
 	struct websocket_setting s;
 	const struct instance *i = catalog_find_websocket(live->env.catalog, e->instance, &s);
 
-	if (i == NULL || !s.enabled || (s.events & 1u << e->type) == 0)
+	if (i == NULL || !s.enabled || (s.events & 1u << e->type) == 0 || e->is_damaged)
 		return;
 	/* What was accepted for another instance of that name, which was deleted, is not for these. */
 	if (!str_equal(e->token, i->token_json))

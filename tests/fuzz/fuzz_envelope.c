@@ -42,7 +42,7 @@ check(const struct hsw_envelope *e, const struct hsw_store_event *row)
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
 		hash = str_hash(hash, envelope_text(e, members[i]));
 	size_t n = envelope_layout(e, layout);
-	if (!str_equal(row->layout, (struct hsw_str){ (const char *)layout, n }))
+	if (e->is_damaged ? n != 0 : !str_equal(row->layout, (struct hsw_str){ (const char *)layout, n }))
 		abort();
 	if (!envelope_id_parse(envelope_field(e, HSW_F_ID), id) ||
 		memcmp(id, row->id, sizeof(id)) != 0)

@@ -608,3 +608,21 @@ def test_after_a_lossy_failover_no_node_passes_over_what_the_other_appends_first
     wait_for(lambda: post(a, 111)[0] == 202, 20, "a goes on")
     for name, receiver in two_nodes.receivers.items():
         wait_for(lambda r=receiver: not set(range(101, 112)) - set(r.numbers()), 30, f"all that came later at {name}")
+
+
+def test_an_event_that_is_damaged_is_a_dead_letter_and_holds_up_nothing(webhook, folder):
+    daemon, receiver = webhook()
+    for number in 1, 2, 3:
+        daemon.accept(message(number))
+    receiver.wait(3)
+    daemon.stop()
+    with contextlib.closing(sqlite3.connect(f"{folder}/hookswitch.db")) as db, db:
+        assert db.execute("UPDATE events SET layout = x'00' WHERE seq = 2").rowcount == 1
+        assert db.execute("UPDATE destinations SET cursor = 0").rowcount == 1
+    daemon.start()
+    receiver.wait(5)
+    daemon.accept(message(4))
+    receiver.wait(6)
+    assert receiver.numbers() == [1, 2, 3, 1, 3, 4]
+    dead = [json.loads(line) for line in daemon.command("dead", "list", "--json").stdout.splitlines()]
+    assert [(d["seq"], d["error"]) for d in dead] == [(2, "it is damaged in the store")]
