@@ -12,9 +12,11 @@
 #include <time.h>
 
 #define RECONNECT_MS 500
-#define LOCK_TRIES \
-	50 /* at the start: the session of a daemon that was killed may still be ending */
-#define LOCK_PAUSE_MS 100
+/* At the start the server may still be starting, or ending the session of a daemon that was killed. Few tries: a
+ * server that counts wrong passwords may lock the account. */
+#define OPEN_TRIES 8
+#define OPEN_PAUSE_MS 100 /* before the second try; twice as long before each further one, up to the next */
+#define OPEN_PAUSE_MAX_MS 1000
 
 int64_t
 session_now_ms(void)
@@ -243,11 +245,13 @@ static int
 try_long(struct postgres_store *s, int (*fn)(struct postgres_store *, struct hsw_error *),
 	struct hsw_error *err)
 {
-	static const struct timespec pause = { 0, LOCK_PAUSE_MS * 1000000L };
+	int64_t ms = OPEN_PAUSE_MS;
 	int rc = fn(s, err);
 
-	for (int i = 0; i < LOCK_TRIES && rc == HSW_EAGAIN; i++) {
+	for (int i = 1; i < OPEN_TRIES && rc == HSW_EAGAIN; i++) {
+		const struct timespec pause = { ms / 1000, ms % 1000 * 1000000 };
 		nanosleep(&pause, NULL);
+		ms = 2 * ms < OPEN_PAUSE_MAX_MS ? 2 * ms : OPEN_PAUSE_MAX_MS;
 		rc = fn(s, err);
 	}
 	return rc;
