@@ -110,27 +110,28 @@ def test_sections_that_are_not_the_same_on_all_nodes_are_named(make_nodes, make_
     nodes = make_nodes({"out": hook(receiver)}).start("ab")
     a, b = nodes["a"], nodes["b"]
 
-    def warned(daemon, change):
-        """What the daemon says after this change of its file."""
+    def warned(daemon, change, lines=0):
+        """What the daemon says after this change of its file: so many lines."""
         before = len(daemon.log_text())
         daemon.ini.write_text(change(daemon.ini.read_text()))
         daemon.process.send_signal(signal.SIGHUP)
         wait_for(lambda: "restart_needed=" in daemon.log_text()[before:], 10, "it has the file")
-        daemon.status()  # behind it on the store's thread
+        daemon.status()  # behind it on the store's thread, unless that is slow
+        wait_for(lambda: daemon.log_text()[before:].count("not the same") >= lines, 10, "it is told")
         return [line.split("another node: ")[1] for line in daemon.log_text()[before:].splitlines()
                 if "not the same" in line]
 
     assert "not the same" not in a.log_text() + b.log_text()
-    assert warned(b, lambda text: text.replace("sales-SECRET-instance", "other-SECRET-instance")) == [
+    assert warned(b, lambda text: text.replace("sales-SECRET-instance", "other-SECRET-instance"), 1) == [
         "[instance sales] node=a"]
     assert warned(a, lambda text: text.replace("sales-SECRET-instance", "other-SECRET-instance")) == []
     # A sink that one node alone has is meant so; one that both have is not meant to differ.
     own = f"\n[sink own]\nplugin = webhook\nurl = {receiver.url}\n"
     assert warned(b, lambda text: text + own) == []
-    assert warned(a, lambda text: text + own + "timeout = 7s\n") == ["[sink own] node=b"]
+    assert warned(a, lambda text: text + own + "timeout = 7s\n", 1) == ["[sink own] node=b"]
     assert warned(a, lambda text: text.replace("timeout = 7s\n", "")) == []
     many = "".join(f"\n[instance more{i}]\n" for i in range(12))
-    said = warned(a, lambda text: text + many)
+    said = warned(a, lambda text: text + many, 1)
     assert len(said) == 1 and said[0].startswith("[instance more0], ") and said[0].endswith(" and 2 more node=b")
     # One that starts; one that is not there any more is not compared with.
     nodes["c"].start()
