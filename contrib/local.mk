@@ -26,8 +26,10 @@ dist_bashcompletion_DATA = contrib/completion/bash/hookswitch
 zshcompletiondir = $(datadir)/zsh/site-functions
 dist_zshcompletion_DATA = contrib/completion/zsh/_hookswitch
 CLEANFILES += contrib/man/hookswitch-events.7
+if LINTS_ENABLED
 TESTS += tests/lint/completion.sh tests/lint/completion_zsh.sh tests/lint/help_and_man.sh tests/lint/manual.py \
 	tests/lint/metrics.py
+endif
 EXTRA_DIST += \
 	contrib/demo contrib/demo-receiver.py \
 	contrib/build-deb \

@@ -21,7 +21,7 @@ import xml.etree.ElementTree
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 CORES = len(os.sched_getaffinity(0))
-FUZZ_SECONDS = 5
+FUZZ_SECONDS = 4
 LOG_TAIL = 25
 
 # Tests wait more than they work: one more of them at a time than there are cores.

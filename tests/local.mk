@@ -349,6 +349,7 @@ tests_fuzz_fuzz_answer_CFLAGS = $(plugins_sink_webhook_la_CFLAGS)
 tests_fuzz_fuzz_answer_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_answer_LDADD = $(plugins_sink_webhook_la_OBJECTS) $(plugins_sink_webhook_la_LIBADD)
 
+if LINTS_ENABLED
 TESTS += \
 	tests/lint/abi.sh \
 	tests/lint/abidiff.sh \
@@ -358,6 +359,7 @@ TESTS += \
 	tests/lint/options.sh \
 	tests/lint/schema.py \
 	tests/lint/secrets.py
+endif
 EXTRA_DIST += \
 	tests/abi tests/lint/abidiff.sh \
 	tests/lint/abi.c tests/lint/abi.sh tests/lint/exports.sh tests/lint/headers.sh tests/lint/layers.sh tests/lint/options.sh \
