@@ -45,6 +45,12 @@ str_of(const char *s)
 	return (struct hsw_str){ s, s != NULL ? strlen(s) : 0 };
 }
 
+static inline struct hsw_str
+str_of_buf(const struct buf *b)
+{
+	return (struct hsw_str){ b->data, b->len };
+}
+
 static inline bool
 str_equal(struct hsw_str a, struct hsw_str b)
 {

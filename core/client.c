@@ -59,14 +59,23 @@ exchange(int fd, const struct buf *request, struct buf *answer)
 	return n == 0 && !answer->failed ? HSW_OK : HSW_EIO;
 }
 
+struct json_object *
+client_parse(struct hsw_str answer)
+{
+	struct json_tokener *tokener = json_tokener_new();
+	struct json_object *root = tokener != NULL && answer.len > 0
+		? json_tokener_parse_ex(tokener, answer.s, (int)answer.len)
+		: NULL;
+
+	json_tokener_free(tokener);
+	return root;
+}
+
 /* The daemon's own words: error.message of the body. */
 static int
 refused(struct hsw_str body, int status, struct hsw_error *err)
 {
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *root = tokener != NULL
-		? json_tokener_parse_ex(tokener, body.s, (int)body.len)
-		: NULL;
+	struct json_object *root = client_parse(body);
 	struct json_object *error = NULL, *message = NULL;
 
 	if (json_object_object_get_ex(root, "error", &error) &&
@@ -75,7 +84,6 @@ refused(struct hsw_str body, int status, struct hsw_error *err)
 	else
 		err_set(err, HSW_EINVAL, "the daemon answered with status %d", status);
 	json_object_put(root);
-	json_tokener_free(tokener);
 	return HSW_EINVAL;
 }
 

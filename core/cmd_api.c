@@ -24,17 +24,6 @@ cmd_api_close(struct cmd_api *a)
 	config_free(a->config);
 }
 
-static struct json_object *
-parse(const struct buf *b)
-{
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *root = tokener != NULL && b->len > 0
-		? json_tokener_parse_ex(tokener, b->data, (int)b->len)
-		: NULL;
-	json_tokener_free(tokener);
-	return root;
-}
-
 int
 cmd_api_ask(
 	struct cmd_api *a, const char *method, struct json_object *body, struct json_object **out)
@@ -50,7 +39,7 @@ cmd_api_ask(
 				  : client_send(a->config->server.control, method, a->target.data,
 					    str_of(text), &answer, &a->err);
 	buf_free(&a->target);
-	if (rc == HSW_OK && (*out = parse(&answer)) == NULL)
+	if (rc == HSW_OK && (*out = client_parse(str_of_buf(&answer))) == NULL)
 		rc = err_set(&a->err, HSW_EIO, "the daemon's answer is not what was expected");
 	buf_free(&answer);
 	return rc;

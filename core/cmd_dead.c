@@ -41,17 +41,6 @@ struct dead {
 	struct hsw_error err;
 };
 
-static struct json_object *
-parse(const struct buf *b)
-{
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *root = tokener != NULL
-		? json_tokener_parse_ex(tokener, b->data, (int)b->len)
-		: NULL;
-	json_tokener_free(tokener);
-	return root;
-}
-
 /* An id needs no escaping: the daemon refuses others as malformed. */
 static int
 ask(struct dead *d, const char *method, const char *path, const char *sink, const char *id,
@@ -69,7 +58,7 @@ ask(struct dead *d, const char *method, const char *path, const char *sink, cons
 	buf_append(&target, "", 1);
 	int rc = target.failed ? HSW_ENOMEM
 			       : client_ask(d->socket_path, method, target.data, &answer, &d->err);
-	*out = rc == HSW_OK ? parse(&answer) : NULL;
+	*out = rc == HSW_OK ? client_parse(str_of_buf(&answer)) : NULL;
 	buf_free(&target);
 	buf_free(&answer);
 	return rc == HSW_OK && *out == NULL ? HSW_EIO : rc;

@@ -69,17 +69,15 @@ show(const char *socket_path, const char *sink, bool only_failed, bool as_json)
 {
 	struct buf target = BUF_INIT, answer = BUF_INIT;
 	struct hsw_error err = { "the daemon's answer is not what was expected" };
-	struct json_tokener *tokener = json_tokener_new();
 	struct json_object *root = NULL, *rows = NULL;
 
 	buf_printf(&target, "/deliveries?failed=%d&sink=", only_failed);
 	client_escape(&target, sink);
 	buf_append(&target, "", 1);
-	int rc = target.failed || tokener == NULL
-		? HSW_ENOMEM
-		: client_ask(socket_path, "GET", target.data, &answer, &err);
+	int rc = target.failed ? HSW_ENOMEM
+			       : client_ask(socket_path, "GET", target.data, &answer, &err);
 	if (rc == HSW_OK)
-		root = json_tokener_parse_ex(tokener, answer.data, (int)answer.len);
+		root = client_parse(str_of_buf(&answer));
 	if (rc == HSW_OK && !json_object_object_get_ex(root, "deliveries", &rows))
 		rc = HSW_EIO;
 	if (rc == HSW_OK)
@@ -87,7 +85,6 @@ show(const char *socket_path, const char *sink, bool only_failed, bool as_json)
 	else
 		fprintf(stderr, "hookswitch: %s\n", err.text);
 	json_object_put(root);
-	json_tokener_free(tokener);
 	buf_free(&target);
 	buf_free(&answer);
 	return cmd_status_of(rc);

@@ -109,7 +109,8 @@ cmd_plugins_new(const char *templates, const char *wanted)
 
 	if (!split(wanted, kind, sizeof(kind), &name)) {
 		fprintf(stderr,
-			"hookswitch: %s: expected source-NAME, sink-NAME or store-NAME, the name of "
+			"hookswitch: %s: expected source-NAME, sink-NAME or store-NAME, the name "
+			"of "
 			"a-z, 0-9 and -\n",
 			wanted);
 		return CMD_USAGE;

@@ -38,10 +38,7 @@ print_list(struct json_object *root, const char *key, const char *prefix, const 
 static bool
 print(const struct buf *answer, bool as_json)
 {
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *root = tokener != NULL
-		? json_tokener_parse_ex(tokener, answer->data, (int)answer->len)
-		: NULL;
+	struct json_object *root = client_parse(str_of_buf(answer));
 	bool is_good = json_object_get_boolean(json_object_object_get(root, "success"));
 
 	if (root == NULL) {
@@ -55,7 +52,6 @@ print(const struct buf *answer, bool as_json)
 		print_list(root, "errors", "hookswitch: ", "", stderr);
 	}
 	json_object_put(root);
-	json_tokener_free(tokener);
 	return is_good;
 }
 

@@ -82,12 +82,9 @@ add_parameter(struct buf *target, const char *name, const char *value)
 static int
 read_answer(struct replay *p, const struct buf *answer)
 {
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *root = NULL, *next = NULL;
+	struct json_object *root = client_parse(str_of_buf(answer)), *next = NULL;
 	int rc = HSW_EIO;
 
-	if (tokener != NULL)
-		root = json_tokener_parse_ex(tokener, answer->data, (int)answer->len);
 	if (json_object_object_get_ex(root, "next", &next)) {
 		p->next = json_object_get_int64(next);
 		p->first = p->first > 0 ? p->first : p->next;
@@ -100,7 +97,6 @@ read_answer(struct replay *p, const struct buf *answer)
 		rc = outcome_add(&p->outcome, json_object_object_get(root, "seqs"));
 	}
 	json_object_put(root);
-	json_tokener_free(tokener);
 	return rc;
 }
 

@@ -65,10 +65,7 @@ keep(struct look *look, struct json_object *list)
 static int
 read_answer(struct outcome *o, const struct buf *answer, struct look *look)
 {
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *root = tokener != NULL
-		? json_tokener_parse_ex(tokener, answer->data, (int)answer->len)
-		: NULL;
+	struct json_object *root = client_parse(str_of_buf(answer));
 	struct json_object *state = NULL;
 	int rc = HSW_EIO;
 
@@ -80,7 +77,6 @@ read_answer(struct outcome *o, const struct buf *answer, struct look *look)
 		rc = HSW_OK;
 	}
 	json_object_put(root);
-	json_tokener_free(tokener);
 	return rc;
 }
 

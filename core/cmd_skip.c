@@ -50,12 +50,9 @@ struct skip {
 static int
 read_answer(struct skip *p, const struct buf *answer)
 {
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *root = NULL, *more = NULL;
+	struct json_object *root = client_parse(str_of_buf(answer)), *more = NULL;
 	int rc = HSW_EIO;
 
-	if (tokener != NULL)
-		root = json_tokener_parse_ex(tokener, answer->data, (int)answer->len);
 	if (json_object_object_get_ex(root, "more", &more)) {
 		p->is_over = !json_object_get_boolean(more);
 		p->events += json_object_get_int64(json_object_object_get(root, "events"));
@@ -66,7 +63,6 @@ read_answer(struct skip *p, const struct buf *answer)
 		rc = HSW_OK;
 	}
 	json_object_put(root);
-	json_tokener_free(tokener);
 	return rc;
 }
 

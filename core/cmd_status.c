@@ -108,10 +108,7 @@ print_store(struct json_object *root, struct json_object *store)
 static bool
 print(const struct buf *answer)
 {
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *root = tokener != NULL
-		? json_tokener_parse_ex(tokener, answer->data, (int)answer->len)
-		: NULL;
+	struct json_object *root = client_parse(str_of_buf(answer));
 	struct json_object *store = json_object_object_get(root, "store");
 	bool is_good = store != NULL;
 
@@ -126,7 +123,6 @@ print(const struct buf *answer)
 			json_object_object_get(root, "dead"));
 	}
 	json_object_put(root);
-	json_tokener_free(tokener);
 	return is_good;
 }
 

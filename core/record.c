@@ -42,12 +42,6 @@ name_value(
 	buf_str(of, member);
 }
 
-static struct hsw_str
-str_of_buf(const struct buf *b)
-{
-	return (struct hsw_str){ b->data, b->len };
-}
-
 static void
 print_sealed(
 	struct seal *seal, struct buf *of, const char *member, const char *value, struct buf *text)
