@@ -46,6 +46,19 @@ cmd_api_ask(
 }
 
 int
+cmd_api_ask_instance(
+	struct cmd_api *a, const char *name, struct json_object **root, struct json_object **row)
+{
+	buf_str(&a->target, "/api/instance/list?instanceName=");
+	client_escape(&a->target, name);
+	int rc = cmd_api_ask(a, "GET", NULL, root);
+	struct json_object *rows = json_object_object_get(*root, "instances");
+
+	*row = rows != NULL ? json_object_array_get_idx(rows, 0) : NULL;
+	return rc;
+}
+
+int
 cmd_api_status(const struct cmd_api *a, int rc)
 {
 	if (rc != HSW_OK)

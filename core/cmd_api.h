@@ -22,6 +22,10 @@ int cmd_api_ask(
 	struct cmd_api *, const char *method, struct json_object *body, struct json_object **out);
 /* The exit status; says what went wrong. */
 int cmd_api_status(const struct cmd_api *, int rc);
+/* Asks for the instance of that name. *row: what is told of it, a part of *root, which is the caller's; NULL: it is not
+ * there. HSW_OK, or err. */
+int cmd_api_ask_instance(
+	struct cmd_api *, const char *name, struct json_object **root, struct json_object **row);
 /* Asks for the list that is this member of the answer, and prints it: as it came, or a heading and rows. */
 int cmd_api_list(struct cmd_api *, const char *member, bool as_json, void (*print_heading)(void),
 	void (*print_row)(struct json_object *));

@@ -97,13 +97,8 @@ token(struct cmd_api *a, const void *arg)
 
 	if (args->makes_token || args->token != NULL)
 		return set_token(a, args);
-	struct json_object *root;
-
-	buf_str(&a->target, "/api/instance/list?instanceName=");
-	client_escape(&a->target, args->name);
-	int rc = cmd_api_ask(a, "GET", NULL, &root);
-	struct json_object *rows = json_object_object_get(root, "instances");
-	struct json_object *row = rows != NULL ? json_object_array_get_idx(rows, 0) : NULL;
+	struct json_object *root, *row;
+	int rc = cmd_api_ask_instance(a, args->name, &root, &row);
 	const char *text = cmd_api_text(row, "token");
 	if (rc == HSW_OK && cmd_api_is_undecryptable(row))
 		rc = cmd_api_set_undecryptable(a, row);

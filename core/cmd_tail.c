@@ -313,13 +313,9 @@ follow(const struct tail *t, const char *target, struct hsw_error *err)
 static void
 tell_undecryptable(struct tail *t)
 {
-	struct json_object *root;
+	struct json_object *root, *row;
 
-	buf_str(&t->api.target, "/api/instance/list?instanceName=");
-	client_escape(&t->api.target, t->instance);
-	(void)cmd_api_ask(&t->api, "GET", NULL, &root);
-	struct json_object *rows = json_object_object_get(root, "instances");
-	struct json_object *row = rows != NULL ? json_object_array_get_idx(rows, 0) : NULL;
+	(void)cmd_api_ask_instance(&t->api, t->instance, &root, &row);
 	if (cmd_api_is_undecryptable(row)) {
 		cmd_api_set_undecryptable(&t->api, row);
 		fprintf(stderr, "hookswitch: %s\n", t->api.err.text);
