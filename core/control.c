@@ -243,16 +243,6 @@ replay_dead(struct store_call *call, const struct store_port *store)
 		tour_go_to_worker(t, 0, replay_worker);
 }
 
-bool
-control_is_sink(const struct config *config, struct hsw_str name)
-{
-	for (const struct config_section *s = config->sinks; s != NULL; s = s->next) {
-		if (str_is(name, s->name))
-			return true;
-	}
-	return false;
-}
-
 int64_t
 control_number(const struct http_request *r, const char *name)
 {
@@ -321,7 +311,7 @@ replay(struct worker *w, struct http_request *r)
 		return;
 	bool is_of_api = t->query.destination.len > 0 &&
 		memchr(t->query.destination.s, '/', t->query.destination.len) != NULL;
-	if (!is_of_api && !control_is_sink(w->config, t->query.destination))
+	if (!is_of_api && control_find_sink(w->config, t->query.destination) == NULL)
 		tour_go_to_store(t, refuse_sink);
 	else
 		tour_go_to_store(t, replay_dead);

@@ -136,33 +136,12 @@ take_up(struct mail *mail)
 	finish_piece(t, d != NULL ? destination_retrying(d) : 0);
 }
 
-/* What the sink wants. A webhook may be changed, or go, between two pieces. */
-static int
-find_conf(struct tour *t)
-{
-	struct replay *p = t->replay;
-	struct hsw_str instance;
-
-	if (p->conf != NULL)
-		return HSW_OK;
-	const struct webhook *w = control_find_webhook(t, &instance);
-	if (w == NULL) {
-		control_no_sink(t);
-		return HSW_ENOENT;
-	}
-	p->made = webhook_section_new(&t->server->webhook_sink, instance, w, &t->error);
-	if (p->made == NULL)
-		return HSW_EIO;
-	p->conf = &p->made->section.u.sink;
-	return HSW_OK;
-}
-
 static void
 replay_piece(struct store_call *call, const struct store_port *store)
 {
 	struct tour *t = (struct tour *)call;
 	struct replay *p = t->replay;
-	int rc = find_conf(t);
+	int rc = control_find_conf(t, &p->conf, &p->made);
 
 	p->is_instance_known = p->instance.len == 0 ||
 		settings_find(t->server->settings,
@@ -180,14 +159,13 @@ replay_piece(struct store_call *call, const struct store_port *store)
 }
 
 static struct replay *
-replay_new(const struct http_request *r, const struct sink_conf *conf)
+replay_new(const struct http_request *r)
 {
 	struct replay *p = calloc(1, sizeof(*p));
 	size_t limit = (size_t)control_number(r, "limit");
 
 	if (p == NULL)
 		return NULL;
-	p->conf = conf;
 	p->since_ms = control_number(r, "since");
 	p->until_ms = control_number(r, "until");
 	if (p->until_ms == 0)
@@ -203,17 +181,12 @@ replay_new(const struct http_request *r, const struct sink_conf *conf)
 void
 control_replay(struct worker *w, struct http_request *r)
 {
-	struct tour *t = tour_new(w, r, "");
+	struct tour *t = control_tour_of_sink(w, r);
 
 	if (t == NULL)
 		return;
-	if (http_query(r, "sink", &t->sink))
-		t->query.destination = (struct hsw_str){ t->sink.data, t->sink.len };
-	buf_append(&t->sink, "", 1);
-	t->query.destination.s = t->sink.data;
 	t->is_dry = control_number(r, "dry") != 0;
-	t->config = config_ref(w->config);
-	t->replay = replay_new(r, control_find_sink(t->config, t->query.destination));
+	t->replay = replay_new(r);
 	if (t->replay == NULL) {
 		http_reply_error(r, 503, "", "Out of memory");
 		tour_free(t);

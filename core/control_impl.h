@@ -8,8 +8,8 @@
 #include "control.h"
 #include "tour.h"
 
-/* Whether the configuration has a sink of that name. */
-bool control_is_sink(const struct config *, struct hsw_str name);
+/* NULL: the configuration has no sink of that name. */
+const struct sink_conf *control_find_sink(const struct config *, struct hsw_str name);
 /* A number of the query; 0: it is not there, or is none. */
 int64_t control_number(const struct http_request *, const char *name);
 
@@ -24,11 +24,13 @@ struct destination *control_find_destination(struct tour *, bool *is_passed);
 /* Worker; t->config must be set. The destination, where this one serves it. NULL: the tour goes on, to the next
  * worker, or with a 404: another node serves the sink, or as control_no_sink. */
 struct destination *control_need_destination(struct tour *);
-/* NULL: the configuration has no sink of that name. */
-const struct sink_conf *control_find_sink(const struct config *, struct hsw_str name);
 /* Store thread. The webhook that is named "<instance>/<label>", where the instance may be its id: then the
  * tour goes on with its name. NULL: there is none, or it is not enabled. */
 const struct webhook *control_find_webhook(struct tour *, struct hsw_str *instance);
+/* Store thread; t->config must be set. What the sink of t->query.destination wants, which is in t->config or in *made:
+ * for a webhook that is made and the caller's, as the worker's own is not ours to look at. HSW_OK; HSW_ENOENT, and
+ * the answer is as control_no_sink; or t->error. */
+int control_find_conf(struct tour *, const struct sink_conf **conf, struct webhook_section **made);
 /* Store thread. Where the sink is called by its instance's id, the tour goes on with its name. */
 void control_resolve(struct tour *);
 /* What the answers about one sink begin with: the query's `sink`, and the configuration. NULL: out of memory, and

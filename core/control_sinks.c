@@ -43,7 +43,7 @@ control_has_sink(const struct tour *t, struct hsw_str name)
 	const char *slash = name.len > 0 ? memchr(name.s, '/', name.len) : NULL;
 
 	if (slash == NULL)
-		return control_is_sink(t->config, name);
+		return control_find_sink(t->config, name) != NULL;
 	const struct instance_settings *i = settings_find(
 		t->server->settings, (struct hsw_str){ name.s, (size_t)(slash - name.s) });
 	const struct hsw_str label = { slash + 1, name.len - (size_t)(slash + 1 - name.s) };
@@ -180,4 +180,24 @@ control_find_webhook(struct tour *t, struct hsw_str *instance)
 	t->sink = full;
 	t->query.destination = (struct hsw_str){ full.data, full.len - 1 };
 	return w;
+}
+
+int
+control_find_conf(struct tour *t, const struct sink_conf **conf, struct webhook_section **made)
+{
+	struct hsw_str instance;
+
+	*conf = control_find_sink(t->config, t->query.destination);
+	if (*conf != NULL)
+		return HSW_OK;
+	const struct webhook *w = control_find_webhook(t, &instance);
+	if (w == NULL) {
+		control_no_sink(t);
+		return HSW_ENOENT;
+	}
+	*made = webhook_section_new(&t->server->webhook_sink, instance, w, &t->error);
+	if (*made == NULL)
+		return HSW_EIO;
+	*conf = &(*made)->section.u.sink;
+	return HSW_OK;
 }

@@ -122,35 +122,13 @@ begin(struct mail *mail)
 		tour_fail(t, rc);
 }
 
-/* What the sink wants; a webhook's section is made, as the worker's own is not ours to look at. */
-static int
-find_conf(struct tour *t)
-{
-	struct skip_request *q = t->own;
-	struct hsw_str instance;
-
-	q->conf = control_find_sink(t->config, t->query.destination);
-	if (q->conf != NULL)
-		return HSW_OK;
-	const struct webhook *w = control_find_webhook(t, &instance);
-	if (w == NULL) {
-		control_no_sink(t);
-		return HSW_ENOENT;
-	}
-	q->made = webhook_section_new(&t->server->webhook_sink, instance, w, &t->error);
-	if (q->made == NULL)
-		return HSW_EIO;
-	q->conf = &q->made->section.u.sink;
-	return HSW_OK;
-}
-
 static void
 resolve(struct store_call *call, const struct store_port *store)
 {
 	struct tour *t = (struct tour *)call;
 	struct skip_request *q = t->own;
 	struct hsw_store_stats stats = { 0 };
-	int rc = find_conf(t);
+	int rc = control_find_conf(t, &q->conf, &q->made);
 
 	if (rc == HSW_OK && q->skip.upto == 0) {
 		rc = store->ops->stats(store->self, &stats, &t->error);
@@ -182,13 +160,10 @@ request_new(const struct http_request *r)
 void
 control_skip(struct worker *w, struct http_request *r)
 {
-	struct tour *t = tour_new(w, r, "");
+	struct tour *t = control_tour_of_sink(w, r);
 
 	if (t == NULL)
 		return;
-	http_query(r, "sink", &t->sink);
-	buf_append(&t->sink, "", 1);
-	t->config = config_ref(w->config);
 	t->own = request_new(r);
 	t->free_own = request_free;
 	if (t->own == NULL || t->sink.failed) {
@@ -196,6 +171,5 @@ control_skip(struct worker *w, struct http_request *r)
 		tour_free(t);
 		return;
 	}
-	t->query.destination = (struct hsw_str){ t->sink.data, t->sink.len - 1 };
 	tour_go_to_store(t, resolve);
 }
