@@ -33,12 +33,6 @@ start(void)
 		abort();
 }
 
-static struct hsw_str
-str_of_buf(const struct buf *b)
-{
-	return (struct hsw_str){ b->data, b->len };
-}
-
 /* Appends what was understood; false: nothing was. */
 static bool
 print_instance(struct hsw_str text, struct buf *out)

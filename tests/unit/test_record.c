@@ -32,12 +32,6 @@ teardown(void)
 	seal_free(stranger);
 }
 
-static struct hsw_str
-str_of_buf(const struct buf *b)
-{
-	return (struct hsw_str){ b->data, b->len };
-}
-
 static void
 set(char **member, const char *text)
 {
