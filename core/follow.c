@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "journal_impl.h"
 #include "log.h"
 
 #define PAGES_MAX 8
@@ -144,10 +145,7 @@ add_row(void *arg, const struct hsw_store_event *row)
 
 	if (row->seq > r->upto)
 		return HSW_ECLOSED;
-	const struct instance *instance = catalog_find(
-		catalog_master(p->follow->env.catalog), row->instance);
-	struct hsw_envelope *e = envelope_from_row(
-		row, instance != NULL ? instance->token_json : (struct hsw_str){ NULL, 0 });
+	struct hsw_envelope *e = journal_envelope(p->follow->env.catalog, row);
 	if (e == NULL) {
 		r->failed = true;
 		return HSW_ENOMEM;

@@ -35,6 +35,12 @@ struct journal {
 	int64_t last_seq;              /* at the start */
 };
 
+/* ---- journal_read.c ---- */
+
+/* An event of the store, with its instance's token as that is now. Store thread. NULL: out of memory, or of a type
+ * that this version does not know, which is logged. */
+struct hsw_envelope *journal_envelope(struct catalog *, const struct hsw_store_event *);
+
 /* ---- journal_write.c ---- */
 
 /* Whether the worker gets what is committed. Sequentially consistent: who has become a reader before an

@@ -11,21 +11,29 @@
 #include "health.h"
 #include "log.h"
 
-static int
-add_row(void *arg, const struct hsw_store_event *row)
+struct hsw_envelope *
+journal_envelope(struct catalog *catalog, const struct hsw_store_event *row)
 {
-	struct journal_page *page = arg;
-	const struct instance *instance = catalog_find(
-		catalog_master(page->journal->catalog), row->instance);
+	const struct instance *instance = catalog_find(catalog_master(catalog), row->instance);
 	struct hsw_str token = instance != NULL ? instance->token_json
 						: (struct hsw_str){ NULL, 0 };
 	struct hsw_envelope *e = envelope_from_row(row, token);
 
-	if (e == NULL) {
+	if (e == NULL)
 		log_error("store",
 			"an event cannot be read: out of memory, or of a type that is not known "
 			"seq=%" PRId64,
 			row->seq);
+	return e;
+}
+
+static int
+add_row(void *arg, const struct hsw_store_event *row)
+{
+	struct journal_page *page = arg;
+	struct hsw_envelope *e = journal_envelope(page->journal->catalog, row);
+
+	if (e == NULL) {
 		page->rc = HSW_ENOMEM;
 		return HSW_ENOMEM;
 	}
