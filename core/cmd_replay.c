@@ -55,7 +55,7 @@ static const char usage[] =
 #define LIMIT_MAX 1000000000
 #define LOOK_AGAIN_US 200000
 
-struct replay {
+struct replay_command {
 	const char *socket_path, *config_path;
 	const char *sink, *event, *instance, *chat;
 	int64_t now_ms, since_ms, until_ms;
@@ -80,7 +80,7 @@ add_parameter(struct buf *target, const char *name, const char *value)
 }
 
 static int
-read_answer(struct replay *p, const struct buf *answer)
+read_answer(struct replay_command *p, const struct buf *answer)
 {
 	struct json_object *root = client_parse(str_of_buf(answer)), *next = NULL;
 	int rc = HSW_EIO;
@@ -101,7 +101,7 @@ read_answer(struct replay *p, const struct buf *answer)
 }
 
 static int
-piece(struct replay *p, int64_t limit)
+piece(struct replay_command *p, int64_t limit)
 {
 	struct buf target = BUF_INIT, answer = BUF_INIT;
 
@@ -125,7 +125,7 @@ piece(struct replay *p, int64_t limit)
 
 /* Only where somebody looks: `[#####---------------]  25 %  1234 events`. */
 static void
-show_progress(const struct replay *p)
+show_progress(const struct replay_command *p)
 {
 	static const char full[] = "####################", rest[] = "--------------------";
 	int64_t all = p->settled - p->first, done = p->next - p->first;
@@ -142,7 +142,7 @@ show_progress(const struct replay *p)
 
 /* What --limit leaves of them. */
 static int64_t
-left_of(const struct replay *p, int64_t events)
+left_of(const struct replay_command *p, int64_t events)
 {
 	int64_t left = p->limit - p->matched;
 
@@ -151,7 +151,7 @@ left_of(const struct replay *p, int64_t events)
 
 /* How many may go now, by the rate; it waits for a tenth of a second's worth. */
 static int64_t
-wait_for_rate(const struct replay *p, int64_t begin_ms)
+wait_for_rate(const struct replay_command *p, int64_t begin_ms)
 {
 	for (;;) {
 		int64_t allowed = (clock_mono_ms() - begin_ms) * p->rate / 1000 + 1 - p->matched;
@@ -162,7 +162,7 @@ wait_for_rate(const struct replay *p, int64_t begin_ms)
 }
 
 static int
-wait_for_room(struct replay *p)
+wait_for_room(struct replay_command *p)
 {
 	usleep(LOOK_AGAIN_US);
 	if (p->is_dry)
@@ -175,7 +175,7 @@ wait_for_room(struct replay *p)
 }
 
 static int
-deliver(struct replay *p)
+deliver(struct replay_command *p)
 {
 	int64_t begin_ms = clock_mono_ms();
 	int rc = HSW_OK;
@@ -197,7 +197,7 @@ deliver(struct replay *p)
 
 /* Before anything is given to it. */
 static int
-look_at_sink(struct replay *p)
+look_at_sink(struct replay_command *p)
 {
 	int rc = outcome_look(&p->outcome, &p->err);
 
@@ -217,7 +217,7 @@ look_at_sink(struct replay *p)
 
 /* What was given to the sink is told, also where the rest could not be. */
 static int
-replay(struct replay *p)
+replay(struct replay_command *p)
 {
 	struct hsw_error why = { "" };
 	int rc = look_at_sink(p);
@@ -234,7 +234,7 @@ replay(struct replay *p)
 }
 
 static int
-run(struct replay *p)
+run(struct replay_command *p)
 {
 	int rc = p->is_dry ? deliver(p) : replay(p);
 
@@ -250,7 +250,7 @@ run(struct replay *p)
 }
 
 static int
-start(struct replay *p)
+start(struct replay_command *p)
 {
 	struct config *config = cmd_client_config(p->config_path);
 	int rc = HSW_EINVAL;
@@ -269,7 +269,7 @@ start(struct replay *p)
 
 /* What is missing, or cannot be meant. */
 static bool
-is_in_order(const struct replay *p)
+is_in_order(const struct replay_command *p)
 {
 	if (p->sink == NULL)
 		fputs("hookswitch replay: --sink is missing: which sink gets the events\n", stderr);
@@ -285,7 +285,7 @@ is_in_order(const struct replay *p)
 }
 
 static bool
-take_time(const struct replay *p, const char *option, int64_t *out)
+take_time(const struct replay_command *p, const char *option, int64_t *out)
 {
 	struct hsw_error err;
 
@@ -310,7 +310,7 @@ number(const char *option, long most)
 }
 
 static bool
-take_event(struct replay *p)
+take_event(struct replay_command *p)
 {
 	p->event = optarg;
 	if (event_type_of(str_of(optarg)) >= 0)
@@ -328,7 +328,7 @@ take_event(struct replay *p)
 
 /* false: the option, or its value, is none, which was said. */
 static bool
-take_option(struct replay *p, int c)
+take_option(struct replay_command *p, int c)
 {
 	switch (c) {
 	case 'c':
@@ -375,7 +375,7 @@ cmd_replay(int argc, char **argv)
 		{ "dry-run", no_argument, NULL, 'd' }, { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 } };
 	int64_t now_ms = clock_wall_ms();
-	struct replay p = { .config_path = config_default_path,
+	struct replay_command p = { .config_path = config_default_path,
 		.now_ms = now_ms,
 		.since_ms = -1,
 		.until_ms = now_ms,

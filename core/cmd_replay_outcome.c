@@ -23,30 +23,16 @@ struct look {
 	int64_t dead;
 };
 
-static int
-reserve(struct outcome *o, size_t more)
-{
-	size_t cap = o->cap > 0 ? o->cap : ASKED_AT_ONCE;
-
-	while (cap < o->n + more)
-		cap *= 2;
-	int64_t *grown = cap > o->cap ? realloc(o->open, cap * sizeof(grown[0])) : o->open;
-	if (grown == NULL)
-		return HSW_ENOMEM;
-	o->open = grown;
-	o->cap = cap;
-	return HSW_OK;
-}
-
 int
 outcome_add(struct outcome *o, struct json_object *seqs)
 {
 	size_t n = seqs != NULL ? json_object_array_length(seqs) : 0;
 
-	if (reserve(o, n) != HSW_OK)
-		return HSW_ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		o->open[o->n++] = json_object_get_int64(json_object_array_get_idx(seqs, i));
+	for (size_t i = 0; i < n; i++) {
+		int64_t seq = json_object_get_int64(json_object_array_get_idx(seqs, i));
+		if (seq_list_add(&o->open, seq) != HSW_OK)
+			return HSW_ENOMEM;
+	}
 	o->untried += n;
 	o->given += (int64_t)n;
 	return HSW_OK;
@@ -80,7 +66,7 @@ read_answer(struct outcome *o, const struct buf *answer, struct look *look)
 	return rc;
 }
 
-/* look->open may be o->open: what is written lies before what is read. */
+/* look->open may be that of o: what is written lies before what is read. */
 static int
 ask(struct outcome *o, size_t from, size_t n, struct look *look, struct hsw_error *err)
 {
@@ -91,7 +77,7 @@ ask(struct outcome *o, size_t from, size_t n, struct look *look, struct hsw_erro
 	buf_append(&target, "", 1);
 	buf_printf(&body, "{\"since\":%" PRId64 ",\"seqs\":[", o->since_ms);
 	for (size_t i = from; i < from + n; i++)
-		buf_printf(&body, "%s%" PRId64, i > from ? "," : "", o->open[i]);
+		buf_printf(&body, "%s%" PRId64, i > from ? "," : "", o->open.seqs[i]);
 	buf_str(&body, "]}");
 	int rc = target.failed || body.failed
 		? err_set(err, HSW_ENOMEM, "out of memory")
@@ -108,19 +94,19 @@ ask(struct outcome *o, size_t from, size_t n, struct look *look, struct hsw_erro
 int
 outcome_look(struct outcome *o, struct hsw_error *err)
 {
-	struct look look = { .open = o->open };
+	struct look look = { .open = o->open.seqs };
 	size_t from = 0, n;
 	int rc;
 
 	do {
-		n = o->n - from < ASKED_AT_ONCE ? o->n - from : ASKED_AT_ONCE;
+		n = o->open.n - from < ASKED_AT_ONCE ? o->open.n - from : ASKED_AT_ONCE;
 		rc = ask(o, from, n, &look, err);
 		from += n;
-	} while (rc == HSW_OK && from < o->n);
+	} while (rc == HSW_OK && from < o->open.n);
 	if (rc != HSW_OK)
 		return rc;
 	o->dead += look.dead;
-	o->n = look.n;
+	o->open.n = look.n;
 	o->untried = look.untried;
 	return HSW_OK;
 }
@@ -141,7 +127,7 @@ int
 outcome_wait(struct outcome *o, struct hsw_error *err)
 {
 	int64_t changed_ms = clock_mono_ms();
-	size_t before = o->n;
+	size_t before = o->open.n;
 	int rc;
 
 	for (;;) {
@@ -161,7 +147,7 @@ outcome_wait(struct outcome *o, struct hsw_error *err)
 bool
 outcome_print(const struct outcome *o)
 {
-	int64_t waiting = (int64_t)o->n, delivered = o->given - waiting - o->dead;
+	int64_t waiting = (int64_t)o->open.n, delivered = o->given - waiting - o->dead;
 
 	if (delivered == o->given) {
 		printf("replayed %" PRId64 "\n", delivered);
@@ -190,5 +176,5 @@ outcome_print(const struct outcome *o)
 void
 outcome_free(struct outcome *o)
 {
-	free(o->open);
+	free(o->open.seqs);
 }

@@ -7,14 +7,13 @@
 
 #include <json.h>
 
-#include "buf.h"
+#include "redeliver.h"
 
 struct outcome {
 	const char *socket_path, *sink; /* borrowed */
 	int64_t since_ms;               /* when the replay began; since 1970 */
-	int64_t *open;                  /* events that are not settled, ascending; owned */
-	size_t n, cap;
-	size_t untried; /* of them, at the last look */
+	struct seq_list open;           /* events that are not settled, ascending; owned */
+	size_t untried;                 /* of them, at the last look */
 	int64_t given, dead;
 	char state[16]; /* the sink's, such as "active" */
 };
