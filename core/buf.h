@@ -63,6 +63,13 @@ str_is(struct hsw_str a, const char *b)
 	return str_equal(a, str_of(b));
 }
 
+/* Either may be NULL, which equals NULL alone. */
+static inline bool
+text_equal(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 /* 64-bit FNV-1a, continued from `hash` (HASH_START at first). Not for hostile keys that cost. */
 #define HASH_START 0xcbf29ce484222325u
 

@@ -11,12 +11,6 @@
 #include "err.h"
 
 static bool
-is_text(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-static bool
 is_list(const struct event_list *a, const struct event_list *b)
 {
 	return a->n == b->n && memcmp(a->types, b->types, a->n) == 0;
@@ -28,7 +22,7 @@ are_sealed_alike(const struct webhook *a, const struct webhook *b)
 	bool are = true;
 
 	for (size_t i = 0; i < CREDENTIAL_COUNT; i++)
-		are &= is_text(a->sealed[i], b->sealed[i]);
+		are &= text_equal(a->sealed[i], b->sealed[i]);
 	return are;
 }
 
@@ -38,12 +32,12 @@ is_webhook(const struct webhook *a, const struct webhook *b)
 {
 	return a->enabled == b->enabled && a->by_events == b->by_events &&
 		a->media_base64 == b->media_base64 && a->is_dashed == b->is_dashed &&
-		is_list(&a->events, &b->events) && a->only == b->only && is_text(a->url, b->url) &&
-		is_text(a->authorization, b->authorization) && is_text(a->secret, b->secret) &&
-		is_text(a->secret_old, b->secret_old) && is_text(a->headers, b->headers) &&
-		is_text(a->format, b->format) && are_sealed_alike(a, b) &&
-		is_text(a->aliases, b->aliases) &&
-		is_text(a->disabled_reason, b->disabled_reason) && a->set_ms == b->set_ms;
+		is_list(&a->events, &b->events) && a->only == b->only &&
+		text_equal(a->url, b->url) && text_equal(a->authorization, b->authorization) &&
+		text_equal(a->secret, b->secret) && text_equal(a->secret_old, b->secret_old) &&
+		text_equal(a->headers, b->headers) && text_equal(a->format, b->format) &&
+		are_sealed_alike(a, b) && text_equal(a->aliases, b->aliases) &&
+		text_equal(a->disabled_reason, b->disabled_reason) && a->set_ms == b->set_ms;
 }
 
 static void
@@ -86,7 +80,7 @@ put_webhooks(const struct instance_settings *i, const struct settings_watch *wat
 static bool
 is_same(const struct instance *a, const struct instance *b)
 {
-	return strcmp(a->id, b->id) == 0 && is_text(a->token.s, b->token.s);
+	return strcmp(a->id, b->id) == 0 && text_equal(a->token.s, b->token.s);
 }
 
 /* The API deleted it and made another one of its name. From the file to the API and back it is the same. */
@@ -128,7 +122,7 @@ why_gone(const struct instance_settings *before, const struct instance_settings 
 {
 	if (now == NULL || is_made_anew(before, now))
 		return SETTINGS_DELETED;
-	return is_text(before->instance->token.s, now->instance->token.s)
+	return text_equal(before->instance->token.s, now->instance->token.s)
 		? "the instance is configured elsewhere"
 		: SETTINGS_TOKEN_CHANGED;
 }

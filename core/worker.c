@@ -182,12 +182,6 @@ configure_sources(struct worker *w, struct hsw_error *err)
 	w->ingress = fresh;
 }
 
-static bool
-is_same_text(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 static void
 run_configure(struct mail *mail)
 {
@@ -200,7 +194,7 @@ run_configure(struct mail *mail)
 	memset(w->configure_errors, 0, sizeof(w->configure_errors));
 	configure_sources(w, &w->configure_errors[WORKER_SOURCES]);
 	live_configure(w->live, w->config, &w->configure_errors[WORKER_WEBSOCKET]);
-	if (!is_same_text(before->api.account_token, w->config->api.account_token))
+	if (!text_equal(before->api.account_token, w->config->api.account_token))
 		live_dismiss_account(w->live, "the account token was changed");
 	if (!is_same_list(before->api.allow_private, w->config->api.allow_private) ||
 		before->api.https_only != w->config->api.https_only)

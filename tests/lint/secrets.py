@@ -8,7 +8,7 @@ import pathlib
 import re
 
 TOP = pathlib.Path(os.environ["HOOKSWITCH_SOURCE"])
-EARLY = r"\b(?:strn?cmp|strn?casecmp|memcmp|memmem|strstr|bcmp|str_is|str_equal|is_text)\("
+EARLY = r"\b(?:strn?cmp|strn?casecmp|memcmp|memmem|strstr|bcmp|str_is|str_equal|text_equal)\("
 STEADY = ("secret_equal", "secret_is", "CRYPTO_memcmp")
 # What an expression ends with that is a credential, or may be one that was given.
 CREDENTIAL = re.compile(
@@ -35,10 +35,11 @@ OTHERS = {
     "core/live.c": ["str_equal(e->token, i->token_json)"],         # both are the daemon's own
     "core/settings_load.c": ["str_is(i->instance->token, token)"],  # the file and the store, as are the next
     "core/settings_reload.c": [
-        "is_text(a->authorization, b->authorization)", "is_text(a->secret, b->secret)",
-        "is_text(a->secret_old, b->secret_old)", "is_text(a->token.s, b->token.s)",
-        "is_text(before->instance->token.s, now->instance->token.s)"],
+        "text_equal(a->authorization, b->authorization)", "text_equal(a->secret, b->secret)",
+        "text_equal(a->secret_old, b->secret_old)", "text_equal(a->token.s, b->token.s)",
+        "text_equal(before->instance->token.s, now->instance->token.s)"],
     "core/signing.c": ["strncmp(secret, prefix, skip)"],           # whsec_, which all have
+    "core/worker.c": ["text_equal(before->api.account_token, w->config->api.account_token)"],   # the file
 }
 
 
