@@ -403,7 +403,7 @@ end_sink(struct destination *d, int64_t now)
 	const struct hsw_delivery *first = TAILQ_FIRST(&d->unsettled);
 	bool has_gap = first != NULL && first->seq < d->settled_seq && now < d->leave_by_ms;
 
-	if (!d->is_draining || d->is_leaving || d->is_ended || has_gap)
+	if (d->is_leaving || d->is_ended || has_gap)
 		return;
 	d->is_ended = true;
 	if (d->ops->drain != NULL)
@@ -423,7 +423,8 @@ pump(struct destination *d)
 			break;
 	}
 	watch_deadline(d, now);
-	end_sink(d, now);
+	if (d->is_draining)
+		end_sink(d, now);
 	if (d->is_leaving)
 		return;
 	destination_refill(d);
