@@ -326,6 +326,18 @@ take_event(struct replay_command *p)
 	return false;
 }
 
+/* "50", or as the option `rate` of sinks has it: "50/s". */
+static bool
+take_rate(struct replay_command *p)
+{
+	char *unit = strchr(optarg, '/');
+
+	if (unit != NULL && strcmp(unit, "/s") == 0)
+		*unit = '\0';
+	p->rate = number("rate", RATE_MAX);
+	return p->rate > 0;
+}
+
 /* false: the option, or its value, is none, which was said. */
 static bool
 take_option(struct replay_command *p, int c)
@@ -347,8 +359,7 @@ take_option(struct replay_command *p, int c)
 		p->chat = optarg;
 		return true;
 	case 'r':
-		p->rate = number("rate", RATE_MAX);
-		return p->rate > 0;
+		return take_rate(p);
 	case 'l':
 		p->limit = number("limit", LIMIT_MAX);
 		return p->limit > 0;

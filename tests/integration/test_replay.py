@@ -103,7 +103,7 @@ def test_a_replay_keeps_to_its_rate(webhook):
     wait_for(lambda: daemon.sink("out")["cursor"] == 60)
     time.sleep(0.2)
     begin = time.monotonic()
-    assert daemon.command("replay", "-s", "out", "--since", "1h", "--rate", "40").stdout == "replayed 60\n"
+    assert daemon.command("replay", "-s", "out", "--since", "1h", "--rate", "40/s").stdout == "replayed 60\n"
     assert time.monotonic() - begin >= 1.3
 
 
