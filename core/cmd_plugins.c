@@ -15,7 +15,7 @@
 
 static const char usage[] =
 	"Usage: hookswitch plugins [-c FILE | -d DIR] [--man] [NAME]\n"
-	"       hookswitch plugins new [-t DIR] KIND-NAME\n"
+	"       hookswitch plugins new [-d DIR] [-t DIR] KIND-NAME\n"
 	"\n"
 	"Lists the installed plugins. With NAME (sink-webhook, or just webhook): its options,\n"
 	"and those that the daemon has for every plugin of its kind. `new` makes the folder\n"
@@ -185,7 +185,7 @@ cmd_plugins(int argc, char **argv)
 		}
 	}
 	if (argc - optind == 2 && strcmp(argv[optind], "new") == 0)
-		return cmd_plugins_new(templates, argv[optind + 1]);
+		return cmd_plugins_new(templates, dir, argv[optind + 1]);
 	if (argc - optind > 1)
 		return cmd_wrong_usage(usage);
 	const char *name = optind < argc ? argv[optind] : NULL;

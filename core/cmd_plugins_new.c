@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "buf.h"
 #include "cmd.h"
@@ -101,7 +102,7 @@ copy_one(const char *templates, const char *file, const char *folder, const char
 }
 
 int
-cmd_plugins_new(const char *templates, const char *wanted)
+cmd_plugins_new(const char *templates, const char *plugins, const char *wanted)
 {
 	char kind[16], path[PATH_SIZE];
 	const char *name;
@@ -114,6 +115,12 @@ cmd_plugins_new(const char *templates, const char *wanted)
 			"a-z, 0-9 and -\n",
 			wanted);
 		return CMD_USAGE;
+	}
+	snprintf(path, sizeof(path), "%s/%s.so", plugins, wanted);
+	if (access(path, F_OK) == 0) {
+		fprintf(stderr, "hookswitch: %s has this name: take another one than %s\n", path,
+			wanted);
+		return CMD_FAILED;
 	}
 	snprintf(path, sizeof(path), "%s/%s", templates, kind);
 	DIR *dir = opendir(path);
