@@ -177,8 +177,10 @@ load_sink(struct loader *l)
 	s->conf = conf;
 	bool is_checkable = config_load_keys(l, &s->u.sink, conf);
 	config_check_sink(l, s);
-	if (is_checkable)
-		config_check_plugin(l, plugin->ops.sink.check, plugin->ops.sink.check_each, conf);
+	if (!is_checkable)
+		return;
+	config_check_plugin(l, plugin->ops.sink.check, plugin->ops.sink.check_each, conf);
+	config_check_parts(l, s);
 }
 
 static void

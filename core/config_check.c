@@ -12,6 +12,7 @@
 #include "option.h"
 #include "origin.h"
 #include "policy.h"
+#include "router.h"
 #include "signing.h"
 
 #define OPTION_KEY_SIZE 64 /* longer than any key */
@@ -228,7 +229,7 @@ fail_plugin(void *arg, const char *text)
 	bool has_key = len < sizeof(key) && strncmp(text + len, ": ", 2) == 0;
 
 	snprintf(key, sizeof(key), "%.*s", has_key ? (int)len : 0, text);
-	if (option_find(l->plugin, key) != NULL)
+	if (option_find(l->plugin, key) != NULL || option_find(l->core, key) != NULL)
 		config_fail_key(l, key, "%s", text + len + 2);
 	else
 		config_error(l->errors, l->section->file, l->section->line, SECTION_FORM ": %s",
@@ -258,4 +259,13 @@ config_check_sink(struct loader *l, struct config_section *s)
 	policy_read(&s->u.sink, fail_text, l);
 	check_sense(l, s);
 	check_filters(l, &s->u.sink);
+}
+
+void
+config_check_parts(struct loader *l, const struct config_section *s)
+{
+	const struct hsw_sink_ops *ops = &s->plugin->ops.sink;
+
+	if (ops->check_parts != NULL)
+		ops->check_parts(s->conf, router_parts_asked(&s->u.sink), fail_plugin, l);
 }

@@ -31,20 +31,21 @@ router_types(const char **names)
 }
 
 unsigned
+router_parts_asked(const struct sink_conf *c)
+{
+	return (c->media_base64 ? HSW_MEDIA : 0u) | (c->token ? HSW_TOKEN : 0u) |
+		(c->raw ? HSW_RAW : 0u) | (c->secrets == SECRETS_YES ? HSW_CODES | HSW_KEYS : 0u);
+}
+
+unsigned
 router_parts(const struct config_section *s)
 {
 	const struct hsw_sink_ops *ops = &s->plugin->ops.sink;
-	const struct sink_conf *c = &s->u.sink;
-	unsigned wanted = ops->parts;
+	unsigned wanted = ops->parts | router_parts_asked(&s->u.sink);
 
-	wanted |= c->media_base64 ? HSW_MEDIA : 0;
-	wanted |= c->token ? HSW_TOKEN : 0;
-	wanted |= c->raw ? HSW_RAW : 0;
 	if (ops->needs != NULL)
 		wanted |= ops->needs(s->conf);
-	if (c->secrets == SECRETS_YES)
-		wanted |= HSW_CODES | HSW_KEYS;
-	else if (c->secrets == SECRETS_NO)
+	if (s->u.sink.secrets == SECRETS_NO)
 		wanted &= ~(unsigned)(HSW_CODES | HSW_KEYS);
 	return wanted;
 }

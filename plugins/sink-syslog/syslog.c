@@ -317,6 +317,21 @@ syslog_check_each(const void *section, void (*report)(void *arg, const char *tex
 	SSL_CTX_free(ctx);
 }
 
+/* Text is made of the event's data. */
+static void
+syslog_check_parts(
+	const void *section, unsigned parts, void (*report)(void *arg, const char *text), void *arg)
+{
+	const struct syslog_conf *conf = section;
+
+	if (conf->message != MESSAGE_TEXT)
+		return;
+	if (parts & HSW_TOKEN)
+		report(arg, "token: has no meaning with message = text, which leaves it out");
+	if (parts & HSW_RAW)
+		report(arg, "raw: has no meaning with message = text, which leaves it out");
+}
+
 static void
 syslog_close(void *self)
 {
@@ -431,6 +446,7 @@ static const struct hsw_sink_ops ops = {
 	.reopen = syslog_reopen,
 	.check = syslog_check,
 	.check_each = syslog_check_each,
+	.check_parts = syslog_check_parts,
 };
 
 HSW_PLUGIN(HSW_SINK, "syslog", "1.0",

@@ -390,3 +390,42 @@ conf_check(const struct webhook_conf *conf, struct hsw_error *err)
 		rc = conf_checks[i](conf, err);
 	return rc;
 }
+
+/* The daemon's options that ask for parts which the format leaves out. */
+static void
+check_left_out(int format, unsigned parts, void (*report)(void *arg, const char *text), void *arg)
+{
+	static const unsigned left_out[] = { [FORMAT_ENVELOPE] = 0,
+		[FORMAT_DATA] = HSW_TOKEN | HSW_RAW,
+		[FORMAT_CLOUDEVENTS] = HSW_TOKEN | HSW_RAW,
+		[FORMAT_RAW] = HSW_TOKEN | HSW_MEDIA | HSW_CODES | HSW_KEYS };
+	static const struct {
+		const char *key;
+		unsigned parts;
+	} askers[] = { { "token", HSW_TOKEN }, { "media_base64", HSW_MEDIA }, { "raw", HSW_RAW },
+		{ "secrets", HSW_CODES | HSW_KEYS } };
+	char text[HSW_ERROR_SIZE];
+
+	for (size_t i = 0; i < sizeof(askers) / sizeof(askers[0]); i++) {
+		if ((askers[i].parts & parts & left_out[format]) == 0)
+			continue;
+		snprintf(text, sizeof(text), "%s: has no meaning with format = %s, which %s",
+			askers[i].key, format_words[format],
+			format == FORMAT_RAW ? "is the provider's body as it came"
+					     : "leaves it out");
+		report(arg, text);
+	}
+}
+
+void
+conf_check_parts(const void *webhook_conf, unsigned parts,
+	void (*report)(void *arg, const char *text), void *arg)
+{
+	const struct webhook_conf *conf = webhook_conf;
+
+	if (conf->media_limit > 0 && (parts & HSW_MEDIA) == 0 && conf->format != FORMAT_RAW)
+		report(arg, "media_limit: has no meaning without media_base64 = yes");
+	/* Expressions see the whole envelope, whatever is sent. */
+	if (conf->filter == NULL && conf->transform == NULL)
+		check_left_out(conf->format, parts, report, arg);
+}

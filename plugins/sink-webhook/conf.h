@@ -48,12 +48,14 @@ typedef int conf_check_fn(const struct webhook_conf *, struct hsw_error *err);
 extern conf_check_fn *const conf_checks[];
 /* All but the URL and what target.h and guard.h check. HSW_OK, or err says which option is wrong. */
 int conf_check(const struct webhook_conf *, struct hsw_error *err);
-/* The parts that are needed beside the plugin's own, as hsw_sink_ops.needs. */
 /* Whether https_only forbids its URL. */
 bool conf_forbids_url(const struct webhook_conf *);
+/* As hsw_sink_ops.needs, gathers and check_parts. */
 unsigned conf_needs(const void *webhook_conf);
-/* As hsw_sink_ops.gathers. */
 size_t conf_gathers(const void *webhook_conf);
+void conf_check_parts(const void *webhook_conf, unsigned parts,
+	void (*report)(void *arg, const char *text), void *arg);
+/* What `batch` says. HSW_OK, or err says why that is no batch. */
 int conf_batch(const struct webhook_conf *, struct conf_batch *, struct hsw_error *err);
 
 #endif

@@ -383,6 +383,7 @@ static const struct hsw_sink_ops ops = {
 	.gathers = conf_gathers,
 	.configure = webhook_configure,
 	.check_each = check_each,
+	.check_parts = conf_check_parts,
 };
 
 HSW_PLUGIN(HSW_SINK, "webhook", "1.0", "posts events to an HTTP or HTTPS receiver",

@@ -20,8 +20,8 @@
  * with it is refused by a daemon that does not have it yet, instead of calling what is not there.
  *   1.1  HSW_EUNPROCESSABLE
  *        hsw_host: is_replay, skip, postpone; hsw_outcome: HSW_HOLD
- *        sinks: broadcast, dismiss, needs, check, gathers, configure, expel, check_each;
- *        HSW_SINK_LIVE, HSW_SINK_STATUSES; hsw_conn: released, token, flags
+ *        sinks: broadcast, dismiss, needs, check, gathers, configure, expel, check_each,
+ *        check_parts; HSW_SINK_LIVE, HSW_SINK_STATUSES; hsw_conn: released, token, flags
  *        sources: challenge, names_instances; hsw_request: phone_of, learn, daemon; hsw_event: instance
  */
 #ifndef HOOKSWITCH_PLUGIN_H

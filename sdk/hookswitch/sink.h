@@ -131,6 +131,15 @@ struct hsw_sink_ops {
 	 */
 	void (*check_each)(
 		const void *conf, void (*report)(void *arg, const char *text), void *arg);
+	/*
+	 * Whether the section's options and what its destination gets have a meaning together. parts: what the
+	 * daemon's own options ask for (set of enum hsw_part: token = yes, media_base64 = yes, raw = yes, and
+	 * secrets = yes, which is HSW_CODES and HSW_KEYS). An option that would be taken and do nothing is told
+	 * with report, as by check_each; so are the daemon's own: "token: has no meaning with ...". Called after
+	 * check, whatever that found, under its rules. Optional (NULL: all have a meaning).
+	 */
+	void (*check_parts)(const void *conf, unsigned parts,
+		void (*report)(void *arg, const char *text), void *arg);
 };
 
 /* The sink writes in the order it is called and ends deliveries in that order: `ordering` and

@@ -60,6 +60,12 @@ def test_all_mistakes_of_a_syslog_are_told(folder):
     ({**FILE, "fsync": "always", "fsync_interval": "2s"}, "fsync_interval", "has no meaning with fsync = always"),
     ({**FILE, "ordering": "chat"}, "ordering", "has no meaning for sink-file"),
     ({**WEBHOOK, "format": "raw", "media_limit": "1m"}, "media_limit", "has no meaning with format = raw"),
+    *(({**WEBHOOK, "format": form, option: "yes"}, option, f"has no meaning with format = {form}, which")
+      for form, options in (("data", ("token", "raw")), ("cloudevents", ("token", "raw")),
+                            ("raw", ("token", "media_base64", "secrets"))) for option in options),
+    ({**WEBHOOK, "media_limit": "1m"}, "media_limit", "has no meaning without media_base64 = yes"),
+    ({**SYSLOG, "message": "text", "token": "yes"}, "token", "has no meaning with message = text"),
+    ({**SYSLOG, "message": "text", "raw": "yes"}, "raw", "has no meaning with message = text"),
     ({**WEBHOOK, "url": "http://127.0.0.1:1/a#b"}, "url", "has the fragment #b"),
     ({**WEBHOOK, "url": "http://\u2460\u2461\u2466.0.0.1/"}, "url", "the host is not ASCII"),
     ({**WEBHOOK, "url": "http://b\u00fccher.example/"}, "url", "is written xn--"),
@@ -73,7 +79,11 @@ def test_options_without_effect_are_refused(folder, options, key, why):
     {**SYSLOG, "format": "rfc3164"}, {**SYSLOG, "sd_id": "mine@1", "app_name": "x" * 48},
     {**SYSLOG, "hostname": "h" * 255},
     {**FILE, "fsync": "always"}, {**FILE, "fsync_interval": "2s"}, {**WEBHOOK, "url": "http://127.0.0.1:1/a%23b"},
-    {**WEBHOOK, "format": "raw", "max_body": "1m"}, {**WEBHOOK, "format": "cloudevents", "media_limit": "1m"},
+    {**WEBHOOK, "format": "raw", "max_body": "1m"}, 
+    {**WEBHOOK, "format": "cloudevents", "media_base64": "yes", "media_limit": "1m", "secrets": "yes"},
+    {**WEBHOOK, "format": "data", "token": "yes", "filter": ".instanceData.token != null"},
+    {**WEBHOOK, "format": "raw", "raw": "yes", "secrets": "no"}, {**SYSLOG, "token": "yes", "raw": "yes"},
+    {**SYSLOG, "message": "text", "media_base64": "yes", "secrets": "yes"},
     {**WEBHOOK, "url": "http://xn--bcher-kva.example/"},
 ])
 def test_what_has_effect_is_not(folder, options):

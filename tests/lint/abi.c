@@ -111,6 +111,7 @@ AT(hsw_sink_ops, gathers, 104);
 AT(hsw_sink_ops, configure, 112);
 AT(hsw_sink_ops, expel, 120);
 AT(hsw_sink_ops, check_each, 128);
+AT(hsw_sink_ops, check_parts, 136);
 
 AT(hsw_request, size, 0);
 AT(hsw_request, method, 8);
