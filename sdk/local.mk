@@ -39,6 +39,8 @@ sdk_libhswharness_a_SOURCES = \
 	sdk/harness/fake_host.c \
 	sdk/harness/fake_loop.c \
 	sdk/harness/fake_private.h \
+	sdk/harness/leftover.c \
+	sdk/harness/leftover.h \
 	sdk/harness/store_rig.c \
 	sdk/harness/store_rig.h \
 	sdk/harness/suite.c \

@@ -5,7 +5,6 @@
  */
 #include "suite.h"
 
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include <hookswitch/harness_events.h>
 
 #include "expect.h"
+#include "leftover.h"
 
 /* An event may say more than the request did, but not without a bound: bytes, and those for each of the body. */
 #define OUTPUT_BASE (64 * 1024)
@@ -206,14 +206,6 @@ bad_input_is_refused_or_bounded(const struct fake_subject *s)
 	fake_close(day.handle);
 }
 
-static size_t
-bytes_in_use(void)
-{
-	struct mallinfo2 m = mallinfo2();
-
-	return m.uordblks + m.hblkhd;
-}
-
 static void
 translate_all(const struct fake_subject *s, struct hsw_handle *h)
 {
@@ -226,7 +218,6 @@ translate_all(const struct fake_subject *s, struct hsw_handle *h)
 	}
 }
 
-/* Sanitizers have a memory of their own: there a leak is found at the end of the process. */
 static void
 memory_does_not_grow(const struct fake_subject *s)
 {
@@ -235,10 +226,10 @@ memory_does_not_grow(const struct fake_subject *s)
 
 	for (int i = 0; i < WARM_UP; i++)
 		translate_all(s, h);
-	size_t before = bytes_in_use();
+	size_t before = leftover_bytes();
 	for (int i = 0; i < ROUNDS / (int)s->payload_count + 1; i++)
 		translate_all(s, h);
-	size_t after = bytes_in_use();
+	size_t after = leftover_bytes();
 	expect_that(after <= before + LEAK_MAX, "%zu bytes in use became %zu in %d rounds", before,
 		after, ROUNDS / (int)s->payload_count + 1);
 	fake_close(h);

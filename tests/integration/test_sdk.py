@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from rig import BUILD, PLUGINS, SLOW, message, wait_for
+from rig import BUILD, PLUGINS, PROGRAM, SLOW, message, wait_for
 from sdk_rig import SANITIZED, make, new
 
 
@@ -27,7 +27,7 @@ def test_a_new_sink_gets_events_of_the_daemon(sdk, make_daemon):
     folder, environment = sdk
     assert new(folder, "sink-foo-bar").returncode == 0
     out = make(folder, "sink-foo-bar", environment, "check")
-    assert "ok - it is loaded" in out and out.count("\nok ") == 2 + 10, out
+    assert "ok - it is loaded" in out and out.count("\nok ") == 2 + 11, out
     make(folder, "sink-foo-bar", environment, "install", f"plugindir={folder}/plugins")
     path = f"{folder}/events.sock"
     daemon = make_daemon({"out": {"plugin": "foo-bar", "path": path, "retry": "100ms, 100ms, 60s"}}, start=False)
@@ -210,7 +210,7 @@ def test_a_test_of_ones_own_links_the_harness(sdk):
     build = ("cc -std=gnu17 -Wall -Wextra -Werror $(pkg-config --cflags hookswitch-harness check) -o t test.c "
              "$(pkg-config --libs hookswitch-harness check) && ./t")
     done = subprocess.run(build, shell=True, cwd=folder / "sink-foo", env=environment, capture_output=True, text=True)
-    assert done.returncode == 0 and "100%: Checks: 11," in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0 and "100%: Checks: 12," in done.stdout, done.stdout + done.stderr
 
 
 def test_a_folder_that_is_there_and_a_bad_name_are_refused(sdk):
@@ -218,16 +218,54 @@ def test_a_folder_that_is_there_and_a_bad_name_are_refused(sdk):
     assert new(folder, "sink-foo").returncode == 0
     again = new(folder, "sink-foo")
     assert again.returncode == 1 and "File exists" in again.stderr
+    taken = subprocess.run([PROGRAM, "plugins", "new", "-d", PLUGINS, "sink-file"], cwd=folder, capture_output=True,
+                           text=True)
+    assert taken.returncode == 1 and f"{PLUGINS}/sink-file.so has this name" in taken.stderr
+    assert not (folder / "sink-file").exists()
     for name in ("sink-", "sink-Foo", "sink-a/b", "foo", "queue-foo", "sink-../x"):
         assert new(folder, name).returncode == 2, name
 
 
+# A sink that ends its deliveries later.
+LATE = """static struct hsw_timer *timer;
+static struct hsw_delivery *waiting;
+static void
+late(void *self)
+{
+	struct hsw_delivery *d = waiting;
+	waiting = NULL;
+	if (d != NULL)
+		((struct sink *)self)->host->done(d, HSW_DELIVERED, NULL);
+}
+static int
+late_deliver(void *self, struct hsw_delivery *delivery)
+{
+	waiting = delivery;
+	((struct sink *)self)->host->timer_set(timer, 1);
+	return HSW_OK;
+}
+"""
+
+
+def late(cancel="waiting = NULL;", close="s->host->timer_free(timer);"):
+    return [("*self = s;", "*self = s; timer = host->timer_new(handle, late, s);"),
+            ("static int\nsink_open", LATE + "static int\nsink_open"),
+            (".deliver = sink_deliver", ".deliver = late_deliver"),
+            ("static int\nsink_deliver(", "static int __attribute__((unused))\nsink_deliver("),
+            ("	(void)delivery;\n", f"	(void)delivery; {cancel}\n"), ("	close(s->fd);", f"	{close} close(s->fd);")]
+
+
+# What the sink is changed in, and a part of what the harness says of it.
 BREACHES = {
-    "none": None,
-    "done twice": ("s->host->done(delivery, HSW_DELIVERED, NULL);",
-                   "s->host->done(delivery, HSW_DELIVERED, NULL); s->host->done(delivery, HSW_DELIVERED, NULL);"),
-    "it blocks": ("struct iovec json", "static int calls; if (calls++ < 40) usleep(15000); struct iovec json"),
-    "another thread": ("static int\nsink_deliver(void *self", """#include <pthread.h>
+    "none": ([], ""),
+    "it ends later": (late(), ""),
+    "done twice": ([("s->host->done(delivery, HSW_DELIVERED, NULL);",
+                     "s->host->done(delivery, HSW_DELIVERED, NULL); s->host->done(delivery, HSW_DELIVERED, NULL);")],
+                   "done of a delivery that has ended"),
+    "it blocks": ([("struct iovec json", "static int calls; if (calls++ < 40) usleep(15000); struct iovec json")], "took more than 10 ms"),
+    "another thread": ([("static int\nsink_deliver(", "static int __attribute__((unused))\nsink_deliver("),
+                        (".deliver = sink_deliver", ".deliver = bad_deliver"),
+                        ("static void\nsink_close", """#include <pthread.h>
 static struct sink *at;
 static void *elsewhere(void *delivery) { at->host->done(delivery, HSW_DELIVERED, NULL); return NULL; }
 static int bad_deliver(void *self, struct hsw_delivery *delivery)
@@ -236,14 +274,20 @@ static int bad_deliver(void *self, struct hsw_delivery *delivery)
 	at = self;
 	return pthread_create(&thread, NULL, elsewhere, delivery) == 0 && pthread_join(thread, NULL) == 0 ? HSW_OK : HSW_EIO;
 }
-#define sink_deliver sink_deliver_not_used
-static int sink_deliver(void *, struct hsw_delivery *) __attribute__((unused));
-static int
-sink_deliver(void *self"""),
-    "a descriptor is watched on": ("*self = s;", "*self = s; s->host->watch_new(handle, s->fd, NULL, NULL);"),
-    "another name": ('HSW_PLUGIN(HSW_SINK, "foo"', 'HSW_PLUGIN(HSW_SINK, "bar"'),
-    "an option beyond the struct": ("offsetof(struct conf, path)", "sizeof(struct conf)"),
-    "an option without help": ('.help = "the', '.help = "" + 0 * sizeof "the'),
+static void
+sink_close""")], "done on a thread"),
+    "a cancelled delivery is not forgotten": (late(cancel=""), "done of a delivery that has ended"),
+    "a timer runs on": (late(close=""), "timers or watches are left"),
+    "a descriptor is watched on": ([("*self = s;", "*self = s; s->host->watch_new(handle, s->fd, NULL, NULL);")], "timers or watches are left"),
+    "a delivery's memory is lost": ([("struct iovec json", "*(volatile char *)malloc(24) = 1; struct iovec json")],
+                                    "more bytes in use"),
+    "a handle's memory is lost": ([("	free(s);\n}\n\nstatic const", "}\n\nstatic const")], "more bytes in use"),
+    "a socket stays open": ([("	close(s->fd);\n", "")], "descriptors became"),
+    "check loses memory": ([("struct sockaddr_un to;\n\n	if", "struct sockaddr_un to; "
+                             "*(volatile char *)malloc(24) = 1;\n\n	if")], "more bytes in use"),
+    "another name": ([('HSW_PLUGIN(HSW_SINK, "foo"', 'HSW_PLUGIN(HSW_SINK, "bar"')], "is the plugin sink-bar"),
+    "an option beyond the struct": ([("offsetof(struct conf, path)", "sizeof(struct conf)")], "does not lie in the conf struct"),
+    "an option without help": ([('.help = "the', '.help = "" + 0 * sizeof "the')], "has no help"),
 }
 
 
@@ -253,24 +297,23 @@ def test_the_harness_finds_breaches(sdk, breach):
     folder, environment = sdk
     assert new(folder, "sink-foo").returncode == 0
     code = folder / "sink-foo/foo.c"
-    change = BREACHES[breach]
-    if change:
-        text = code.read_text()
-        assert change[0] in text
-        text = text.replace(*change)
-        if "bad_deliver" in text:
-            text = text.replace(".deliver = sink_deliver", ".deliver = bad_deliver")
-        code.write_text(text)
+    changes, said = BREACHES[breach]
+    text = code.read_text()
+    for old, changed in changes:
+        assert text.count(old) == 1, old
+        text = text.replace(old, changed)
+    code.write_text(text)
     make(folder, "sink-foo", environment)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(f"{folder}/events.sock")
         done = subprocess.run(
             [BUILD / "hookswitch-plugin-test", folder / "sink-foo/sink-foo.so", f"path={folder}/events.sock"],
             capture_output=True, text=True, timeout=300)
-    if change:
+    if said:
         assert done.returncode == 1 and "\nnot ok" in "\n" + done.stdout, done.stdout + done.stderr
+        assert said in done.stderr
     else:
-        assert done.returncode == 0 and "1..10" in done.stdout, done.stdout + done.stderr
+        assert done.returncode == 0 and "1..11" in done.stdout, done.stdout + done.stderr
 
 
 def test_our_own_plugins_pass_the_harness(folder):
