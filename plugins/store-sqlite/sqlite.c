@@ -7,6 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+/* How long is waited for another process that has locked the file: at the start and in between, while producers
+ * wait for their answer. */
+#define START_LOCK_MS 10000
+#define LOCK_MS 1000
+
 struct conf {
 	const char *path;
 	int64_t cache_bytes;
@@ -27,8 +32,12 @@ open_database(struct sqlite_store *s, const struct conf *conf, struct hsw_error 
 	if (sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
 		SQLITE_OK)
 		return sqlite_fail(s, "opening", err);
+	sqlite3_busy_timeout(s->db, START_LOCK_MS);
 	int rc = schema_open(s, conf->cache_bytes, err);
-	return rc == HSW_OK ? destinations_load(s, err) : rc;
+	if (rc == HSW_OK)
+		rc = destinations_load(s, err);
+	sqlite3_busy_timeout(s->db, LOCK_MS);
+	return rc;
 }
 
 static void

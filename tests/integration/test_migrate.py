@@ -191,7 +191,11 @@ def interrupt(source, target, args, copied, events):
     """Kills the copy when some of the events are there, but not all."""
     process = subprocess.Popen([PROGRAM, "migrate", "-d", PLUGINS, "-f", source, "-t", target, *args],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    wait_for(lambda: copied() > 0, what="some events are copied")
+
+    def has_begun():
+        assert process.poll() is None, process.communicate()
+        return copied() > 0
+    wait_for(has_begun, what="some events are copied")
     process.kill()
     process.communicate()
     assert 0 < copied() < events, "it was interrupted in the middle"

@@ -341,6 +341,50 @@ def test_the_gauge_follows_a_file_that_another_process_locks(webhook, folder):
     arrive_exactly_once(receiver, [1, 3])
 
 
+@contextlib.contextmanager
+def locked_for(path, seconds):
+    """Another process that writes to the file."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        end = threading.Timer(seconds, other.execute, ["ROLLBACK"])
+        end.start()
+        yield
+        end.join()
+
+
+def test_a_file_that_another_process_locks_for_a_moment_is_waited_for(webhook, folder):
+    path = f"{folder}/locked.db"
+    daemon, receiver = webhook(store=f"path = {path}")
+    daemon.accept(message(1))
+    with locked_for(path, 0.4):
+        daemon.accept(message(2))
+    arrive_exactly_once(receiver, [1, 2])
+    daemon.stop()
+    with locked_for(path, 2):
+        daemon.start()
+    daemon.accept(message(3))
+    arrive_exactly_once(receiver, [1, 2, 3])
+
+
+def test_a_file_that_is_read_while_it_is_made_becomes_a_journal(make_daemon, folder):
+    """When it is made the kind of file that can be read at any time the first reader may be there already."""
+    for number in range(12):
+        path, is_over = f"{folder}/{number}.db", threading.Event()
+
+        def read():
+            while not is_over.is_set():
+                with contextlib.suppress(sqlite3.OperationalError):    # the file is not there yet
+                    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as reader:
+                        reader.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        thread = threading.Thread(target=read)
+        thread.start()
+        try:
+            make_daemon({"out": {"plugin": "file", "path": f"{folder}/out.ndjson"}}, store=f"path = {path}").stop()
+        finally:
+            is_over.set()
+            thread.join()
+
+
 def processes_of(server):
     first = int(pathlib.Path(f"{server.folder}/data/postmaster.pid").read_text().split()[0])
     children = pathlib.Path(f"/proc/{first}/task/{first}/children").read_text().split()
