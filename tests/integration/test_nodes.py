@@ -12,7 +12,7 @@ import time
 import pytest
 
 from api_rig import ApiDaemon
-from rig import SLOW, Daemon, message, wait_for
+from rig import SLOW, Daemon, message, number_of, wait_for
 from test_crash import Producers
 from test_reload import reload_sinks
 from test_postgres import BIN, PLUGINS, server, store  # noqa: F401 (fixtures)
@@ -205,24 +205,32 @@ def test_a_node_that_stops_hands_over_each_sink_when_that_sink_has_ended(make_no
         assert receiver.numbers() == [1, 2]
 
 
-def test_a_node_that_hangs_does_not_deliver_when_it_wakes(nodes, receivers, server, request):  # noqa: F811
+def test_a_node_that_hangs_does_not_deliver_when_it_wakes(make_nodes, receivers, server, request):  # noqa: F811
     """It stands still for longer than its claims last: what it had goes to others, and it must notice first."""
+    nodes = make_nodes({n: {"plugin": "webhook", "url": r.url} for n, r in receivers.items()})
+    for name, daemon in nodes.all.items():
+        daemon.ini.write_text(daemon.ini.read_text().replace("\nurl = ", f"\nheaders = X-Node: {name}\nurl = "))
+    nodes.start().settle()
     hung = nodes.owner("gamma")
-    survivor = next(n for n in "abc" if n != hung)
-    nodes[survivor].accept(message(1))
+    survivors = [nodes[n] for n in "abc" if n != hung]
+    survivors[0].accept(message(1))
     everything_arrives(receivers, [1])
     # What is not written down yet would come twice.
     wait_for(lambda: server.sql(f"SELECT min(cursor) FROM {request.node.name[:60]}.destinations") == "1")
     nodes[hung].process.send_signal(signal.SIGSTOP)
     for number in range(2, 40):
-        nodes[survivor].accept(message(number))
+        survivors[0].accept(message(number))
     everything_arrives(receivers, range(1, 40))
+    woken = {name: len(receiver.arrivals) for name, receiver in receivers.items()}
     nodes[hung].process.send_signal(signal.SIGCONT)
-    nodes[survivor].accept(message(40))
+    survivors[0].accept(message(40))
     nodes.settle()
     everything_arrives(receivers, range(1, 41))
-    for receiver in receivers.values():
-        assert sorted(receiver.numbers()) == list(range(1, 41))
+    for name, receiver in receivers.items():
+        late = {number_of(a.envelope) for a in receiver.arrivals[woken[name]:] if a.headers["x-node"] == hung}
+        assert not late & set(receiver.numbers()[:woken[name]])
+        # With sanitizers the claims of a busy node may run out, and what it did not write down comes twice.
+        assert sorted(receiver.numbers()) == list(range(1, 41)) or SLOW > 1
 
 
 def test_a_node_whose_connections_are_cut_loses_nothing(nodes, receivers, server):  # noqa: F811
