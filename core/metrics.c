@@ -8,6 +8,8 @@
 
 #include <uthash.h>
 
+#include "metric_help.h"
+
 struct cell {
 	struct metric metric;
 	UT_hash_handle hh;
@@ -102,6 +104,15 @@ type_of(const struct cell *cell)
 	return is_counter ? "counter" : "gauge";
 }
 
+static void
+print_head(struct buf *out, const struct cell *cell)
+{
+	int len = (int)cell->name_len;
+
+	buf_printf(out, "# HELP %.*s %s\n", len, cell->key, metric_help(cell->key, cell->name_len));
+	buf_printf(out, "# TYPE %.*s %s\n", len, cell->key, type_of(cell));
+}
+
 void
 metrics_print(struct buf *out)
 {
@@ -111,7 +122,7 @@ metrics_print(struct buf *out)
 	HASH_SORT(registry.cells, by_key);
 	for (struct cell *c = registry.cells; c != NULL; c = c->hh.next) {
 		if (!same_name(before, c))
-			buf_printf(out, "# TYPE %.*s %s\n", (int)c->name_len, c->key, type_of(c));
+			print_head(out, c);
 		buf_printf(out, "%s %" PRId64 "\n", c->key, metric_value(&c->metric));
 		before = c;
 	}

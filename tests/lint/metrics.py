@@ -60,6 +60,8 @@ def main():
     dashboard = json.loads(text)
     metrics, labels = known_metrics(), known_labels()
     tell("the sources have metrics and labels", set() if len(metrics) > 15 and {"sink", "source"} <= labels else {"few"})
+    helps = re.findall(r'\{ "(hookswitch_\w+)",', (SOURCE / "core/metric_help.c").read_text())
+    tell("each metric of the sources has a help, once", metrics ^ set(helps) if len(set(helps)) == len(helps) else {"twice"})
     for name, used in (("the rules", rules), ("the dashboard", text)):
         tell(f"there are metrics in {name}", set() if len(used_metrics(used)) > 5 else {"none"})
         tell(f"each metric in {name} exists", used_metrics(used) - metrics)
