@@ -214,9 +214,11 @@ void config_free(struct config *);
 const struct config *config_ref(const struct config *);
 void config_unref(const struct config *);
 
-/* NULL: there is no such [sink]. */
 /* How many deliveries the sink's section puts into a request at most; 0 or 1: each goes alone. */
 size_t config_gathers(const struct config_section *sink);
+/* The parts (enum hsw_part) that a sink's section asks for. */
+unsigned config_sink_parts(const struct sink_conf *);
+/* NULL: there is no such [sink]. */
 const struct config_section *config_find_sink(const struct config *, const char *name);
 
 /* A section, and what is different in it. */

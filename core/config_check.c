@@ -12,7 +12,6 @@
 #include "option.h"
 #include "origin.h"
 #include "policy.h"
-#include "router.h"
 #include "signing.h"
 
 #define OPTION_KEY_SIZE 64 /* longer than any key */
@@ -261,11 +260,18 @@ config_check_sink(struct loader *l, struct config_section *s)
 	check_filters(l, &s->u.sink);
 }
 
+unsigned
+config_sink_parts(const struct sink_conf *c)
+{
+	return (c->media_base64 ? HSW_MEDIA : 0u) | (c->token ? HSW_TOKEN : 0u) |
+		(c->raw ? HSW_RAW : 0u) | (c->secrets == SECRETS_YES ? HSW_CODES | HSW_KEYS : 0u);
+}
+
 void
 config_check_parts(struct loader *l, const struct config_section *s)
 {
 	const struct hsw_sink_ops *ops = &s->plugin->ops.sink;
 
 	if (ops->check_parts != NULL)
-		ops->check_parts(s->conf, router_parts_asked(&s->u.sink), fail_plugin, l);
+		ops->check_parts(s->conf, config_sink_parts(&s->u.sink), fail_plugin, l);
 }

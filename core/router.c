@@ -31,17 +31,10 @@ router_types(const char **names)
 }
 
 unsigned
-router_parts_asked(const struct sink_conf *c)
-{
-	return (c->media_base64 ? HSW_MEDIA : 0u) | (c->token ? HSW_TOKEN : 0u) |
-		(c->raw ? HSW_RAW : 0u) | (c->secrets == SECRETS_YES ? HSW_CODES | HSW_KEYS : 0u);
-}
-
-unsigned
 router_parts(const struct config_section *s)
 {
 	const struct hsw_sink_ops *ops = &s->plugin->ops.sink;
-	unsigned wanted = ops->parts | router_parts_asked(&s->u.sink);
+	unsigned wanted = ops->parts | config_sink_parts(&s->u.sink);
 
 	if (ops->needs != NULL)
 		wanted |= ops->needs(s->conf);

@@ -8,9 +8,8 @@
 
 /* The set of types that a list names, as bits 1 << enum event_type; NULL: all but TYPE_RAW. */
 unsigned router_types(const char **names);
-/* The parts (enum hsw_part) that the options of a sink section ask for. */
-unsigned router_parts_asked(const struct sink_conf *);
-/* Those that its destination gets: these, but also what the plugin thinks right and needs. */
+/* The parts (enum hsw_part) that a sink's destination gets: what its section asks for, and what the plugin thinks right
+ * and needs. */
 unsigned router_parts(const struct config_section *);
 /* Whether a sink wants this instance's events. */
 bool router_has_instance(const struct sink_conf *, struct hsw_str instance);
