@@ -115,3 +115,19 @@ def test_addresses_to_listen_at(folder, key, listen, why):
         assert r.returncode == 1 and f"[server] {key}: found `none`" in r.stderr
     else:
         assert r.returncode == 1 and f"[server] {key}: " in r.stderr and why in r.stderr, r.stderr
+
+
+@pytest.mark.parametrize("first,second,is_good", [
+    ("out.ndjson", "out.ndjson", False), ("out.ndjson", "other.ndjson", True),
+    ("%{instance}.ndjson", "%{instance}.ndjson", True), (".", "out.ndjson", False),
+])
+def test_files_of_two_sections(folder, first, second, is_good):
+    daemon = Daemon(folder, {"a": {"plugin": "file", "path": f"{folder}/{first}"},
+                             "b": {"plugin": "file", "path": f"{folder}/{second}"}})
+    r = daemon.command("check", check=False)
+    if is_good:
+        assert r.returncode == 0, r.stderr
+    elif first == second:
+        assert "[sink b] path: is that of [sink a], too" in r.stderr and r.stderr.count("[sink b]") == 1
+    else:
+        assert "[sink a] path: " in r.stderr and "is a folder, expected a file" in r.stderr
