@@ -6,6 +6,7 @@ hookswitchinclude_HEADERS = \
 	sdk/hookswitch/harness.h \
 	sdk/hookswitch/harness_events.h \
 	sdk/hookswitch/harness_suite.h \
+	sdk/hookswitch/kv.h \
 	sdk/hookswitch/plugin.h \
 	sdk/hookswitch/sink.h \
 	sdk/hookswitch/source.h \
@@ -27,6 +28,7 @@ pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = sdk/hookswitch.pc sdk/hookswitch-harness.pc
 
 include sdk/canon/local.mk
+include sdk/kv/local.mk
 
 # What tests of plugins are made with: a stand-in for the daemon, and the tests that every plugin must pass.
 lib_LIBRARIES += sdk/libhswharness.a

@@ -28,6 +28,8 @@ unit_tests = \
 	tests/unit/test_envelope \
 	tests/unit/test_raw \
 	tests/unit/test_ini \
+	tests/unit/test_kv_code \
+	tests/unit/test_kv_store \
 	tests/unit/test_option \
 	tests/unit/test_origin \
 	tests/unit/test_router \
@@ -108,6 +110,18 @@ tests_unit_test_canon_events_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_canon_events_CFLAGS = $(unit_cflags)
 tests_unit_test_canon_events_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_canon_events_LDADD = sdk/libhswcanon.la $(unit_ldadd)
+
+tests_unit_test_kv_code_SOURCES = tests/unit/test_kv_code.c tests/unit/unit.h
+tests_unit_test_kv_code_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_kv_code_CFLAGS = $(unit_cflags)
+tests_unit_test_kv_code_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_kv_code_LDADD = sdk/libhswkv.a $(unit_ldadd)
+
+tests_unit_test_kv_store_SOURCES = tests/unit/test_kv_store.c tests/unit/unit.h
+tests_unit_test_kv_store_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_kv_store_CFLAGS = $(unit_cflags)
+tests_unit_test_kv_store_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_kv_store_LDADD = sdk/libhswkv.a $(unit_ldadd)
 
 tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/unit.h
 tests_unit_test_config_CPPFLAGS = $(unit_cppflags) -DBUILT_PLUGINS='"$(abs_top_builddir)/plugins/.libs"'
@@ -242,6 +256,7 @@ FUZZERS += \
 	tests/fuzz/fuzz_forwarded \
 	tests/fuzz/fuzz_http \
 	tests/fuzz/fuzz_ini \
+	tests/fuzz/fuzz_kv \
 	tests/fuzz/fuzz_option \
 	tests/fuzz/fuzz_record \
 	tests/fuzz/fuzz_shown \
@@ -306,6 +321,12 @@ tests_fuzz_fuzz_ini_CPPFLAGS = $(unit_cppflags)
 tests_fuzz_fuzz_ini_CFLAGS = $(core_libcore_a_CFLAGS)
 tests_fuzz_fuzz_ini_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_ini_LDADD = $(core_libs)
+
+tests_fuzz_fuzz_kv_SOURCES = tests/fuzz/fuzz_kv.c
+tests_fuzz_fuzz_kv_CPPFLAGS = $(unit_cppflags)
+tests_fuzz_fuzz_kv_CFLAGS = $(AM_CFLAGS)
+tests_fuzz_fuzz_kv_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_kv_LDADD = sdk/libhswkv.a
 
 tests_fuzz_fuzz_envelope_SOURCES = tests/fuzz/fuzz_envelope.c
 tests_fuzz_fuzz_envelope_CPPFLAGS = $(unit_cppflags)

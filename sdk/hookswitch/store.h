@@ -3,6 +3,8 @@
  * hookswitch/store.h - plugins that keep the journal. UNSTABLE until ABI 2: it may change between
  * minor versions, and a store must be built for the daemon that loads it.
  *
+ * Most stores need not implement this: kv.h does it for all that keep pairs in the order of their keys.
+ *
  * There is one handle. All its calls come on the daemon's store thread, one after another, and may
  * block. host->log, ref and unref work there; timers, watches and post do not.
  *

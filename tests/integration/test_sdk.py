@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import re
 import socket
 import subprocess
 
@@ -42,69 +41,6 @@ def test_a_new_sink_gets_events_of_the_daemon(sdk, make_daemon):
     assert envelope["event"] == "message.exchange" and envelope["instanceData"]["instance"] == "sales"
     wait_for(lambda: "hookswitch_sink_foo_bar_datagrams_total" in daemon.request("GET", "/metrics")[2].decode(),
              what="the sink's own metric")
-
-
-@pytest.mark.skipif(SANITIZED, reason="the installed program would need the sanitizer first")
-def test_a_new_store_is_tested_and_is_the_journal_of_a_daemon(sdk, installed, make_daemon):
-    folder, environment = sdk
-    assert new(folder, "store-foo", installed).returncode == 0
-    out = make(folder, "store-foo", environment, "check")
-    plan = int(re.search(r"^1\.\.(\d+)$", out, re.MULTILINE)[1])
-    assert "ok - it is loaded" in out and out.count("\nok ") == plan + 1 and plan >= 44, out
-    assert out.count("# SKIP") == 1, out
-    make(folder, "store-foo", environment, "install", f"plugindir={folder}/plugins")
-    daemon = make_daemon({"out": {"plugin": "file", "path": f"{folder}/out.ndjson"}}, start=False)
-    text = daemon.ini.read_text().replace(str(PLUGINS), f"{folder}/plugins")
-    store = re.search(r"\[store\]\n(?:[^\[\n].*\n|\n)*", text)[0]
-    daemon.ini.write_text(text.replace(store, "[store]\nplugin = foo\nmemory = 1m\n\n"))
-    daemon.start()
-    for i in range(3):
-        daemon.accept(message(i))
-    wait_for(lambda: pathlib.Path(f"{folder}/out.ndjson").exists() and
-             len(pathlib.Path(f"{folder}/out.ndjson").read_text().splitlines()) == 3, what="three events")
-
-
-# What a store must not do, and the test that finds it.
-STORE_BREACHES = {
-    "a cursor goes back": ("known->seq >= row->seq", "known->seq > INT64_MAX - 1"),
-    "half a batch is kept": ("if (rc == HSW_OK)\n\t\t\tapply", "if (made[i] != NULL)\n\t\t\tapply"),
-    "a memo is a string": ("row->at_ms, row->text) != HSW_OK",
-                           "row->at_ms, (struct hsw_str){ row->text.s, strnlen(row->text.s, row->text.len) }) != HSW_OK"),
-    "a retry outlives its death": ("if (row->table == DEAD)", "if (row->table == EVENTS)"),
-    "named events are pruned": ("|| is_named(s, s->rows[i]->seq)", ""),
-}
-
-
-@pytest.mark.skipif(SANITIZED, reason="the harness would end with the sanitizer's status")
-def test_a_store_that_loses_what_it_has_is_told_so(sdk):
-    """The new store has nothing when it is opened again: what a stranger sees who leaves out --volatile."""
-    folder, environment = sdk
-    assert new(folder, "store-foo").returncode == 0
-    make(folder, "store-foo", environment)
-    done = subprocess.run([environment["HOOKSWITCH_PLUGIN_TEST"], folder / "store-foo/store-foo.so"],
-                          capture_output=True, text=True, timeout=300)
-    assert done.returncode == 1 and "every_member_of_an_event_comes_back" in done.stdout
-    assert re.search(r"read: event 1 was committed and is not there .* tested with --volatile", done.stderr), done.stderr
-
-
-@pytest.mark.skipif(SANITIZED, reason="the harness would end with the sanitizer's status")
-@pytest.mark.parametrize("breach", STORE_BREACHES)
-def test_the_harness_finds_breaches_of_stores(sdk, breach):
-    folder, environment = sdk
-    assert new(folder, "store-foo").returncode == 0
-    code = folder / "store-foo/foo.c"
-    text = re.sub(r"\s+", " ", STORE_BREACHES[breach][0])
-    pattern = re.escape(text).replace(r"\ ", r"\s+")
-    changed, n = re.subn(pattern, lambda _: STORE_BREACHES[breach][1], code.read_text())
-    assert n == 1
-    code.write_text(changed)
-    # What the change leaves unused is no matter here.
-    done = subprocess.run(["make", "-C", folder / "store-foo", "CFLAGS=-O1"], env=environment, capture_output=True,
-                          text=True)
-    assert done.returncode == 0, done.stderr
-    done = subprocess.run([environment["HOOKSWITCH_PLUGIN_TEST"], "--volatile", folder / "store-foo/store-foo.so"],
-                          capture_output=True, text=True, timeout=300)
-    assert done.returncode == 1 and "\nnot ok" in done.stdout, done.stdout + done.stderr
 
 
 # What a source must not do, and a part of what the harness says of it.

@@ -7,5 +7,5 @@ else
 	echo "not ok - it is loaded"
 	exit 1
 fi
-# A store that lasts is tested without --volatile: then it is closed and opened again, and killed, in the middle.
-"${HOOKSWITCH_PLUGIN_TEST:-hookswitch-plugin-test}" --volatile ./store-@NAME@.so memory=64m
+# It is closed and opened again, and killed, in the middle; %d is a new folder for each test.
+"${HOOKSWITCH_PLUGIN_TEST:-hookswitch-plugin-test}" ./store-@NAME@.so path=%d/journal size=256m
