@@ -186,7 +186,7 @@ cmd_plugins(int argc, char **argv)
 	}
 	if (argc - optind == 2 && strcmp(argv[optind], "new") == 0)
 		return cmd_plugins_new(templates, dir, argv[optind + 1]);
-	if (argc - optind > 1)
+	if (argc - optind > 1 || (argc - optind == 1 && strcmp(argv[optind], "new") == 0))
 		return cmd_wrong_usage(usage);
 	const char *name = optind < argc ? argv[optind] : NULL;
 	if (path != NULL)

@@ -112,8 +112,8 @@ cmd_plugins_new(const char *templates, const char *plugins, const char *wanted)
 		fprintf(stderr,
 			"hookswitch: %s: expected source-NAME, sink-NAME or store-NAME, the name "
 			"of "
-			"a-z, 0-9 and -\n",
-			wanted);
+			"1 to %d of a-z, 0-9 and -, with a letter first\n",
+			wanted, NAME_LENGTH_MAX);
 		return CMD_USAGE;
 	}
 	snprintf(path, sizeof(path), "%s/%s.so", plugins, wanted);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -149,21 +150,29 @@ is_listening(int fd)
 		getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
 }
 
+/* One byte more than a path may fill, so that it ends. */
+union bound {
+	struct sockaddr any;
+	struct sockaddr_storage storage;
+};
+
+static bool
+get_bound(int fd, union bound *bound)
+{
+	socklen_t size = sizeof(bound->storage) - 1;
+
+	*bound = (union bound){ .storage = { 0 } };
+	return is_listening(fd) && getsockname(fd, &bound->any, &size) == 0;
+}
+
 int
 notify_socket(const struct sockaddr *address)
 {
 	unsigned n = notify_sockets();
+	union bound bound;
 
 	for (int fd = FIRST_SOCKET; fd < FIRST_SOCKET + (int)n; fd++) {
-		/* One byte more than a path may fill, so that it ends. */
-		union {
-			struct sockaddr any;
-			struct sockaddr_storage storage;
-		} bound = { .storage = { 0 } };
-		socklen_t size = sizeof(bound.storage) - 1;
-
-		if (!is_listening(fd) || getsockname(fd, &bound.any, &size) != 0 ||
-			!is_same_address(&bound.any, address))
+		if (!get_bound(fd, &bound) || !is_same_address(&bound.any, address))
 			continue;
 		int own = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_SOCKET + (int)n);
 		if (own >= 0)
@@ -171,4 +180,33 @@ notify_socket(const struct sockaddr *address)
 		return own;
 	}
 	return -1;
+}
+
+bool
+notify_is_socket(unsigned i, int fd)
+{
+	union bound given, other;
+
+	return get_bound(FIRST_SOCKET + (int)i, &given) && get_bound(fd, &other) &&
+		is_same_address(&given.any, &other.any);
+}
+
+void
+notify_print_socket(unsigned i, char *text, size_t size)
+{
+	char host[INET6_ADDRSTRLEN];
+	char port[sizeof("65535")];
+	union bound bound;
+
+	if (!get_bound(FIRST_SOCKET + (int)i, &bound))
+		snprintf(text, size, "descriptor %u, which is no listening stream socket",
+			FIRST_SOCKET + i);
+	else if (bound.any.sa_family == AF_UNIX)
+		snprintf(text, size, "unix:%s", ((const struct sockaddr_un *)&bound.any)->sun_path);
+	else if (getnameinfo(&bound.any, sizeof(bound.storage), host, sizeof(host), port,
+			 sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		snprintf(text, size, "descriptor %u, which has no address", FIRST_SOCKET + i);
+	else
+		snprintf(text, size, bound.any.sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
+			port);
 }

@@ -8,6 +8,7 @@
 
 #include "err.h"
 #include "listen.h"
+#include "notify.h"
 
 #define CONTROL_MODE 0600
 
@@ -71,24 +72,6 @@ open_list(struct sockets *s, const struct server_conf *conf, const char **addres
 	return rc;
 }
 
-int
-sockets_open(
-	struct sockets *s, const struct server_conf *conf, unsigned workers, struct hsw_error *err)
-{
-	*s = (struct sockets){ .n = 0 };
-	err_set(err, HSW_ENOMEM, "out of memory");
-	int rc = probe_list(conf->listen, err);
-	if (rc == HSW_OK)
-		rc = probe_list(conf->listen_tls, err);
-	if (rc == HSW_OK)
-		rc = open_list(s, conf, conf->listen, HTTP_PLAIN, workers, err);
-	if (rc == HSW_OK)
-		rc = open_list(s, conf, conf->listen_tls, HTTP_TLS, workers, err);
-	if (rc == HSW_OK)
-		rc = add(s, listen_unix(conf->control, CONTROL_MODE, err), 0, HTTP_CONTROL);
-	return rc;
-}
-
 void
 sockets_close(struct sockets *s)
 {
@@ -131,4 +114,55 @@ sockets_remove_files(const struct server_conf *conf)
 	listen_unlink(conf->control);
 	remove_list(conf->listen);
 	remove_list(conf->listen_tls);
+}
+
+static bool
+has_handed_over(const struct sockets *s, unsigned i)
+{
+	for (size_t k = 0; k < s->n; k++) {
+		if (notify_is_socket(i, s->list[k].fd))
+			return true;
+	}
+	return false;
+}
+
+/* The service manager keeps its sockets open: whoever connects to one that nobody serves would wait for ever. */
+static int
+check_handed_over(const struct sockets *s, const struct server_conf *conf, struct hsw_error *err)
+{
+	char text[NOTIFY_SOCKET_TEXT];
+
+	for (unsigned i = 0; i < notify_sockets(); i++) {
+		if (has_handed_over(s, i))
+			continue;
+		notify_print_socket(i, text, sizeof(text));
+		err_set(err, HSW_EINVAL,
+			"the service manager hands over a socket that no listen, listen_tls or "
+			"control "
+			"names: %s. Name it in [server], or take it out of the socket unit",
+			text);
+		sockets_remove_files(conf);
+		return HSW_EINVAL;
+	}
+	return HSW_OK;
+}
+
+int
+sockets_open(
+	struct sockets *s, const struct server_conf *conf, unsigned workers, struct hsw_error *err)
+{
+	*s = (struct sockets){ .n = 0 };
+	err_set(err, HSW_ENOMEM, "out of memory");
+	int rc = probe_list(conf->listen, err);
+	if (rc == HSW_OK)
+		rc = probe_list(conf->listen_tls, err);
+	if (rc == HSW_OK)
+		rc = open_list(s, conf, conf->listen, HTTP_PLAIN, workers, err);
+	if (rc == HSW_OK)
+		rc = open_list(s, conf, conf->listen_tls, HTTP_TLS, workers, err);
+	if (rc == HSW_OK)
+		rc = add(s, listen_unix(conf->control, CONTROL_MODE, err), 0, HTTP_CONTROL);
+	if (rc == HSW_OK)
+		rc = check_handed_over(s, conf, err);
+	return rc;
 }

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import sqlite3
 import subprocess
 
 from rig import PROGRAM, Daemon, wait_for
@@ -58,6 +59,16 @@ class ApiDaemon(Daemon):
 def set_key(d, key):
     text = re.sub(r"(?m)^encryption_key.*\n", "", d.ini.read_text())
     d.ini.write_text(text.replace("[server]\n", f"[server]\nencryption_key = {key}\n" if key else "[server]\n", 1))
+
+
+def use_up(daemon, count):
+    """What waits for its next attempt gets its last one now."""
+    wait_for(lambda: sum(s["retrying"] for s in daemon.status()["sinks"]) == count)
+    daemon.stop()
+    with sqlite3.connect(daemon.folder / "hookswitch.db") as db:
+        db.execute("UPDATE retries SET attempts = 4, due_at = 0")
+    db.close()
+    daemon.start()
 
 
 @contextlib.contextmanager

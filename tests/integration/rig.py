@@ -16,6 +16,8 @@ import subprocess
 import threading
 import time
 
+import contract
+
 BUILD = pathlib.Path(os.environ.get("HOOKSWITCH_BUILD", ".")).resolve()
 PROGRAM = BUILD / "hookswitch"
 PLUGINS = BUILD / "plugins" / ".libs"
@@ -132,9 +134,11 @@ class Daemon:
         try:
             c.request(method, path, body, headers or {})
             r = c.getresponse()
-            return r.status, dict((k.lower(), v) for k, v in r.getheaders()), r.read()
+            answer = r.status, dict((k.lower(), v) for k, v in r.getheaders()), r.read()
         finally:
             c.close()
+        contract.check(method, path, *answer)
+        return answer
 
     def post(self, body, instance="sales", path="", **headers):
         """Posts a webhook; (status, answer)."""

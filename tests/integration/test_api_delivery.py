@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What became of an instance's deliveries, by the API: attempts, dead letters, delivering once more."""
-import sqlite3
 import threading
 import time
 
 import pytest
 
-from api_rig import ACCOUNT, ApiDaemon
+from api_rig import ACCOUNT, ApiDaemon, use_up
 from rig import message, wait_for
 
 OWN = "sales-SECRET-instance"
@@ -45,16 +44,6 @@ def wait_dead(daemon, count, **kwargs):
 def deliveries(daemon, query="", token=OWN, instance="sales"):
     return {w["label"]: w["deliveries"]
             for w in daemon.ok("GET", f"/api/deliveries/{instance}{query}", token=token)["webhooks"]}
-
-
-def use_up(daemon, count):
-    """What waits for its next attempt gets its last one now."""
-    wait_for(lambda: sum(s["retrying"] for s in daemon.status()["sinks"]) == count)
-    daemon.stop()
-    with sqlite3.connect(daemon.folder / "hookswitch.db") as db:
-        db.execute("UPDATE retries SET attempts = 4, due_at = 0")
-    db.close()
-    daemon.start()
 
 
 def wait_settled(daemon, sink, seq):

@@ -160,6 +160,10 @@ def test_a_folder_that_is_there_and_a_bad_name_are_refused(sdk):
     assert not (folder / "sink-file").exists()
     for name in ("sink-", "sink-Foo", "sink-a/b", "foo", "queue-foo", "sink-../x"):
         assert new(folder, name).returncode == 2, name
+    digit = new(folder, "sink-1x")
+    assert digit.returncode == 2 and "with a letter first" in digit.stderr
+    nameless = subprocess.run([PROGRAM, "plugins", "new"], cwd=folder, capture_output=True, text=True)
+    assert nameless.returncode == 2 and "Usage: hookswitch plugins" in nameless.stderr
 
 
 # A sink that ends its deliveries later.

@@ -154,3 +154,28 @@ def test_sockets_for_another_process_are_not_taken(run, folder):
     assert daemon.process.wait(30) == 1
     daemon.process = None
     assert "another process listens there" in daemon.log_text()
+
+
+@pytest.mark.parametrize("kind", ["inet", "inet6", "unix", "datagram"])
+def test_a_socket_that_nothing_names_stops_the_start(run, folder, kind):
+    named = socket.socket()
+    if kind == "unix":
+        other, text = socket.socket(socket.AF_UNIX), f"unix:{folder}/other.sock"
+        other.bind(f"{folder}/other.sock")
+    else:
+        other = socket.socket(socket.AF_INET6 if kind == "inet6" else socket.AF_INET,
+                              socket.SOCK_DGRAM if kind == "datagram" else socket.SOCK_STREAM)
+        other.bind(("::1" if kind == "inet6" else "127.0.0.1", 0))
+        port = other.getsockname()[1]
+        text = {"inet": f"127.0.0.1:{port}", "inet6": f"[::1]:{port}",
+                "datagram": "descriptor 4, which is no listening stream socket"}[kind]
+    if kind != "datagram":
+        other.listen()
+    daemon, start = run({}, sockets=[named, other])
+    named.bind(("127.0.0.1", daemon.port))
+    named.listen()
+    start()
+    assert daemon.process.wait(30 * SLOW) == 1
+    daemon.process = None
+    assert f"a socket that no listen, listen_tls or control names: {text}. Name it in [server]" in daemon.log_text()
+    assert not os.path.exists(f"{folder}/control.sock")

@@ -41,6 +41,11 @@ check "the program's own options" "$(options_of)" hookswitch -
 check "options by their beginning" "--config --help --keep-undecryptable" hookswitch run --
 check "actions of a command" "list purge replay show" hookswitch dead ""
 check "actions of websocket" "set show" hookswitch websocket ""
+check "making a plugin, among the plugins" "new" hookswitch plugins ne
+check "files after another command's option" "$top/contrib/completion/bash/hookswitch" \
+	hookswitch tail --cacert "$top/contrib/completion/bash/hook"
+check "folders after an option that takes one" "$top/contrib/completion" hookswitch plugins --templates "$top/contrib/comp"
+check "folders after its short name" "$top/contrib/completion" hookswitch plugins -t "$top/contrib/comp"
 check "an option with digits" "--media-base64" hookswitch websocket --me
 check "actions by their beginning" "replay" hookswitch dead re
 check "files after -c" "$top/contrib/completion/bash/hookswitch" hookswitch run -c "$top/contrib/completion/bash/hook"

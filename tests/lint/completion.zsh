@@ -74,4 +74,6 @@ for command in $subcommands; do
 done
 check "the program's own options" "hookswitch -" -h --help -V --version
 check "actions of dead" "hookswitch dead " list show replay purge
+check "making a plugin, and the plugins" "hookswitch plugins " new ${(f)"$($program plugins 2>/dev/null |
+	awk 'NR > 1 { print $1 "-" $2 }')"}
 print "1..$number"
