@@ -34,6 +34,8 @@ include sdk/kv/local.mk
 lib_LIBRARIES += sdk/libhswharness.a
 sdk_libhswharness_a_SOURCES = \
 	sdk/harness/bad_input.c \
+	sdk/harness/calls.c \
+	sdk/harness/calls.h \
 	sdk/harness/events.c \
 	sdk/harness/expect.h \
 	sdk/harness/fake_conf.c \
@@ -47,6 +49,7 @@ sdk_libhswharness_a_SOURCES = \
 	sdk/harness/store_rig.h \
 	sdk/harness/suite.c \
 	sdk/harness/suite.h \
+	sdk/harness/suite_live.c \
 	sdk/harness/suite_plugin.c \
 	sdk/harness/suite_sink.c \
 	sdk/harness/suite_source.c \

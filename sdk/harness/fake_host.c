@@ -12,6 +12,8 @@
 
 #include <hookswitch/source.h>
 
+#include "calls.h"
+
 #define WAIT_MAX_MS 10000
 
 struct hsw_delivery {
@@ -163,6 +165,7 @@ fake_deliver_to(
 	struct hsw_handle *h, const struct hsw_envelope *env, int attempt, const void *target)
 {
 	struct hsw_delivery *d = fake_must(calloc(1, sizeof(*d)));
+	struct call call;
 
 	*d = (struct hsw_delivery){ .handle = h,
 		.env = fake_host_ref(env),
@@ -171,7 +174,9 @@ fake_deliver_to(
 		.pending = 1 };
 	LIST_INSERT_HEAD(&h->deliveries, d, entry);
 	h->pending++;
+	fake_call_begin(&call, CALL_DELIVER);
 	int rc = h->sink.deliver(h->self, d);
+	fake_call_end(&call, 0);
 	/* With rc == HSW_OK it may have ended, and even been forgotten, already. */
 	if (rc != HSW_OK) {
 		live(d, "refusal");
@@ -190,8 +195,12 @@ fake_deliver(struct hsw_handle *h, const struct hsw_envelope *env, int attempt)
 void
 fake_cancel(struct hsw_delivery *d)
 {
+	struct call call;
+
 	live(d, "cancel");
+	fake_call_begin(&call, CALL_CANCEL);
 	d->handle->sink.cancel(d->handle->self, d);
+	fake_call_end(&call, 0);
 	live(d, "cancel");
 	end(d, FAKE_CANCELLED);
 }
@@ -324,10 +333,13 @@ handle_open(struct hsw_handle *h, struct hsw_error *err)
 		if (rc != HSW_OK)
 			return rc;
 	}
-	if (h->plugin->kind == HSW_SINK)
-		return h->sink.open(&host, h, h->conf, &h->self, err);
-	const struct hsw_source_ops *ops = h->plugin->ops;
-	return ops->open(&host, h, h->conf, &h->self, err);
+	const struct hsw_source_ops *source = h->plugin->ops;
+	struct call call;
+	fake_call_begin(&call, CALL_OPEN);
+	int rc = h->plugin->kind == HSW_SINK ? h->sink.open(&host, h, h->conf, &h->self, err)
+					     : source->open(&host, h, h->conf, &h->self, err);
+	fake_call_end(&call, 0);
+	return rc;
 }
 
 struct hsw_handle *
@@ -362,56 +374,111 @@ fake_open(const char *plugin, const char *const *options, struct hsw_error *err)
 int
 fake_adopt(struct hsw_handle *h, const struct hsw_conn *conn)
 {
-	return h->sink.adopt(h->self, conn);
+	struct call call;
+
+	fake_call_begin(&call, CALL_ADOPT);
+	int rc = h->sink.adopt(h->self, conn);
+	fake_call_end(&call, 0);
+	return rc;
 }
 
 void
 fake_broadcast(struct hsw_handle *h, const struct hsw_envelope *env, unsigned parts)
 {
+	struct call call;
+
+	fake_call_begin(&call, CALL_BROADCAST);
 	h->sink.broadcast(h->self, env, parts);
+	fake_call_end(&call, 0);
 }
 
 void
 fake_dismiss(struct hsw_handle *h, const char *instance)
 {
+	struct call call;
+
+	fake_call_begin(&call, CALL_DISMISS);
 	h->sink.dismiss(h->self, (struct hsw_str){ instance, strlen(instance) });
+	fake_call_end(&call, 0);
 }
 
 void
 fake_expel(struct hsw_handle *h, const char *instance, uint32_t flags, const char *reason)
 {
+	struct call call;
+
+	fake_call_begin(&call, CALL_EXPEL);
 	h->sink.expel(h->self,
 		(struct hsw_str){ instance, instance != NULL ? strlen(instance) : 0 }, flags,
 		reason);
+	fake_call_end(&call, 0);
+}
+
+int
+fake_configure(struct hsw_handle *h, const char *const *options, struct hsw_error *err)
+{
+	struct call call;
+
+	if (h->sink.configure == NULL) {
+		snprintf(err->text, sizeof(err->text), "%s has no configure", h->plugin->name);
+		return HSW_ENOTSUP;
+	}
+	void *conf = fake_conf_new(h->plugin, options, err);
+	if (conf == NULL)
+		return HSW_EINVAL;
+	int rc = h->sink.check != NULL ? h->sink.check(conf, err) : HSW_OK;
+	fake_call_begin(&call, CALL_CONFIGURE);
+	if (rc == HSW_OK)
+		rc = h->sink.configure(h->self, conf, err);
+	fake_call_end(&call, 0);
+	void *unused = rc == HSW_OK ? h->conf : conf;
+	if (rc == HSW_OK)
+		h->conf = conf;
+	fake_conf_free(h->plugin, unused);
+	return rc;
 }
 
 void
 fake_drain(struct hsw_handle *h)
 {
-	if (h->sink.drain != NULL)
-		h->sink.drain(h->self);
+	struct call call;
+
+	if (h->sink.drain == NULL)
+		return;
+	fake_call_begin(&call, CALL_DRAIN);
+	h->sink.drain(h->self);
+	fake_call_end(&call, 0);
 }
 
 void
 fake_reopen(struct hsw_handle *h)
 {
-	if (h->sink.reopen != NULL)
-		h->sink.reopen(h->self);
+	struct call call;
+
+	if (h->sink.reopen == NULL)
+		return;
+	fake_call_begin(&call, CALL_REOPEN);
+	h->sink.reopen(h->self);
+	fake_call_end(&call, 0);
 }
 
 void
 fake_close(struct hsw_handle *h)
 {
+	struct call call;
+
 	fake_drain(h);
 	if (h->pending != 0)
 		fake_breach("%u deliveries are pending at close", h->pending);
 	pthread_mutex_lock(&h->lock);
 	h->closed = true;
 	pthread_mutex_unlock(&h->lock);
+	fake_call_begin(&call, CALL_CLOSE);
 	if (h->plugin->kind == HSW_SINK)
 		h->sink.close(h->self);
 	else
 		((const struct hsw_source_ops *)h->plugin->ops)->close(h->self);
+	fake_call_end(&call, 0);
 	if (fake_held(h) != 0)
 		fake_breach("%u timers or watches are left after close", fake_held(h));
 	handle_free(h);

@@ -15,6 +15,8 @@
 
 #include <event2/event.h>
 
+#include "calls.h"
+
 struct hsw_timer {
 	LIST_ENTRY(hsw_timer) entry;
 	struct hsw_handle *handle;
@@ -140,12 +142,15 @@ run_posts(evutil_socket_t fd, short what, void *arg)
 {
 	struct hsw_handle *h = arg;
 	struct posted *p;
+	struct call call;
 	eventfd_t n;
 
 	(void)what;
 	eventfd_read(fd, &n);
 	while ((p = next_post(h)) != NULL) {
+		fake_call_begin(&call, CALL_POST);
 		p->fn(p->arg);
+		fake_call_end(&call, 0);
 		free(p);
 	}
 }
@@ -170,10 +175,13 @@ static void
 timer_fired(evutil_socket_t fd, short what, void *arg)
 {
 	struct hsw_timer *t = arg;
+	struct call call;
 
 	(void)fd, (void)what;
 	t->running = true;
+	fake_call_begin(&call, CALL_TIMER);
 	t->fn(t->arg);
+	fake_call_end(&call, 0);
 	t->running = false;
 	if (t->freed)
 		timer_destroy(t);
@@ -230,9 +238,12 @@ watch_fired(evutil_socket_t fd, short what, void *arg)
 {
 	struct hsw_watch *w = arg;
 	unsigned bits = (what & EV_READ ? HSW_READ : 0) | (what & EV_WRITE ? HSW_WRITE : 0);
+	struct call call;
 
 	w->running = true;
+	fake_call_begin(&call, CALL_WATCH);
 	w->fn(fd, bits, w->arg);
+	fake_call_end(&call, 0);
 	w->running = false;
 	if (w->freed)
 		watch_destroy(w);

@@ -224,8 +224,9 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < n; i++) {
 		enum fake_verdict v = fake_suite_run_apart(&given.subject, i, TEST_SECONDS);
 		failed += v == FAKE_FAILED;
-		printf("%sok %zu - %s%s\n", v == FAKE_FAILED ? "not " : "", i + 1,
-			fake_suite_name(&given.subject, i), v == FAKE_SKIPPED ? " # SKIP" : "");
+		printf("%sok %zu - %s%s%s\n", v == FAKE_FAILED ? "not " : "", i + 1,
+			fake_suite_name(&given.subject, i), v == FAKE_SKIPPED ? " # SKIP " : "",
+			fake_suite_why_skipped());
 	}
 	return failed == 0 ? 0 : 1;
 }

@@ -2,15 +2,22 @@
 /* suite.c - see hookswitch/harness_suite.h: which tests a plugin gets, and how they are run. */
 #include "suite.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "expect.h"
 #include "store_rig.h"
+
+#define SKIPPED_SIZE 256
+
+/* Why a test was skipped in its process; shared with this one. NULL: there was none yet. */
+static char *skipped;
 
 void
 fake_fail(const char *fmt, ...)
@@ -28,6 +35,8 @@ void
 fake_skip(const char *why)
 {
 	fprintf(stderr, "# skipped: %s\n", why);
+	if (skipped != NULL)
+		snprintf(skipped, SKIPPED_SIZE, "%s", why);
 	exit(FAKE_EXIT_SKIPPED);
 }
 
@@ -90,7 +99,8 @@ find(const struct fake_subject *s, size_t index, struct found *found)
 		return true;
 	switch (s->plugin->kind) {
 	case HSW_SINK:
-		return find_in(fake_suite_of_sinks, &index, found);
+		return find_in(fake_suite_of_sinks, &index, found) ||
+			(fake_is_live(s) && find_in(fake_suite_of_live_sinks, &index, found));
 	case HSW_SOURCE:
 		return find_in(fake_suite_of_sources, &index, found);
 	case HSW_STORE:
@@ -141,11 +151,39 @@ fake_suite_run(const struct fake_subject *s, size_t test)
 	rig_end();
 }
 
+static void
+share_skipped(void)
+{
+	if (skipped == NULL) {
+		void *page = mmap(NULL, SKIPPED_SIZE, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		expect_that(page != MAP_FAILED, "out of memory");
+		skipped = page;
+	}
+	*skipped = '\0';
+}
+
+const char *
+fake_suite_why_skipped(void)
+{
+	return skipped != NULL ? skipped : "";
+}
+
+static void
+tell_signal(const char *test, int signal, unsigned seconds)
+{
+	if (signal == SIGALRM)
+		fprintf(stderr, "%s: did not end within %u s\n", test, seconds);
+	else
+		fprintf(stderr, "%s: killed by signal %d (%s)\n", test, signal, strsignal(signal));
+}
+
 enum fake_verdict
 fake_suite_run_apart(const struct fake_subject *s, size_t test, unsigned seconds)
 {
 	int status = -1;
 
+	share_skipped();
 	fflush(stdout);
 	pid_t pid = fork();
 	if (pid == 0) {
@@ -153,7 +191,11 @@ fake_suite_run_apart(const struct fake_subject *s, size_t test, unsigned seconds
 		fake_suite_run(s, test);
 		exit(0);
 	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return FAKE_FAILED;
+	if (WIFSIGNALED(status))
+		tell_signal(fake_suite_name(s, test), WTERMSIG(status), seconds);
+	if (!WIFEXITED(status))
 		return FAKE_FAILED;
 	if (WEXITSTATUS(status) == FAKE_EXIT_SKIPPED)
 		return FAKE_SKIPPED;

@@ -12,6 +12,7 @@
 
 #include <hookswitch/harness_events.h>
 
+#include "calls.h"
 #include "expect.h"
 #include "leftover.h"
 
@@ -19,6 +20,8 @@
 #define OUTPUT_BASE (64 * 1024)
 #define OUTPUT_FACTOR 64
 #define SLOW_MS 1000 /* of the processor, for one request */
+#define WATCHED 100  /* requests in a round of the test for calls that block */
+#define TURN_MS 20
 #define WARM_UP 100
 #define ROUNDS 2000
 #define LEAK_MAX \
@@ -244,15 +247,11 @@ no_header(const struct hsw_request *request, const char *name)
 }
 
 static void
-a_challenge_answers_within_its_reply(const struct fake_subject *s)
+challenge_all(const struct fake_subject *s, struct hsw_handle *h)
 {
 	static const char *const queries[] = { "", "&", "=", "%", "%zz=%00", "hub.challenge",
 		"hub.mode=subscribe&hub.verify_token=&hub.challenge=" };
-	const struct hsw_source_ops *ops = ops_of(s);
 
-	if (ops->size < sizeof(*ops) || ops->challenge == NULL)
-		fake_skip("it answers no GET");
-	struct hsw_handle *h = fake_subject_open(s);
 	for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
 		const struct hsw_request r = { .size = sizeof(r),
 			.method = { "GET", 3 },
@@ -264,12 +263,50 @@ a_challenge_answers_within_its_reply(const struct fake_subject *s)
 			.header = no_header };
 		struct hsw_reply reply = { sizeof(reply), 200, "text/plain", "", 0 };
 		struct events_result result = { .rc = HSW_OK };
-		result.rc = ops->challenge(fake_self(h), &r, &reply, &result.err);
+		struct call call;
+		fake_call_begin(&call, CALL_CHALLENGE);
+		result.rc = ops_of(s)->challenge(fake_self(h), &r, &reply, &result.err);
+		fake_call_end(&call, 0);
 		check_result(s, &result, r.query);
 		expect_that(reply.len <= HSW_REPLY_MAX, "a reply of %zu bytes", reply.len);
 		expect_that(reply.status >= 200 && reply.status <= 599, "status %d", reply.status);
 	}
+}
+
+static void
+a_challenge_answers_within_its_reply(const struct fake_subject *s)
+{
+	if (!SUITE_HAS(ops_of(s), challenge))
+		fake_skip("it answers no GET");
+	struct hsw_handle *h = fake_subject_open(s);
+	challenge_all(s, h);
 	fake_close(h);
+}
+
+/* Without payloads what is translated is refused, perhaps: that must not block either. */
+static void
+call_each(void *arg)
+{
+	static const struct fake_payload nothing = { "nothing", { "{}", 2 } };
+	const struct fake_subject *s = arg;
+	const struct fake_payload *payloads = s->payload_count > 0 ? s->payloads : &nothing;
+	size_t n = s->payload_count > 0 ? s->payload_count : 1;
+	struct hsw_handle *h = fake_subject_open(s);
+
+	for (size_t i = 0; i < n || i < WATCHED; i++) {
+		struct events_result r = translate(s, h, payloads[i % n].body, 0);
+		json_object_put(r.events);
+	}
+	if (SUITE_HAS(ops_of(s), challenge))
+		challenge_all(s, h);
+	fake_run(h, TURN_MS);
+	fake_close(h);
+}
+
+static void
+no_call_blocks(const struct fake_subject *s)
+{
+	fake_calls_expect_none_blocks(call_each, (void *)s);
 }
 
 const struct suite_test fake_suite_of_sources[] = {
@@ -279,6 +316,7 @@ const struct suite_test fake_suite_of_sources[] = {
 	{ "what emit refuses is passed on", what_emit_refuses_is_passed_on },
 	{ "bad input is refused or bounded", bad_input_is_refused_or_bounded },
 	{ "memory does not grow", memory_does_not_grow },
+	{ "no call blocks", no_call_blocks },
 	{ "a challenge answers within its reply", a_challenge_answers_within_its_reply },
 	{ NULL, NULL },
 };

@@ -106,6 +106,12 @@ void fake_dismiss(struct hsw_handle *, const char *instance);
 /* instance NULL: of every instance. */
 void fake_expel(struct hsw_handle *, const char *instance, uint32_t flags, const char *reason);
 
+/*
+ * Gives the sink other options, as in fake_open_plugin; from then on they are the handle's. HSW_OK, or an error with
+ * text in err, and nothing has changed; HSW_ENOTSUP where the sink has no configure.
+ */
+int fake_configure(struct hsw_handle *, const char *const *options, struct hsw_error *err);
+
 /* Call the function of the same name, where the sink has it. */
 void fake_drain(struct hsw_handle *);
 void fake_reopen(struct hsw_handle *);

@@ -70,8 +70,10 @@ const char *fake_suite_name(const struct fake_subject *, size_t test);
 void fake_suite_run(const struct fake_subject *, size_t test);
 
 enum fake_verdict { FAKE_PASSED, FAKE_FAILED, FAKE_SKIPPED };
-/* Runs a test in a process of its own, which has so many seconds. */
+/* Runs a test in a process of its own, which has so many seconds. Standard error names a signal that ended it. */
 enum fake_verdict fake_suite_run_apart(const struct fake_subject *, size_t test, unsigned seconds);
+/* Why the test that fake_suite_run_apart ran last was skipped; "" where it was not. Valid until the next. */
+const char *fake_suite_why_skipped(void);
 
 #ifdef __cplusplus
 }

@@ -17,7 +17,7 @@ def test_a_new_source_is_built_tested_and_installed(sdk):
     folder, environment = sdk
     assert new(folder, "source-foo").returncode == 0
     out = make(folder, "source-foo", environment, "check")
-    assert out.count("\nok - ") == 5 and out.count("\nok ") == 5 + 9, out
+    assert out.count("\nok - ") == 5 and out.count("\nok ") == 5 + 10, out
     make(folder, "source-foo", environment, "install", f"plugindir={folder}/plugins")
     assert (folder / "plugins/source-foo.so").exists()
 
@@ -56,6 +56,9 @@ SOURCE_BREACHES = {
                    "\tcanon_party_add(&m.chat, text_of(a));", "and then"),
     "it reads on": ("if (body == NULL)", "if (*(const volatile char *)(request->body.s + request->body.len) == 1 || "
                     "body == NULL)", ""),
+    "it sleeps in translate": ("struct source *s = self;\n	struct json_object *body",
+                               "int usleep(unsigned); static int calls; if (calls++ % 10 == 0) usleep(15000);\n"
+                               "	struct source *s = self;\n	struct json_object *body", "translate took "),
     "it says too much": ("return HSW_EINVAL; /*", "{ snprintf(err->text, sizeof(err->text), \"a\\nb\"); "
                          "return HSW_EINVAL; } /*", "more than one line"),
 }
@@ -79,7 +82,7 @@ def test_the_harness_finds_breaches_of_sources(sdk, breach):
     if old:
         assert done.returncode == 1 and "\nnot ok" in done.stdout and said in done.stderr, done.stdout + done.stderr
     else:
-        assert done.returncode == 0 and done.stdout.count("\nok ") == 9, done.stdout + done.stderr
+        assert done.returncode == 0 and done.stdout.count("\nok ") == 10, done.stdout + done.stderr
 
 
 CHECK_TEST = r"""
@@ -202,7 +205,23 @@ BREACHES = {
     "done twice": ([("s->host->done(delivery, HSW_DELIVERED, NULL);",
                      "s->host->done(delivery, HSW_DELIVERED, NULL); s->host->done(delivery, HSW_DELIVERED, NULL);")],
                    "done of a delivery that has ended"),
-    "it blocks": ([("struct iovec json", "static int calls; if (calls++ < 40) usleep(15000); struct iovec json")], "took more than 10 ms"),
+    "it blocks": ([("struct iovec json", "static int calls; if (calls++ < 40) usleep(15000); struct iovec json")], "deliver took "),
+    "it blocks now and then": ([("struct iovec json", "static int calls; if (++calls % 20 == 0) usleep(15000); struct iovec json")],
+                               "deliver took "),
+    "it computes": ([("struct iovec json", "static int calls; if (++calls % 20 == 0) "
+                      "for (volatile long i = 0; i < 20000000; i++) ; struct iovec json")], "deliver took "),
+    "a timer's function blocks": (late() + [("struct hsw_delivery *d = waiting;",
+                                             "static int calls; if (++calls % 10 == 0) usleep(15000); "
+                                             "struct hsw_delivery *d = waiting;")], "a timer's function took "),
+    "open blocks": ([("*self = s;", "usleep(20000); *self = s;")], "open took "),
+    "cancel blocks": (late(cancel="waiting = NULL; usleep(20000);"), "cancel took "),
+    "drain blocks": ([("static void\nsink_close", "static void slow_drain(void *self) { (void)self; usleep(25000); }\n"
+                       "static void\nsink_close"), (".close = sink_close", ".close = sink_close, .drain = slow_drain")],
+                     "drain took "),
+    "close blocks": ([("	close(s->fd);", "	usleep(20000); close(s->fd);")], "close took "),
+    "reopen aborts": ([("static void\nsink_close", "static void bad_reopen(void *self) { (void)self; abort(); }\n"
+                        "static void\nsink_close"), (".close = sink_close", ".close = sink_close, .reopen = bad_reopen")],
+                      "handles open and close again: killed by signal 6 (Aborted)"),
     "another thread": ([("static int\nsink_deliver(", "static int __attribute__((unused))\nsink_deliver("),
                         (".deliver = sink_deliver", ".deliver = bad_deliver"),
                         ("static void\nsink_close", """#include <pthread.h>
@@ -258,7 +277,8 @@ def test_the_harness_finds_breaches(sdk, breach):
 
 def test_our_own_plugins_pass_the_harness(folder):
     for plugin, options in {"sink-file": [f"path={folder}/x.ndjson"],
-                            "sink-webhook": ["url=http://127.0.0.1:9/"], "source-evolution": []}.items():
+                            "sink-webhook": ["url=http://127.0.0.1:9/"],
+                            "sink-websocket": [], "source-evolution": []}.items():
         done = subprocess.run([BUILD / "hookswitch-plugin-test", PLUGINS / f"{plugin}.so", *options],
                               capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
