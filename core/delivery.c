@@ -55,7 +55,7 @@ on_delivered(struct hsw_delivery *slot, const struct hsw_detail *detail)
 		circuit_succeeded(d);
 	if (d->pace.is_auto || d->pace.is_starting || d->pace.pauses > 0) {
 		int64_t now = clock_mono_ms();
-		pace_succeeded(&d->pace, d->n_flying, now - slot->started_ms, now);
+		pace_succeeded(&d->pace, d->n_flying, now - slot->sent_ms, now);
 	}
 	settle(slot);
 }
@@ -174,7 +174,7 @@ static void
 note_attempt(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct hsw_detail *detail)
 {
 	struct attempt a = { .at_ms = clock_wall_ms(),
-		.took_ms = clock_mono_ms() - slot->started_ms,
+		.took_ms = clock_mono_ms() - slot->sent_ms,
 		.number = slot->attempts + 1,
 		.status = detail->status,
 		.is_replay = slot->is_replay,
@@ -316,7 +316,7 @@ start(struct hsw_delivery *slot, int64_t now)
 	delivery_take_ready(slot);
 	slot->state = SLOT_FLYING;
 	slot->data = NULL;
-	slot->started_ms = now;
+	slot->started_ms = slot->sent_ms = now;
 	slot->deadline_ms = now + d->conf->timeout_ms;
 	TAILQ_INSERT_TAIL(&d->flying, slot, link);
 	d->n_flying++;
@@ -535,7 +535,8 @@ host_postpone(struct hsw_delivery *slot, int64_t ms)
 {
 	struct destination *d = slot->d;
 
-	slot->deadline_ms = clock_mono_ms() + d->conf->timeout_ms + ms;
+	slot->sent_ms = clock_mono_ms();
+	slot->deadline_ms = slot->sent_ms + d->conf->timeout_ms + ms;
 	TAILQ_REMOVE(&d->flying, slot, link);
 	struct hsw_delivery *before = TAILQ_LAST(&d->flying, slot_list);
 	while (before != NULL && before->deadline_ms > slot->deadline_ms)

@@ -92,8 +92,8 @@ destination_adopt(struct destination *d, const struct config_section *s)
 	d->types = router_types(d->conf->events);
 	d->parts = router_parts(s);
 	d->concurrency = choose_concurrency(d);
-	pace_configure(
-		&d->pace, d->concurrency, d->conf->is_concurrency_auto, d->conf->rate_interval_us);
+	pace_configure(&d->pace, config_gathers(s), d->concurrency, d->conf->is_concurrency_auto,
+		d->conf->rate_interval_us);
 }
 
 struct destination *

@@ -52,7 +52,8 @@ struct hsw_delivery {
 	int attempts;     /* made before this one */
 	int64_t first_ms; /* when the first of them began; 0: before this run */
 	int64_t started_ms, deadline_ms;
-	void *data;                      /* the plugin's */
+	int64_t sent_ms; /* when its request began: later than started_ms where it was gathered */
+	void *data;      /* the plugin's */
 	TAILQ_ENTRY(hsw_delivery) order; /* in d->unsettled */
 	TAILQ_ENTRY(hsw_delivery)
 	link;              /* in d->ready, d->retries_ready, d->flying, d->unsaved or behind */

@@ -22,23 +22,32 @@
 static void
 clamp(struct pace *p)
 {
-	if (p->allowed < 1)
-		p->allowed = 1;
+	if (p->allowed < (double)p->least)
+		p->allowed = (double)p->least;
 	if (p->allowed > (double)p->ceiling)
 		p->allowed = (double)p->ceiling;
 }
 
+/* One request is gathered while another one is under way. */
+static double
+auto_first(const struct pace *p)
+{
+	size_t two = 2 * p->least;
+	return two > AUTO_FIRST ? (double)two : AUTO_FIRST;
+}
+
 void
-pace_configure(struct pace *p, size_t ceiling, bool is_auto, int64_t interval_us)
+pace_configure(struct pace *p, size_t gathers, size_t ceiling, bool is_auto, int64_t interval_us)
 {
 	bool is_new = p->ceiling == 0;
 	bool was_full = !p->is_auto && !p->is_starting;
 
+	p->least = gathers < 1 ? 1 : gathers < ceiling ? gathers : ceiling;
 	p->ceiling = ceiling;
 	p->is_auto = is_auto;
 	p->interval_us = interval_us;
 	if (is_auto && is_new)
-		p->allowed = AUTO_FIRST;
+		p->allowed = auto_first(p);
 	else if (!is_auto && (is_new || was_full))
 		p->allowed = (double)ceiling;
 	clamp(p);
@@ -185,8 +194,8 @@ pace_start_slowly(struct pace *p, int64_t now_ms)
 	pace_resume(p);
 	p->ramp_from_ms = now_ms;
 	p->ramp_next_us = 0;
-	p->allowed = 1;
-	p->is_starting = p->ceiling > 1;
+	p->allowed = (double)p->least;
+	p->is_starting = p->ceiling > p->least;
 }
 
 bool

@@ -4,10 +4,11 @@
  * asked for.
  *
  * Deliveries at once are `ceiling`, but
- *   - after an outage they begin at one, and each that arrives allows one more (slow start), and are not
+ *   - after an outage they begin at `least`, and each that arrives allows one more (slow start), and are not
  *     more than a rate that begins at PACE_FIRST_RATE and doubles each second, for PACE_RAMP_S seconds;
  *   - with `auto` they grow by about one for each round of deliveries that is not slower than the
- *     quickest were, and shrink by a part when the destination gets slow or says that it is overloaded.
+ *     quickest were, and shrink by a part when the destination gets slow or says that it is overloaded;
+ *   - they never are fewer than `least`, so that a request which gathers so many is filled.
  * One owner, no locking; times are clock_mono_ms.
  */
 #ifndef PACE_H
@@ -22,11 +23,11 @@
 
 struct pace {
 	/* what the section says */
-	size_t ceiling;
+	size_t least, ceiling;
 	bool is_auto;
 	int64_t interval_us; /* between two deliveries; 0: no rate */
 	/* now */
-	double allowed; /* at once; 1 to ceiling */
+	double allowed; /* at once; least to ceiling */
 	bool is_starting;
 	int64_t ramp_from_ms;     /* the outage's end; 0: there is no ramp */
 	int64_t ramp_next_us;     /* as next_us, of the ramp's rate */
@@ -38,13 +39,15 @@ struct pace {
 	int64_t next_decrease_ms; /* one for each round */
 };
 
-/* Takes over what the section says; what was learned is kept as far as it goes. */
-void pace_configure(struct pace *, size_t ceiling, bool is_auto, int64_t interval_us);
+/* Takes over what the section says; what was learned is kept as far as it goes. gathers: deliveries that one
+ * request has at most; 0 and 1: each goes alone. */
+void pace_configure(
+	struct pace *, size_t gathers, size_t ceiling, bool is_auto, int64_t interval_us);
 /* Whether one more may start, n being on their way. */
 bool pace_allows(const struct pace *, size_t n, int64_t now_ms);
 /* One starts: it counts for the rate. */
 void pace_started(struct pace *, int64_t now_ms);
-/* One arrived, n others being on their way. */
+/* One arrived, n others being on their way; took_ms: its request. */
 void pace_succeeded(struct pace *, size_t n, int64_t took_ms, int64_t now_ms);
 /* The destination is overloaded: it said so, or did not answer in time. */
 void pace_overloaded(struct pace *, int64_t now_ms);

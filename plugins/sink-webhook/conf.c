@@ -130,7 +130,10 @@ const struct hsw_option conf_options[] = {
 		.offset = MEMBER(batch),
 		.help = "Several events in one request: at most so many, and no longer after the "
 			"first one than this time, e.g. 100/200ms. `concurrency` counts events: "
-			"it is twice as many unless it is set, and never less than a batch." },
+			"it is twice as many unless it is set, and never less than a batch. "
+			"A batch that is answered with a 4xx about what is in it (not 401, 403, "
+			"404, 407, 408, 410, 425, 429) goes again at once, each event alone: "
+			"`drop_on`, `retry_on` and `retry` look at those answers only." },
 	{ .key = "batch_format",
 		.type = HSW_OPT_ENUM,
 		.offset = MEMBER(batch_format),

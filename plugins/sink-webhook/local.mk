@@ -19,6 +19,7 @@ plugins_sink_webhook_la_SOURCES = \
 	plugins/sink-webhook/slot.c plugins/sink-webhook/slot.h plugins/sink-webhook/slot_impl.h \
 	plugins/sink-webhook/slot_body.c \
 	plugins/sink-webhook/slot_lines.c \
+	plugins/sink-webhook/slot_split.c \
 	plugins/sink-webhook/guard.c plugins/sink-webhook/guard.h \
 	plugins/sink-webhook/headers.c plugins/sink-webhook/headers.h \
 	plugins/sink-webhook/signatures.c plugins/sink-webhook/signatures.h \

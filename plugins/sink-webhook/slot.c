@@ -339,19 +339,6 @@ slot_stop(struct slot *s)
 /* The rest of an answer that changes nothing is read for so long, so that its connection can be used again. */
 #define REST_MS 1000
 
-static void
-take_items(struct slot *s, struct item_list *items)
-{
-	struct item *item;
-
-	TAILQ_INIT(items);
-	TAILQ_CONCAT(items, &s->items, entry);
-	TAILQ_FOREACH (item, items, entry) {
-		item->slot = NULL;
-	}
-	s->live = 0;
-}
-
 /* done() may deliver and cancel others. */
 static void
 tell_all(struct webhook *w, struct item_list *items, enum hsw_outcome outcome,
@@ -374,7 +361,7 @@ slot_settle(struct slot *s, enum hsw_outcome outcome, const struct hsw_detail *d
 	struct webhook *w = s->w;
 	struct item_list items;
 
-	take_items(s, &items);
+	items_take(s, &items);
 	slot_give_back(s);
 	tell_all(w, &items, outcome, detail);
 }
@@ -394,7 +381,7 @@ slot_settle_early(struct slot *s)
 	s->is_settled = true;
 	s->settled_ms = w->host->now_ms(w->handle);
 	TAILQ_INSERT_TAIL(&w->settled, s, settled);
-	take_items(s, &items);
+	items_take(s, &items);
 	tell_all(w, &items, HSW_DELIVERED, &detail);
 }
 
@@ -486,7 +473,10 @@ slot_ended(struct slot *s, CURLcode code)
 	enum hsw_outcome outcome = answer_outcome(&s->answer, code, s->target, &detail, text);
 
 	slot_halt(s);
-	slot_settle(s, outcome, &detail);
+	if (slot_is_refused_as_batch(s, outcome))
+		slot_split(s);
+	else
+		slot_settle(s, outcome, &detail);
 }
 
 void

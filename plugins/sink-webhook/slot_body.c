@@ -62,6 +62,19 @@ items_give_back(struct webhook *w, struct item_list *items)
 	}
 }
 
+void
+items_take(struct slot *s, struct item_list *items)
+{
+	struct item *item;
+
+	TAILQ_INIT(items);
+	TAILQ_CONCAT(items, &s->items, entry);
+	TAILQ_FOREACH (item, items, entry) {
+		item->slot = NULL;
+	}
+	s->live = 0;
+}
+
 /* What stands around and between the events. */
 static size_t
 frame_bytes(const struct slot *s, size_t events)
@@ -151,7 +164,7 @@ slot_add_item(struct slot *s, struct item *item)
 	struct webhook *w = s->w;
 
 	/* Others of a batch may be cancelled, while what they brought is being sent. */
-	if (s->is_batch)
+	if (s->is_batch && item->env == NULL)
 		item->env = w->host->ref(w->host->envelope(item->delivery));
 	item->slot = s;
 	TAILQ_INSERT_TAIL(&s->items, item, entry);

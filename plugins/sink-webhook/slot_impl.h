@@ -12,6 +12,8 @@ void item_free(struct item *);
 void item_give_back(struct webhook *, struct item *);
 /* The same for all of a list, which is empty then. */
 void items_give_back(struct webhook *, struct item_list *);
+/* Those of a slot, which has none then; they are in no slot. */
+void items_take(struct slot *, struct item_list *);
 /* Makes s->body of the items. HSW_OK or HSW_ENOMEM. */
 int slot_compose(struct slot *);
 
@@ -25,5 +27,12 @@ void slot_link_lines(struct slot *);
 int slot_set_lines(struct slot *);
 /* "webhook-id: ..." and so on to Content-Length, each line with its end; in s->wire_lines. */
 struct hsw_str slot_wire_lines(struct slot *);
+
+/* ---- slot_split.c ---- */
+
+/* Whether its request had several events, and the answer is about what is in them: it cannot tell which. */
+bool slot_is_refused_as_batch(const struct slot *, enum hsw_outcome);
+/* Sends each event in it alone, and gives it back. Its request has ended. */
+void slot_split(struct slot *);
 
 #endif

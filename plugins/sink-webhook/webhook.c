@@ -4,9 +4,10 @@
  * neither TLS nor HTTP/2 is asked for, over a wire (wire.h).
  *
  * Where events are batched, w->pending is the slot that they are gathered in. It is sent when it is
- * full, when the next event would make it too large, or when its first event has waited long enough.
- * What is tried again goes alone: so an event that the receiver will never take costs others one
- * attempt at most.
+ * full, when the next event would make it too large or is a replay where it is not (or the other way
+ * round), or when its first event has waited long enough. What is tried again goes alone, a batch that was
+ * refused for what is in it at once (slot_split.c): so an event that the receiver will never take costs
+ * others one attempt at most.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -158,6 +159,16 @@ drop_if_empty(struct webhook *w)
 	w->pending = NULL;
 }
 
+/* A request says once whether it is a replay: what it brings is so throughout, or not at all. */
+static bool
+is_of_other_kind(const struct slot *pending, const struct hsw_delivery *delivery)
+{
+	const struct hsw_host *host = pending->w->host;
+	const struct hsw_delivery *first = TAILQ_FIRST(&pending->items)->delivery;
+
+	return (host->is_replay(first) != 0) != (host->is_replay(delivery) != 0);
+}
+
 static int
 deliver_batched(struct webhook *w, struct hsw_delivery *delivery)
 {
@@ -173,12 +184,13 @@ deliver_batched(struct webhook *w, struct hsw_delivery *delivery)
 		return settle_unmade(w, delivery, rc, &err);
 	}
 	size_t len = excess(w->pending, item);
+	if (w->pending->live > 0 && (len > 0 || is_of_other_kind(w->pending, delivery))) {
+		slot_drop_item(w->pending, item);
+		send_pending(w);
+		return deliver_batched(w, delivery);
+	}
 	if (len > 0) {
 		slot_drop_item(w->pending, item);
-		if (w->pending->live > 0) {
-			send_pending(w);
-			return deliver_batched(w, delivery);
-		}
 		drop_if_empty(w);
 		reject(w, delivery, len);
 		return HSW_OK;

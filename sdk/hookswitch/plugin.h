@@ -251,7 +251,8 @@ struct hsw_host {
 	/*
 	 * Starts the delivery's deadline anew: `timeout` + ms from now. For a sink that keeps an event
 	 * back before it sends it: at deliver, with the time (ms, 0 or more) that it may keep it; and,
-	 * with 0, when it sends it.
+	 * with 0, when it sends it. The last call is also where the time begins that the attempt is said
+	 * to have taken, and by which `concurrency = auto` tells a slow destination.
 	 */
 	void (*postpone)(struct hsw_delivery *, int64_t ms);
 };

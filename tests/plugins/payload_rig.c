@@ -35,9 +35,9 @@ way_server(int way)
 }
 
 struct hsw_handle *
-open_way(int way, const char *const *options)
+open_way(int way, const char *path, const char *const *options)
 {
-	const char *all[32] = { "url", url_of(way_server(way), way == 0 ? "http" : "https", "/"),
+	const char *all[32] = { "url", url_of(way_server(way), way == 0 ? "http" : "https", path),
 		"ca_file", in_folder("ca.pem") };
 	size_t n = 4;
 

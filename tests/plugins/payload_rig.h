@@ -12,9 +12,10 @@ void payload_rig_teardown(void);
 enum { WAYS = 2 };
 /* The server of a way: 0 http, 1 https. */
 struct http_server *way_server(int way);
-/* Opens the sink for that way; then "key", "value", ..., NULL. */
-#define OPEN_WAY(way, ...) open_way(way, (const char *const[]){ __VA_ARGS__ })
-struct hsw_handle *open_way(int way, const char *const *options);
+/* Opens the sink for that way, at "/" or that path; then "key", "value", ..., NULL. */
+#define OPEN_WAY(way, ...) OPEN_WAY_AT(way, "/", __VA_ARGS__)
+#define OPEN_WAY_AT(way, path, ...) open_way(way, path, (const char *const[]){ __VA_ARGS__ })
+struct hsw_handle *open_way(int way, const char *path, const char *const *options);
 /* The last request that the way's server got. */
 const struct http_request *last_request(int way);
 

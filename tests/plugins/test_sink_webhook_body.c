@@ -272,6 +272,55 @@ START_TEST(all_of_a_batch_end_as_their_request_does)
 }
 END_TEST
 
+START_TEST(a_batch_that_is_refused_is_judged_event_by_event)
+{
+	static const char *const ids[] = { "e1", "e2", "e3" };
+
+	for (int way = 0; way < WAYS; way++) {
+		struct hsw_handle *h = OPEN_WAY_AT(
+			way, "/400", "batch", "3/10s", "secret", "a text of 24 bytes......", NULL);
+		struct hsw_delivery *d[3];
+		unsigned before = http_server_requests(way_server(way)), seen = 0;
+		for (int i = 0; i < 3; i++)
+			d[i] = put_text(h, "{\"a\":1}", ids[i], 1);
+		for (int i = 0; i < 3; i++) {
+			ck_assert_int_eq(fake_wait(d[i])->outcome, HSW_RETRY);
+			ck_assert_int_eq(fake_result(d[i])->status, 400);
+			ck_assert_int_eq(fake_result(d[i])->postponed_ms, 0);
+			ck_assert_uint_eq(fake_result(d[i])->n_postponed, 3);
+		}
+		ck_assert_uint_eq(http_server_requests(way_server(way)), before + 4);
+		for (unsigned i = 1; i <= 3; i++) {
+			const struct http_request *q = http_server_request(
+				way_server(way), before + i);
+			assert_body(q, "[{\"a\":1}]");
+			for (unsigned k = 0; k < 3; k++)
+				seen |= (unsigned)!strcmp(http_header(q, "webhook-id"), ids[k])
+					<< k;
+		}
+		ck_assert_uint_eq(seen, 7);
+		fake_close(h);
+	}
+}
+END_TEST
+
+START_TEST(what_was_cancelled_of_a_refused_batch_does_not_go_again)
+{
+	for (int way = 0; way < WAYS; way++) {
+		struct hsw_handle *h = OPEN_WAY_AT(way, "/400", "batch", "3/10s", NULL);
+		unsigned before = http_server_requests(way_server(way));
+		struct hsw_delivery *d[3];
+		for (int i = 0; i < 3; i++)
+			d[i] = put_text(h, "{\"a\":1}", "e1", 1);
+		fake_cancel(d[0]);
+		fake_cancel(d[2]);
+		ck_assert_int_eq(fake_wait(d[1])->status, 400);
+		ck_assert_uint_eq(http_server_requests(way_server(way)), before + 2);
+		fake_close(h);
+	}
+}
+END_TEST
+
 START_TEST(a_batch_stays_below_the_limit_of_a_body)
 {
 	struct hsw_handle *h = OPEN_WAY(0, "batch", "100/50ms", "max_body", "17", NULL);
@@ -380,7 +429,9 @@ UNIT_MAIN_WITH("sink-webhook: bodies", payload_rig_setup, payload_rig_teardown,
 	the_limit_is_of_what_is_sent_not_of_the_envelope, a_compressed_body_is_gzip_of_the_same,
 	a_full_batch_is_one_request_in_order, a_batch_of_cloudevents_is_named_so,
 	a_batch_waits_no_longer_than_it_may, a_second_attempt_goes_alone_and_at_once,
-	all_of_a_batch_end_as_their_request_does, a_batch_stays_below_the_limit_of_a_body,
+	all_of_a_batch_end_as_their_request_does, a_batch_that_is_refused_is_judged_event_by_event,
+	what_was_cancelled_of_a_refused_batch_does_not_go_again,
+	a_batch_stays_below_the_limit_of_a_body,
 	a_cancelled_event_leaves_the_batch_that_is_being_gathered,
 	the_others_of_a_batch_do_not_lose_what_a_cancelled_one_brought,
 	drain_sends_what_was_gathered, a_large_batch_arrives_whole, wrong_batches_are_refused)

@@ -28,6 +28,7 @@ const struct http_rule rules[] = {
 		.answer = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n" HTTP_OK },
 	{ .path = "/302", .answer = ANSWER("302 Found", "Location: /201\r\n") },
 	{ .path = "/307", .answer = ANSWER("307 Temporary Redirect", "Location: /201\r\n") },
+	{ .path = "/400", .answer = ANSWER("400 Bad Request", "") },
 	{ .path = "/401", .answer = ANSWER("401 Unauthorized", "WWW-Authenticate: Basic\r\n") },
 	{ .path = "/410", .answer = ANSWER("410 Gone", "") },
 	{ .path = "/429", .answer = ANSWER("429 Too Many Requests", "Retry-After: 7\r\n") },

@@ -26,7 +26,7 @@ START_TEST(a_rate_holds_and_does_not_save_up)
 
 	for (size_t i = 0; i < 4; i++) {
 		struct pace p = { .ceiling = 0 };
-		pace_configure(&p, 100000, false, intervals_us[i]);
+		pace_configure(&p, 0, 100000, false, intervals_us[i]);
 		int64_t wanted = 10000000 / intervals_us[i], burst = 20000 / intervals_us[i] + 1;
 		int got = starts(&p, 1000, 11000);
 		ck_assert_int_ge(got, wanted - 1);
@@ -41,7 +41,7 @@ START_TEST(the_wake_of_a_rate_is_when_one_may_start)
 {
 	struct pace p = { .ceiling = 0 };
 
-	pace_configure(&p, 10, false, 333333);
+	pace_configure(&p, 0, 10, false, 333333);
 	pace_started(&p, 1000);
 	int64_t at = pace_wake_ms(&p, 1000);
 	ck_assert(!pace_allows(&p, 0, at - 1));
@@ -55,7 +55,7 @@ START_TEST(pauses_grow_until_one_arrives_and_are_bounded)
 	struct pace p = { .ceiling = 0 };
 	int64_t now = 1000, last = 0;
 
-	pace_configure(&p, 10, false, 0);
+	pace_configure(&p, 0, 10, false, 0);
 	for (int i = 0; i < 20; i++) {
 		pace_pause(&p, 0, now);
 		pace_pause(&p, 0, now); /* of the same burst: no longer for it */
@@ -76,7 +76,7 @@ START_TEST(retry_after_is_followed_up_to_a_day)
 {
 	struct pace p = { .ceiling = 0 };
 
-	pace_configure(&p, 10, false, 0);
+	pace_configure(&p, 0, 10, false, 0);
 	pace_pause(&p, 30000, 1000);
 	ck_assert(!pace_allows(&p, 0, 30999));
 	ck_assert(pace_allows(&p, 0, 31000));
@@ -89,7 +89,7 @@ START_TEST(a_slow_start_allows_one_more_for_each_that_arrives)
 {
 	struct pace p = { .ceiling = 0 };
 
-	pace_configure(&p, 5, false, 0);
+	pace_configure(&p, 0, 5, false, 0);
 	ck_assert(pace_allows(&p, 4, 0));
 	pace_start_slowly(&p, 1000);
 	for (size_t allowed = 1; allowed <= 5; allowed++) {
@@ -124,8 +124,8 @@ START_TEST(automatic_concurrency_finds_what_a_destination_takes)
 {
 	struct pace fast = { .ceiling = 0 }, slow = { .ceiling = 0 };
 
-	pace_configure(&fast, 128, true, 0);
-	pace_configure(&slow, 128, true, 0);
+	pace_configure(&fast, 0, 128, true, 0);
+	pace_configure(&slow, 0, 128, true, 0);
 	ck_assert_uint_ge(settle(&fast, 1000, 1000), 100);
 	size_t found = settle(&slow, 20, 5000);
 	ck_assert_uint_ge(found, 10);
@@ -137,7 +137,7 @@ START_TEST(an_overloaded_destination_is_halved_once_a_round_down_to_one)
 {
 	struct pace p = { .ceiling = 0 };
 
-	pace_configure(&p, 64, true, 0);
+	pace_configure(&p, 0, 64, true, 0);
 	p.allowed = 64;
 	pace_overloaded(&p, 1000);
 	pace_overloaded(&p, 1001);
@@ -149,12 +149,55 @@ START_TEST(an_overloaded_destination_is_halved_once_a_round_down_to_one)
 }
 END_TEST
 
+START_TEST(what_a_request_gathers_may_always_start)
+{
+	struct pace p = { .ceiling = 0 }, few = { .ceiling = 0 };
+
+	pace_configure(&p, 50, 200, true, 0);
+	ck_assert(pace_allows(&p, 99, 0));
+	ck_assert(!pace_allows(&p, 100, 0));
+	for (int64_t now = 1000; now < 20000; now += 100)
+		pace_overloaded(&p, now);
+	ck_assert(pace_allows(&p, 49, 20000));
+	ck_assert(!pace_allows(&p, 50, 20000));
+	pace_start_slowly(&p, 20000);
+	ck_assert(pace_allows(&p, 49, 20000));
+	ck_assert(!pace_allows(&p, 50, 20000));
+	pace_succeeded(&p, 0, 1, 20000);
+	ck_assert(pace_allows(&p, 49, 20000));
+	pace_configure(&p, 70, 200, true, 0);
+	ck_assert(pace_allows(&p, 69, 21000));
+	pace_configure(&few, 3, 200, true, 0);
+	ck_assert(pace_allows(&few, 7, 0));
+	ck_assert(!pace_allows(&few, 8, 0));
+}
+END_TEST
+
+START_TEST(a_slow_start_begins_with_what_a_request_gathers)
+{
+	struct pace p = { .ceiling = 0 };
+
+	pace_configure(&p, 10, 12, false, 0);
+	pace_start_slowly(&p, 1000);
+	for (size_t allowed = 10; allowed <= 12; allowed++) {
+		ck_assert(pace_allows(&p, allowed - 1, 1000));
+		ck_assert(!pace_allows(&p, allowed, 1000));
+		pace_succeeded(&p, 0, 1, 1000);
+	}
+	ck_assert(!p.is_starting);
+	pace_configure(&p, 10, 10, false, 0);
+	pace_start_slowly(&p, 1000);
+	ck_assert(!p.is_starting);
+	ck_assert(pace_allows(&p, 9, 1000));
+}
+END_TEST
+
 START_TEST(after_an_outage_the_rate_doubles_each_second)
 {
 	struct pace p = { .ceiling = 0 };
 	int expected = PACE_FIRST_RATE;
 
-	pace_configure(&p, 100000, false, 0);
+	pace_configure(&p, 0, 100000, false, 0);
 	pace_start_slowly(&p, 1000);
 	p.allowed = 100000;
 	ck_assert_int_le(starts(&p, 1000, 1100), 12);
@@ -177,4 +220,5 @@ UNIT_MAIN("pace", a_rate_holds_and_does_not_save_up, the_wake_of_a_rate_is_when_
 	a_slow_start_allows_one_more_for_each_that_arrives,
 	automatic_concurrency_finds_what_a_destination_takes,
 	an_overloaded_destination_is_halved_once_a_round_down_to_one,
+	what_a_request_gathers_may_always_start, a_slow_start_begins_with_what_a_request_gathers,
 	after_an_outage_the_rate_doubles_each_second)
