@@ -41,6 +41,8 @@ static const struct {
 	{ "hookswitch_sink_retrying_events", "Events that wait for another attempt." },
 	{ "hookswitch_sink_rotations_total", "How often the file was rotated." },
 	{ "hookswitch_sink_skipped_total", "Events that `hookswitch skip` gave up." },
+	{ "hookswitch_sink_split_batches_total",
+		"Batches that were refused, and whose events were sent alone." },
 	{ "hookswitch_store_errors_total",
 		"Operations of the store that failed, by operation and kind of error." },
 	{ "hookswitch_store_oldest_event_seconds", "Age of the oldest event in the store." },
