@@ -33,6 +33,7 @@ static const char usage[] =
 	"them with the header `webhook-replay: 1`. Interrupted, it stops where it is. Prints how\n"
 	"many arrived, and of the rest how many are in retry or dead letters. Exit status 0: all "
 	"arrived.\n"
+	"Of several nodes the one that serves the sink does it; the others refuse and name it.\n"
 	"\n"
 	"TIME is 2026-11-21T09:30:00Z (or with an offset); in the local zone 2026-11-21 09:30,\n"
 	"2026-11-21, today or yesterday, both midnight; or how long ago: 90m, 2h, 3d.\n"
@@ -195,13 +196,13 @@ deliver(struct replay_command *p)
 	return rc;
 }
 
-/* Before anything is given to it. */
+/* Before anything is given to it. A dry run only wants it to be here. */
 static int
 look_at_sink(struct replay_command *p)
 {
 	int rc = outcome_look(&p->outcome, &p->err);
 
-	if (rc != HSW_OK)
+	if (rc != HSW_OK || p->is_dry)
 		return rc;
 	if (outcome_is_disabled(&p->outcome))
 		return err_set(&p->err, HSW_EINVAL,
@@ -220,11 +221,7 @@ static int
 replay(struct replay_command *p)
 {
 	struct hsw_error why = { "" };
-	int rc = look_at_sink(p);
-
-	if (rc != HSW_OK)
-		return rc;
-	rc = deliver(p);
+	int rc = deliver(p);
 	int told = outcome_wait(&p->outcome, rc == HSW_OK ? &p->err : &why);
 	if (told == HSW_OK && rc == HSW_OK && p->matched == 0 && !p->is_instance_known)
 		return HSW_OK;
@@ -236,8 +233,10 @@ replay(struct replay_command *p)
 static int
 run(struct replay_command *p)
 {
-	int rc = p->is_dry ? deliver(p) : replay(p);
+	int rc = look_at_sink(p);
 
+	if (rc == HSW_OK)
+		rc = p->is_dry ? deliver(p) : replay(p);
 	/* One that was removed may have events in the journal still. */
 	if (rc == HSW_OK && p->matched == 0 && !p->is_instance_known)
 		rc = err_set(&p->err, HSW_ENOENT,

@@ -206,8 +206,8 @@ count_undelivered(const struct destination *d)
 	TAILQ_FOREACH (slot, &d->unsettled, order) {
 		n += !slot->is_counted;
 	}
-	if (!d->is_live && d->thread->tail_seq > d->position)
-		n += (size_t)(d->thread->tail_seq - d->position);
+	if (!d->is_live)
+		n += (size_t)journal_count(d->thread->journal, d->position, d->thread->tail_seq);
 	return n;
 }
 

@@ -21,8 +21,7 @@ destination_state(const struct destination *d)
 int64_t
 destination_lag(const struct destination *d)
 {
-	int64_t behind = d->thread->tail_seq - destination_cursor(d);
-	return behind > 0 ? behind : 0;
+	return journal_count(d->thread->journal, destination_cursor(d), d->thread->tail_seq);
 }
 
 static void

@@ -154,6 +154,17 @@ add_row(void *arg, const struct hsw_store_event *row)
 	return HSW_OK;
 }
 
+/* Whether n events or none are all that is there up to seq `upto`, or it is known what was passed over: before
+ * anybody counts what is behind it. */
+static int
+look_for_gap(struct follow *f, const struct store_port *store, int64_t upto, size_t n,
+	struct hsw_error *err)
+{
+	bool is_there = upto - f->fed_seq - (int64_t)n >= GAP_SEQS_MIN;
+
+	return is_there ? gaps_read(f->env.gaps, store, err) : HSW_OK;
+}
+
 /* One page; false: it could not be read. A page with nothing: the events were deleted. */
 static bool
 read_page(struct follow *f, const struct store_port *store, int64_t upto)
@@ -167,18 +178,33 @@ read_page(struct follow *f, const struct store_port *store, int64_t upto)
 	p->follow = f;
 	int rc = store->ops->read(
 		store->self, f->fed_seq, READ_EVENTS, PAGE_BYTES, add_row, &r, &err);
+	int64_t end = p->n > 0 ? p->envelopes[p->n - 1]->seq : upto;
+	if (rc == HSW_OK && (p->n > 0 || !r.failed))
+		rc = look_for_gap(f, store, end, p->n, &err);
 	if (rc != HSW_OK || (r.failed && p->n == 0)) {
 		log_warn("store", "other nodes' events cannot be read now: %s", err.text);
 		page_free(p);
 		return false;
 	}
-	if (p->n == 0) {
-		f->fed_seq = upto;
+	f->fed_seq = end;
+	if (p->n > 0)
+		post(f, p);
+	else
 		page_free(p);
-		return true;
+	return true;
+}
+
+/* Nobody wants to be fed. */
+static bool
+pass_over(struct follow *f, const struct store_port *store, int64_t upto)
+{
+	struct hsw_error err = { "" };
+
+	if (look_for_gap(f, store, upto, 0, &err) != HSW_OK) {
+		log_warn("store", "other nodes' events cannot be followed now: %s", err.text);
+		return false;
 	}
-	f->fed_seq = p->envelopes[p->n - 1]->seq;
-	post(f, p);
+	f->fed_seq = upto;
 	return true;
 }
 
@@ -199,7 +225,7 @@ catch_up(struct follow *f, const struct store_port *store, int64_t upto)
 	if (f->is_stopped)
 		return false;
 	if (f->fed_seq < upto && !is_anybody_fed(f))
-		f->fed_seq = upto;
+		return pass_over(f, store, upto);
 	while (f->fed_seq < upto) {
 		if (atomic_load(&f->n_out) >= PAGES_MAX) {
 			/* If the last one came back meanwhile, nobody else will say so. */

@@ -8,6 +8,7 @@
 #ifndef FOLLOW_H
 #define FOLLOW_H
 
+#include "gaps.h"
 #include "journal.h"
 
 struct follow;
@@ -18,6 +19,7 @@ struct follow_env {
 	size_t n_ports;
 	bool (*is_fed)(const struct journal *, unsigned port);
 	struct journal *journal;
+	struct gaps *gaps; /* kept up with what is fed */
 };
 
 /* fed_seq: the log's end when the workers began to be fed. NULL: out of memory. */

@@ -39,6 +39,7 @@ struct question {
 	struct hsw_str destination;
 	int64_t seq;
 	const struct store_port *port;
+	struct gaps *gaps;
 	int rc;
 	struct hsw_error *err;
 };
@@ -59,6 +60,8 @@ ask_last_seq(void *arg, const struct store_port *store)
 	q->rc = store->ops->stats(store->self, &stats, q->err);
 	q->port = store;
 	q->seq = stats.last_seq;
+	if (q->rc == HSW_OK)
+		q->rc = gaps_read(q->gaps, store, q->err);
 }
 
 static int
@@ -106,6 +109,7 @@ journal_open(const struct config *config, struct catalog *catalog, const struct 
 	j->catalog = catalog;
 	j->ports = ports;
 	j->n_ports = n;
+	gaps_init(&j->gaps);
 	for (size_t i = 0; i < n; i++)
 		atomic_init(&j->is_fed[i], !ports[i].is_idle);
 	const struct store_hooks hooks = { .admit = journal_admit,
@@ -116,10 +120,11 @@ journal_open(const struct config *config, struct catalog *catalog, const struct 
 	j->store = store_start(config, &hooks, err);
 	if (j->store == NULL) {
 		config_unref(j->retention);
+		gaps_fini(&j->gaps);
 		free(j);
 		return NULL;
 	}
-	struct question q = { .err = err };
+	struct question q = { .gaps = &j->gaps, .err = err };
 	store_run(j->store, ask_last_seq, &q);
 	j->last_seq = q.seq;
 	j->port = q.port;
@@ -137,6 +142,7 @@ journal_close(struct journal *j)
 	store_stop(j->store);
 	follow_free(j->follow);
 	seen_free(j->seen);
+	gaps_fini(&j->gaps);
 	config_unref(j->retention);
 	free(j);
 }
@@ -144,7 +150,8 @@ journal_close(struct journal *j)
 int
 journal_share(struct journal *j)
 {
-	const struct follow_env env = { j->catalog, j->ports, j->n_ports, journal_is_fed, j };
+	const struct follow_env env = { j->catalog, j->ports, j->n_ports, journal_is_fed, j,
+		&j->gaps };
 
 	j->follow = follow_new(&env, j->store, j->last_seq);
 	return j->follow != NULL ? HSW_OK : HSW_ENOMEM;
@@ -186,4 +193,10 @@ int64_t
 journal_last_seq(struct journal *j)
 {
 	return j->last_seq;
+}
+
+int64_t
+journal_count(struct journal *j, int64_t after, int64_t upto)
+{
+	return gaps_count(&j->gaps, after, upto);
 }

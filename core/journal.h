@@ -57,6 +57,10 @@ int journal_attach(
 	struct journal *, struct hsw_str destination, int64_t *cursor, struct hsw_error *err);
 int64_t journal_last_seq(struct journal *);
 
+/* How many events lie behind seq `after`, up to `upto`, as far as their seqs tell: parts of the log that the store
+ * passed over do not count. Any thread. */
+int64_t journal_count(struct journal *, int64_t after, int64_t upto);
+
 /* ---- several nodes ---- */
 
 /* The store thread: others append, too, and what they append is fed from now on. HSW_OK or HSW_ENOMEM. */

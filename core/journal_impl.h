@@ -8,6 +8,7 @@
 #ifndef JOURNAL_IMPL_H
 #define JOURNAL_IMPL_H
 
+#include "gaps.h"
 #include "journal.h"
 #include "memories.h"
 #include "retain.h"
@@ -18,6 +19,7 @@ struct journal {
 	struct store *store;
 	const struct store_port *port; /* the store thread's */
 	struct follow *follow;         /* NULL: nobody else appends */
+	struct gaps gaps;              /* of the log */
 	struct memories memories;      /* of the store thread */
 	struct retain retain;
 	bool is_prune_failing; /* which was logged */

@@ -87,6 +87,7 @@ core_libcore_a_SOURCES = \
 	core/err.c core/err.h \
 	core/event_line.c core/event_line.h \
 	core/follow.c core/follow.h \
+	core/gaps.c core/gaps.h \
 	core/forwarded.c core/forwarded.h \
 	core/gone.c core/gone.h \
 	core/health.c core/health.h \

@@ -35,6 +35,7 @@ unit_tests = \
 	tests/unit/test_router \
 	tests/unit/test_pace \
 	tests/unit/test_prune \
+	tests/unit/test_gaps \
 	tests/unit/test_retain \
 	tests/unit/test_seen \
 	tests/unit/test_seqmap \
@@ -194,6 +195,12 @@ tests_unit_test_health_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_health_CFLAGS = $(unit_cflags)
 tests_unit_test_health_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_health_LDADD = $(unit_ldadd)
+
+tests_unit_test_gaps_SOURCES = tests/unit/test_gaps.c tests/unit/unit.h
+tests_unit_test_gaps_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_gaps_CFLAGS = $(unit_cflags)
+tests_unit_test_gaps_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_gaps_LDADD = $(unit_ldadd)
 
 tests_unit_test_retain_SOURCES = tests/unit/test_retain.c tests/unit/unit.h
 tests_unit_test_retain_CPPFLAGS = $(unit_cppflags)

@@ -15,7 +15,6 @@
 #define OID_BYTEA 17
 #define OID_BIGINT 20
 #define HEAD_BYTES 20
-#define TAKEOVER_SEQS 1000000    /* more than are lost with a server */
 #define STAGE_BYTES (256 * 1024) /* an append from here on is sent ahead */
 
 enum column {
@@ -254,81 +253,4 @@ append_number(struct postgres_store *s, struct hsw_write *const *writes, size_t 
 			s->last_seq = e->seq;
 		row += is_it;
 	}
-}
-
-static int
-read_timeline(struct postgres_store *s, char out[TIMELINE_LEN + 1], struct hsw_error *err)
-{
-	PGresult *r = NULL;
-
-	query_add_text(s, "SELECT convert_to(pg_walfile_name(pg_current_wal_lsn()), 'UTF8')", NULL);
-	int rc = query_run(s, "setting up", 0, &r, NULL, err);
-	if (rc == HSW_OK) {
-		struct hsw_str name = result_bytes(r, 0, 0);
-		size_t len = name.len < TIMELINE_LEN ? name.len : TIMELINE_LEN;
-		memcpy(out, name.s, len);
-		out[len] = '\0';
-	}
-	PQclear(r);
-	return rc;
-}
-
-/* Above all that this daemon was given. */
-static int
-go_on_alone(struct postgres_store *s, struct hsw_error *err)
-{
-	struct params p = { 0 };
-	PGresult *r = NULL;
-
-	params_bigint(&p, s->last_seq);
-	query_add_text(s, "UPDATE log SET last_seq = $1 WHERE last_seq < $1", &p);
-	int rc = query_run(s, "setting up", 0, &r, NULL, err);
-	if (rc == HSW_OK && strcmp(PQcmdTuples(r), "0") != 0)
-		s->host->log(s->handle, HSW_LOG_ERROR,
-			"the database is older than the one before: events that were committed are "
-			"not in it last_seq=%lld",
-			(long long)s->last_seq);
-	PQclear(r);
-	return rc;
-}
-
-/* What the others were given nobody can tell: the one that comes first may know of less than they. */
-static int
-go_on_among_others(struct postgres_store *s, struct hsw_error *err)
-{
-	struct params p = { 0 };
-
-	params_bigint(&p, TAKEOVER_SEQS);
-	params_bytes(&p, (struct hsw_str){ s->node_name, strlen(s->node_name) });
-	query_add_text(s,
-		"UPDATE log SET last_seq = last_seq + $1"
-		" WHERE EXISTS (SELECT FROM nodes WHERE name <> $2::text)",
-		&p);
-	query_add_text(s,
-		"SELECT setval(numbers, nextval(numbers) + $1)"
-		" FROM pg_get_serial_sequence('memos', 'n') AS numbers"
-		" WHERE EXISTS (SELECT FROM nodes WHERE name <> $2::text)",
-		&p);
-	return query_run(s, "setting up", 0, NULL, NULL, err);
-}
-
-/*
- * A server that took over without the last transactions of the one before must not give their seqs to other
- * events: destinations that have passed them would pass those over, too.
- */
-int
-append_go_on(struct postgres_store *s, struct hsw_error *err)
-{
-	char timeline[sizeof(s->timeline)];
-	int rc = s->node != NULL ? read_timeline(s, timeline, err) : HSW_OK;
-
-	if (rc == HSW_OK && s->last_seq != 0)
-		rc = go_on_alone(s, err);
-	if (rc != HSW_OK || s->node == NULL)
-		return rc;
-	if (s->timeline[0] != '\0' && strcmp(s->timeline, timeline) != 0)
-		rc = go_on_among_others(s, err);
-	if (rc == HSW_OK)
-		memcpy(s->timeline, timeline, sizeof(s->timeline));
-	return rc;
 }

@@ -20,6 +20,7 @@ postgres_sources = \
 	plugins/store-postgres/session.c \
 	plugins/store-postgres/share.c \
 	plugins/store-postgres/statements.c \
+	plugins/store-postgres/takeover.c \
 	plugins/store-postgres/node.h \
 	plugins/store-postgres/node_impl.h \
 	plugins/store-postgres/postgres.h \

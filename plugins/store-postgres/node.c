@@ -184,7 +184,7 @@ node_join(void *self, const struct hsw_store_watch *watch, struct hsw_error *err
 	if (rc != HSW_OK)
 		return rc;
 	/* From here on this node passes what others append. */
-	rc = append_go_on(s, err);
+	rc = takeover_go_on(s, err);
 	if (rc != HSW_OK)
 		return rc;
 	if (pthread_create(&s->node->thread, NULL, node_main, s->node) != 0)

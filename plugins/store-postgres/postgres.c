@@ -216,6 +216,7 @@ static const struct hsw_store_ops ops = {
 	.dead_expire = store_dead_expire,
 	.exists = store_exists,
 	.check = check_conf,
+	.gaps = store_gaps,
 };
 
 HSW_PLUGIN(HSW_STORE, "postgres", "1.0", "a PostgreSQL database", sizeof(struct postgres_conf),

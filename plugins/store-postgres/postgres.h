@@ -61,6 +61,7 @@ enum statement {
 	ST_NOTIFY_EVENTS,
 	ST_NOTIFY_CLAIMS,
 	ST_WANTED_FROM,
+	ST_GAPS,
 	ST_COUNT
 };
 
@@ -220,8 +221,12 @@ void append_add(struct postgres_store *, const struct append *);
 /* Gives the events their seq, from ST_APPEND's result; those that had come before get 0. */
 void append_number(struct postgres_store *, struct hsw_write *const *writes, size_t n_writes,
 	const PGresult *);
+
+/* ---- takeover.c ---- */
+
 /* The next seq is above all that any daemon has been given, whatever the database says. */
-int append_go_on(struct postgres_store *, struct hsw_error *err);
+int takeover_go_on(struct postgres_store *, struct hsw_error *err);
+int store_gaps(void *self, hsw_gap_fn *, void *arg, struct hsw_error *err);
 
 /* ---- lock.c ---- */
 

@@ -120,7 +120,7 @@ store_stats(void *self, struct hsw_store_stats *stats, struct hsw_error *err)
 	stats->bytes = result_bigint(r, 0, 2);
 	if (!PQgetisnull(r, 0, 0)) {
 		stats->first_seq = result_bigint(r, 0, 0);
-		stats->events = stats->last_seq - stats->first_seq + 1;
+		stats->events = stats->last_seq - stats->first_seq + 1 - result_bigint(r, 0, 3);
 	}
 	PQclear(r);
 	return HSW_OK;

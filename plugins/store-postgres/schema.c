@@ -61,6 +61,15 @@ static const char *const migrations[] = {
 	" touched bigint NOT NULL);",
 	/* A node that stops gives its destinations away one by one. */
 	"ALTER TABLE nodes ADD COLUMN leaving boolean NOT NULL DEFAULT false;",
+	/* Seqs after `after` up to `upto` that no event has. Those that failovers left before are found by looking
+	 * at every second part of their size. */
+	"CREATE TABLE gaps (after bigint PRIMARY KEY, upto bigint NOT NULL);"
+	"INSERT INTO gaps SELECT DISTINCT b.seq, COALESCE(a.seq - 1, last_seq)"
+	" FROM log, (SELECT min(seq) AS first FROM events) e,"
+	" generate_series(e.first, last_seq, 500000) AS at,"
+	" LATERAL (SELECT max(seq) AS seq FROM events WHERE seq <= at) b,"
+	" LATERAL (SELECT min(seq) AS seq FROM events WHERE seq > at) a"
+	" WHERE COALESCE(a.seq - 1, last_seq) - b.seq >= 1000000;",
 };
 
 #define VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

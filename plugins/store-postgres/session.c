@@ -175,7 +175,7 @@ set_up(struct postgres_store *s, struct hsw_error *err)
 		rc = query_run(s, "preparing", 0, NULL, NULL, err);
 	}
 	if (rc == HSW_OK)
-		rc = append_go_on(s, err);
+		rc = takeover_go_on(s, err);
 	return rc == HSW_OK ? destinations_load(s, err) : rc;
 }
 

@@ -3,7 +3,7 @@
  * usage.c - how much of the tables is in use.
  *
  * Their size on disk does not tell: it stays when rows are deleted, until the space is used again. So it is an
- * estimate: the events that there are, which their numbers tell, times what one takes on the average. That is
+ * estimate: the events that there are, which their numbers and the gaps in these tell, times what one takes on the average. That is
  * taken from rows spread over the log, now and then, and smoothed: a batch of large events in the sample must
  * not make the log look twice as long.
  */
@@ -15,7 +15,8 @@
 #define ROW_BYTES 100   /* beside what is sampled: headers, numbers, the id, the index */
 
 struct range {
-	int64_t first, last; /* first: that no exception names; 0: there is none */
+	int64_t first; /* that no exception names; 0: there is none */
+	int64_t rows;  /* from it on */
 	int64_t received_ms;
 };
 
@@ -30,10 +31,12 @@ find_range(struct postgres_store *s, struct range *range, struct hsw_error *err)
 	int rc = query_one(s, ST_USAGE, &p, "reading figures", &r, err);
 	*range = (struct range){ 0 };
 	if (rc == HSW_OK && PQntuples(r) > 0) {
-		range->last = result_bigint(r, 0, 0);
+		int64_t last = result_bigint(r, 0, 0);
 		range->first = PQgetisnull(r, 0, 1) ? 0 : result_bigint(r, 0, 1);
 		range->received_ms = range->first != 0 ? result_bigint(r, 0, 2) : 0;
-		s->pruned_upto = range->first != 0 ? range->first - 1 : range->last;
+		range->rows = range->first != 0 ? last - range->first + 1 - result_bigint(r, 0, 3)
+						: 0;
+		s->pruned_upto = range->first != 0 ? range->first - 1 : last;
 	}
 	PQclear(r);
 	return rc;
@@ -49,7 +52,7 @@ sample(struct postgres_store *s, const struct range *range, struct hsw_error *er
 	if (session_now_ms() < u->sample_at)
 		return HSW_OK;
 	params_bigint(&p, range->first);
-	params_bigint(&p, range->last);
+	params_bigint(&p, range->rows - 1);
 	params_bigint(&p, SAMPLE_ROWS);
 	int rc = query_one(s, ST_SAMPLE, &p, "reading figures", &r, err);
 	if (rc == HSW_OK && PQntuples(r) > 0) {
@@ -77,8 +80,7 @@ store_usage(void *self, struct hsw_store_usage *usage, struct hsw_error *err)
 		rc = sample(s, &range, err);
 	if (rc != HSW_OK)
 		return rc;
-	int64_t rows = range.first != 0 ? range.last - range.first + 1 : 0;
-	usage->bytes = (rows + s->usage.named) * s->usage.event_bytes;
+	usage->bytes = (range.rows + s->usage.named) * s->usage.event_bytes;
 	usage->oldest_ms = range.received_ms;
 	return HSW_OK;
 }

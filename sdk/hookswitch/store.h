@@ -123,6 +123,8 @@ typedef int hsw_cursor_fn(void *arg, struct hsw_str destination, int64_t cursor)
 typedef int hsw_record_fn(void *arg, const struct hsw_store_record *);
 typedef int hsw_memo_fn(void *arg, int64_t at_ms, struct hsw_str text);
 typedef int hsw_count_fn(void *arg, struct hsw_str destination, int64_t count);
+/* No event has a seq > after and <= upto. */
+typedef int hsw_gap_fn(void *arg, int64_t after, int64_t upto);
 
 /* ---- several daemons on one store ---- */
 
@@ -297,6 +299,9 @@ struct hsw_store_ops {
 	/* Optional: what the option table cannot say about conf; any thread, without a store that is open.
 	 * HSW_OK or HSW_EINVAL; err begins with the option that it is about ("dsn: ...") and has no secret. */
 	int (*check)(const void *conf, struct hsw_error *err);
+	/* Optional: the parts of the log that were passed over, ascending, as far as events before them are kept or
+	 * a cursor stands before them; few and large. Who has read an event finds all gaps before it here. */
+	int (*gaps)(void *self, hsw_gap_fn *fn, void *arg, struct hsw_error *err);
 };
 
 #ifdef __cplusplus

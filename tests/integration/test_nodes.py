@@ -356,10 +356,12 @@ def test_dead_letters_are_replayed_on_any_node(make_nodes, make_receiver):
     receiver.wait(2)
     wait_for(lambda: "evt_" not in nodes[other].command("dead", "list").stdout)
     wait_for(lambda: sum(nodes.serving().values(), []) == ["out"])
-    for command in "deliveries", "skip":
-        refused = nodes[other].command(command, "out", check=False)
+    replay = ["replay", "--sink", "out", "--since", "1h"]
+    for command in ["deliveries", "out"], ["skip", "out"], ["enable", "out"], replay, [*replay, "--dry-run"]:
+        refused = nodes[other].command(*command, check=False)
         assert refused.returncode != 0 and f"node {nodes.owner('out')} serves it" in refused.stderr
     assert nodes[nodes.owner("out")].command("skip", "out").stdout == "skipped 0, 0 of them in retry\n"
+    assert nodes[nodes.owner("out")].command(*replay, "--dry-run").stdout == "would replay 1\n"
 
 
 def test_sinks_change_by_sighup_node_by_node(make_nodes, make_receiver, folder):

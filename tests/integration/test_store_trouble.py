@@ -569,14 +569,15 @@ def test_after_a_failover_that_lost_transactions_what_comes_is_delivered(webhook
 class PairOfNodes:
     """Two daemons on a primary and its replica, each with a sink that it alone knows, and one that both do."""
 
-    def __init__(self, folder, pair, make_receiver):
+    def __init__(self, folder, pair, make_receiver, store="", server=""):
         self.receivers = {name: make_receiver() for name in ("a", "b", "both")}
         self.daemons = {}
         for name in "ab":
             own = pathlib.Path(folder) / name
             own.mkdir()
             sinks = {n: {"plugin": "webhook", "url": self.receivers[n].url} for n in (name, "both")}
-            self.daemons[name] = Daemon(own, sinks, store=f"{both(*pair)}\nnode = {name}").start()
+            self.daemons[name] = Daemon(own, sinks, store=f"{both(*pair)}\nnode = {name}\n{store}",
+                                        server=server).start()
 
     def settle(self):
         def is_shared():

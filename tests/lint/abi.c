@@ -233,6 +233,7 @@ AT(hsw_store_ops, memos_after, 240);
 AT(hsw_store_ops, retire, 248);
 AT(hsw_store_ops, exists, 256);
 AT(hsw_store_ops, check, 264);
+AT(hsw_store_ops, gaps, 272);
 
 AT(hsw_store_watch, size, 0);
 AT(hsw_store_watch, arg, 8);

@@ -24,6 +24,11 @@ tests_plugins_test_store_postgres_SOURCES = tests/plugins/test_store_postgres.c 
 tests_plugins_test_store_postgres_CPPFLAGS = $(store_test_cppflags) -I$(top_srcdir)/plugins/common
 tests_plugins_test_store_postgres_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(PQ_CFLAGS)
 tests_plugins_test_store_postgres_LDADD = $(harness_ldadd) $(CHECK_LIBS) $(PQ_LIBS) -lpthread
+check_PROGRAMS += tests/plugins/test_store_postgres_gaps
+tests_plugins_test_store_postgres_gaps_SOURCES = tests/plugins/test_store_postgres_gaps.c $(postgres_sources)
+tests_plugins_test_store_postgres_gaps_CPPFLAGS = $(store_test_cppflags) -I$(top_srcdir)/plugins/common
+tests_plugins_test_store_postgres_gaps_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(PQ_CFLAGS)
+tests_plugins_test_store_postgres_gaps_LDADD = $(CHECK_LIBS) $(PQ_LIBS) -lpthread
 TESTS += tests/plugins/store_postgres.sh
 
 check_PROGRAMS += tests/plugins/test_store_postgres_share

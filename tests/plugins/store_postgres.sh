@@ -15,6 +15,8 @@ plugin=plugins/.libs/store-postgres.so
 	echo "exit $? hookswitch-plugin-test"
 	STORE_PLUGIN=$plugin STORE_CONF="dsn=$PGTEST_DSN;schema=%n" tests/plugins/test_store_postgres
 	echo "exit $? test_store_postgres"
+	tests/plugins/test_store_postgres_gaps
+	echo "exit $? test_store_postgres_gaps"
 } | awk '
 	/^(not )?ok / { sub(/ok [0-9]+/, "ok " ++n); failed += /^not/; print; fflush() }
 	/^exit / { if ($2 != 0 && failed == before) print "not ok " ++n " - " $3 " ended with status " $2

@@ -270,7 +270,7 @@ open_shared(void)
 static void
 make_old(void)
 {
-	sql("DROP TABLE settings, nodes, wants, claims");
+	sql("DROP TABLE settings, nodes, wants, claims, gaps");
 	sql("UPDATE log SET version = 1");
 }
 

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * takeover.c - seqs go on above those of a server that was lost, and what is passed over for that is written down:
+ * no event has a seq of a gap.
+ */
+#include "postgres.h"
+
+#include <string.h>
+
+#define TAKEOVER_SEQS 1000000 /* more than are lost with a server */
+
+static int
+read_timeline(struct postgres_store *s, char out[TIMELINE_LEN + 1], struct hsw_error *err)
+{
+	PGresult *r = NULL;
+
+	query_add_text(s, "SELECT convert_to(pg_walfile_name(pg_current_wal_lsn()), 'UTF8')", NULL);
+	int rc = query_run(s, "setting up", 0, &r, NULL, err);
+	if (rc == HSW_OK) {
+		struct hsw_str name = result_bytes(r, 0, 0);
+		size_t len = name.len < TIMELINE_LEN ? name.len : TIMELINE_LEN;
+		memcpy(out, name.s, len);
+		out[len] = '\0';
+	}
+	PQclear(r);
+	return rc;
+}
+
+/* The transaction has the log's end: it stays what the next statements read. */
+static void
+begin(struct postgres_store *s)
+{
+	query_add(s, ST_BEGIN, NULL);
+	query_add_text(s, "SELECT FROM log FOR UPDATE", NULL);
+}
+
+/* A gap is of use while an event before it is kept, or a cursor stands there. */
+static void
+forget_gaps(struct postgres_store *s)
+{
+	query_add_text(s,
+		"DELETE FROM gaps WHERE upto < LEAST((SELECT min(seq) FROM events),"
+		" (SELECT min(cursor) + 1 FROM destinations))",
+		NULL);
+}
+
+/* Above all that this daemon was given. */
+static int
+go_on_alone(struct postgres_store *s, struct hsw_error *err)
+{
+	enum { GAP_NUMBER = 2 };
+	struct params p = { 0 };
+	PGresult *r = NULL;
+
+	params_bigint(&p, s->last_seq);
+	begin(s);
+	query_add_text(s,
+		"INSERT INTO gaps SELECT last_seq, $1::bigint FROM log WHERE last_seq < $1::bigint",
+		&p);
+	query_add_text(s, "UPDATE log SET last_seq = $1 WHERE last_seq < $1", &p);
+	forget_gaps(s);
+	query_add(s, ST_COMMIT, NULL);
+	int rc = query_run(s, "setting up", GAP_NUMBER, &r, NULL, err);
+	if (rc == HSW_OK && strcmp(PQcmdTuples(r), "0") != 0)
+		s->host->log(s->handle, HSW_LOG_ERROR,
+			"the database is older than the one before: events that were committed are "
+			"not in it last_seq=%lld",
+			(long long)s->last_seq);
+	PQclear(r);
+	return rc;
+}
+
+/* What the others were given nobody can tell: the one that comes first may know of less than they. */
+static int
+go_on_among_others(struct postgres_store *s, struct hsw_error *err)
+{
+	struct params p = { 0 };
+
+	params_bigint(&p, TAKEOVER_SEQS);
+	params_bytes(&p, (struct hsw_str){ s->node_name, strlen(s->node_name) });
+	begin(s);
+	query_add_text(s,
+		"INSERT INTO gaps SELECT last_seq, last_seq + $1::bigint FROM log"
+		" WHERE EXISTS (SELECT FROM nodes WHERE name <> $2::text)",
+		&p);
+	query_add_text(s,
+		"UPDATE log SET last_seq = last_seq + $1"
+		" WHERE EXISTS (SELECT FROM nodes WHERE name <> $2::text)",
+		&p);
+	query_add_text(s,
+		"SELECT setval(numbers, nextval(numbers) + $1)"
+		" FROM pg_get_serial_sequence('memos', 'n') AS numbers"
+		" WHERE EXISTS (SELECT FROM nodes WHERE name <> $2::text)",
+		&p);
+	forget_gaps(s);
+	query_add(s, ST_COMMIT, NULL);
+	return query_run(s, "setting up", 0, NULL, NULL, err);
+}
+
+/*
+ * A server that took over without the last transactions of the one before must not give their seqs to other
+ * events: destinations that have passed them would pass those over, too.
+ */
+int
+takeover_go_on(struct postgres_store *s, struct hsw_error *err)
+{
+	char timeline[sizeof(s->timeline)];
+	int rc = s->node != NULL ? read_timeline(s, timeline, err) : HSW_OK;
+
+	if (rc == HSW_OK && s->last_seq != 0)
+		rc = go_on_alone(s, err);
+	if (rc != HSW_OK || s->node == NULL)
+		return rc;
+	if (s->timeline[0] != '\0' && strcmp(s->timeline, timeline) != 0)
+		rc = go_on_among_others(s, err);
+	if (rc == HSW_OK)
+		memcpy(s->timeline, timeline, sizeof(s->timeline));
+	return rc;
+}
+
+int
+store_gaps(void *self, hsw_gap_fn *fn, void *arg, struct hsw_error *err)
+{
+	PGresult *r = NULL;
+	int rc = query_one(self, ST_GAPS, NULL, "reading gaps", &r, err);
+
+	for (int i = 0; i < PQntuples(r); i++) {
+		if (fn(arg, result_bigint(r, i, 0), result_bigint(r, i, 1)) != HSW_OK)
+			break;
+	}
+	PQclear(r);
+	return rc;
+}
