@@ -12,10 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "auth.h"
 #include "claim.h"
 #include "err.h"
 #include "log.h"
 #include "record.h"
+
+#define TRIES 50 /* of a change, while other nodes make theirs */
+#define RETRY_AFTER_S 1
 
 struct change_step {
 	struct change_step *next;
@@ -120,6 +124,7 @@ change_free(struct change *c)
 	free(c->label);
 	free(c->token);
 	free(c->names);
+	free(c->attached);
 	webhook_free(c->webhook);
 	webhook_section_free(c->section);
 	instance_unref(c->of_token);
@@ -138,6 +143,16 @@ change_fail(struct change *c, int status, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(c->error.text, sizeof(c->error.text), fmt, ap);
 	va_end(ap);
+}
+
+bool
+change_is_late(struct change *c, int rc)
+{
+	if (rc != HSW_ENOENT)
+		return false;
+	c->is_late = true;
+	change_fail(c, 503, "Other nodes change the settings, too: try again");
+	return true;
 }
 
 void
@@ -160,7 +175,11 @@ static void
 answer(struct mail *mail)
 {
 	struct change *c = of_mail(mail);
+	size_t n = strlen(c->headers);
 
+	if (c->is_late)
+		snprintf(c->headers + n, sizeof(c->headers) - n, "Retry-After: %d\r\n",
+			RETRY_AFTER_S);
 	if (c->out.failed)
 		http_reply_error(c->http, 503, c->headers, "Out of memory");
 	else if (c->status >= 400)
@@ -339,12 +358,115 @@ on_worker(struct mail *mail)
 	visit(c);
 }
 
-static void
-begin(struct change *c, const struct store_port *store)
-{
-	struct change_queue *q = c->server->changes;
+/* ---- again, when other nodes made a change first ---- */
 
-	q->busy = c;
+/* Its destination may be that of a webhook which another node made: it is kept until that is known. */
+static void
+keep_attached(struct change *c)
+{
+	for (const struct change_step *s = c->steps; s != NULL; s = s->next) {
+		if (s->is_put && c->attached == NULL && (c->attached = strdup(s->name)) == NULL)
+			log_error("api",
+				"out of memory: a destination may be left over destination=%s",
+				s->name);
+	}
+}
+
+static void
+forget_attached(const struct change *c, const struct store_port *store)
+{
+	struct hsw_error err = { "" };
+
+	if (c->attached == NULL || settings_want(c->server->settings, str_of(c->attached)))
+		return;
+	if (store->ops->detach(store->self, str_of(c->attached), &err) != HSW_OK)
+		log_warn("api", "a destination is left over destination=%s: %s", c->attached,
+			err.text);
+}
+
+/* As before it was applied, but for what apply can find again. */
+static void
+take_back(struct change *c)
+{
+	keep_attached(c);
+	free_steps(c);
+	free_ended(c);
+	buf_free(&c->out);
+	c->status = 0;
+	c->is_late = false;
+	*c->note = '\0';
+	c->error = (struct hsw_error){ "" };
+}
+
+static void
+reloaded(struct change *reload)
+{
+	struct change *c = reload->arg;
+
+	if (reload->status >= 400)
+		c->tries = TRIES; /* there is nothing else that it could be made of */
+}
+
+static void
+push(struct change_queue *q, struct change *c)
+{
+	c->next = q->first;
+	q->first = c;
+	if (c->next == NULL)
+		q->last = &c->next;
+}
+
+/* Of what the store says by then; no other change of this node comes between. false: out of memory. */
+static bool
+make_again(struct change *c, const struct store_port *store)
+{
+	struct change *reload = change_new_reload(c->server, NULL, reloaded, c);
+
+	if (reload == NULL)
+		return false;
+	take_back(c);
+	c->tries++;
+	push(c->server->changes, c);
+	push(c->server->changes, reload);
+	begin_next(c->server->changes, store);
+	return true;
+}
+
+/* A change that stored something was made of what the store says. One that did not may have been refused for what
+ * is true no more, or found nothing to do. */
+static bool
+is_to_be_made_again(const struct change *c, bool is_stored)
+{
+	if (c->is_late)
+		return c->tries < TRIES;
+	return !is_stored && c->server->claims != NULL && c->http != NULL && c->tries == 0 &&
+		c->status < 500;
+}
+
+/* Another node may have changed the token since the request was let in: then the instance is another object. */
+static bool
+is_allowed_still(struct change *c)
+{
+	if (c->server->claims == NULL || c->of_token == NULL)
+		return true;
+	const struct instance_settings *i = settings_find(c->server->settings, c->of_token->name);
+	if (i != NULL && i->instance == c->of_token)
+		return true;
+	change_fail(c, 401, "%s", auth_message(AUTH_WRONG));
+	return false;
+}
+
+static void
+give_up(struct change *c)
+{
+	log_warn("api", "a change was not made, as other nodes were faster instance=%s",
+		c->instance);
+	keep_attached(c);
+}
+
+static void
+apply(struct change *c, const struct store_port *store)
+{
 	/* A change that nobody asked for reads the store only. */
 	if (c->http != NULL && c->server->settings->has_wrong_key)
 		change_fail(c, 503, "Nothing can be changed: %s",
@@ -352,9 +474,25 @@ begin(struct change *c, const struct store_port *store)
 				? "[server] encryption_key is not the key of the store"
 				: "the store's secrets are encrypted, and [server] encryption_key "
 				  "is not set");
-	else
+	else if (is_allowed_still(c))
 		c->apply(c, store);
+}
+
+static void
+begin(struct change *c, const struct store_port *store)
+{
+	struct change_queue *q = c->server->changes;
+	const uint64_t before = c->server->settings->n_changes;
+
+	q->busy = c;
+	apply(c, store);
+	if (is_to_be_made_again(c, c->server->settings->n_changes != before) &&
+		make_again(c, store))
+		return;
 	if (c->status >= 400) {
+		if (c->is_late)
+			give_up(c);
+		forget_attached(c, store);
 		go_home(c);
 		begin_next(q, store);
 		return;
@@ -451,83 +589,4 @@ visit(struct change *c)
 		return;
 	}
 	leave(c);
-}
-
-/* ---- what the file says now, or another node changed ---- */
-
-static void
-reload_put(void *arg, struct hsw_str instance, const struct webhook *w)
-{
-	struct change *c = arg;
-	struct hsw_error err = { "" };
-	struct webhook_section *s = webhook_section_new(
-		&c->server->webhook_sink, instance, w, &err);
-
-	if (s == NULL)
-		log_error("api", "a webhook cannot be opened instance=%.*s label=%s: %s",
-			(int)instance.len, instance.s, w->label, err.text);
-	else
-		change_put(c, c->store, s);
-}
-
-static void
-reload_remove(void *arg, struct hsw_str instance, const char *label)
-{
-	change_remove(arg, instance, label);
-}
-
-static void
-reload_gone(void *arg, struct hsw_str instance, const char *why)
-{
-	change_end(arg, instance, why);
-}
-
-static void
-reload_kept(void *arg, struct hsw_str instance)
-{
-	struct change *c = arg;
-
-	buf_append(&c->kept_websockets, instance.s, instance.len);
-	buf_append(&c->kept_websockets, "", 1);
-}
-
-static void
-reload_apply(struct change *c, const struct store_port *store)
-{
-	const struct settings_watch watch = { c, reload_put, reload_remove, reload_gone,
-		reload_kept };
-	struct settings *settings = c->server->settings;
-	const struct config *config = c->config != NULL ? c->config : settings->config;
-	struct hsw_error err = { "" };
-
-	c->store = store;
-	c->keeps_destinations = c->config != NULL && settings->is_shared;
-	if (settings_reload(settings, config, store, &watch, &err) == HSW_OK) {
-		c->status = 0; /* one webhook that fails does not keep the rest */
-		settings->is_behind = false;
-		return;
-	}
-	/* Among nodes it is tried again with each look at the store. */
-	if (c->config != NULL || !settings->is_behind)
-		log_error("api", "the instances stay as they were: %s", err.text);
-	settings->is_behind = true;
-	if (c->server->claims != NULL)
-		claims_forget_settings(c->server->claims);
-	change_fail(c, 503, "%s", err.text);
-}
-
-int
-change_reload(
-	struct server *s, const struct config *config, void (*done)(struct change *), void *arg)
-{
-	struct change *c = change_new_unasked(s);
-
-	if (c == NULL)
-		return HSW_ENOMEM;
-	c->config = config != NULL ? config_ref(config) : NULL;
-	c->apply = reload_apply;
-	c->done = done;
-	c->arg = arg;
-	change_post(c);
-	return HSW_OK;
 }
