@@ -13,21 +13,13 @@
 #include <stdlib.h>
 
 #include "auth.h"
+#include "change_impl.h"
 #include "claim.h"
 #include "err.h"
 #include "log.h"
 #include "record.h"
 
-#define TRIES 50 /* of a change, while other nodes make theirs */
 #define RETRY_AFTER_S 1
-
-struct change_step {
-	struct change_step *next;
-	struct webhook_section *section; /* NULL: remove, or it was handed over */
-	int64_t cursor;
-	bool is_put, is_missed; /* missed: the destination was not open here */
-	char name[];
-};
 
 /* An instance whose WebSocket clients are closed. */
 struct change_ended {
@@ -90,8 +82,8 @@ change_new_unasked(struct server *s)
 	return c;
 }
 
-static void
-free_ended(struct change *c)
+void
+change_free_ended(struct change *c)
 {
 	while (c->ended != NULL) {
 		struct change_ended *next = c->ended->next;
@@ -100,8 +92,8 @@ free_ended(struct change *c)
 	}
 }
 
-static void
-free_steps(struct change *c)
+void
+change_free_steps(struct change *c)
 {
 	while (c->steps != NULL) {
 		struct change_step *next = c->steps->next;
@@ -118,8 +110,8 @@ change_free(struct change *c)
 		return;
 	config_unref(c->config);
 	atomic_fetch_sub(&c->server->on_tour, 1);
-	free_steps(c);
-	free_ended(c);
+	change_free_steps(c);
+	change_free_ended(c);
 	free(c->instance);
 	free(c->label);
 	free(c->token);
@@ -143,16 +135,6 @@ change_fail(struct change *c, int status, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(c->error.text, sizeof(c->error.text), fmt, ap);
 	va_end(ap);
-}
-
-bool
-change_is_late(struct change *c, int rc)
-{
-	if (rc != HSW_ENOENT)
-		return false;
-	c->is_late = true;
-	change_fail(c, 503, "Other nodes change the settings, too: try again");
-	return true;
 }
 
 void
@@ -293,8 +275,8 @@ change_end(struct change *c, struct hsw_str instance, const char *reason)
 	c->ended = e;
 }
 
-static void
-begin_next(struct change_queue *q, const struct store_port *store)
+void
+change_begin_next(struct change_queue *q, const struct store_port *store)
 {
 	struct change *c = q->first;
 
@@ -343,7 +325,7 @@ end(struct store_call *call, const struct store_port *store)
 	if (*c->note != '\0' && c->status < 400)
 		log_info("api", "%s", c->note);
 	go_home(c);
-	begin_next(q, store);
+	change_begin_next(q, store);
 }
 
 static void
@@ -358,91 +340,6 @@ on_worker(struct mail *mail)
 	visit(c);
 }
 
-/* ---- again, when other nodes made a change first ---- */
-
-/* Its destination may be that of a webhook which another node made: it is kept until that is known. */
-static void
-keep_attached(struct change *c)
-{
-	for (const struct change_step *s = c->steps; s != NULL; s = s->next) {
-		if (s->is_put && c->attached == NULL && (c->attached = strdup(s->name)) == NULL)
-			log_error("api",
-				"out of memory: a destination may be left over destination=%s",
-				s->name);
-	}
-}
-
-static void
-forget_attached(const struct change *c, const struct store_port *store)
-{
-	struct hsw_error err = { "" };
-
-	if (c->attached == NULL || settings_want(c->server->settings, str_of(c->attached)))
-		return;
-	if (store->ops->detach(store->self, str_of(c->attached), &err) != HSW_OK)
-		log_warn("api", "a destination is left over destination=%s: %s", c->attached,
-			err.text);
-}
-
-/* As before it was applied, but for what apply can find again. */
-static void
-take_back(struct change *c)
-{
-	keep_attached(c);
-	free_steps(c);
-	free_ended(c);
-	buf_free(&c->out);
-	c->status = 0;
-	c->is_late = false;
-	*c->note = '\0';
-	c->error = (struct hsw_error){ "" };
-}
-
-static void
-reloaded(struct change *reload)
-{
-	struct change *c = reload->arg;
-
-	if (reload->status >= 400)
-		c->tries = TRIES; /* there is nothing else that it could be made of */
-}
-
-static void
-push(struct change_queue *q, struct change *c)
-{
-	c->next = q->first;
-	q->first = c;
-	if (c->next == NULL)
-		q->last = &c->next;
-}
-
-/* Of what the store says by then; no other change of this node comes between. false: out of memory. */
-static bool
-make_again(struct change *c, const struct store_port *store)
-{
-	struct change *reload = change_new_reload(c->server, NULL, reloaded, c);
-
-	if (reload == NULL)
-		return false;
-	take_back(c);
-	c->tries++;
-	push(c->server->changes, c);
-	push(c->server->changes, reload);
-	begin_next(c->server->changes, store);
-	return true;
-}
-
-/* A change that stored something was made of what the store says. One that did not may have been refused for what
- * is true no more, or found nothing to do. */
-static bool
-is_to_be_made_again(const struct change *c, bool is_stored)
-{
-	if (c->is_late)
-		return c->tries < TRIES;
-	return !is_stored && c->server->claims != NULL && c->http != NULL && c->tries == 0 &&
-		c->status < 500;
-}
-
 /* Another node may have changed the token since the request was let in: then the instance is another object. */
 static bool
 is_allowed_still(struct change *c)
@@ -454,14 +351,6 @@ is_allowed_still(struct change *c)
 		return true;
 	change_fail(c, 401, "%s", auth_message(AUTH_WRONG));
 	return false;
-}
-
-static void
-give_up(struct change *c)
-{
-	log_warn("api", "a change was not made, as other nodes were faster instance=%s",
-		c->instance);
-	keep_attached(c);
 }
 
 static void
@@ -486,15 +375,12 @@ begin(struct change *c, const struct store_port *store)
 
 	q->busy = c;
 	apply(c, store);
-	if (is_to_be_made_again(c, c->server->settings->n_changes != before) &&
-		make_again(c, store))
+	if (change_make_again(c, c->server->settings->n_changes != before, store))
 		return;
 	if (c->status >= 400) {
-		if (c->is_late)
-			give_up(c);
-		forget_attached(c, store);
+		change_give_up(c, store);
 		go_home(c);
-		begin_next(q, store);
+		change_begin_next(q, store);
 		return;
 	}
 	c->snapshot = catalog_snapshot_ref(catalog_master(c->server->catalog)->now);
