@@ -42,6 +42,8 @@ bool api_check_webhook(struct change *c, const char *url, struct hsw_error *err)
 /* Makes c->section of c->webhook and checks it; it stays NULL where the webhook is disabled, which is checked
  * as well. Also on the store thread. false: err says why. */
 bool api_make_section(struct change *c, struct hsw_error *err);
+/* Makes it again where a change that is made again has used it. On the store thread. false: it was refused. */
+bool api_has_section(struct change *c);
 /* Sends it on its way: c->webhook is set and answered as this interface does, or by print. */
 void api_post_webhook(struct change *c, void (*print)(struct change *, const struct webhook *));
 /* Sends one on its way that removes the webhook c->label; that there is none is as good. */

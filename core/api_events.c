@@ -46,8 +46,10 @@ find(struct change *c)
 }
 
 static void
-fail_store(struct change *c, const char *message, const struct hsw_error *err)
+fail_store(struct change *c, int rc, const char *message, const struct hsw_error *err)
 {
+	if (change_is_late(c, rc))
+		return;
 	log_error("api", "a change was not stored instance=%s: %s", c->instance, err->text);
 	change_fail(c, 500, "%s", message);
 }
@@ -142,22 +144,23 @@ has_credentials(struct change *c, const struct webhook *before)
 static bool
 keep_extras(struct change *c, const struct webhook *before)
 {
+	const unsigned kept = c->kept;
 	struct hsw_error err = { "" };
-	struct webhook *w = c->webhook;
 
-	if (c->kept == 0)
-		return true;
-	if (before != NULL && webhook_keep(w, before, c->kept) != HSW_OK) {
+	if (kept == 0)
+		return api_has_section(c);
+	if (webhook_keep(c->webhook, before, kept) != HSW_OK) {
 		change_fail(c, 503, "Out of memory");
 		return false;
 	}
-	c->kept = 0;
 	webhook_section_free(c->section);
 	c->section = NULL;
-	if (api_make_section(c, &err))
-		return true;
-	change_fail(c, 400, "%s", err.text);
-	return false;
+	c->kept = 0; /* it is whole now */
+	bool is_good = api_make_section(c, &err);
+	c->kept = kept;
+	if (!is_good)
+		change_fail(c, 400, "%s", err.text);
+	return is_good;
 }
 
 static void
@@ -179,13 +182,15 @@ apply_set_webhook(struct change *c, const struct store_port *store)
 		return;
 	if (!w->enabled && was_enabled)
 		change_remove(c, i->instance->name, w->label);
-	c->webhook = NULL;
 	print_webhook(c, w);
 	api_note_webhook(c, "webhook set", w);
-	if (settings_put_webhook(c->server->settings, store, i, w, &err) == HSW_OK)
+	int rc = settings_put_webhook(c->server->settings, store, i, w, &err);
+	if (rc == HSW_OK) {
+		c->webhook = NULL;
 		return;
-	fail_store(c, failed_webhook, &err);
-	if (section != NULL && !was_enabled)
+	}
+	fail_store(c, rc, failed_webhook, &err);
+	if (section != NULL && !was_enabled && !c->is_late)
 		change_unput(c, store);
 }
 
@@ -225,8 +230,9 @@ remove_webhook(struct change *c, const struct store_port *store, struct instance
 		return false;
 	if (w->enabled)
 		change_remove(c, i->instance->name, w->label);
-	if (settings_remove_webhook(c->server->settings, store, i, c->label, &err) != HSW_OK)
-		fail_store(c, failed_webhook, &err);
+	int rc = settings_remove_webhook(c->server->settings, store, i, c->label, &err);
+	if (rc != HSW_OK)
+		fail_store(c, rc, failed_webhook, &err);
 	change_note(c, "webhook removed", " label=%s", c->label);
 	return true;
 }
@@ -265,8 +271,9 @@ apply_set_websocket(struct change *c, const struct store_port *store)
 
 	if (i == NULL)
 		return;
-	if (settings_put_websocket(c->server->settings, store, i, &c->websocket, &err) != HSW_OK) {
-		fail_store(c, failed_websocket, &err);
+	int rc = settings_put_websocket(c->server->settings, store, i, &c->websocket, &err);
+	if (rc != HSW_OK) {
+		fail_store(c, rc, failed_websocket, &err);
 		return;
 	}
 	change_note(c, "WebSocket set", " enabled=%s", i->websocket.enabled ? "yes" : "no");

@@ -121,15 +121,17 @@ apply_new(struct change *c, const struct store_port *store)
 		change_fail(c, 409, "token: is used already");
 		return;
 	}
+	if (c->webhook != NULL && !api_has_section(c))
+		return;
 	struct webhook_section *section = c->section;
 	c->section = NULL;
 	if (section != NULL && change_put(c, store, section) != HSW_OK)
 		return;
 	struct webhook *webhook = c->webhook;
-	c->webhook = NULL;
 	int rc = settings_add(settings, store, str_of(c->instance), c->token, webhook,
 		c->has_websocket ? &c->websocket : NULL, &i, &err);
 	if (rc == HSW_OK) {
+		c->webhook = NULL;
 		c->status = 201;
 		change_note(
 			c, "instance made", " websocket=%s", i->websocket.enabled ? "on" : "off");
@@ -138,6 +140,8 @@ apply_new(struct change *c, const struct store_port *store)
 		print_new(c, i, webhook != NULL);
 		return;
 	}
+	if (change_is_late(c, rc))
+		return;
 	log_error("api", "an instance was not stored instance=%s: %s", c->instance, err.text);
 	change_unput(c, store);
 	change_fail(c, 500, "%s", failed_instance);
@@ -372,11 +376,14 @@ apply_delete(struct change *c, const struct store_port *store)
 		if (w->enabled)
 			change_remove(c, i->instance->name, w->label);
 	}
-	if (settings_remove(c->server->settings, store, i, &err) == HSW_OK) {
+	int rc = settings_remove(c->server->settings, store, i, &err);
+	if (rc == HSW_OK) {
 		change_end(c, str_of(c->instance), SETTINGS_DELETED);
 		change_note(c, "instance deleted", "%s", "");
 		return;
 	}
+	if (change_is_late(c, rc))
+		return;
 	log_error("api", "an instance was not deleted instance=%s: %s", c->instance, err.text);
 	change_fail(c, 500, "%s", failed_instance);
 }
@@ -418,6 +425,8 @@ apply_token(struct change *c, const struct store_port *store)
 	bool is_same = secret_equal(str_of(c->token), i->instance->token);
 	int rc = is_same ? HSW_OK
 			 : settings_set_token(c->server->settings, store, i, c->token, &err);
+	if (change_is_late(c, rc))
+		return;
 	if (rc != HSW_OK) {
 		log_error("api", "a token was not stored instance=%s: %s", c->instance, err.text);
 		change_fail(c, 500, "%s", failed_instance);

@@ -81,6 +81,17 @@ api_make_section(struct change *c, struct hsw_error *err)
 	return is_good;
 }
 
+bool
+api_has_section(struct change *c)
+{
+	struct hsw_error err = { "" };
+
+	if (c->section != NULL || !c->webhook->enabled || api_make_section(c, &err))
+		return true;
+	change_fail(c, 400, "%s", err.text);
+	return false;
+}
+
 static bool
 is_absent(struct json_object *o, const char *field)
 {

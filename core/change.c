@@ -12,18 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "auth.h"
+#include "change_impl.h"
 #include "claim.h"
 #include "err.h"
 #include "log.h"
 #include "record.h"
 
-struct change_step {
-	struct change_step *next;
-	struct webhook_section *section; /* NULL: remove, or it was handed over */
-	int64_t cursor;
-	bool is_put, is_missed; /* missed: the destination was not open here */
-	char name[];
-};
+#define RETRY_AFTER_S 1
 
 /* An instance whose WebSocket clients are closed. */
 struct change_ended {
@@ -86,8 +82,8 @@ change_new_unasked(struct server *s)
 	return c;
 }
 
-static void
-free_ended(struct change *c)
+void
+change_free_ended(struct change *c)
 {
 	while (c->ended != NULL) {
 		struct change_ended *next = c->ended->next;
@@ -96,8 +92,8 @@ free_ended(struct change *c)
 	}
 }
 
-static void
-free_steps(struct change *c)
+void
+change_free_steps(struct change *c)
 {
 	while (c->steps != NULL) {
 		struct change_step *next = c->steps->next;
@@ -114,12 +110,13 @@ change_free(struct change *c)
 		return;
 	config_unref(c->config);
 	atomic_fetch_sub(&c->server->on_tour, 1);
-	free_steps(c);
-	free_ended(c);
+	change_free_steps(c);
+	change_free_ended(c);
 	free(c->instance);
 	free(c->label);
 	free(c->token);
 	free(c->names);
+	free(c->attached);
 	webhook_free(c->webhook);
 	webhook_section_free(c->section);
 	instance_unref(c->of_token);
@@ -160,7 +157,11 @@ static void
 answer(struct mail *mail)
 {
 	struct change *c = of_mail(mail);
+	size_t n = strlen(c->headers);
 
+	if (c->is_late)
+		snprintf(c->headers + n, sizeof(c->headers) - n, "Retry-After: %d\r\n",
+			RETRY_AFTER_S);
 	if (c->out.failed)
 		http_reply_error(c->http, 503, c->headers, "Out of memory");
 	else if (c->status >= 400)
@@ -274,8 +275,8 @@ change_end(struct change *c, struct hsw_str instance, const char *reason)
 	c->ended = e;
 }
 
-static void
-begin_next(struct change_queue *q, const struct store_port *store)
+void
+change_begin_next(struct change_queue *q, const struct store_port *store)
 {
 	struct change *c = q->first;
 
@@ -324,7 +325,7 @@ end(struct store_call *call, const struct store_port *store)
 	if (*c->note != '\0' && c->status < 400)
 		log_info("api", "%s", c->note);
 	go_home(c);
-	begin_next(q, store);
+	change_begin_next(q, store);
 }
 
 static void
@@ -339,12 +340,22 @@ on_worker(struct mail *mail)
 	visit(c);
 }
 
-static void
-begin(struct change *c, const struct store_port *store)
+/* Another node may have changed the token since the request was let in: then the instance is another object. */
+static bool
+is_allowed_still(struct change *c)
 {
-	struct change_queue *q = c->server->changes;
+	if (c->server->claims == NULL || c->of_token == NULL)
+		return true;
+	const struct instance_settings *i = settings_find(c->server->settings, c->of_token->name);
+	if (i != NULL && i->instance == c->of_token)
+		return true;
+	change_fail(c, 401, "%s", auth_message(AUTH_WRONG));
+	return false;
+}
 
-	q->busy = c;
+static void
+apply(struct change *c, const struct store_port *store)
+{
 	/* A change that nobody asked for reads the store only. */
 	if (c->http != NULL && c->server->settings->has_wrong_key)
 		change_fail(c, 503, "Nothing can be changed: %s",
@@ -352,11 +363,24 @@ begin(struct change *c, const struct store_port *store)
 				? "[server] encryption_key is not the key of the store"
 				: "the store's secrets are encrypted, and [server] encryption_key "
 				  "is not set");
-	else
+	else if (is_allowed_still(c))
 		c->apply(c, store);
+}
+
+static void
+begin(struct change *c, const struct store_port *store)
+{
+	struct change_queue *q = c->server->changes;
+	const uint64_t before = c->server->settings->n_changes;
+
+	q->busy = c;
+	apply(c, store);
+	if (change_make_again(c, c->server->settings->n_changes != before, store))
+		return;
 	if (c->status >= 400) {
+		change_give_up(c, store);
 		go_home(c);
-		begin_next(q, store);
+		change_begin_next(q, store);
 		return;
 	}
 	c->snapshot = catalog_snapshot_ref(catalog_master(c->server->catalog)->now);
@@ -451,83 +475,4 @@ visit(struct change *c)
 		return;
 	}
 	leave(c);
-}
-
-/* ---- what the file says now, or another node changed ---- */
-
-static void
-reload_put(void *arg, struct hsw_str instance, const struct webhook *w)
-{
-	struct change *c = arg;
-	struct hsw_error err = { "" };
-	struct webhook_section *s = webhook_section_new(
-		&c->server->webhook_sink, instance, w, &err);
-
-	if (s == NULL)
-		log_error("api", "a webhook cannot be opened instance=%.*s label=%s: %s",
-			(int)instance.len, instance.s, w->label, err.text);
-	else
-		change_put(c, c->store, s);
-}
-
-static void
-reload_remove(void *arg, struct hsw_str instance, const char *label)
-{
-	change_remove(arg, instance, label);
-}
-
-static void
-reload_gone(void *arg, struct hsw_str instance, const char *why)
-{
-	change_end(arg, instance, why);
-}
-
-static void
-reload_kept(void *arg, struct hsw_str instance)
-{
-	struct change *c = arg;
-
-	buf_append(&c->kept_websockets, instance.s, instance.len);
-	buf_append(&c->kept_websockets, "", 1);
-}
-
-static void
-reload_apply(struct change *c, const struct store_port *store)
-{
-	const struct settings_watch watch = { c, reload_put, reload_remove, reload_gone,
-		reload_kept };
-	struct settings *settings = c->server->settings;
-	const struct config *config = c->config != NULL ? c->config : settings->config;
-	struct hsw_error err = { "" };
-
-	c->store = store;
-	c->keeps_destinations = c->config != NULL && settings->is_shared;
-	if (settings_reload(settings, config, store, &watch, &err) == HSW_OK) {
-		c->status = 0; /* one webhook that fails does not keep the rest */
-		settings->is_behind = false;
-		return;
-	}
-	/* Among nodes it is tried again with each look at the store. */
-	if (c->config != NULL || !settings->is_behind)
-		log_error("api", "the instances stay as they were: %s", err.text);
-	settings->is_behind = true;
-	if (c->server->claims != NULL)
-		claims_forget_settings(c->server->claims);
-	change_fail(c, 503, "%s", err.text);
-}
-
-int
-change_reload(
-	struct server *s, const struct config *config, void (*done)(struct change *), void *arg)
-{
-	struct change *c = change_new_unasked(s);
-
-	if (c == NULL)
-		return HSW_ENOMEM;
-	c->config = config != NULL ? config_ref(config) : NULL;
-	c->apply = reload_apply;
-	c->done = done;
-	c->arg = arg;
-	change_post(c);
-	return HSW_OK;
 }

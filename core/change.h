@@ -7,6 +7,10 @@
  * Changes are made one after another: the next begins when the one before has been at all workers.
  * Requests that only read are not held up by that. A configuration that was read again comes the same way,
  * without a request.
+ *
+ * Of several nodes on one store each makes its changes of the settings as it knows them. Where another node was first,
+ * the store refuses the change; the settings are read again then, and it is applied again, so that clients see what a
+ * single daemon would have answered.
  */
 #ifndef CHANGE_H
 #define CHANGE_H
@@ -35,7 +39,8 @@ struct change {
 	bool is_read;
 	/*
 	 * On the store thread. Fills in `out`, or refuses by change_fail. What workers have to do is
-	 * noted by change_put and change_remove.
+	 * noted by change_put and change_remove. May be called again, while nothing was stored: what is
+	 * asked for has to be there still.
 	 */
 	void (*apply)(struct change *, const struct store_port *);
 	/* On the store thread, when all workers have done theirs: writes `out` where apply could not
@@ -61,7 +66,10 @@ struct change {
 	struct instance *of_token; /* whose token it came with; NULL: the account's. Reference */
 
 	/* what came of it */
-	int status; /* 0: 200 */
+	int status;     /* 0: 200 */
+	bool is_late;   /* see change_is_late */
+	unsigned tries; /* before this one */
+	char *attached; /* a destination that those before may have made in the store; NULL: none */
 	struct buf out;
 	struct hsw_error error;
 	size_t undelivered; /* of the destinations that were removed */
@@ -95,6 +103,9 @@ void change_post(struct change *);
 /* The answer is this error. */
 void change_fail(struct change *, int status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Whether a change of the settings returned HSW_ENOENT, for another node was first: then apply returns, without
+ * change_unput, and is called again; or, when that has happened too often, the answer is 503. */
+bool change_is_late(struct change *, int rc);
 /* What the log says when the change is effective: "<what> instance=... client=... by=..." and the rest, which
  * begins with a blank; nothing secret. */
 void change_note(struct change *, const char *what, const char *rest, ...)
@@ -113,6 +124,10 @@ void change_end(struct change *, struct hsw_str instance, const char *reason);
  * changed records. done, where it is not NULL, is told on the store thread, as are its status and error. HSW_OK:
  * it will; or HSW_ENOMEM. */
 int change_reload(struct server *, const struct config *, void (*done)(struct change *), void *arg);
+
+/* The change of change_reload, which is not on its way yet. NULL: out of memory. */
+struct change *change_new_reload(
+	struct server *, const struct config *, void (*done)(struct change *), void *arg);
 
 /* The worker that serves a destination of the API. */
 unsigned change_owner(const struct server *, const char *destination);

@@ -34,7 +34,8 @@ apply(struct change *c, const struct store_port *store)
 		change_fail(c, 409, "It was changed meanwhile");
 		return;
 	}
-	if (settings_disable_webhook(s, store, i, w, c->webhook->disabled_reason, &err) == HSW_OK)
+	int rc = settings_disable_webhook(s, store, i, w, c->webhook->disabled_reason, &err);
+	if (rc == HSW_OK || change_is_late(c, rc))
 		return;
 	log_error("api", "a webhook's state was not stored instance=%s label=%s: %s", c->instance,
 		w->label, err.text);

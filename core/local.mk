@@ -30,7 +30,7 @@ core_libcore_a_SOURCES = \
 	core/attempts_text.c \
 	core/buf.c core/buf.h \
 	core/catalog.c core/catalog.h \
-	core/change.c core/change.h \
+	core/change.c core/change.h core/change_again.c core/change_impl.h core/change_reload.c \
 	core/claim.c core/claim.h \
 	core/claim_impl.h \
 	core/claim_config.c \

@@ -14,8 +14,11 @@ const char record_instance[] = "instance";
 const char record_webhook[] = "webhook";
 const char record_websocket[] = "websocket";
 const char record_key[] = "key";
+const char record_version[] = "version";
 const char record_attempts[] = "attempts";
 const char record_lost[] = "lost:";
+
+#define VERSION_BYTES 16 /* random: no two changes make the same */
 
 /* What a key is checked with. */
 static const char key_check[] = "hookswitch";
@@ -316,6 +319,22 @@ record_read_websocket(struct hsw_str text, struct websocket *out)
 	get_events(o, &out->events);
 	json_object_put(o);
 	return true;
+}
+
+/* ---- the version ---- */
+
+void
+record_print_version(struct buf *text)
+{
+	unsigned char id[VERSION_BYTES];
+
+	if (!seal_random(id, sizeof(id))) {
+		text->failed = true;
+		return;
+	}
+	buf_str(text, "{\"id\":\"");
+	buf_hex(text, id, sizeof(id));
+	buf_str(text, "\"}");
 }
 
 /* ---- the key ---- */

@@ -8,7 +8,8 @@
 
 #include "settings.h"
 
-extern const char record_instance[], record_webhook[], record_websocket[], record_key[];
+extern const char record_instance[], record_webhook[], record_websocket[], record_key[],
+	record_version[];
 /* Of a destination, whose name it has; no setting: destination_attempts.c. */
 extern const char record_attempts[];
 
@@ -31,6 +32,11 @@ void record_put(struct record_batch *, const char *kind, struct hsw_str name, co
 void record_replace(struct record_batch *, const char *kind, struct hsw_str name,
 	struct hsw_str before, struct buf *text);
 void record_forget(struct record_batch *, const char *kind, struct hsw_str name, const char *sub);
+/* What is said of the settings follows the version whose record's text is `before`; empty: none. Where another one is
+ * there by now, nothing of the batch is committed: HSW_ENOENT. The first of the batch, so that who comes second waits
+ * before it has touched anything. next, NULL or empty, gets the text of the version that this makes; before is
+ * borrowed until the commit. */
+void record_follow(struct record_batch *, struct hsw_str before, struct buf *next);
 /* Commits and empties it. HSW_OK, or the store's error. */
 int record_commit(struct record_batch *, const struct store_port *, struct hsw_error *err);
 
@@ -44,6 +50,8 @@ void record_print_instance(struct seal *, const struct instance_settings *, stru
 void record_print_webhook(
 	struct seal *, struct hsw_str instance, const struct webhook *, struct buf *text);
 void record_print_websocket(const struct websocket *, struct buf *text);
+/* Another one each time, also in a store that is an older one again. */
+void record_print_version(struct buf *text);
 void record_print_key(struct seal *, const unsigned char salt[SEAL_SALT_BYTES], struct buf *text);
 
 /* The instance; its token is kept as sealed_token where it cannot be opened. NULL: no memory, or damaged. */

@@ -69,6 +69,19 @@ record_replace(struct record_batch *b, const char *kind, struct hsw_str name, st
 }
 
 void
+record_follow(struct record_batch *b, struct hsw_str before, struct buf *next)
+{
+	struct buf text = BUF_INIT;
+
+	record_print_version(&text);
+	if (next != NULL) {
+		buf_append(next, text.data, text.len);
+		b->failed |= next->failed;
+	}
+	record_replace(b, record_version, str_of("1"), before, &text);
+}
+
+void
 record_forget(struct record_batch *b, const char *kind, struct hsw_str name, const char *sub)
 {
 	add(b, HSW_WRITE_FORGET, kind, name, sub, NULL);

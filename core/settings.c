@@ -134,6 +134,31 @@ put_websocket(struct record_batch *b, const struct instance_settings *i, const s
 	record_put(b, record_websocket, i->instance->name, NULL, &text);
 }
 
+/* Every change follows the version that it was made of: another node may have made one since, which would be
+ * overwritten, or which this one would have been refused for. */
+static void
+begin(struct settings *s, struct record_batch *b)
+{
+	record_batch_init(b);
+	buf_free(&s->next_version);
+	record_follow(b, str_of_buf(&s->version), &s->next_version);
+}
+
+static int
+finish(struct settings *s, const struct store_port *store, struct record_batch *b,
+	struct hsw_error *err)
+{
+	int rc = record_commit(b, store, err);
+
+	if (rc != HSW_OK)
+		return rc;
+	buf_free(&s->version);
+	s->version = s->next_version;
+	s->next_version = (struct buf)BUF_INIT;
+	s->n_changes++;
+	return HSW_OK;
+}
+
 /* Commits a change of an instance; its time is put back where that fails. */
 static int
 commit(struct settings *s, const struct store_port *store, struct record_batch *b,
@@ -143,7 +168,7 @@ commit(struct settings *s, const struct store_port *store, struct record_batch *
 
 	i->updated_ms = is_of_file(i) ? 0 : clock_wall_ms();
 	put_instance(s, b, i);
-	int rc = record_commit(b, store, err);
+	int rc = finish(s, store, b, err);
 	if (rc != HSW_OK)
 		i->updated_ms = before;
 	return rc;
@@ -236,11 +261,9 @@ settings_add(struct settings *s, const struct store_port *store, struct hsw_str 
 	struct instance_settings *i = entry_new(name, token);
 	struct record_batch b;
 
-	if (i == NULL) {
-		webhook_free(webhook);
+	if (i == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
-	}
-	record_batch_init(&b);
+	begin(s, &b);
 	if (webhook != NULL) {
 		link_webhook(i, webhook);
 		put_webhook(s, &b, i, webhook);
@@ -254,8 +277,10 @@ settings_add(struct settings *s, const struct store_port *store, struct hsw_str 
 		rc = settings_publish(s, i);
 	if (rc == HSW_OK)
 		rc = insert(s, i);
-	if (rc != HSW_OK)
+	if (rc != HSW_OK) {
+		i->webhooks = NULL; /* the caller's */
 		entry_free(i);
+	}
 	*out = rc == HSW_OK ? i : NULL;
 	return rc;
 }
@@ -267,12 +292,12 @@ settings_remove(struct settings *s, const struct store_port *store, struct insta
 	const struct hsw_str name = i->instance->name;
 	struct record_batch b;
 
-	record_batch_init(&b);
+	begin(s, &b);
 	record_forget(&b, record_instance, name, NULL);
 	record_forget(&b, record_websocket, name, NULL);
 	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next)
 		record_forget(&b, record_webhook, name, w->label);
-	int rc = record_commit(&b, store, err);
+	int rc = finish(s, store, &b, err);
 	if (rc != HSW_OK)
 		return rc;
 	if (catalog_remove(s->catalog, name) != HSW_OK)
@@ -302,7 +327,7 @@ settings_set_token(struct settings *s, const struct store_port *store, struct in
 	instance_succeed(now, before);
 	set_instance(i, now);
 	settings_tell_raw(i);
-	record_batch_init(&b);
+	begin(s, &b);
 	int rc = commit(s, store, &b, i, err);
 	if (rc == HSW_OK && settings_publish(s, i) != HSW_OK)
 		rc = err_set(err, HSW_ENOMEM, "out of memory");
@@ -325,13 +350,11 @@ settings_put_webhook(struct settings *s, const struct store_port *store,
 {
 	struct record_batch b;
 
-	record_batch_init(&b);
+	begin(s, &b);
 	put_webhook(s, &b, i, w);
 	int rc = commit(s, store, &b, i, err);
 	if (rc == HSW_OK)
 		link_webhook(i, w);
-	else
-		webhook_free(w);
 	return rc;
 }
 
@@ -345,7 +368,7 @@ settings_disable_webhook(struct settings *s, const struct store_port *store,
 	if (reason != NULL && now == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
 	w->disabled_reason = now;
-	record_batch_init(&b);
+	begin(s, &b);
 	put_webhook(s, &b, i, w);
 	int rc = commit(s, store, &b, i, err);
 	w->disabled_reason = rc == HSW_OK ? now : before;
@@ -360,7 +383,7 @@ settings_remove_webhook(struct settings *s, const struct store_port *store,
 	struct webhook **at = &i->webhooks;
 	struct record_batch b;
 
-	record_batch_init(&b);
+	begin(s, &b);
 	record_forget(&b, record_webhook, i->instance->name, label);
 	int rc = commit(s, store, &b, i, err);
 	while (rc == HSW_OK && *at != NULL && strcmp((*at)->label, label) != 0)
@@ -380,7 +403,7 @@ settings_put_websocket(struct settings *s, const struct store_port *store,
 {
 	struct record_batch b;
 
-	record_batch_init(&b);
+	begin(s, &b);
 	put_websocket(&b, i, w);
 	int rc = commit(s, store, &b, i, err);
 	if (rc != HSW_OK)
@@ -462,6 +485,8 @@ settings_fini(struct settings *s)
 		HASH_DEL(s->instances, i);
 		entry_free(i);
 	}
+	buf_free(&s->version);
+	buf_free(&s->next_version);
 	seal_free(s->seal);
 	s->seal = NULL;
 	config_unref(s->config);

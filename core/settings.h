@@ -5,11 +5,14 @@
  * have webhooks and another WebSocket than the file says; they have no record of their own.
  *
  * Everything belongs to the store thread. Each change is one transaction first and is seen here only
- * when that is on disk, so memory and store are never different.
+ * when that is on disk, so memory and store are never different, but for what other nodes change: that is read when
+ * they tell, or when a change finds that it was made of settings which are not those of the store any more.
  *
  *   kind "instance", name "sales"          id, token, times
  *   kind "webhook", name "sales/default"   all of struct webhook
  *   kind "websocket", name "sales"         enabled, events, mediaBase64
+ *   kind "version", name "1"               of all the others but the key: each change replaces the one that
+ *                                          it was made of. None in a store that earlier versions wrote
  *   kind "key", name "1"                   salt of the passphrase, a value to check the key with;
  *                                          none: secrets are stored readable
  */
@@ -52,6 +55,9 @@ struct settings {
 	struct catalog *catalog;
 	struct seal *seal;
 	struct instance_settings *instances;
+	struct buf version;      /* as the store's record says it; empty: there is none */
+	struct buf next_version; /* that the change which is being stored makes */
+	uint64_t n_changes;      /* that were stored */
 	bool keep_undecryptable;
 	bool has_wrong_key; /* nothing may be written: values of two keys would stand there */
 	bool is_behind;     /* the last reload failed, and that was logged */
@@ -127,10 +133,14 @@ struct settings_watch {
 int settings_reload(struct settings *, const struct config *, const struct store_port *,
 	const struct settings_watch *, struct hsw_error *err);
 
-/* ---- changes: HSW_OK, or why the store did not take it ---- */
+/* Whether a webhook is enabled that this is the destination of, or it is none of a webhook. */
+bool settings_want(struct settings *, struct hsw_str destination);
 
-/* A new instance, with a webhook and a WebSocket where they are not NULL. Takes the webhook, also on
- * error. *out is the new one's. */
+/* ---- changes: HSW_OK, or why the store did not take it. HSW_ENOENT: another node has changed the settings, and they
+ * are to be read again; nothing is changed. ---- */
+
+/* A new instance, with a webhook and a WebSocket where they are not NULL. Takes the webhook with HSW_OK.
+ * *out is the new one's. */
 int settings_add(struct settings *, const struct store_port *, struct hsw_str name,
 	const char *token, struct webhook *, const struct websocket *,
 	struct instance_settings **out, struct hsw_error *err);
@@ -140,7 +150,7 @@ int settings_remove(struct settings *, const struct store_port *, struct instanc
 /* Another token in the place of its own. Only of one that the API made. */
 int settings_set_token(struct settings *, const struct store_port *, struct instance_settings *,
 	const char *token, struct hsw_error *err);
-/* Puts it in the place of the one with its label. Takes it, also on error. */
+/* Puts it in the place of the one with its label. Takes it with HSW_OK. */
 int settings_put_webhook(struct settings *, const struct store_port *, struct instance_settings *,
 	struct webhook *, struct hsw_error *err);
 /* Notes that its destination is gone; reason NULL: not any more. */

@@ -15,6 +15,8 @@ struct loaded {
 struct loading {
 	struct loaded *first, **last;
 	size_t n;
+	struct buf
+		version; /* the text of its record, which is not in the list; empty: there is none */
 	bool failed;
 	bool is_incomplete; /* what the store holds is a part of another one */
 };

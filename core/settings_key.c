@@ -15,7 +15,7 @@
 #include "settings_impl.h"
 
 #define KEY_TRIES \
-	3 /* other nodes write the store's first key once, and `rekey` wants to be alone */
+	10 /* other nodes write the store's first key once, and `rekey` wants to be alone; but they change settings */
 
 /* What the store says of its key. */
 struct known_key {
@@ -109,7 +109,7 @@ reseal_all(const struct loading *l, struct seal *from, struct seal *to,
 
 /*
  * The key's record and all secrets sealed with it, in one transaction: no secret is sealed with a salt that the
- * store has not. HSW_ENOENT: another node has written the key's record meanwhile.
+ * store has not. HSW_ENOENT: another node has written the key's record meanwhile, or has changed what is sealed here.
  */
 static int
 write_first_key(const struct loading *l, const struct store_port *store, struct seal *seal,
@@ -119,6 +119,7 @@ write_first_key(const struct loading *l, const struct store_port *store, struct 
 	struct record_batch b;
 
 	record_batch_init(&b);
+	record_follow(&b, str_of_buf(&l->version), NULL);
 	record_print_key(seal, key->salt, &text);
 	record_replace(&b, record_key, str_of("1"), key->text, &text);
 	int rc = reseal_all(l, seal, seal, NULL, &b, err);

@@ -43,13 +43,18 @@ keep_record(void *arg, const struct hsw_store_record *r)
 	return HSW_OK;
 }
 
-/* Attempts are no settings: nothing of them is sealed, and there may be a lot of them. */
+/* Attempts are no settings: nothing of them is sealed, and there may be a lot of them. The version is that of all. */
 static int
 keep_setting(void *arg, const struct hsw_store_record *r)
 {
 	struct loading *l = arg;
 
 	l->is_incomplete |= str_is(r->kind, MIGRATE_STATE_KIND);
+	if (str_is(r->kind, record_version)) {
+		buf_append(&l->version, r->text.s, r->text.len);
+		l->failed |= l->version.failed;
+		return HSW_OK;
+	}
 	return str_is(r->kind, record_attempts) ? HSW_OK : keep_record(l, r);
 }
 
@@ -77,6 +82,7 @@ settings_free_all(struct loading *l)
 		free(l->first);
 		l->first = next;
 	}
+	buf_free(&l->version);
 }
 
 /* ---- records ---- */
@@ -139,6 +145,14 @@ add_websocket(struct settings *s, const struct hsw_store_record *r)
 	if (i == NULL || !record_read_websocket(r->text, &i->websocket))
 		complain(r, i == NULL ? "there is no such instance" : "it is damaged");
 	return HSW_OK;
+}
+
+static void
+take_version(struct settings *s, struct loading *l)
+{
+	buf_free(&s->version);
+	s->version = l->version;
+	l->version = (struct buf)BUF_INIT;
 }
 
 /* Instances first: "instance" is the first kind in the store's order, too. */
@@ -204,8 +218,8 @@ check_tokens(const struct settings *s, struct hsw_error *err)
 
 /* ---- destinations that nobody wants any more ---- */
 
-static bool
-is_wanted(struct settings *s, struct hsw_str destination)
+bool
+settings_want(struct settings *s, struct hsw_str destination)
 {
 	const char *slash = memchr(destination.s, '/', destination.len);
 	size_t n = slash != NULL ? (size_t)(slash - destination.s) : 0;
@@ -233,7 +247,7 @@ note_gone(void *arg, struct hsw_str destination, int64_t cursor)
 	const struct hsw_store_record r = { .name = destination };
 
 	(void)cursor;
-	return is_wanted(sweep->settings, destination) ? HSW_OK : keep_record(&sweep->gone, &r);
+	return settings_want(sweep->settings, destination) ? HSW_OK : keep_record(&sweep->gone, &r);
 }
 
 static int
@@ -259,6 +273,7 @@ settings_read(struct settings *s, const struct store_port *store, struct hsw_err
 		rc = err_set(err, HSW_ENOMEM, "out of memory");
 	if (rc == HSW_OK)
 		rc = check_tokens(s, err);
+	take_version(s, &l);
 	settings_free_all(&l);
 	return rc;
 }
@@ -279,6 +294,7 @@ settings_load(struct settings *s, const struct store_port *store, struct hsw_err
 		rc = err_set(err, HSW_ENOMEM, "out of memory");
 	if (rc == HSW_OK && !s->is_shared)
 		rc = forget_destinations(s, store, err);
+	take_version(s, &l);
 	settings_free_all(&l);
 	return rc;
 }

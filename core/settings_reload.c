@@ -189,8 +189,10 @@ exchange(struct settings *s, struct settings *draft)
 
 	s->instances = draft->instances;
 	s->config = draft->config;
+	s->version = draft->version;
 	draft->instances = before.instances;
 	draft->config = before.config;
+	draft->version = before.version;
 }
 
 int

@@ -70,11 +70,11 @@ webhook_free(struct webhook *w)
 static bool
 keep_text(char **text, const char *before)
 {
-	if (before == NULL)
-		return true;
+	char *copy = before != NULL ? strdup(before) : NULL;
+
 	free(*text);
-	*text = strdup(before);
-	return *text != NULL;
+	*text = copy;
+	return copy != NULL || before == NULL;
 }
 
 const char *
@@ -114,7 +114,7 @@ keep_credential(struct webhook *w, const struct webhook *before, enum webhook_cr
 	const char *value = webhook_credential(before, which);
 	char *copy = value != NULL ? strdup(value) : NULL;
 
-	if (copy != NULL)
+	if (copy != NULL || value == NULL)
 		webhook_take_credential(w, which, copy);
 	return (copy != NULL || value == NULL) &&
 		keep_text(&w->sealed[which], before->sealed[which]);
@@ -123,14 +123,17 @@ keep_credential(struct webhook *w, const struct webhook *before, enum webhook_cr
 int
 webhook_keep(struct webhook *w, const struct webhook *before, unsigned extras)
 {
+	static const struct webhook none = { .label = NULL };
 	bool is_good = true;
 
+	if (before == NULL)
+		before = &none;
 	if (extras & WEBHOOK_SECRET)
 		is_good &= keep_credential(w, before, CREDENTIAL_SECRET);
 	/* Who removes the secret wants no signature. */
-	if ((extras & WEBHOOK_SECRET_OLD) &&
-		(w->secret != NULL || w->sealed[CREDENTIAL_SECRET] != NULL))
-		is_good &= keep_credential(w, before, CREDENTIAL_SECRET_OLD);
+	bool is_signed = w->secret != NULL || w->sealed[CREDENTIAL_SECRET] != NULL;
+	if (extras & WEBHOOK_SECRET_OLD)
+		is_good &= keep_credential(w, is_signed ? before : &none, CREDENTIAL_SECRET_OLD);
 	if (extras & WEBHOOK_HEADERS)
 		is_good &= keep_credential(w, before, CREDENTIAL_HEADERS);
 	if (extras & WEBHOOK_FORMAT)

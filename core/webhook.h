@@ -72,7 +72,8 @@ bool webhook_label_is_valid(struct hsw_str);
 
 struct webhook *webhook_new(struct hsw_str label); /* NULL: out of memory */
 void webhook_free(struct webhook *);               /* NULL is allowed */
-/* Takes over these of WEBHOOK_EXTRAS, also those that could not be decrypted. HSW_OK or HSW_ENOMEM. */
+/* Takes over these of WEBHOOK_EXTRAS, also those that could not be decrypted, in the place of what it has of them;
+ * before NULL: it has none of them then. HSW_OK or HSW_ENOMEM. */
 int webhook_keep(struct webhook *, const struct webhook *before, unsigned extras);
 /* What it is called in the store's records, and by the API. */
 const char *webhook_credential_name(enum webhook_credential);

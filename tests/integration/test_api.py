@@ -654,7 +654,7 @@ def test_what_was_stored_readable_is_encrypted_with_the_first_key(tmp_path, rece
     d.start()
     assert d.ok("GET", "/api/instance/list")["instances"] == before
     d.stop()
-    assert len(records(d)) == 7 and "plain:" not in "".join(records(d)) and "SECRET" not in "".join(records(d))
+    assert len(records(d)) == 8 and "plain:" not in "".join(records(d)) and "SECRET" not in "".join(records(d))
     d.start()
     assert d.ok("GET", "/api/instance/list")["instances"] == before
     d.stop()

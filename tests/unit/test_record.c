@@ -336,6 +336,93 @@ START_TEST(what_cannot_be_opened_is_given_up_where_that_is_asked_for)
 }
 END_TEST
 
+/* ---- versions ---- */
+
+/* A store that looks at one batch. */
+struct looked {
+	size_t n;
+	enum hsw_write_kind first;
+	struct buf before, text;
+	int answer;
+};
+
+static int
+look_at_batch(void *self, struct hsw_write *const *writes, size_t n, struct hsw_error *err)
+{
+	struct looked *l = self;
+
+	(void)err;
+	buf_free(&l->before);
+	buf_free(&l->text);
+	l->n = n;
+	l->first = writes[0]->kind;
+	buf_append(&l->before, writes[0]->text.s, writes[0]->text.len);
+	buf_append(&l->text, writes[0]->record->text.s, writes[0]->record->text.len);
+	ck_assert(str_is(writes[0]->record->kind, record_version));
+	return l->answer;
+}
+
+START_TEST(each_change_replaces_the_version_it_follows_before_all_else)
+{
+	static const struct hsw_store_ops ops = { .size = sizeof(ops), .commit = look_at_batch };
+	struct looked l = { .before = BUF_INIT, .text = BUF_INIT };
+	const struct store_port store = { &ops, &l };
+	struct buf version = BUF_INIT;
+
+	for (int i = 0; i < 3; i++) {
+		struct buf next = BUF_INIT;
+		struct record_batch b;
+		struct hsw_error err;
+		record_batch_init(&b);
+		record_follow(&b, str_of_buf(&version), &next);
+		record_forget(&b, record_instance, sales, NULL);
+		l.answer = i == 2 ? HSW_ENOENT : HSW_OK;
+		ck_assert_int_eq(record_commit(&b, &store, &err), l.answer);
+		ck_assert_uint_eq(l.n, 2);
+		ck_assert_int_eq(l.first, HSW_WRITE_RECORD_IF);
+		ck_assert(str_equal(str_of_buf(&l.before), str_of_buf(&version)));
+		ck_assert(str_equal(str_of_buf(&l.text), str_of_buf(&next)));
+		ck_assert(next.len > 0 && !str_equal(str_of_buf(&next), str_of_buf(&version)));
+		buf_free(&version);
+		version = next;
+	}
+	buf_free(&version);
+	buf_free(&l.before);
+	buf_free(&l.text);
+}
+END_TEST
+
+/* ---- what a webhook keeps ---- */
+
+START_TEST(what_is_kept_is_that_of_the_last_one_it_was_kept_of)
+{
+	struct webhook *w = webhook_new(label), *before = webhook_new(label);
+
+	ck_assert(w != NULL && before != NULL);
+	set(&before->secret, "SECRET-s");
+	set(&before->secret_old, "SECRET-o");
+	set(&before->format, "data");
+	set(&before->sealed[CREDENTIAL_HEADERS], "sealed");
+	ck_assert_int_eq(webhook_keep(w, before, WEBHOOK_EXTRAS), HSW_OK);
+	ck_assert_str_eq(w->secret, "SECRET-s");
+	ck_assert_str_eq(w->secret_old, "SECRET-o");
+	ck_assert_str_eq(w->format, "data");
+	ck_assert_str_eq(w->sealed[CREDENTIAL_HEADERS], "sealed");
+	ck_assert_int_eq(webhook_keep(w, NULL, WEBHOOK_SECRET_OLD), HSW_OK);
+	ck_assert_ptr_null(w->secret_old);
+	ck_assert_str_eq(w->secret, "SECRET-s");
+	ck_assert_int_eq(webhook_keep(w, before, WEBHOOK_EXTRAS), HSW_OK);
+	ck_assert_str_eq(w->secret_old, "SECRET-o");
+	ck_assert_int_eq(webhook_keep(w, NULL, WEBHOOK_EXTRAS), HSW_OK);
+	ck_assert_ptr_null(w->secret);
+	ck_assert_ptr_null(w->secret_old);
+	ck_assert_ptr_null(w->format);
+	ck_assert_uint_eq(webhook_undecryptable(w), 0);
+	webhook_free(w);
+	webhook_free(before);
+}
+END_TEST
+
 UNIT_MAIN_WITH("record", setup, teardown, a_webhook_comes_back_with_all_it_has,
 	with_a_key_no_secret_can_be_read_in_a_record,
 	a_secret_opens_with_its_key_and_in_its_place_only,
@@ -344,4 +431,6 @@ UNIT_MAIN_WITH("record", setup, teardown, a_webhook_comes_back_with_all_it_has,
 	an_instance_comes_back_and_without_its_key_has_no_token,
 	the_key_record_tells_its_key_from_others, salts_are_32_hex_digits,
 	another_key_reseals_all_secrets_or_none,
-	what_cannot_be_opened_is_given_up_where_that_is_asked_for)
+	what_cannot_be_opened_is_given_up_where_that_is_asked_for,
+	each_change_replaces_the_version_it_follows_before_all_else,
+	what_is_kept_is_that_of_the_last_one_it_was_kept_of)
