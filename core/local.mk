@@ -155,6 +155,7 @@ core_libcore_a_SOURCES = \
 	core/sinks.c core/sinks.h \
 	core/skip.c core/skip.h \
 	core/sockets.c core/sockets.h \
+	core/states.c core/states.h \
 	core/status_order.c core/status_order.h \
 	core/store.c core/store.h \
 	core/tls.c core/tls.h \

@@ -270,6 +270,7 @@ settings_remove(struct settings *s, const struct store_port *store, struct insta
 	record_batch_init(&b);
 	record_forget(&b, record_instance, name, NULL);
 	record_forget(&b, record_websocket, name, NULL);
+	record_forget(&b, record_state, name, NULL);
 	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next)
 		record_forget(&b, record_webhook, name, w->label);
 	int rc = record_commit(&b, store, err);

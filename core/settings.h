@@ -10,6 +10,7 @@
  *   kind "instance", name "sales"          id, token, times
  *   kind "webhook", name "sales/default"   all of struct webhook
  *   kind "websocket", name "sales"         enabled, events, mediaBase64
+ *   kind "state", name "sales"             what was last seen of it (states.h): no setting
  *   kind "key", name "1"                   salt of the passphrase, a value to check the key with;
  *                                          none: secrets are stored readable
  */

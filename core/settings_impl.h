@@ -15,6 +15,8 @@ struct loaded {
 struct loading {
 	struct loaded *first, **last;
 	size_t n;
+	struct loaded
+		*states; /* what was seen of instances: no settings, nothing in them is sealed */
 	bool failed;
 	bool is_incomplete; /* what the store holds is a part of another one */
 };
