@@ -485,6 +485,8 @@ def test_the_ingest_routes_have_a_limit_for_each_source_and_client(tmp_path):
     assert [post(n)[0] for n in range(2)] == [401, 401]
     status, headers, answer = post(3)
     assert status == 429 and 0 < int(headers["retry-after"]) <= 61, (status, headers)
+    assert (headers["x-ratelimit-limit"], headers["x-ratelimit-remaining"]) == ("2", "0")
+    assert 0 < int(headers["x-ratelimit-reset"]) - time.time() <= 61
     assert json.loads(answer) == {"success": False, "error": {"message": "Rate limit exceeded. Try again later."}}
     assert post(4, client="192.0.2.2")[0] == 401 and post(5, source="other")[0] == 401
     for n in range(2):
