@@ -23,7 +23,7 @@ static const char usage[] =
 	"\n"
 	"  -c, --config FILE  the daemon's configuration (for its control socket)\n"
 	"  -f, --failed       only those that failed\n"
-	"      --json         one JSON object a line, with what came back in full\n"
+	"      --json         one JSON object a line, with what came back of those that failed\n"
 	"  -h, --help         this text\n";
 
 #define ERROR_COLUMN 100 /* characters */

@@ -181,6 +181,7 @@ load_sink(struct loader *l)
 		return;
 	config_check_plugin(l, plugin->ops.sink.check, plugin->ops.sink.check_each, conf);
 	config_check_parts(l, s);
+	config_check_others(l, s);
 }
 
 static void

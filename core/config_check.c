@@ -248,6 +248,41 @@ config_check_plugin(struct loader *l, config_check_fn *check, config_check_each_
 		fail_plugin(l, why.text);
 }
 
+/* NULL: it is not set, or may become something else in each section. */
+static const char *
+text_alone(const struct hsw_option *o, const void *conf)
+{
+	const char *text = *(const char *const *)((const char *)conf + o->offset);
+
+	return text != NULL && strchr(text, '%') == NULL ? text : NULL;
+}
+
+static void
+check_alone(struct loader *l, const struct config_section *s, const struct hsw_option *o)
+{
+	const char *text = text_alone(o, s->conf), *other_text;
+
+	for (const struct config_section *other = l->config->sinks; other != NULL && text != NULL;
+		other = other->next) {
+		if (other == s || other->plugin != s->plugin)
+			continue;
+		other_text = text_alone(o, other->conf);
+		if (other_text != NULL && strcmp(text, other_text) == 0)
+			config_fail_key(l, o->key,
+				"is that of [sink %s], too: they would be in each other's way",
+				other->name);
+	}
+}
+
+void
+config_check_others(struct loader *l, const struct config_section *s)
+{
+	for (const struct hsw_option *o = l->plugin; o != NULL && o->key != NULL; o++) {
+		if (o->flags & HSW_OPT_ALONE)
+			check_alone(l, s, o);
+	}
+}
+
 void
 config_check_sink(struct loader *l, struct config_section *s)
 {

@@ -48,6 +48,8 @@ void *config_new_plugin_conf(struct loader *, const struct plugin *);
 void config_check_server(struct config *, struct loader *, enum config_scope);
 void config_check_api(struct config *, struct loader *);
 void config_check_sink(struct loader *, struct config_section *);
+/* What no two sinks may have in common. */
+void config_check_others(struct loader *, const struct config_section *);
 /* The plugin's word on its options beside the daemon's own that ask for parts. */
 void config_check_parts(struct loader *, const struct config_section *);
 /* "100/min" or "none"; returns requests a minute, 0: no limit. */

@@ -5,9 +5,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "err.h"
 #include "tls.h"
+
+#define PORT_MAX 65535
+
+bool
+config_listen_split(const char *address, char *host, size_t size, const char **port)
+{
+	const char *colon = strrchr(address, ':');
+	const char *begin = address, *end = colon;
+
+	if (colon == NULL || colon[1] == '\0' || colon == address)
+		return false;
+	if (address[0] == '[' && colon[-1] == ']') {
+		begin++;
+		end--;
+	} else if (memchr(address, ':', (size_t)(colon - address)) != NULL) {
+		return false;
+	}
+	if ((size_t)(end - begin) >= size)
+		return false;
+	snprintf(host, size, "%.*s", (int)(end - begin), begin);
+	*port = colon + 1;
+	return true;
+}
 
 static bool
 is_none(const char **list)
@@ -49,11 +73,61 @@ check_twice(const char **list, const char **other, const char *key, struct hsw_e
 	return HSW_OK;
 }
 
+static bool
+is_unix(const char *address)
+{
+	return strncmp(address, CONFIG_LISTEN_UNIX, strlen(CONFIG_LISTEN_UNIX)) == 0;
+}
+
+static bool
+is_port(const char *text)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && n >= 1 && n <= PORT_MAX;
+}
+
+static int
+check_address(const char *address, struct hsw_error *err)
+{
+	char host[CONFIG_HOST_SIZE];
+	const char *port, *path = address + strlen(CONFIG_LISTEN_UNIX);
+
+	if (is_unix(address)) {
+		if (path[0] == '/' && strlen(path) < sizeof(((struct sockaddr_un *)0)->sun_path))
+			return HSW_OK;
+		return err_set(err, HSW_EINVAL,
+			"found `%.100s`, expected unix: and an absolute path of at most %zu bytes",
+			address, sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+	}
+	if (!config_listen_split(address, host, sizeof(host), &port))
+		return err_set(err, HSW_EINVAL,
+			"found `%.100s`, expected ADDRESS:PORT, [IPV6]:PORT or unix:/path",
+			address);
+	if (is_port(port))
+		return HSW_OK;
+	return err_set(
+		err, HSW_EINVAL, "found `%.100s`, expected a port from 1 to %d", address, PORT_MAX);
+}
+
+static int
+check_addresses(const char **list, struct hsw_error *err)
+{
+	int rc = HSW_OK;
+
+	for (; rc == HSW_OK && list != NULL && *list != NULL; list++)
+		rc = check_address(*list, err);
+	return rc;
+}
+
 static int
 check_listen(struct server_conf *s, struct hsw_error *err)
 {
-	if (!is_none(s->listen))
-		return check_twice(s->listen, NULL, NULL, err);
+	if (!is_none(s->listen)) {
+		int rc = check_addresses(s->listen, err);
+		return rc == HSW_OK ? check_twice(s->listen, NULL, NULL, err) : rc;
+	}
 	if (s->listen[1] != NULL)
 		return err_set(err, HSW_EINVAL, "found none beside an address");
 	if (s->listen_tls == NULL)
@@ -108,7 +182,8 @@ check_pair(struct server_conf *s, struct hsw_error *err)
 		return HSW_OK;
 	if (s->tls_cert == NULL || s->tls_key == NULL)
 		return err_set(err, HSW_EINVAL, "needs tls_cert and tls_key");
-	return check_twice(s->listen_tls, s->listen, "listen", err);
+	int rc = check_addresses(s->listen_tls, err);
+	return rc == HSW_OK ? check_twice(s->listen_tls, s->listen, "listen", err) : rc;
 }
 
 static int
@@ -190,7 +265,7 @@ config_listen_url(const struct server_conf *s)
 	const char *address = is_tls ? s->listen_tls[0] : s->listen[0];
 	char *url = NULL;
 
-	if (strncmp(address, "unix:", 5) == 0)
+	if (is_unix(address))
 		address = "localhost";
 	return asprintf(&url, "%s://%s", is_tls ? "https" : "http", address) >= 0 ? url : NULL;
 }

@@ -156,6 +156,8 @@ change(struct destination *d, struct webhook_section *s)
 	destination_adopt(d, &s->section);
 	hold_disabled(d);
 	d->probe_at_ms = 0; /* what was wrong may be right now */
+	if (webhook_section_is_elsewhere(before, s))
+		pace_resume(&d->pace);
 	d->changed_ms = clock_mono_ms();
 	webhook_section_free(before);
 	delivery_pump_soon(d);

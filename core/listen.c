@@ -11,11 +11,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "config_listen.h"
 #include "err.h"
 #include "notify.h"
 
 #define BACKLOG 4096
-#define UNIX_PREFIX "unix:"
 
 /* Whether somebody listens on the socket: then it must not be taken away from them. */
 static bool
@@ -99,28 +99,6 @@ listen_on(const struct addrinfo *ai, bool shared)
 	return -1;
 }
 
-/* "[::1]:8080" and "host:8080" into host and port; false: neither. */
-static bool
-split_address(const char *address, char *host, size_t size, const char **port)
-{
-	const char *colon = strrchr(address, ':');
-	const char *begin = address, *end = colon;
-
-	if (colon == NULL || colon[1] == '\0' || colon == address)
-		return false;
-	if (address[0] == '[' && colon[-1] == ']') {
-		begin++;
-		end--;
-	} else if (memchr(address, ':', (size_t)(colon - address)) != NULL) {
-		return false;
-	}
-	if ((size_t)(end - begin) >= size)
-		return false;
-	snprintf(host, size, "%.*s", (int)(end - begin), begin);
-	*port = colon + 1;
-	return true;
-}
-
 void
 listen_unlink(const char *path)
 {
@@ -140,10 +118,10 @@ resolve(const char *address, struct hsw_error *err)
 {
 	const struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM };
 	struct addrinfo *found = NULL;
-	char host[256];
+	char host[CONFIG_HOST_SIZE];
 	const char *port;
 
-	if (!split_address(address, host, sizeof(host), &port)) {
+	if (!config_listen_split(address, host, sizeof(host), &port)) {
 		err_set(err, HSW_EINVAL,
 			"listen = %s: expected ADDRESS:PORT, [IPV6]:PORT or unix:/path", address);
 		return NULL;
@@ -158,7 +136,7 @@ resolve(const char *address, struct hsw_error *err)
 static bool
 is_unix(const char *address)
 {
-	return strncmp(address, UNIX_PREFIX, sizeof(UNIX_PREFIX) - 1) == 0;
+	return strncmp(address, CONFIG_LISTEN_UNIX, strlen(CONFIG_LISTEN_UNIX)) == 0;
 }
 
 static int
@@ -172,7 +150,7 @@ int
 listen_open(const char *address, bool shared, unsigned unix_mode, struct hsw_error *err)
 {
 	if (is_unix(address))
-		return listen_unix(address + sizeof(UNIX_PREFIX) - 1, unix_mode, err);
+		return listen_unix(address + strlen(CONFIG_LISTEN_UNIX), unix_mode, err);
 	struct addrinfo *found = resolve(address, err);
 	if (found == NULL)
 		return -1;

@@ -173,14 +173,20 @@ pace_pause(struct pace *p, int64_t retry_after_ms, int64_t now_ms)
 }
 
 void
+pace_resume(struct pace *p)
+{
+	p->resume_ms = 0;
+	p->pauses = 0;
+}
+
+void
 pace_start_slowly(struct pace *p, int64_t now_ms)
 {
+	pace_resume(p);
 	p->ramp_from_ms = now_ms;
 	p->ramp_next_us = 0;
 	p->allowed = 1;
 	p->is_starting = p->ceiling > 1;
-	p->resume_ms = 0;
-	p->pauses = 0;
 }
 
 bool

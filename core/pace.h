@@ -50,6 +50,8 @@ void pace_succeeded(struct pace *, size_t n, int64_t took_ms, int64_t now_ms);
 void pace_overloaded(struct pace *, int64_t now_ms);
 /* No delivery until it has had its rest: what it asked for (0: nothing), or a short time that grows. */
 void pace_pause(struct pace *, int64_t retry_after_ms, int64_t now_ms);
+/* There is another destination: it asked for no rest. */
+void pace_resume(struct pace *);
 /* The destination is back after an outage. */
 void pace_start_slowly(struct pace *, int64_t now_ms);
 /* Whether an answer of this status asks for a pause of all deliveries. */

@@ -139,6 +139,8 @@ struct webhook_section *webhook_section_new(const struct webhook_sink *, struct 
 int webhook_section_check(struct webhook_section *, const struct config *, struct hsw_error *err);
 /* Has the section's attempts from now on obey what [api] says. Of the section's thread. */
 void webhook_section_follow(struct webhook_section *, const struct webhook_sink *);
+/* Whether they go to different URLs. */
+bool webhook_section_is_elsewhere(const struct webhook_section *, const struct webhook_section *);
 void webhook_section_free(struct webhook_section *); /* NULL is allowed */
 
 #endif

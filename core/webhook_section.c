@@ -257,6 +257,20 @@ webhook_section_follow(struct webhook_section *s, const struct webhook_sink *sin
 		*(bool *)((char *)s->conf + o->offset) = sink->https_only;
 }
 
+static const char *
+url_of(const struct webhook_section *s)
+{
+	const struct hsw_option *o = option_find(s->section.plugin->info->options, "url");
+
+	return o != NULL ? *(const char *const *)((const char *)s->conf + o->offset) : NULL;
+}
+
+bool
+webhook_section_is_elsewhere(const struct webhook_section *a, const struct webhook_section *b)
+{
+	return !text_equal(url_of(a), url_of(b));
+}
+
 void
 webhook_section_free(struct webhook_section *s)
 {

@@ -16,17 +16,51 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define NS_PER_S 1000000000
+#define NS_PER_MS 1000000
+
 struct watchdog {
 	pthread_t thread;
 	pthread_mutex_t mutex;
 	pthread_cond_t cond;
 	/* Guarded by mutex. */
-	jq_state *jq;             /* NULL: nothing runs */
-	struct timespec deadline; /* of jq, CLOCK_MONOTONIC */
-	bool is_idle;             /* the thread sleeps until it is woken */
+	jq_state *jq; /* NULL: nothing runs */
+	struct timespec
+		deadline; /* of jq, CLOCK_MONOTONIC: when it may have used its time, if it had a processor */
+	clockid_t clock;    /* what it uses of one; the worker's */
+	int64_t may_use_ns; /* by that clock */
+	bool is_idle;       /* the thread sleeps until it is woken */
 	bool is_stopping;
 	bool has_halted; /* the run */
 };
+
+static int64_t
+read_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+static struct timespec
+time_in(int64_t ns)
+{
+	int64_t at = read_ns(CLOCK_MONOTONIC) + ns;
+
+	return (struct timespec){ .tv_sec = (time_t)(at / NS_PER_S), .tv_nsec = at % NS_PER_S };
+}
+
+/* Whether the run has used up its time. If not the deadline moves: it waited for a processor meanwhile, or the whole
+ * machine stood still. */
+static bool
+is_over(struct watchdog *w)
+{
+	int64_t left_ns = w->may_use_ns - read_ns(w->clock);
+
+	w->deadline = time_in(left_ns);
+	return left_ns <= 0;
+}
 
 static bool
 has_passed(const struct timespec *deadline)
@@ -49,7 +83,7 @@ watch(void *arg)
 			w->is_idle = true;
 			pthread_cond_wait(&w->cond, &w->mutex);
 			w->is_idle = false;
-		} else if (!has_passed(&w->deadline)) {
+		} else if (!has_passed(&w->deadline) || !is_over(w)) {
 			struct timespec until = w->deadline;
 			pthread_cond_timedwait(&w->cond, &w->mutex, &until);
 		} else {
@@ -114,18 +148,16 @@ watchdog_free(struct watchdog *w)
 void
 watchdog_start(struct watchdog *w, jq_state *jq, int64_t ms)
 {
-	struct timespec t;
+	clockid_t clock = CLOCK_MONOTONIC;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += (time_t)(ms / 1000);
-	t.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (t.tv_nsec >= 1000000000) {
-		t.tv_sec++;
-		t.tv_nsec -= 1000000000;
-	}
+	pthread_getcpuclockid(pthread_self(), &clock);
+	int64_t may_use_ns = read_ns(clock) + ms * NS_PER_MS;
+	struct timespec deadline = time_in(ms * NS_PER_MS);
 	pthread_mutex_lock(&w->mutex);
 	w->jq = jq;
-	w->deadline = t;
+	w->clock = clock;
+	w->may_use_ns = may_use_ns;
+	w->deadline = deadline;
 	w->has_halted = false;
 	if (w->is_idle)
 		pthread_cond_signal(&w->cond);

@@ -17,7 +17,7 @@ struct watchdog;
 /* NULL: no memory, or no thread. */
 struct watchdog *watchdog_new(void);
 void watchdog_free(struct watchdog *);
-/* From now on jq may run for this long. */
+/* From now on jq may run for so much of the calling thread's processor time. */
 void watchdog_start(struct watchdog *, jq_state *jq, int64_t ms);
 /* Ends that. Returns whether jq was halted. */
 bool watchdog_stop(struct watchdog *);

@@ -50,7 +50,7 @@ static const char *const rotate_words[] = {
 static const struct hsw_option options[] = {
 	{ .key = "path",
 		.type = HSW_OPT_PATH,
-		.flags = HSW_OPT_REQUIRED,
+		.flags = HSW_OPT_REQUIRED | HSW_OPT_ALONE,
 		.offset = MEMBER(path),
 		.help = "File that events are appended to. %{instance} and %{event} stand for the "
 			"event's, %Y %m %d %H %M %S and other letters of strftime for the time it "
@@ -158,9 +158,14 @@ check_folder(const struct file_conf *conf, size_t len, struct hsw_error *err)
 			strerror(errno));
 		return HSW_EINVAL;
 	}
-	if (S_ISDIR(st.st_mode))
+	if (!S_ISDIR(st.st_mode)) {
+		snprintf(err->text, sizeof(err->text), "path: %.150s is not a folder", folder);
+		return HSW_EINVAL;
+	}
+	if (strchr(conf->path, '%') != NULL || stat(conf->path, &st) != 0 || !S_ISDIR(st.st_mode))
 		return HSW_OK;
-	snprintf(err->text, sizeof(err->text), "path: %.150s is not a folder", folder);
+	snprintf(err->text, sizeof(err->text), "path: %.150s is a folder, expected a file",
+		conf->path);
 	return HSW_EINVAL;
 }
 

@@ -21,7 +21,7 @@
  *   1.1  HSW_EUNPROCESSABLE
  *        hsw_host: is_replay, skip, postpone; hsw_outcome: HSW_HOLD
  *        sinks: broadcast, dismiss, needs, check, gathers, configure, expel, check_each,
- *        check_parts; HSW_SINK_LIVE, HSW_SINK_STATUSES; hsw_conn: released, token, flags
+ *        check_parts; HSW_SINK_LIVE, HSW_SINK_STATUSES, HSW_OPT_ALONE; hsw_conn: released, token, flags
  *        sources: challenge, names_instances; hsw_request: phone_of, learn, daemon; hsw_event: instance
  */
 #ifndef HOOKSWITCH_PLUGIN_H
@@ -94,6 +94,9 @@ enum hsw_opt_type {
 
 #define HSW_OPT_REQUIRED 1u   /* the section must set it */
 #define HSW_OPT_PER_TARGET 2u /* can also be set for each webhook that is made by the API */
+/* Of a sink's texts and paths: no two sections have the same one, unless it has a %, which stands for what is not the
+ * same. */
+#define HSW_OPT_ALONE 4u
 
 /* One option. A table of them ends with an element whose key is NULL. Frozen for the major. */
 struct hsw_option {

@@ -327,3 +327,24 @@ def test_a_token_that_the_receiver_echoes_is_shown_nowhere(make):
     assert rows[0]["status"] == 422 and "the instance's token" in rows[0]["error"]
     for text in (str(rows), daemon.log_text(), daemon.command("status", "--json").stdout):
         assert OWN not in text
+
+
+def asks_for_a_rest(arrival, connection):
+    connection.sendall(b"HTTP/1.1 429 X\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n")
+    return True
+
+
+def test_a_rest_that_one_receiver_asked_for_is_not_anothers(make, make_receiver):
+    daemon, tired = make(asks_for_a_rest)
+    awake = make_receiver()
+    webhook = {"enabled": True, "url": tired.url}
+    daemon.ok("POST", "/api/events/webhook/sales", webhook, token=OWN)
+    daemon.accept(message(1))
+    tired.wait(1)
+    for number in range(2, 6):
+        daemon.accept(message(number, chat=number))
+    daemon.ok("POST", "/api/events/webhook/sales", {**webhook, "label": "default", "byEvents": True}, token=OWN)
+    time.sleep(0.5)
+    assert len(tired.arrivals) == 1, "the same receiver has its rest"
+    daemon.ok("POST", "/api/events/webhook/sales", {**webhook, "label": "default", "url": awake.url}, token=OWN)
+    wait_for(lambda: sorted(awake.numbers()) == [2, 3, 4, 5], 5, "what waited goes to the other one at once")

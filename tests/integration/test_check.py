@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from rig import Daemon
+from rig import Daemon, certificate
 
 
 def errors(folder, options):
@@ -88,3 +88,46 @@ def test_options_without_effect_are_refused(folder, options, key, why):
 ])
 def test_what_has_effect_is_not(folder, options):
     assert errors(folder, options) == {}
+
+
+@pytest.mark.parametrize("listen,why", [
+    ("127.0.0.1:99999", "a port from 1 to 65535"), ("127.0.0.1:0", "a port from 1 to 65535"),
+    ("[::1]:http", "a port from 1 to 65535"), ("127.0.0.1:+80", "a port from 1 to 65535"),
+    ("unix:", "an absolute path of at most 107 bytes"), ("unix:http.sock", "an absolute path of at most 107 bytes"),
+    ("unix:/" + "x" * 107, "an absolute path of at most 107 bytes"),
+    *((form, "ADDRESS:PORT, [IPV6]:PORT or unix:/path")
+      for form in ("localhost", ":8080", "127.0.0.1:", "[::1:80", "http://127.0.0.1:80", "::1:80")),
+    ("127.0.0.1:8080, 127.0.0.1:8080", "stands there twice"), ("none", "no listen_tls"),
+    ("127.0.0.1:8080, [::1]:8081, localhost:8082, *:8083, unix:/run/x", None),
+])
+@pytest.mark.parametrize("key", ["listen", "listen_tls"])
+def test_addresses_to_listen_at(folder, key, listen, why):
+    daemon = Daemon(folder, {})
+    text = "\n".join(line for line in daemon.ini.read_text().splitlines() if not line.startswith("listen"))
+    if key == "listen_tls":
+        text = text.replace("[server]", f"[server]\ntls_cert = {certificate(folder)[1]}\ntls_key = {folder}/key.pem\n"
+                            "listen = 127.0.0.1:1")
+    daemon.ini.write_text(text.replace("[server]", f"[server]\n{key} = {listen}"))
+    r = daemon.command("check", check=False)
+    if why is None:
+        assert r.returncode == 0, r.stderr
+    elif listen == "none" and key == "listen_tls":
+        assert r.returncode == 1 and f"[server] {key}: found `none`" in r.stderr
+    else:
+        assert r.returncode == 1 and f"[server] {key}: " in r.stderr and why in r.stderr, r.stderr
+
+
+@pytest.mark.parametrize("first,second,is_good", [
+    ("out.ndjson", "out.ndjson", False), ("out.ndjson", "other.ndjson", True),
+    ("%{instance}.ndjson", "%{instance}.ndjson", True), (".", "out.ndjson", False),
+])
+def test_files_of_two_sections(folder, first, second, is_good):
+    daemon = Daemon(folder, {"a": {"plugin": "file", "path": f"{folder}/{first}"},
+                             "b": {"plugin": "file", "path": f"{folder}/{second}"}})
+    r = daemon.command("check", check=False)
+    if is_good:
+        assert r.returncode == 0, r.stderr
+    elif first == second:
+        assert "[sink b] path: is that of [sink a], too" in r.stderr and r.stderr.count("[sink b]") == 1
+    else:
+        assert "[sink a] path: " in r.stderr and "is a folder, expected a file" in r.stderr

@@ -2,8 +2,11 @@
 /* test_sink_webhook_jq.c - sink-webhook: jq expressions that choose and rewrite events. */
 #include "payload_rig.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "unit.h"
 
@@ -146,6 +149,34 @@ START_TEST(an_expression_without_end_is_stopped)
 }
 END_TEST
 
+/* Has this process stand still, as a machine does that is moved to another host. */
+static void
+stand_still(int times)
+{
+	for (int i = 0; i < times; i++) {
+		kill(getppid(), SIGSTOP);
+		usleep(130000);
+		kill(getppid(), SIGCONT);
+		usleep(3000);
+	}
+	_exit(0);
+}
+
+START_TEST(a_machine_that_stands_still_uses_up_nothing)
+{
+	struct hsw_handle *h = OPEN_WAY(0, "filter", "last(range(20000)) > 0", NULL);
+	pid_t stopper = fork();
+
+	if (stopper == 0)
+		stand_still(8);
+	while (waitpid(stopper, NULL, WNOHANG) == 0) {
+		struct fake_result r = send(h, "{\"data\":1}");
+		ck_assert_msg(r.outcome == HSW_DELIVERED, "%s", r.text);
+	}
+	fake_close(h);
+}
+END_TEST
+
 START_TEST(wrong_expressions_stop_the_start)
 {
 	static const struct {
@@ -175,4 +206,4 @@ UNIT_MAIN_WITH("sink-webhook: jq", payload_rig_setup, payload_rig_teardown,
 	only_events_that_the_filter_wants_are_sent, what_transform_gives_is_sent_instead,
 	a_filter_goes_before_transform_batches_and_formats,
 	an_expression_that_fails_makes_a_dead_letter, an_expression_without_end_is_stopped,
-	wrong_expressions_stop_the_start)
+	a_machine_that_stands_still_uses_up_nothing, wrong_expressions_stop_the_start)
