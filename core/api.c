@@ -8,7 +8,6 @@
  */
 #include "api.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -158,19 +157,11 @@ take_rate(struct api_call *call, const struct route *route, uint64_t key)
 	struct ratelimit *limit = route->flags & MAKES_INSTANCE ? s->instance_rate : s->rate;
 	struct ratelimit_state state;
 	int64_t now = clock_wall_ms();
+	_Static_assert(sizeof(call->headers) >= RATELIMIT_HEADERS_SIZE, "all lines");
 	bool is_allowed = ratelimit_take(limit, key, now, &state);
 
 	if (state.limit > 0)
-		snprintf(call->headers, sizeof(call->headers),
-			"X-RateLimit-Limit: %" PRId64 "\r\nX-RateLimit-Remaining: %" PRId64
-			"\r\nX-RateLimit-Reset: %" PRId64 "\r\n",
-			state.limit, state.remaining, state.reset_s);
-	if (!is_allowed) {
-		size_t n = strlen(call->headers);
-		int64_t wait = state.reset_s - now / 1000;
-		snprintf(call->headers + n, sizeof(call->headers) - n,
-			"Retry-After: %" PRId64 "\r\n", wait > 0 ? wait : 1);
-	}
+		ratelimit_print(&state, is_allowed, now, call->headers);
 	return is_allowed;
 }
 

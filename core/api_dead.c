@@ -205,7 +205,7 @@ query_limit(const struct api_call *call, size_t *out)
 	struct buf value = BUF_INIT;
 	int64_t n = LIST_DEFAULT;
 
-	if (http_query(call->http, "limit", &value)) {
+	if (http_query_form(call->http, "limit", &value)) {
 		char *end;
 		buf_append(&value, "", 1);
 		n = value.failed ? 0 : strtoll(value.data, &end, 10);
@@ -226,7 +226,7 @@ query_after(const struct api_call *call, struct inquiry *q)
 {
 	struct buf value = BUF_INIT;
 	char *end = NULL;
-	bool is_given = http_query(call->http, "after", &value);
+	bool is_given = http_query_form(call->http, "after", &value);
 
 	buf_append(&value, "", 1);
 	if (is_given && !value.failed) {

@@ -90,7 +90,7 @@ query_bool(const struct api_call *call, const char *name, bool *out)
 	struct buf value = BUF_INIT;
 	bool is_good = true;
 
-	if (http_query(call->http, name, &value)) {
+	if (http_query_form(call->http, name, &value)) {
 		struct hsw_str s = { value.data, value.len };
 		*out = str_is(s, "true") || str_is(s, "1");
 		is_good = *out || str_is(s, "false") || str_is(s, "0");

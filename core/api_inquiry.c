@@ -165,7 +165,7 @@ inquiry_read_label(const struct api_call *call, struct inquiry *q)
 {
 	struct buf label = BUF_INIT;
 
-	if (!http_query(call->http, "label", &label)) {
+	if (!http_query_form(call->http, "label", &label)) {
 		buf_free(&label);
 		return true;
 	}

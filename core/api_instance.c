@@ -339,7 +339,7 @@ api_instance_list(struct api_call *call)
 
 	if (c == NULL)
 		return;
-	if (http_query(call->http, "instanceName", &names) && names.len > 0 &&
+	if (http_query_form(call->http, "instanceName", &names) && names.len > 0 &&
 		names.len < NAMES_MAX)
 		c->names = strndup(names.data, names.len);
 	buf_free(&names);

@@ -106,13 +106,40 @@ put_text(char *out, size_t size, struct hsw_str text)
 	out[n] = '\0';
 }
 
-void
-instance_saw(struct instance *i, struct hsw_str state, struct hsw_str jid)
+/* The lock is held. Whether that is something new. */
+static bool
+see(struct instance *i, int64_t at_ms, struct hsw_str state, struct hsw_str jid)
 {
-	pthread_mutex_lock(&i->lock);
+	const struct instance_seen before = i->seen;
+
 	put_text(i->seen.state, sizeof(i->seen.state), state);
 	if (jid.len > 0)
 		put_text(i->seen.jid, sizeof(i->seen.jid), jid);
+	i->seen.at_ms = at_ms;
+	return strcmp(before.state, i->seen.state) != 0 || strcmp(before.jid, i->seen.jid) != 0;
+}
+
+bool
+instance_saw(
+	struct instance *i, int64_t seq, int64_t at_ms, struct hsw_str state, struct hsw_str jid)
+{
+	bool must_save = false;
+
+	pthread_mutex_lock(&i->lock);
+	if (seq > i->seen_seq) {
+		i->seen_seq = seq;
+		must_save = see(i, at_ms, state, jid) || i->is_unsaved;
+		i->is_unsaved = false;
+	}
+	pthread_mutex_unlock(&i->lock);
+	return must_save;
+}
+
+void
+instance_set_unsaved(struct instance *i)
+{
+	pthread_mutex_lock(&i->lock);
+	i->is_unsaved = true;
 	pthread_mutex_unlock(&i->lock);
 }
 
@@ -125,9 +152,31 @@ instance_get_seen(struct instance *i, struct instance_seen *out)
 }
 
 void
+instance_recall(struct instance *i, const struct instance_seen *seen)
+{
+	pthread_mutex_lock(&i->lock);
+	if (seen->at_ms > i->seen.at_ms)
+		i->seen = *seen;
+	pthread_mutex_unlock(&i->lock);
+}
+
+bool
+instance_is_heir(const struct instance *i, const char *id)
+{
+	return *i->id == '\0' || *id == '\0' || strcmp(i->id, id) == 0;
+}
+
+void
 instance_succeed(struct instance *i, struct instance *before)
 {
-	instance_get_seen(before, &i->seen);
+	struct instance_seen seen;
+
+	pthread_mutex_lock(&before->lock);
+	seen = before->seen;
+	i->seen_seq = before->seen_seq;
+	i->is_unsaved = before->is_unsaved;
+	pthread_mutex_unlock(&before->lock);
+	instance_recall(i, &seen);
 	atomic_store(&i->last_event_ms, atomic_load(&before->last_event_ms));
 }
 

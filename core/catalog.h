@@ -27,6 +27,7 @@
 struct instance_seen {
 	char state[INSTANCE_STATE_MAX]; /* empty: none was seen */
 	char jid[INSTANCE_JID_MAX];     /* the number's; empty: unknown */
+	int64_t at_ms;                  /* when that event came: since 1970; 0: none did */
 };
 
 #define INSTANCE_ID_SIZE 37 /* a UUID and NUL */
@@ -41,8 +42,10 @@ struct instance {
 	_Atomic int64_t last_event_ms; /* since 1970; 0: none yet */
 	_Atomic unsigned
 		raw_types; /* of which the API's webhooks want raw bodies: bits 1 << enum event_type */
-	pthread_mutex_t lock; /* of seen */
+	pthread_mutex_t lock; /* of what follows */
 	struct instance_seen seen;
+	int64_t seen_seq; /* of the event; 0: another process took it, so it is older */
+	bool is_unsaved;  /* what was seen could not be stored */
 };
 
 /* NULL: out of memory. id and token may be NULL. */
@@ -50,9 +53,18 @@ struct instance *instance_new(struct hsw_str name, const char *id, const char *t
 struct instance *instance_ref(struct instance *);
 void instance_unref(struct instance *); /* NULL is allowed */
 
-/* An instance.state came: jid empty leaves the number as it was. Any thread. */
-void instance_saw(struct instance *, struct hsw_str state, struct hsw_str jid);
+/* An instance.state was stored, with that seq: jid empty leaves the number as it was; one that is older than what
+ * was seen changes nothing. true: what was seen has to be stored. Any thread. */
+bool instance_saw(
+	struct instance *, int64_t seq, int64_t at_ms, struct hsw_str state, struct hsw_str jid);
+/* What was seen could not be stored: it is to be, with the next instance.state. Any thread. */
+void instance_set_unsaved(struct instance *);
 void instance_get_seen(struct instance *, struct instance_seen *out);
+/* The store, or another object of the instance, has this: it is taken where it is newer. Any thread. */
+void instance_recall(struct instance *, const struct instance_seen *);
+/* Whether what was seen of one of its name with that id was seen of it: the API has not deleted that one and made it
+ * anew. From the file, where none has an id, to the API and back it is the same. */
+bool instance_is_heir(const struct instance *, const char *id);
 /* It takes the place of one of its name: what was seen of that one was seen of it. Before others have it. */
 void instance_succeed(struct instance *, struct instance *before);
 

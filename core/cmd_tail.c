@@ -20,6 +20,7 @@
 #include "envelope.h"
 #include "err.h"
 #include "event_line.h"
+#include "tail_watch.h"
 #include "ws_client.h"
 
 #define BACKOFF_MIN_MS 500
@@ -283,8 +284,18 @@ enum outcome { TAIL_STOPPED, TAIL_REFUSED, TAIL_UNREACHABLE, TAIL_LOST };
 static enum outcome
 follow(const struct tail *t, const char *target, struct hsw_error *err)
 {
-	struct ws_client c = { .stream = {
-				       .fd = -1, .must_stop = &must_stop, .mask = t->wait_mask } };
+	const struct ws_stream unconnected = {
+		.fd = -1, .must_stop = &must_stop, .mask = t->wait_mask
+	};
+	struct tail_watch watch = { .url = &t->url,
+		.instance = t->instance,
+		.token = t->token,
+		.events = t->events,
+		.ca = t->ca,
+		.unconnected = &unconnected };
+	struct ws_client c = {
+		.stream = unconnected, .on_silence = tail_watch_look, .arg = &watch
+	};
 	enum outcome outcome = TAIL_LOST;
 
 	int rc = ws_client_open(&c, &t->url, target, t->token, t->ca, err);
@@ -296,8 +307,11 @@ follow(const struct tail *t, const char *target, struct hsw_error *err)
 		outcome = is_passing(c.status) ? TAIL_UNREACHABLE : TAIL_REFUSED;
 	else if (rc != HSW_OK)
 		outcome = rc == HSW_ECLOSED ? TAIL_STOPPED : TAIL_UNREACHABLE;
-	if (rc == HSW_OK)
+	if (rc == HSW_OK) {
 		fprintf(stderr, "hookswitch: connected, instance %s\n", t->instance);
+		if (t->events != NULL)
+			tail_watch_look(&watch);
+	}
 	while (rc == HSW_OK) {
 		rc = ws_client_read(&c, err);
 		if (rc == HSW_ECLOSED || (rc == HSW_OK && !show(t, &c.message))) {
@@ -306,6 +320,7 @@ follow(const struct tail *t, const char *target, struct hsw_error *err)
 		}
 	}
 	ws_client_close(&c);
+	buf_free(&watch.told);
 	return outcome;
 }
 

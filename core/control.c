@@ -249,7 +249,7 @@ control_number(const struct http_request *r, const char *name)
 	struct buf b = BUF_INIT;
 	int64_t n = 0;
 
-	if (http_query(r, name, &b) && b.len > 0) {
+	if (http_query_form(r, name, &b) && b.len > 0) {
 		buf_append(&b, "", 1);
 		n = b.failed ? 0 : strtoll(b.data, NULL, 10);
 	}
@@ -264,9 +264,9 @@ read_query(struct tour *t)
 	struct http_request *r = t->http;
 
 	t->config = config_ref(t->home->config);
-	if (http_query(r, "sink", &t->sink))
+	if (http_query_form(r, "sink", &t->sink))
 		t->query.destination = (struct hsw_str){ t->sink.data, t->sink.len };
-	if (http_query(r, "id", &t->id_text)) {
+	if (http_query_form(r, "id", &t->id_text)) {
 		if (!envelope_id_parse(
 			    (struct hsw_str){ t->id_text.data, t->id_text.len }, t->id)) {
 			http_reply_error(r, 400, "", "id: expected evt_ and 32 hex digits");

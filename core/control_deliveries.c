@@ -55,7 +55,7 @@ control_tour_of_sink(struct worker *w, struct http_request *r)
 
 	if (t == NULL)
 		return NULL;
-	http_query(r, "sink", &t->sink);
+	http_query_form(r, "sink", &t->sink);
 	buf_append(&t->sink, "", 1);
 	t->query.destination = (struct hsw_str){ t->sink.data,
 		t->sink.failed ? 0 : t->sink.len - 1 };
@@ -172,9 +172,9 @@ replay_new(const struct http_request *r)
 		p->until_ms = clock_wall_ms();
 	p->next = control_number(r, "after");
 	p->limit = limit > 0 && limit < REPLAY_MAX ? limit : REPLAY_MAX;
-	http_query(r, "event", &p->event);
-	http_query(r, "instance", &p->instance);
-	http_query(r, "chat", &p->chat);
+	http_query_form(r, "event", &p->event);
+	http_query_form(r, "instance", &p->instance);
+	http_query_form(r, "chat", &p->chat);
 	return p;
 }
 

@@ -84,6 +84,8 @@ void http_server_free(struct http_server *);
 struct hsw_str http_header(const struct http_request *, const char *name);
 /* The value of a query parameter, decoded into out; false: there is none, or it is malformed. */
 bool http_query(const struct http_request *, const char *name, struct buf *out);
+/* The same as forms write it (application/x-www-form-urlencoded): a + is a space. */
+bool http_query_form(const struct http_request *, const char *name, struct buf *out);
 /* Appends `s` with %XX decoded; false: a bad escape or %00. */
 bool http_decode(struct hsw_str s, struct buf *out);
 

@@ -85,8 +85,9 @@ http_decode(struct hsw_str s, struct buf *out)
 	return !out->failed;
 }
 
-bool
-http_query(const struct http_request *r, const char *name, struct buf *out)
+/* As it stands in the query. */
+static bool
+find_parameter(const struct http_request *r, const char *name, struct hsw_str *out)
 {
 	struct hsw_str rest = r->query;
 	size_t n = strlen(name);
@@ -94,12 +95,42 @@ http_query(const struct http_request *r, const char *name, struct buf *out)
 	while (rest.len > 0) {
 		const char *end = memchr(rest.s, '&', rest.len);
 		size_t len = end != NULL ? (size_t)(end - rest.s) : rest.len;
-		if (len > n && memcmp(rest.s, name, n) == 0 && rest.s[n] == '=')
-			return http_decode((struct hsw_str){ rest.s + n + 1, len - n - 1 }, out);
+		if (len > n && memcmp(rest.s, name, n) == 0 && rest.s[n] == '=') {
+			*out = (struct hsw_str){ rest.s + n + 1, len - n - 1 };
+			return true;
+		}
 		rest.s += len + (end != NULL);
 		rest.len -= len + (end != NULL);
 	}
 	return false;
+}
+
+bool
+http_query(const struct http_request *r, const char *name, struct buf *out)
+{
+	struct hsw_str value;
+
+	return find_parameter(r, name, &value) && http_decode(value, out);
+}
+
+bool
+http_query_form(const struct http_request *r, const char *name, struct buf *out)
+{
+	struct hsw_str rest;
+
+	if (!find_parameter(r, name, &rest))
+		return false;
+	while (rest.len > 0) {
+		const char *plus = memchr(rest.s, '+', rest.len);
+		size_t len = plus != NULL ? (size_t)(plus - rest.s) : rest.len;
+		if (!http_decode((struct hsw_str){ rest.s, len }, out))
+			return false;
+		if (plus != NULL)
+			buf_str(out, " ");
+		rest.s += len + (plus != NULL);
+		rest.len -= len + (plus != NULL);
+	}
+	return !out->failed;
 }
 
 /* origin-form, or absolute-form as proxies send it (RFC 9112 section 3.2). */

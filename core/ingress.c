@@ -195,16 +195,14 @@ static bool
 take_rate(struct ingress *in, struct source *source, struct http_request *r)
 {
 	struct ratelimit_state state;
-	char retry_after[48];
+	char headers[RATELIMIT_HEADERS_SIZE];
 	int64_t now = clock_wall_ms();
 	uint64_t key = str_hash(address_hash(&r->client.address), str_of(source->section->name));
 
 	if (r->is_control || ratelimit_take(in->env.rate, key, now, &state))
 		return true;
-	int64_t wait = state.reset_s - now / 1000;
-	snprintf(retry_after, sizeof(retry_after), "Retry-After: %lld\r\n",
-		(long long)(wait > 0 ? wait : 1));
-	ingress_refuse(source, r, 429, retry_after, "Rate limit exceeded. Try again later.");
+	ratelimit_print(&state, false, now, headers);
+	ingress_refuse(source, r, 429, headers, "Rate limit exceeded. Try again later.");
 	return false;
 }
 

@@ -4,9 +4,8 @@
 
 #include <stdlib.h>
 
-#include <json.h>
-
 #include "clock.h"
+#include "states.h"
 
 /* A request that waits for the journal. */
 struct waiting {
@@ -14,8 +13,9 @@ struct waiting {
 	struct http_request *http;
 	struct source *source;
 	struct instance *instance;       /* NULL: each event's own */
-	struct hsw_envelope **envelopes; /* references, where instance is NULL */
-	size_t events, ignored;
+	struct hsw_envelope **envelopes; /* references; NULL: nothing is asked of them */
+	size_t events, ignored, duplicates;
+	size_t saving;  /* states of instances that are on their way to the store */
 	struct buf ids; /* "...","..." */
 };
 
@@ -50,29 +50,71 @@ count_each(const struct waiting *w)
 }
 
 static void
-on_stored(void *arg, int rc, size_t duplicates)
+finish(struct waiting *w)
 {
-	struct waiting *w = arg;
 	struct ingress *in = w->ingress;
 
-	if (rc == HSW_OK) {
-		size_t accepted = w->events - duplicates;
-		metric_add(w->source->accepted, (int64_t)accepted);
-		metric_add(w->source->duplicates, (int64_t)duplicates);
-		if (w->instance != NULL)
-			count_events(w->instance, accepted);
-		else
-			count_each(w);
-		ingress_reply_accepted(w->http, accepted, duplicates, w->ignored,
-			(struct hsw_str){ w->ids.data, w->ids.len });
-	} else {
-		ingress_refuse(w->source, w->http, 503, w->ingress->retry_after,
-			"The event could not be stored, try again later");
-	}
 	waiting_free(w);
 	in->waiting--;
 	if (in->is_retired && in->waiting == 0)
 		ingress_close(in);
+}
+
+static void
+answer_stored(struct waiting *w)
+{
+	ingress_reply_accepted(w->http, w->events - w->duplicates, w->duplicates, w->ignored,
+		(struct hsw_str){ w->ids.data, w->ids.len });
+	finish(w);
+}
+
+static void
+on_state_saved(void *arg)
+{
+	struct waiting *w = arg;
+
+	if (--w->saving == 0)
+		answer_stored(w);
+}
+
+/* An event that had come before says nothing new, and has no seq. */
+static void
+note_states(struct waiting *w)
+{
+	const struct ingress_env *env = &w->ingress->env;
+
+	for (size_t i = 0; w->envelopes != NULL && i < w->events; i++) {
+		const struct hsw_envelope *e = w->envelopes[i];
+		if (e->type != TYPE_INSTANCE_STATE || e->seq == 0)
+			continue;
+		struct instance *of = w->instance != NULL ? w->instance
+							  : catalog_find(env->catalog, e->instance);
+		if (of != NULL)
+			w->saving += states_note(env->journal, env->port, of, e, on_state_saved, w);
+	}
+}
+
+static void
+on_stored(void *arg, int rc, size_t duplicates)
+{
+	struct waiting *w = arg;
+
+	if (rc != HSW_OK) {
+		ingress_refuse(w->source, w->http, 503, w->ingress->retry_after,
+			"The event could not be stored, try again later");
+		finish(w);
+		return;
+	}
+	w->duplicates = duplicates;
+	metric_add(w->source->accepted, (int64_t)(w->events - duplicates));
+	metric_add(w->source->duplicates, (int64_t)duplicates);
+	if (w->instance != NULL)
+		count_events(w->instance, w->events - duplicates);
+	else
+		count_each(w);
+	note_states(w);
+	if (w->saving == 0)
+		answer_stored(w);
 }
 
 static void
@@ -85,49 +127,24 @@ write_ids(struct buf *b, const struct hsw_emit *emit)
 	}
 }
 
-/* What an instance.state says of the instance is kept for people who ask. */
-static void
-note_state(struct instance *instance, const struct hsw_envelope *e)
+static bool
+has_state(const struct hsw_emit *emit)
 {
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *root = tokener != NULL
-		? json_tokener_parse_ex(tokener, e->body.s, (int)e->body.len)
-		: NULL;
-	struct json_object *data = json_object_object_get(root, "data");
-	struct json_object *state = json_object_object_get(data, "state");
-	struct json_object *jid = json_object_object_get(data, "jid");
+	bool has = false;
 
-	if (json_object_is_type(state, json_type_string))
-		instance_saw(instance, str_of(json_object_get_string(state)),
-			str_of(json_object_is_type(jid, json_type_string)
-					? json_object_get_string(jid)
-					: NULL));
-	json_object_put(root);
-	json_tokener_free(tokener);
+	for (size_t i = 0; i < emit->n; i++)
+		has |= emit->envelopes[i]->type == TYPE_INSTANCE_STATE;
+	return has;
 }
 
-static void
-note_states(const struct ingress *in, struct instance *instance, const struct hsw_emit *emit)
-{
-	for (size_t i = 0; i < emit->n; i++) {
-		const struct hsw_envelope *e = emit->envelopes[i];
-		if (e->type != TYPE_INSTANCE_STATE)
-			continue;
-		struct instance *of = instance != NULL ? instance
-						       : catalog_find(in->env.catalog, e->instance);
-		if (of != NULL)
-			note_state(of, e);
-	}
-}
-
-/* Whose events they are must be known when they are stored. */
+/* Whose events they are must be known when they are stored, and what some of them say. */
 static bool
 keep_owners(struct waiting *w, struct instance *instance, const struct hsw_emit *emit)
 {
-	if (instance != NULL) {
+	if (instance != NULL)
 		w->instance = instance_ref(instance);
+	if (instance != NULL && !has_state(emit))
 		return true;
-	}
 	w->envelopes = calloc(emit->n, sizeof(struct hsw_envelope *));
 	for (size_t i = 0; w->envelopes != NULL && i < emit->n; i++)
 		w->envelopes[i] = envelope_ref(emit->envelopes[i]);
@@ -156,7 +173,6 @@ ingress_store(struct ingress *in, struct source *source, struct instance *instan
 	} else if (w->ids.failed || !keep_owners(w, instance, emit)) {
 		ingress_refuse(source, r, 503, in->retry_after, "Out of memory");
 	} else {
-		note_states(in, instance, emit);
 		int rc = journal_append(
 			in->env.journal, in->env.port, emit->envelopes, emit->n, on_stored, w);
 		emit->n = 0; /* the references are the journal's */

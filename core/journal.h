@@ -92,10 +92,13 @@ struct journal_note {
 	struct journal *journal;
 	unsigned port;
 	int rc;
+	/* On the store thread, just before it is written, where it is not NULL: says what is to be written by
+	 * then; false: nothing. */
+	bool (*prepare)(struct journal_note *, struct catalog *);
 	void (*done)(struct journal_note *, int rc);
 };
 
-/* write, done must be set; text is pointed to by write.text where it is used. */
+/* write, done must be set, and prepare or NULL; text is pointed to by write.text where it is used. */
 void journal_write(struct journal *, unsigned port, struct journal_note *);
 
 /* ---- memos ---- */

@@ -171,6 +171,15 @@ post_note(struct journal *j, struct journal_note *note, int rc)
 	mailbox_post(j->ports[note->port].box, &note->reply);
 }
 
+/* What a note says may have to be what is true by now. */
+static size_t
+admit_note(struct journal *j, struct store_write *job)
+{
+	struct journal_note *note = (struct journal_note *)job;
+
+	return note->prepare == NULL || note->prepare(note, j->catalog) ? job->n : 0;
+}
+
 /* ---- what came before ---- */
 
 size_t
@@ -180,7 +189,9 @@ journal_admit(void *arg, struct store_write *job)
 	struct append *a = (struct append *)job;
 	size_t kept = 0;
 
-	if (j->seen == NULL || job->writes[0].kind != HSW_WRITE_EVENT)
+	if (job->writes[0].kind != HSW_WRITE_EVENT)
+		return admit_note(j, job);
+	if (j->seen == NULL)
 		return job->n;
 	for (size_t i = 0; i < a->n; i++) {
 		if (!seen_add(j->seen, a->envelopes[i]->id))

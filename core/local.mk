@@ -156,8 +156,10 @@ core_libcore_a_SOURCES = \
 	core/sinks.c core/sinks.h \
 	core/skip.c core/skip.h \
 	core/sockets.c core/sockets.h \
+	core/states.c core/states.h \
 	core/status_order.c core/status_order.h \
 	core/store.c core/store.h \
+	core/tail_watch.c core/tail_watch.h \
 	core/tls.c core/tls.h \
 	core/tour.c core/tour.h \
 	core/transport.c core/transport.h \

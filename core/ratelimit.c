@@ -2,7 +2,9 @@
 /* ratelimit.c - see ratelimit.h. A hash table by open addressing; windows that are over are taken again. */
 #include "ratelimit.h"
 
+#include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define PROBES 16
@@ -89,4 +91,19 @@ ratelimit_take(struct ratelimit *r, uint64_t key, int64_t now_ms, struct ratelim
 	};
 	pthread_mutex_unlock(&r->lock);
 	return is_allowed;
+}
+
+void
+ratelimit_print(const struct ratelimit_state *state, bool is_allowed, int64_t now_ms,
+	char out[RATELIMIT_HEADERS_SIZE])
+{
+	int64_t wait = state->reset_s - now_ms / 1000;
+	int n = snprintf(out, RATELIMIT_HEADERS_SIZE,
+		"X-RateLimit-Limit: %" PRId64 "\r\nX-RateLimit-Remaining: %" PRId64
+		"\r\nX-RateLimit-Reset: %" PRId64 "\r\n",
+		state->limit, state->remaining, state->reset_s);
+
+	if (!is_allowed && n > 0)
+		snprintf(out + n, RATELIMIT_HEADERS_SIZE - (size_t)n,
+			"Retry-After: %" PRId64 "\r\n", wait > 0 ? wait : 1);
 }

@@ -9,6 +9,7 @@
 #define RATELIMIT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define RATELIMIT_WINDOW_MS 60000
@@ -30,5 +31,11 @@ void ratelimit_set(struct ratelimit *, int64_t limit);
 /* Counts one request of the key (a hash); now_ms: since 1970. false: it is over the limit. */
 bool ratelimit_take(
 	struct ratelimit *, uint64_t key, int64_t now_ms, struct ratelimit_state *state);
+
+#define RATELIMIT_HEADERS_SIZE 192
+
+/* The header lines of the answer, with when to come again where it is not allowed. */
+void ratelimit_print(const struct ratelimit_state *, bool is_allowed, int64_t now_ms,
+	char out[RATELIMIT_HEADERS_SIZE]);
 
 #endif

@@ -16,6 +16,7 @@ const char record_websocket[] = "websocket";
 const char record_key[] = "key";
 const char record_version[] = "version";
 const char record_attempts[] = "attempts";
+const char record_state[] = "state";
 const char record_lost[] = "lost:";
 
 #define VERSION_BYTES 16 /* random: no two changes make the same */
@@ -335,6 +336,42 @@ record_print_version(struct buf *text)
 	buf_str(text, "{\"id\":\"");
 	buf_hex(text, id, sizeof(id));
 	buf_str(text, "\"}");
+}
+
+/* ---- what was seen of instances ---- */
+
+void
+record_print_state(const struct instance *i, const struct instance_seen *seen, struct buf *text)
+{
+	buf_printf(text, "{\"at\":%" PRId64, seen->at_ms);
+	print_text(text, "id", i->id);
+	print_text(text, "state", seen->state);
+	print_text(text, "numberJid", seen->jid);
+	buf_str(text, "}");
+}
+
+/* false: it is not there, or too long. */
+static bool
+get_short(struct json_object *o, const char *member, char *out, size_t size)
+{
+	const char *text = get_text(o, member);
+	int n = text != NULL ? snprintf(out, size, "%s", text) : -1;
+
+	return n >= 0 && (size_t)n < size;
+}
+
+bool
+record_read_state(struct hsw_str text, char id[INSTANCE_ID_SIZE], struct instance_seen *out)
+{
+	struct json_object *o = parse(text);
+
+	*out = (struct instance_seen){ .at_ms = json_object_get_int64(
+					       json_object_object_get(o, "at")) };
+	bool is_whole = out->at_ms > 0 && get_short(o, "id", id, INSTANCE_ID_SIZE) &&
+		get_short(o, "state", out->state, sizeof(out->state)) &&
+		get_short(o, "numberJid", out->jid, sizeof(out->jid));
+	json_object_put(o);
+	return is_whole;
 }
 
 /* ---- the key ---- */

@@ -12,6 +12,8 @@ extern const char record_instance[], record_webhook[], record_websocket[], recor
 	record_version[];
 /* Of a destination, whose name it has; no setting: destination_attempts.c. */
 extern const char record_attempts[];
+/* What was last seen of an instance, whose name it has; no setting: states.c. */
+extern const char record_state[];
 
 /* ---- batches: writes that are one transaction ---- */
 
@@ -52,6 +54,7 @@ void record_print_webhook(
 void record_print_websocket(const struct websocket *, struct buf *text);
 /* Another one each time, also in a store that is an older one again. */
 void record_print_version(struct buf *text);
+void record_print_state(const struct instance *, const struct instance_seen *, struct buf *text);
 void record_print_key(struct seal *, const unsigned char salt[SEAL_SALT_BYTES], struct buf *text);
 
 /* The instance; its token is kept as sealed_token where it cannot be opened. NULL: no memory, or damaged. */
@@ -60,6 +63,8 @@ struct instance_settings *record_read_instance(
 struct webhook *record_read_webhook(
 	struct seal *, struct hsw_str instance, struct hsw_str label, struct hsw_str text);
 bool record_read_websocket(struct hsw_str text, struct websocket *out);
+/* id: of the instance that it was seen of. false: it is damaged. */
+bool record_read_state(struct hsw_str text, char id[INSTANCE_ID_SIZE], struct instance_seen *out);
 /* check gets the sealed value, empty where there was no key. */
 bool record_read_key(struct hsw_str text, unsigned char salt[SEAL_SALT_BYTES], struct buf *check);
 /* Whether the seal opens the value of record_print_key. */

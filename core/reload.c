@@ -87,9 +87,25 @@ is_applied(const struct reload *r, const struct config_change *c)
 	return false;
 }
 
+static const char *const part_kinds[RELOAD_PARTS] = {
+	[RELOAD_SOURCES] = "source", [RELOAD_INSTANCES] = "instance"
+};
+
+/* RELOAD_PARTS: none of them. */
+static enum reload_part
+part_of(const struct config_change *c)
+{
+	int part = 0;
+
+	while (part < RELOAD_PARTS && strcmp(c->kind, part_kinds[part]) != 0)
+		part++;
+	return (enum reload_part)part;
+}
+
 struct visit {
 	struct reload *reload;
-	bool of_restart; /* which half of the changes is looked at */
+	bool of_restart;       /* which half of the changes is looked at */
+	enum reload_part part; /* of what changes at once */
 };
 
 /* A start with another key than the store's is refused; one without had none that could be wrong. */
@@ -108,7 +124,7 @@ on_change(void *arg, const struct config_change *c)
 	const struct visit *v = arg;
 	bool is_now = is_applied(v->reload, c);
 
-	if (v->of_restart != is_now)
+	if (v->of_restart != is_now && (v->of_restart || part_of(c) == v->part))
 		report_change(&v->reload->report, c, is_now, before_restart(v->reload, c));
 }
 
@@ -206,7 +222,7 @@ warn_of_status_order(const struct reload *r)
 static void
 take(struct reload *r, const struct config *fresh)
 {
-	struct visit now = { r, false }, later = { r, true };
+	struct visit now = { r, false, RELOAD_PARTS }, later = { r, true, RELOAD_PARTS };
 	const struct config *before = r->in_use;
 
 	r->fresh = fresh;
@@ -216,9 +232,8 @@ take(struct reload *r, const struct config *fresh)
 	r->in_use = fresh;
 	apply(r, before, fresh);
 	config_unref(before);
+	r->must_tell = true;
 	warn_of_status_order(r);
-	log_info("config", "read again changed=%s restart_needed=%s",
-		r->report.n_now > 0 ? "yes" : "no", r->report.n_restart > 0 ? "yes" : "no");
 }
 
 static void
@@ -247,32 +262,65 @@ int
 reload_init(struct reload *r, struct server *s)
 {
 	*r = (struct reload){ .server = s, .in_use = config_ref(s->config) };
+	for (int i = 0; i < RELOAD_PARTS; i++)
+		r->effective[i] = config_ref(s->config);
 	instances_init(&r->instances, s);
 	return sinks_init(&r->sinks, s);
 }
 
+/* What is told before sinks, which may have deliveries in flight, are done. */
 static bool
-is_changing(const struct reload *r)
+are_parts_changing(const struct reload *r)
 {
 	for (unsigned i = 0; i < r->server->n_workers; i++) {
 		if (atomic_load(&r->server->workers[i].is_configuring))
 			return true;
 	}
-	return sinks_are_changing(&r->sinks) || instances_are_changing(&r->instances);
+	return instances_are_changing(&r->instances);
 }
 
-/* The first worker that could not stands for all: they have the same. */
-static void
-report_part(struct reload *r, enum worker_part part)
+/* The first worker that could not stands for all: they have the same. NULL: all could. */
+static const char *
+error_of(const struct reload *r, enum worker_part part)
 {
 	const struct worker *w = r->server->workers;
 	const struct worker *end = w + r->server->n_workers;
 
 	while (w < end && *w->configure_errors[part].text == '\0')
 		w++;
-	if (w < end)
-		report_error(&r->report, "the %s stay as they were: %s", worker_parts[part],
-			w->configure_errors[part].text);
+	return w < end ? w->configure_errors[part].text : NULL;
+}
+
+static void
+report_part(struct reload *r, enum worker_part part)
+{
+	const char *error = error_of(r, part);
+
+	if (error != NULL)
+		report_error(&r->report, "the %s stay as they were: %s", worker_parts[part], error);
+}
+
+/* What is different from what was in effect, since it is in effect. */
+static void
+report_effect(struct reload *r, enum reload_part part)
+{
+	struct visit now = { r, false, part };
+
+	config_compare(r->effective[part], r->in_use, on_change, &now);
+	config_unref(r->effective[part]);
+	r->effective[part] = config_ref(r->in_use);
+}
+
+static void
+report_taken(struct reload *r)
+{
+	r->must_tell = false;
+	if (error_of(r, WORKER_SOURCES) == NULL)
+		report_effect(r, RELOAD_SOURCES);
+	if (r->instances.rc == HSW_OK)
+		report_effect(r, RELOAD_INSTANCES);
+	log_info("config", "read again changed=%s restart_needed=%s",
+		r->report.n_now > 0 ? "yes" : "no", r->report.n_restart > 0 ? "yes" : "no");
 }
 
 static void
@@ -316,7 +364,11 @@ reload_is_busy(const struct reload *r)
 void
 reload_go_on(struct reload *r)
 {
-	if (!reload_is_busy(r) || is_changing(r))
+	if (!reload_is_busy(r) || are_parts_changing(r))
+		return;
+	if (r->must_tell)
+		report_taken(r);
+	if (sinks_are_changing(&r->sinks))
 		return;
 	if (r->is_running)
 		finish(r);
@@ -342,6 +394,8 @@ reload_fini(struct reload *r)
 {
 	config_unref(r->in_use);
 	r->in_use = NULL;
+	for (int i = 0; i < RELOAD_PARTS; i++)
+		config_unref(r->effective[i]);
 	report_clear(&r->report);
 	instances_fini(&r->instances);
 	sinks_fini(&r->sinks);

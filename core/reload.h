@@ -12,14 +12,20 @@
 #include "report.h"
 #include "sinks.h"
 
+/* What takes effect as a whole, or stays as it was; what is different there is told when it has taken effect. */
+enum reload_part { RELOAD_SOURCES, RELOAD_INSTANCES, RELOAD_PARTS };
+
 struct reload {
 	struct server *server;
 	const struct config *in_use; /* a reference */
 	const struct config *fresh;  /* while it is compared with what is in use */
+	/* Where the last time was refused it is an older one than in_use. References. */
+	const struct config *effective[RELOAD_PARTS];
 	struct sinks sinks;
 	struct instances instances;
 	struct report report;
 	struct mail *asking; /* that wait for the report */
+	bool must_tell;      /* in the log, what took effect of a file that had no errors */
 	bool is_running;     /* not all of it has taken effect yet */
 	bool is_wanted;      /* asked for while something is still changing */
 };

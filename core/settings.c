@@ -295,6 +295,7 @@ settings_remove(struct settings *s, const struct store_port *store, struct insta
 	begin(s, &b);
 	record_forget(&b, record_instance, name, NULL);
 	record_forget(&b, record_websocket, name, NULL);
+	record_forget(&b, record_state, name, NULL);
 	for (const struct webhook *w = i->webhooks; w != NULL; w = w->next)
 		record_forget(&b, record_webhook, name, w->label);
 	int rc = finish(s, store, &b, err);

@@ -13,6 +13,7 @@
  *   kind "websocket", name "sales"         enabled, events, mediaBase64
  *   kind "version", name "1"               of all the others but the key: each change replaces the one that
  *                                          it was made of. None in a store that earlier versions wrote
+ *   kind "state", name "sales"             what was last seen of it (states.h): no setting
  *   kind "key", name "1"                   salt of the passphrase, a value to check the key with;
  *                                          none: secrets are stored readable
  */

@@ -17,6 +17,8 @@ struct loading {
 	size_t n;
 	struct buf
 		version; /* the text of its record, which is not in the list; empty: there is none */
+	struct loaded
+		*states; /* what was seen of instances: no settings, nothing in them is sealed */
 	bool failed;
 	bool is_incomplete; /* what the store holds is a part of another one */
 };

@@ -23,23 +23,45 @@ keep(char **at, struct hsw_str s)
 	return kept;
 }
 
-static int
-keep_record(void *arg, const struct hsw_store_record *r)
+static struct loaded *
+copy_record(struct loading *l, const struct hsw_store_record *r)
 {
-	struct loading *l = arg;
 	struct loaded *one = malloc(sizeof(*one) + r->kind.len + r->name.len + r->text.len);
 
 	if (one == NULL) {
 		l->failed = true;
-		return HSW_ENOMEM;
+		return NULL;
 	}
 	char *at = one->memory;
 	one->next = NULL;
 	one->record = (struct hsw_store_record){ keep(&at, r->kind), keep(&at, r->name),
 		keep(&at, r->text) };
+	return one;
+}
+
+static int
+keep_record(void *arg, const struct hsw_store_record *r)
+{
+	struct loading *l = arg;
+	struct loaded *one = copy_record(l, r);
+
+	if (one == NULL)
+		return HSW_ENOMEM;
 	*l->last = one;
 	l->last = &one->next;
 	l->n++;
+	return HSW_OK;
+}
+
+static int
+keep_state(struct loading *l, const struct hsw_store_record *r)
+{
+	struct loaded *one = copy_record(l, r);
+
+	if (one == NULL)
+		return HSW_ENOMEM;
+	one->next = l->states;
+	l->states = one;
 	return HSW_OK;
 }
 
@@ -55,6 +77,8 @@ keep_setting(void *arg, const struct hsw_store_record *r)
 		l->failed |= l->version.failed;
 		return HSW_OK;
 	}
+	if (str_is(r->kind, record_state))
+		return keep_state(l, r);
 	return str_is(r->kind, record_attempts) ? HSW_OK : keep_record(l, r);
 }
 
@@ -74,14 +98,22 @@ settings_read_all(struct loading *l, const struct store_port *store, struct hsw_
 	return rc;
 }
 
+static void
+free_list(struct loaded *one)
+{
+	while (one != NULL) {
+		struct loaded *next = one->next;
+		free(one);
+		one = next;
+	}
+}
+
 void
 settings_free_all(struct loading *l)
 {
-	while (l->first != NULL) {
-		struct loaded *next = l->first->next;
-		free(l->first);
-		l->first = next;
-	}
+	free_list(l->first);
+	free_list(l->states);
+	l->first = l->states = NULL;
 	buf_free(&l->version);
 }
 
@@ -155,6 +187,35 @@ take_version(struct settings *s, struct loading *l)
 	l->version = (struct buf)BUF_INIT;
 }
 
+/* Of an instance that auto_create let in there are no settings. A draft has no catalog: it is of those that are in use
+ * then. NULL: there is none. */
+static struct instance *
+find_seen(struct settings *s, struct hsw_str name)
+{
+	struct instance_settings *i = settings_find(s, name);
+
+	if (i != NULL)
+		return i->instance;
+	return s->catalog != NULL ? catalog_find(catalog_master(s->catalog), name) : NULL;
+}
+
+static void
+recall_states(struct settings *s, const struct loading *l)
+{
+	char id[INSTANCE_ID_SIZE];
+	struct instance_seen seen;
+
+	for (const struct loaded *r = l->states; r != NULL; r = r->next) {
+		struct instance *i = find_seen(s, r->record.name);
+		if (i == NULL)
+			continue;
+		if (!record_read_state(r->record.text, id, &seen))
+			complain(&r->record, "it is damaged");
+		else if (instance_is_heir(i, id))
+			instance_recall(i, &seen);
+	}
+}
+
 /* Instances first: "instance" is the first kind in the store's order, too. */
 static int
 add_all(struct settings *s, const struct loading *l)
@@ -172,6 +233,8 @@ add_all(struct settings *s, const struct loading *l)
 				rc = kinds[k].add(s, &r->record);
 		}
 	}
+	if (rc == HSW_OK)
+		recall_states(s, l);
 	return rc;
 }
 
@@ -263,6 +326,21 @@ forget_destinations(struct settings *s, const struct store_port *store, struct h
 	return rc;
 }
 
+/* Of instances that the file has no more, or that were deleted while one was on its way. */
+static int
+forget_states(struct settings *s, const struct loading *l, const struct store_port *store,
+	struct hsw_error *err)
+{
+	struct record_batch b;
+
+	record_batch_init(&b);
+	for (const struct loaded *r = l->states; r != NULL; r = r->next) {
+		if (find_seen(s, r->record.name) == NULL)
+			record_forget(&b, record_state, r->record.name, NULL);
+	}
+	return record_commit(&b, store, err);
+}
+
 int
 settings_read(struct settings *s, const struct store_port *store, struct hsw_error *err)
 {
@@ -295,6 +373,8 @@ settings_load(struct settings *s, const struct store_port *store, struct hsw_err
 	if (rc == HSW_OK && !s->is_shared)
 		rc = forget_destinations(s, store, err);
 	take_version(s, &l);
+	if (rc == HSW_OK && !s->is_shared)
+		rc = forget_states(s, &l, store, err);
 	settings_free_all(&l);
 	return rc;
 }

@@ -83,13 +83,11 @@ is_same(const struct instance *a, const struct instance *b)
 	return strcmp(a->id, b->id) == 0 && text_equal(a->token.s, b->token.s);
 }
 
-/* The API deleted it and made another one of its name. From the file to the API and back it is the same. */
+/* The API deleted it and made another one of its name. */
 static bool
 is_made_anew(const struct instance_settings *before, const struct instance_settings *now)
 {
-	const char *a = before->instance->id, *b = now->instance->id;
-
-	return *a != '\0' && *b != '\0' && strcmp(a, b) != 0;
+	return !instance_is_heir(now->instance, before->instance->id);
 }
 
 /* One that is the same is not made anew: requests that are under way have it. */
@@ -97,6 +95,9 @@ static void
 keep_or_succeed(struct instance_settings *now, const struct instance_settings *before)
 {
 	if (is_same(now->instance, before->instance)) {
+		struct instance_seen stored;
+		instance_get_seen(now->instance, &stored);
+		instance_recall(before->instance, &stored);
 		instance_unref(now->instance);
 		now->instance = instance_ref(before->instance);
 		now->hh.key = now->instance->name.s; /* the same name */

@@ -71,8 +71,7 @@ is_accepted(struct hsw_str head, const char *key)
 }
 
 static void
-write_request(struct buf *b, const struct ws_url *u, const char *target, const char *token,
-	const char *key)
+write_head(struct buf *b, const struct ws_url *u, const char *target, const char *token)
 {
 	buf_printf(b, "GET %s%s HTTP/1.1\r\n",
 		u->is_unix || strcmp(u->path, "/") == 0 ? "" : u->path, target);
@@ -84,9 +83,17 @@ write_request(struct buf *b, const struct ws_url *u, const char *target, const c
 			u->host, u->port);
 	if (token != NULL)
 		buf_printf(b, "token: %s\r\n", token);
+	buf_str(b, "User-Agent: hookswitch/" PACKAGE_VERSION "\r\n");
+}
+
+static void
+write_request(struct buf *b, const struct ws_url *u, const char *target, const char *token,
+	const char *key)
+{
+	write_head(b, u, target, token);
 	buf_printf(b,
 		"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-		"Sec-WebSocket-Key: %s\r\nUser-Agent: hookswitch/" PACKAGE_VERSION "\r\n\r\n",
+		"Sec-WebSocket-Key: %s\r\n\r\n",
 		key);
 }
 
@@ -94,6 +101,7 @@ static int
 await_head(struct ws_client *c, size_t *head_len, struct hsw_error *err)
 {
 	const char *end = NULL;
+	char line[32];
 
 	while (end == NULL) {
 		int rc = receive(c, ANSWER_TIMEOUT_MS);
@@ -105,7 +113,11 @@ await_head(struct ws_client *c, size_t *head_len, struct hsw_error *err)
 		end = memmem(c->in.data, c->in.len, "\r\n\r\n", 4);
 	}
 	*head_len = (size_t)(end - c->in.data) + 4;
-	return HSW_OK;
+	/* What was received ends without a NUL. */
+	snprintf(line, sizeof(line), "%.*s", (int)*head_len, c->in.data);
+	return sscanf(line, "HTTP/1.%*1d %3d", &c->status) == 1
+		? HSW_OK
+		: err_set(err, HSW_EIO, "the answer is not HTTP");
 }
 
 /* error.message of the body, which may come a moment after the head. */
@@ -134,15 +146,10 @@ static int
 upgrade(struct ws_client *c, const char *key, struct hsw_error *err)
 {
 	size_t head_len = 0;
-	char line[32];
 	int rc = await_head(c, &head_len, err);
 
 	if (rc != HSW_OK)
 		return rc;
-	/* What was received ends without a NUL. */
-	snprintf(line, sizeof(line), "%.*s", (int)head_len, c->in.data);
-	if (sscanf(line, "HTTP/1.%*1d %3d", &c->status) != 1)
-		return err_set(err, HSW_EIO, "the answer is not HTTP");
 	if (c->status != 101) {
 		read_refusal(c, head_len, err);
 		return HSW_EAUTH;
@@ -296,12 +303,15 @@ ws_client_read(struct ws_client *c, struct hsw_error *err)
 		if (rc != HSW_EAGAIN)
 			return rc == HSW_ENOMEM ? err_set(err, HSW_EIO, "out of memory") : rc;
 		rc = receive(c, SILENCE_MS);
-		if (rc == HSW_OK)
+		if (rc == HSW_OK) {
 			silences = 0;
-		else if (rc == HSW_EAGAIN && ++silences < SILENCES_MAX)
+		} else if (rc == HSW_EAGAIN && ++silences < SILENCES_MAX) {
+			if (c->on_silence != NULL)
+				c->on_silence(c->arg);
 			rc = send_control(c, PING, str_of("tail"));
-		else if (rc == HSW_EAGAIN)
+		} else if (rc == HSW_EAGAIN) {
 			return err_set(err, HSW_EIO, "the server is silent");
+		}
 		if (rc != HSW_OK)
 			return rc == HSW_ECLOSED ? rc : HSW_EIO;
 	}
@@ -320,4 +330,42 @@ ws_client_close(struct ws_client *c)
 	ws_stream_close(&c->stream);
 	buf_free(&c->in);
 	buf_free(&c->message);
+}
+
+/* The answer ends with the connection. */
+static int
+read_answer(struct ws_client *c, struct buf *body, struct hsw_error *err)
+{
+	size_t head_len = 0;
+	int rc = await_head(c, &head_len, err);
+
+	if (rc != HSW_OK)
+		return rc;
+	if (c->status != 200)
+		return err_set(err, HSW_EAUTH, "status %d", c->status);
+	while (rc == HSW_OK && c->in.len < ANSWER_MAX)
+		rc = receive(c, ANSWER_TIMEOUT_MS);
+	if (rc == HSW_ECLOSED || rc == HSW_EAGAIN)
+		return err_set(err, rc, "no answer");
+	buf_append(body, c->in.data + head_len, c->in.len - head_len);
+	return body->failed ? err_set(err, HSW_ENOMEM, "out of memory") : HSW_OK;
+}
+
+int
+ws_client_ask(const struct ws_url *u, const char *target, const char *token, const char *ca,
+	struct ws_client *c, struct buf *body, struct hsw_error *err)
+{
+	struct buf request = BUF_INIT;
+	int rc = ws_stream_open(&c->stream, u, ca, err);
+
+	write_head(&request, u, target, token);
+	buf_str(&request, "Connection: close\r\n\r\n");
+	if (rc == HSW_OK)
+		rc = request.failed ? err_set(err, HSW_ENOMEM, "out of memory")
+				    : ws_stream_send(&c->stream, request.data, request.len);
+	if (rc == HSW_OK)
+		rc = read_answer(c, body, err);
+	buf_free(&request);
+	ws_client_close(c);
+	return rc;
 }

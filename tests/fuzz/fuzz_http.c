@@ -71,6 +71,13 @@ handle(void *arg, struct http_request *r)
 	}
 	if (http_query(r, "token", &token))
 		note((struct hsw_str){ token.data, token.len });
+	token.len = 0;
+	if (http_query_form(r, "token", &token)) {
+		note((struct hsw_str){ token.data, token.len });
+		if (memmem(r->query.s, r->query.len, "%2", 2) == NULL && token.len > 0 &&
+			memchr(token.data, '+', token.len) != NULL)
+			abort();
+	}
 	buf_free(&token);
 	if (str_is(r->path, "/later")) {
 		waiting = r;

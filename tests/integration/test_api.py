@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import threading
 import time
+import urllib.parse
 
 import pytest
 
@@ -21,6 +22,23 @@ MISSING = "Missing token in header, Authorization header, or query parameter"
 
 
 # ---- instances ----
+
+
+def test_a_plus_in_a_query_is_a_space_but_in_a_token(make_api):
+    d = make_api(instances=())
+    token = "a+b/c=="
+    d.ok("POST", "/api/instance/new", {"name": "shop", "token": token, "webhookURL": "http://example.com/"}, status=201)
+    for label in "my hook", "one+one", "100% of +2%":
+        d.webhook("shop", "http://example.com/", label=label)
+        for query in urllib.parse.urlencode({"label": label}), "label=" + urllib.parse.quote(label, safe=""):
+            assert d.ok("GET", f"/api/events/getWebhook/shop?{query}")["webhook"]["label"] == label
+            d.ok("GET", f"/api/deliveries/shop?{query}")
+            d.ok("GET", f"/api/dead/shop?{query}")
+        d.ok("DELETE", f"/api/events/webhook/shop?{urllib.parse.urlencode({'label': label})}")
+        assert [w["label"] for w in d.webhooks("shop")] == ["default"]
+    for written in token, urllib.parse.quote(token, safe=""):
+        d.ok("GET", f"/api/instance/list?token={written}", token=None)
+    d.fails(401, "GET", "/api/instance/list?token=" + token.replace("+", "%20"), token=None)
 
 
 def test_an_instance_is_made_with_all_that_it_may_have(daemon):
@@ -467,6 +485,8 @@ def test_the_ingest_routes_have_a_limit_for_each_source_and_client(tmp_path):
     assert [post(n)[0] for n in range(2)] == [401, 401]
     status, headers, answer = post(3)
     assert status == 429 and 0 < int(headers["retry-after"]) <= 61, (status, headers)
+    assert (headers["x-ratelimit-limit"], headers["x-ratelimit-remaining"]) == ("2", "0")
+    assert 0 < int(headers["x-ratelimit-reset"]) - time.time() <= 61
     assert json.loads(answer) == {"success": False, "error": {"message": "Rate limit exceeded. Try again later."}}
     assert post(4, client="192.0.2.2")[0] == 401 and post(5, source="other")[0] == 401
     for n in range(2):

@@ -856,3 +856,43 @@ def test_a_websocket_that_the_api_has_set_stays_and_reload_says_so(two_workers):
     edit(daemon, "websocket_events = label.update", "websocket_events = group.flow")
     assert daemon.command("reload").stdout == f"[instance sales] websocket_events changed\n{kept}\n"
     assert turn("websocket_events = group.flow", "websocket_events = call.update") == [], "they say the same"
+
+
+def test_what_did_not_take_effect_is_told_when_it_does(two_workers):
+    daemon = two_workers
+    status = lambda method, path, body=None: daemon.request(
+        method, path, body and json.dumps(body), {"token": ACCOUNT, "Content-Type": "application/json"})[0]
+    assert status("POST", "/api/instance/new", {"name": "shop", "token": "zz-SECRET"}) == 201
+    text = daemon.ini.read_text()
+    daemon.ini.write_text(text + section("zz", token="zz-SECRET") + "[source second]\nplugin = evolution\ntoken = two\n")
+    before = len(daemon.log_text())
+    refused = daemon.command("reload", check=False)
+    assert refused.returncode == 1 and "the instances stay as they were" in refused.stderr
+    assert "zz" not in refused.stdout and "[source second] added" in refused.stdout
+    wait_for(lambda: "config: read again changed=yes" in daemon.log_text()[before:])
+    assert "[instance zz] added" not in daemon.log_text()[before:]
+    assert daemon.post(message(1), instance="zz")[0] == 404
+
+    assert status("DELETE", "/api/instance/delete/shop") == 200
+    before = len(daemon.log_text())
+    done = daemon.command("reload")
+    assert "[instance zz] added" in done.stdout and "second" not in done.stdout
+    wait_for(lambda: "config: read again changed=yes" in daemon.log_text()[before:])
+    assert "[instance zz] added: takes effect now" in daemon.log_text()[before:]
+    daemon.accept(message(1), instance="zz")
+    assert "zz" not in daemon.command("reload").stdout
+
+
+def test_sources_that_stay_as_they_were_are_not_told_as_changed(make_daemon, folder):
+    path = pathlib.Path(folder) / "m.ini"
+    good = (FIXTURES.parent.parent / "etc/maps" / sorted(
+        p.name for p in FIXTURES.parent.parent.glob("etc/maps/*.ini"))[0]).read_text()
+    path.write_text(good)
+    daemon = make_daemon({}, source=f"[source m]\nplugin = map\nmap = {path}")
+    edit(daemon, "[source m]", "[source m]\ntoken = other-SECRET")
+    path.write_text("this is no map")
+    refused = daemon.command("reload", check=False)
+    assert refused.returncode == 1 and "the sources stay as they were" in refused.stderr
+    assert "[source m]" not in refused.stdout
+    path.write_text(good)
+    assert "[source m] token" in daemon.command("reload").stdout

@@ -406,3 +406,25 @@ def test_the_hint_on_a_websocket_that_is_off_turns_it_on(tmp_path):
     assert "sales" in t.line()
     t.stop()
     daemon.stop()
+
+
+@pytest.mark.parametrize("args", [[], ["-t", "sales-SECRET-instance"]])
+def test_a_type_that_the_websocket_does_not_carry_is_named(tmp_path, args):
+    with started(tmp_path, instance="websocket = yes\nwebsocket_events = message.exchange, call.update") as daemon:
+        t = Tail("-c", str(daemon.ini), *args, "-e", "message.status, message.exchange,label.update", "sales")
+        wait_for(lambda: b"the WebSocket of sales does not carry message.status, label.update\n" in t.err)
+        daemon.accept(message(1))
+        assert "sales message.exchange" in t.line() and t.stop() == 0
+        t = Tail("-c", str(daemon.ini), *args, "-e", "call.update,message.exchange", "sales")
+        wait_for(lambda: b"connected" in t.err)
+        daemon.accept(message(2))
+        assert "sales message.exchange" in t.line() and t.stop() == 0 and b"carry" not in t.err
+
+
+def test_a_websocket_that_is_disabled_meanwhile_is_told(tmp_path):
+    with started(tmp_path, instance="websocket = yes") as daemon:
+        t = Tail("-c", str(daemon.ini), "sales")
+        wait_for(lambda: b"connected" in t.err)
+        daemon.command("websocket", "set", "--disable", "sales")
+        wait_for(lambda: b"the WebSocket of sales is disabled" in t.err, 60, "it asks after half a minute")
+        assert t.stop() == 0 and t.err.count(b"disabled") == 1

@@ -4,9 +4,9 @@
 rows='
 1 address buf clock crypt envelope err log mailbox metric_help metrics notify pump seal seqmap shown tls transport
 2 config config_check config_impl config_listen config_section config_sum config_tables config_tokens forwarded host ini ini_compare option option_doc origin plugin policy signing
-3 attempts attempts_text catalog circuit delivery delivery_queue delivery_save destination destination_api destination_attach destination_attempts destination_claim destination_cursor destination_impl destination_intake destination_print destination_skip destination_swap emit follow gaps health identities journal journal_impl journal_memo journal_read journal_write lane live memories migrate migrate_batch migrate_impl migrate_verify notice pace place prune raw raw_form record record_batch retain retry router seen settings settings_impl settings_key settings_load settings_reload status_order store webhook webhook_section
+3 attempts attempts_text catalog circuit delivery delivery_queue delivery_save destination destination_api destination_attach destination_attempts destination_claim destination_cursor destination_impl destination_intake destination_print destination_skip destination_swap emit follow gaps health identities journal journal_impl journal_memo journal_read journal_write lane live memories migrate migrate_batch migrate_impl migrate_verify notice pace place prune raw raw_form record record_batch retain retry router seen settings settings_impl settings_key settings_load settings_reload states status_order store webhook webhook_section
 4 api api_call api_config api_dead api_delivery api_events api_evolution api_inquiry api_instance api_json api_read api_replay api_ws auth change change_again change_impl change_reload claim claim_config claim_impl claim_names claim_print claim_section claim_start control control_deliveries control_impl control_outcome control_reload control_sinks control_skip credential gone http http_answer http_conn http_impl http_parse http_request ingress ingress_answer ingress_event ingress_impl ingress_store instances listen ops ratelimit redeliver reload report server sinks skip sockets tour worker
-5 client cmd event_line main when ws_client ws_stream
+5 client cmd event_line main tail_watch when ws_client ws_stream
 '
 row_of() {
 	case $1 in cmd_*) set -- cmd ;; esac

@@ -423,6 +423,31 @@ START_TEST(what_is_kept_is_that_of_the_last_one_it_was_kept_of)
 }
 END_TEST
 
+START_TEST(what_was_seen_comes_back_where_it_is_whole)
+{
+	static const char *const damaged[] = { "", "[]", "{\"at\":1,\"state\":\"a\"}",
+		"{\"at\":0,\"id\":\"\",\"state\":\"a\",\"numberJid\":\"\"}",
+		"{\"at\":1,\"id\":\"\",\"numberJid\":\"\","
+		"\"state\":\"an invented state that is longer than any\"}" };
+	const struct instance_seen seen = { .state = "connected", .jid = "5511@\"s", .at_ms = 7 };
+	struct instance *i = instance_new(sales, "an-id", NULL);
+	struct buf text = BUF_INIT;
+	struct instance_seen back;
+	char id[INSTANCE_ID_SIZE];
+
+	record_print_state(i, &seen, &text);
+	ck_assert(record_read_state(str_of_buf(&text), id, &back));
+	ck_assert_str_eq(id, "an-id");
+	ck_assert_str_eq(back.state, seen.state);
+	ck_assert_str_eq(back.jid, seen.jid);
+	ck_assert_int_eq(back.at_ms, 7);
+	for (size_t n = 0; n < sizeof(damaged) / sizeof(damaged[0]); n++)
+		ck_assert(!record_read_state(str_of(damaged[n]), id, &back));
+	buf_free(&text);
+	instance_unref(i);
+}
+END_TEST
+
 UNIT_MAIN_WITH("record", setup, teardown, a_webhook_comes_back_with_all_it_has,
 	with_a_key_no_secret_can_be_read_in_a_record,
 	a_secret_opens_with_its_key_and_in_its_place_only,
@@ -433,4 +458,5 @@ UNIT_MAIN_WITH("record", setup, teardown, a_webhook_comes_back_with_all_it_has,
 	another_key_reseals_all_secrets_or_none,
 	what_cannot_be_opened_is_given_up_where_that_is_asked_for,
 	each_change_replaces_the_version_it_follows_before_all_else,
-	what_is_kept_is_that_of_the_last_one_it_was_kept_of)
+	what_is_kept_is_that_of_the_last_one_it_was_kept_of,
+	what_was_seen_comes_back_where_it_is_whole)
