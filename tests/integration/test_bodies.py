@@ -49,7 +49,8 @@ def expected(envelope, format, token, media):
 def test_each_format_in_each_batch_has_what_was_asked_for(target, make_daemon):
     receiver, url, common = target()
     cases = {"-".join(map(str, case)): case for case in itertools.product(
-        ("envelope", "data", "cloudevents"), (None, "json", "ndjson"), ("no", "gzip"), ("yes", "no"), ("yes", "no"))}
+        ("envelope", "data", "cloudevents"), (None, "json", "ndjson"), ("no", "gzip"), ("yes", "no"), ("yes", "no"))
+        if case[0] == "envelope" or case[3] == "no"}    # only an envelope has a place for the token
     sinks = {}
     for name, (format, batch, compress, token, media) in cases.items():
         sinks[name] = {**common, "url": f"{url}/{name}", "ordering": "none", "format": format,
@@ -128,11 +129,11 @@ def test_a_batch_is_settled_as_one(make_receiver, make_daemon):
     """By its answer all its events arrived, or all failed: each has had an attempt, and is dead after its last."""
     def behave(arrival, connection):
         case = arrival.path[1:]
-        return 200 if case == "taken" or (case == "second" and arrival.attempt > 1) else 422
+        return 200 if case == "taken" or (case == "second" and arrival.attempt > 1) else 500
     receiver = make_receiver(behave)
     daemon = make_daemon({case: {
         "plugin": "webhook", "url": f"http://127.0.0.1:{receiver.port}/{case}", "ordering": "none", "batch": "5/30s",
-        "batch_format": batch_format, "retry": "50ms, 50ms"}
+        "batch_format": batch_format, "retry": "50ms, 50ms", "failures_to_open": 100}
         for case, batch_format in (("taken", "ndjson"), ("second", "json"), ("refused", "json"))})
     ids = [daemon.accept(message(n, chat=n))["ids"][0] for n in range(5)]
     wait_for(lambda: all(s["lag"] == 0 and s["retrying"] == 0 for s in daemon.status()["sinks"]), what="all is settled")
@@ -149,7 +150,7 @@ def test_a_batch_is_settled_as_one(make_receiver, make_daemon):
     assert [sinks[case]["delivered"] for case in attempts] == [5, 5, 0] and sinks["refused"]["failed"] >= 10
     letters = [json.loads(line) for line in daemon.command("dead", "list", "--json").stdout.splitlines()]
     assert sorted((row["sink"], row["id"], row["attempts"], row["status"]) for row in letters) == [
-        ("refused", id, 3, 422) for id in sorted(ids)]
+        ("refused", id, 3, 500) for id in sorted(ids)]
 
 
 def test_max_body_bounds_batches_and_is_measured_before_compression(make_receiver, make_daemon):

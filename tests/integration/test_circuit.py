@@ -69,7 +69,7 @@ def test_a_backlog_follows_in_order_with_what_was_in_retry(ordering, status, cha
 
 
 def test_a_failed_request_of_a_batch_is_one_failure(webhook):
-    daemon, receiver = webhook(lambda a, c: 500, {"batch": "20/200ms", "ordering": "none", "concurrency": 20,
+    daemon, receiver = webhook(lambda a, c: 500, {"batch": "20/5s", "ordering": "none", "concurrency": 20,
                                                   "retry": "1h, 1h"})
     for n in range(20):
         daemon.accept(message(n, chat=n))

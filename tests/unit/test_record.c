@@ -427,8 +427,8 @@ START_TEST(what_was_seen_comes_back_where_it_is_whole)
 {
 	static const char *const damaged[] = { "", "[]", "{\"at\":1,\"state\":\"a\"}",
 		"{\"at\":0,\"id\":\"\",\"state\":\"a\",\"numberJid\":\"\"}",
-		"{\"at\":1,\"id\":\"\",\"numberJid\":\"\","
-		"\"state\":\"an invented state that is longer than any\"}" };
+		("{\"at\":1,\"id\":\"\",\"numberJid\":\"\","
+		 "\"state\":\"an invented state that is longer than any\"}") };
 	const struct instance_seen seen = { .state = "connected", .jid = "5511@\"s", .at_ms = 7 };
 	struct instance *i = instance_new(sales, "an-id", NULL);
 	struct buf text = BUF_INIT;
