@@ -122,9 +122,11 @@ static void
 on_change(void *arg, const struct config_change *c)
 {
 	const struct visit *v = arg;
-	bool is_now = is_applied(v->reload, c);
 
-	if (v->of_restart != is_now && (v->of_restart || part_of(c) == v->part))
+	if (!v->of_restart && part_of(c) != v->part)
+		return;
+	bool is_now = is_applied(v->reload, c);
+	if (v->of_restart != is_now)
 		report_change(&v->reload->report, c, is_now, before_restart(v->reload, c));
 }
 

@@ -14,6 +14,7 @@ SPEC = json.loads((pathlib.Path(__file__).resolve().parents[2] / "contrib/openap
 METHODS = ("get", "put", "post", "delete")
 # Of HTTP, not of an answer.
 PLAIN_HEADERS = {"connection", "content-length", "content-type", "date", "transfer-encoding"}
+OF_ANY_PATH = (408, 431)
 # What follows in the path is the source's.
 OPEN_PATHS = ("/in/{source}/{instance}", "/in/{source}")
 # Refused for its Origin: without a body, as RyzeAPI does it.
@@ -78,6 +79,8 @@ def trouble(method, path, status, headers, body):
     """What the document does not say of the answer, or says otherwise; None: nothing."""
     plain = path.split("?")[0]
     known = next((name for whole, name in PATTERNS if whole.fullmatch(plain)), None)
+    if status in OF_ANY_PATH:
+        return None
     if known is None:
         return "the path is not listed" if status < 400 else None
     is_head, method = method == "HEAD", method.lower().replace("head", "get")
