@@ -36,7 +36,7 @@ EXTRA_DIST += \
 	contrib/debian/changelog contrib/debian/control contrib/debian/copyright \
 	contrib/debian/hookswitch.docs contrib/debian/hookswitch.examples contrib/debian/hookswitch.ini \
 	contrib/debian/hookswitch.install contrib/debian/hookswitch.lintian-overrides contrib/debian/hookswitch.logrotate \
-	contrib/debian/hookswitch.postinst contrib/debian/hookswitch.prerm contrib/debian/hookswitch-plugin-postgres.postinst \
+	contrib/debian/hookswitch.postinst contrib/debian/hookswitch.prerm contrib/debian/hookswitch-plugin-postgres.lintian-overrides contrib/debian/hookswitch-plugin-postgres.postinst \
 	contrib/debian/hookswitch.postrm contrib/debian/hookswitch.templates contrib/debian/po/POTFILES.in \
 	contrib/debian/po/templates.pot contrib/debian/hookswitch-plugin-postgres.install \
 	contrib/debian/libhookswitch-dev.install contrib/debian/libhookswitch-dev.lintian-overrides contrib/debian/rules \
