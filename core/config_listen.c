@@ -73,8 +73,8 @@ check_twice(const char **list, const char **other, const char *key, struct hsw_e
 	return HSW_OK;
 }
 
-static bool
-is_unix(const char *address)
+bool
+config_listen_is_unix(const char *address)
 {
 	return strncmp(address, CONFIG_LISTEN_UNIX, strlen(CONFIG_LISTEN_UNIX)) == 0;
 }
@@ -94,7 +94,7 @@ check_address(const char *address, struct hsw_error *err)
 	char host[CONFIG_HOST_SIZE];
 	const char *port, *path = address + strlen(CONFIG_LISTEN_UNIX);
 
-	if (is_unix(address)) {
+	if (config_listen_is_unix(address)) {
 		if (path[0] == '/' && strlen(path) < sizeof(((struct sockaddr_un *)0)->sun_path))
 			return HSW_OK;
 		return err_set(err, HSW_EINVAL,
@@ -265,7 +265,7 @@ config_listen_url(const struct server_conf *s)
 	const char *address = is_tls ? s->listen_tls[0] : s->listen[0];
 	char *url = NULL;
 
-	if (is_unix(address))
+	if (config_listen_is_unix(address))
 		address = "localhost";
 	return asprintf(&url, "%s://%s", is_tls ? "https" : "http", address) >= 0 ? url : NULL;
 }

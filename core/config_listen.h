@@ -14,6 +14,8 @@ void config_listen_check(struct server_conf *, bool with_files,
 	void (*fail)(void *arg, const char *key, const char *why), void *arg);
 /* Frees what was parsed. */
 void config_listen_fini(struct server_conf *);
+/* Whether the address is the path of a unix socket, behind CONFIG_LISTEN_UNIX. */
+bool config_listen_is_unix(const char *address);
 /* "[::1]:8080" and "host:8080" into host (CONFIG_HOST_SIZE is enough for what was checked) and port, which points into
  * the address; false: neither. */
 bool config_listen_split(const char *address, char *host, size_t size, const char **port);

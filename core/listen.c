@@ -133,12 +133,6 @@ resolve(const char *address, struct hsw_error *err)
 	return NULL;
 }
 
-static bool
-is_unix(const char *address)
-{
-	return strncmp(address, CONFIG_LISTEN_UNIX, strlen(CONFIG_LISTEN_UNIX)) == 0;
-}
-
 static int
 fail(const char *address, struct hsw_error *err)
 {
@@ -149,7 +143,7 @@ fail(const char *address, struct hsw_error *err)
 int
 listen_open(const char *address, bool shared, unsigned unix_mode, struct hsw_error *err)
 {
-	if (is_unix(address))
+	if (config_listen_is_unix(address))
 		return listen_unix(address + strlen(CONFIG_LISTEN_UNIX), unix_mode, err);
 	struct addrinfo *found = resolve(address, err);
 	if (found == NULL)
@@ -167,7 +161,7 @@ listen_probe(const char *address, struct hsw_error *err)
 {
 	int rc = HSW_OK;
 
-	if (is_unix(address))
+	if (config_listen_is_unix(address))
 		return HSW_OK;
 	struct addrinfo *found = resolve(address, err);
 	if (found == NULL)

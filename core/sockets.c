@@ -6,17 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config_listen.h"
 #include "err.h"
 #include "listen.h"
 #include "notify.h"
 
 #define CONTROL_MODE 0600
-
-static bool
-is_unix(const char *address)
-{
-	return strncmp(address, "unix:", 5) == 0;
-}
 
 static int
 add(struct sockets *s, int fd, unsigned worker, enum http_listener kind)
@@ -38,7 +33,7 @@ static int
 open_address(struct sockets *s, const struct server_conf *conf, const char *address,
 	enum http_listener kind, unsigned workers, struct hsw_error *err)
 {
-	unsigned n = is_unix(address) ? 1 : workers;
+	unsigned n = config_listen_is_unix(address) ? 1 : workers;
 	int rc = HSW_OK;
 
 	for (unsigned w = 0; w < n && rc == HSW_OK; w++)
@@ -103,7 +98,7 @@ static void
 remove_list(const char **addresses)
 {
 	for (; addresses != NULL && *addresses != NULL; addresses++) {
-		if (is_unix(*addresses))
+		if (config_listen_is_unix(*addresses))
 			listen_unlink(*addresses + 5);
 	}
 }
