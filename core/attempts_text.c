@@ -16,6 +16,7 @@
 #include <json.h>
 
 #include "attempts.h"
+#include "json_text.h"
 
 #define TEXT_END "]}"
 /* A version that does not know the record may have written it anew, with "\/" for "/". */
@@ -116,22 +117,10 @@ decode(struct json_object *o, struct attempt *out)
 	return true;
 }
 
-static struct json_object *
-parse(struct hsw_str text)
-{
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *root = tokener != NULL
-		? json_tokener_parse_ex(tokener, text.s, (int)text.len)
-		: NULL;
-
-	json_tokener_free(tokener);
-	return root;
-}
-
 int
 attempts_decode(struct attempts *all, struct hsw_str text)
 {
-	struct json_object *root = text.len <= READ_BYTES_MAX ? parse(text) : NULL;
+	struct json_object *root = text.len <= READ_BYTES_MAX ? json_text_parse(text) : NULL;
 	struct json_object *list = json_object_is_type(root, json_type_object)
 		? json_object_object_get(root, "failed")
 		: NULL;

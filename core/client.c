@@ -11,6 +11,7 @@
 #include <json.h>
 
 #include "err.h"
+#include "json_text.h"
 
 #define READ_TIMEOUT_S 60
 
@@ -59,23 +60,11 @@ exchange(int fd, const struct buf *request, struct buf *answer)
 	return n == 0 && !answer->failed ? HSW_OK : HSW_EIO;
 }
 
-struct json_object *
-client_parse(struct hsw_str answer)
-{
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *root = tokener != NULL && answer.len > 0
-		? json_tokener_parse_ex(tokener, answer.s, (int)answer.len)
-		: NULL;
-
-	json_tokener_free(tokener);
-	return root;
-}
-
 /* The daemon's own words: error.message of the body. */
 static int
 refused(struct hsw_str body, int status, struct hsw_error *err)
 {
-	struct json_object *root = client_parse(body);
+	struct json_object *root = json_text_parse(body);
 	struct json_object *error = NULL, *message = NULL;
 
 	if (json_object_object_get_ex(root, "error", &error) &&

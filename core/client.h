@@ -3,8 +3,6 @@
 #ifndef CLIENT_H
 #define CLIENT_H
 
-#include <json.h>
-
 #include "buf.h"
 
 /*
@@ -18,8 +16,6 @@ int client_ask(const char *socket_path, const char *method, const char *target, 
 /* The same with a body of JSON. */
 int client_send(const char *path, const char *method, const char *target, struct hsw_str body,
 	struct buf *out, struct hsw_error *err);
-/* An answer, which is the caller's. NULL: it is no JSON. */
-struct json_object *client_parse(struct hsw_str answer);
 /* Appends the text percent-encoded, for a target. */
 void client_escape(struct buf *out, const char *text);
 

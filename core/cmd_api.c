@@ -9,6 +9,7 @@
 #include "client.h"
 #include "cmd.h"
 #include "err.h"
+#include "json_text.h"
 
 int
 cmd_api_open(struct cmd_api *a, const char *config_path)
@@ -39,7 +40,7 @@ cmd_api_ask(
 				  : client_send(a->config->server.control, method, a->target.data,
 					    str_of(text), &answer, &a->err);
 	buf_free(&a->target);
-	if (rc == HSW_OK && (*out = client_parse(str_of_buf(&answer))) == NULL)
+	if (rc == HSW_OK && (*out = json_text_parse(str_of_buf(&answer))) == NULL)
 		rc = err_set(&a->err, HSW_EIO, "the daemon's answer is not what was expected");
 	buf_free(&answer);
 	return rc;

@@ -14,6 +14,7 @@
 
 #include "client.h"
 #include "config.h"
+#include "json_text.h"
 #include "shown.h"
 
 static const char usage[] =
@@ -58,7 +59,7 @@ ask(struct dead *d, const char *method, const char *path, const char *sink, cons
 	buf_append(&target, "", 1);
 	int rc = target.failed ? HSW_ENOMEM
 			       : client_ask(d->socket_path, method, target.data, &answer, &d->err);
-	*out = rc == HSW_OK ? client_parse(str_of_buf(&answer)) : NULL;
+	*out = rc == HSW_OK ? json_text_parse(str_of_buf(&answer)) : NULL;
 	buf_free(&target);
 	buf_free(&answer);
 	return rc == HSW_OK && *out == NULL ? HSW_EIO : rc;

@@ -10,6 +10,7 @@
 
 #include "client.h"
 #include "config.h"
+#include "json_text.h"
 #include "shown.h"
 
 static const char usage[] =
@@ -77,7 +78,7 @@ show(const char *socket_path, const char *sink, bool only_failed, bool as_json)
 	int rc = target.failed ? HSW_ENOMEM
 			       : client_ask(socket_path, "GET", target.data, &answer, &err);
 	if (rc == HSW_OK)
-		root = client_parse(str_of_buf(&answer));
+		root = json_text_parse(str_of_buf(&answer));
 	if (rc == HSW_OK && !json_object_object_get_ex(root, "deliveries", &rows))
 		rc = HSW_EIO;
 	if (rc == HSW_OK)

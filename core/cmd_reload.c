@@ -10,6 +10,7 @@
 
 #include "client.h"
 #include "config.h"
+#include "json_text.h"
 
 static const char usage[] =
 	"Usage: hookswitch reload [-c FILE] [--json]\n"
@@ -38,7 +39,7 @@ print_list(struct json_object *root, const char *key, const char *prefix, const 
 static bool
 print(const struct buf *answer, bool as_json)
 {
-	struct json_object *root = client_parse(str_of_buf(answer));
+	struct json_object *root = json_text_parse(str_of_buf(answer));
 	bool is_good = json_object_get_boolean(json_object_object_get(root, "success"));
 
 	if (root == NULL) {

@@ -21,6 +21,7 @@
 #include "config.h"
 #include "envelope.h"
 #include "err.h"
+#include "json_text.h"
 #include "when.h"
 
 static const char usage[] =
@@ -83,7 +84,7 @@ add_parameter(struct buf *target, const char *name, const char *value)
 static int
 read_answer(struct replay_command *p, const struct buf *answer)
 {
-	struct json_object *root = client_parse(str_of_buf(answer)), *next = NULL;
+	struct json_object *root = json_text_parse(str_of_buf(answer)), *next = NULL;
 	int rc = HSW_EIO;
 
 	if (json_object_object_get_ex(root, "next", &next)) {

@@ -11,6 +11,7 @@
 #include "client.h"
 #include "clock.h"
 #include "err.h"
+#include "json_text.h"
 
 #define ASKED_AT_ONCE 1000 /* events; the daemon's bound */
 #define LOOK_AGAIN_US 100000
@@ -51,7 +52,7 @@ keep(struct look *look, struct json_object *list)
 static int
 read_answer(struct outcome *o, const struct buf *answer, struct look *look)
 {
-	struct json_object *root = client_parse(str_of_buf(answer));
+	struct json_object *root = json_text_parse(str_of_buf(answer));
 	struct json_object *state = NULL;
 	int rc = HSW_EIO;
 

@@ -16,6 +16,7 @@
 #include "client.h"
 #include "clock.h"
 #include "config.h"
+#include "json_text.h"
 #include "when.h"
 
 static const char usage[] =
@@ -50,7 +51,7 @@ struct skip {
 static int
 read_answer(struct skip *p, const struct buf *answer)
 {
-	struct json_object *root = client_parse(str_of_buf(answer)), *more = NULL;
+	struct json_object *root = json_text_parse(str_of_buf(answer)), *more = NULL;
 	int rc = HSW_EIO;
 
 	if (json_object_object_get_ex(root, "more", &more)) {

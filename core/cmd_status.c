@@ -11,6 +11,7 @@
 
 #include "client.h"
 #include "config.h"
+#include "json_text.h"
 
 static const char usage[] =
 	"Usage: hookswitch status [-c FILE] [--json]\n"
@@ -108,7 +109,7 @@ print_store(struct json_object *root, struct json_object *store)
 static bool
 print(const struct buf *answer)
 {
-	struct json_object *root = client_parse(str_of_buf(answer));
+	struct json_object *root = json_text_parse(str_of_buf(answer));
 	struct json_object *store = json_object_object_get(root, "store");
 	bool is_good = store != NULL;
 

@@ -20,6 +20,7 @@
 #include "envelope.h"
 #include "err.h"
 #include "event_line.h"
+#include "json_text.h"
 #include "tail_watch.h"
 #include "ws_client.h"
 
@@ -86,7 +87,7 @@ find_url(struct tail *t, struct hsw_error *err)
 	if (t->url_text != NULL)
 		return ws_url_parse(t->url_text, &t->url, err);
 	const struct server_conf *conf = &t->api.config->server;
-	const char *unix_path = strncmp(conf->listen[0], "unix:", 5) == 0 ? conf->listen[0] : NULL;
+	const char *unix_path = config_listen_is_unix(conf->listen[0]) ? conf->listen[0] : NULL;
 	char *text = unix_path != NULL ? strdup(unix_path) : config_listen_url(conf);
 	int rc = text != NULL ? ws_url_parse(text, &t->url, err) : HSW_ENOMEM;
 	free(text);
@@ -223,10 +224,7 @@ is_wanted(const struct tail *t, const char *event)
 static bool
 show(const struct tail *t, const struct buf *frame)
 {
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *root = tokener != NULL
-		? json_tokener_parse_ex(tokener, frame->data, (int)frame->len)
-		: NULL;
+	struct json_object *root = json_text_parse(str_of_buf(frame));
 	struct buf line = BUF_INIT;
 
 	if (json_object_is_type(root, json_type_object) &&
@@ -242,7 +240,6 @@ show(const struct tail *t, const struct buf *frame)
 		(fwrite(line.data, 1, line.len, stdout) == line.len && fflush(stdout) == 0);
 	buf_free(&line);
 	json_object_put(root);
-	json_tokener_free(tokener);
 	return is_good;
 }
 

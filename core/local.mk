@@ -115,6 +115,7 @@ core_libcore_a_SOURCES = \
 	core/log.c core/log.h \
 	core/mailbox.c core/mailbox.h \
 	core/memories.c core/memories.h \
+	core/json_text.c core/json_text.h \
 	core/metric_help.c core/metric_help.h core/metrics.c core/metrics.h \
 	core/notice.c core/notice.h \
 	core/notify.c core/notify.h \

@@ -7,6 +7,7 @@
 
 #include <json.h>
 
+#include "json_text.h"
 #include "log.h"
 #include "router.h"
 
@@ -84,12 +85,8 @@ print_text(struct buf *text, const char *member, const char *value)
 static struct json_object *
 parse(struct hsw_str text)
 {
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *root = tokener != NULL
-		? json_tokener_parse_ex(tokener, text.s, (int)text.len)
-		: NULL;
+	struct json_object *root = json_text_parse(text);
 
-	json_tokener_free(tokener);
 	if (json_object_is_type(root, json_type_object))
 		return root;
 	json_object_put(root);

@@ -11,6 +11,7 @@
 
 #include <json.h>
 
+#include "json_text.h"
 #include "log.h"
 #include "record.h"
 
@@ -95,10 +96,7 @@ bool
 states_note(struct journal *j, unsigned port, struct instance *i, const struct hsw_envelope *e,
 	void (*done)(void *), void *arg)
 {
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *root = tokener != NULL
-		? json_tokener_parse_ex(tokener, e->body.s, (int)e->body.len)
-		: NULL;
+	struct json_object *root = json_text_parse(e->body);
 	struct json_object *data = json_object_object_get(root, "data");
 	struct json_object *state = json_object_object_get(data, "state");
 	struct json_object *jid = json_object_object_get(data, "jid");
@@ -109,6 +107,5 @@ states_note(struct journal *j, unsigned port, struct instance *i, const struct h
 					: NULL));
 
 	json_object_put(root);
-	json_tokener_free(tokener);
 	return must_save && save(j, port, i, done, arg);
 }

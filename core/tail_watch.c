@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client.h"
+#include "json_text.h"
 
 static bool
 carries(struct json_object *events, struct hsw_str name)
@@ -81,7 +82,7 @@ tail_watch_look(void *watch)
 		? HSW_ENOMEM
 		: ws_client_ask(w->url, target.data, w->token, w->ca, &c, &body, &err);
 	if (rc == HSW_OK) {
-		struct json_object *root = client_parse(str_of_buf(&body));
+		struct json_object *root = json_text_parse(str_of_buf(&body));
 		judge(w, json_object_object_get(root, "websocket"), &line);
 		json_object_put(root);
 		tell(w, &line);

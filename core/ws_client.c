@@ -10,6 +10,7 @@
 #include <openssl/rand.h>
 
 #include "err.h"
+#include "json_text.h"
 
 #define ANSWER_TIMEOUT_MS 15000
 #define ANSWER_MAX 65536
@@ -129,17 +130,14 @@ read_refusal(struct ws_client *c, size_t head_len, struct hsw_error *err)
 	while (memchr(c->in.data + head_len, '}', c->in.len - head_len) == NULL &&
 		c->in.len < ANSWER_MAX && receive(c, 1000) == HSW_OK)
 		;
-	struct json_tokener *tokener = json_tokener_new();
-	struct json_object *root = tokener != NULL
-		? json_tokener_parse_ex(tokener, c->in.data + head_len, (int)(c->in.len - head_len))
-		: NULL;
+	struct json_object *root = json_text_parse(
+		(struct hsw_str){ c->in.data + head_len, c->in.len - head_len });
 	if (json_object_object_get_ex(root, "error", &error) &&
 		json_object_object_get_ex(error, "message", &message))
 		err_set(err, HSW_EAUTH, "%s", json_object_get_string(message));
 	else
 		err_set(err, HSW_EAUTH, "no reason is given");
 	json_object_put(root);
-	json_tokener_free(tokener);
 }
 
 static int
