@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define TAKEOVER_SEQS 1000000 /* more than are lost with a server */
+#define IF_OTHERS " WHERE EXISTS (SELECT FROM nodes WHERE name <> $2::text)"
 
 static int
 read_timeline(struct postgres_store *s, char out[TIMELINE_LEN + 1], struct hsw_error *err)
@@ -80,17 +81,11 @@ go_on_among_others(struct postgres_store *s, struct hsw_error *err)
 	params_bytes(&p, (struct hsw_str){ s->node_name, strlen(s->node_name) });
 	begin(s);
 	query_add_text(s,
-		"INSERT INTO gaps SELECT last_seq, last_seq + $1::bigint FROM log"
-		" WHERE EXISTS (SELECT FROM nodes WHERE name <> $2::text)",
-		&p);
-	query_add_text(s,
-		"UPDATE log SET last_seq = last_seq + $1"
-		" WHERE EXISTS (SELECT FROM nodes WHERE name <> $2::text)",
-		&p);
+		"INSERT INTO gaps SELECT last_seq, last_seq + $1::bigint FROM log" IF_OTHERS, &p);
+	query_add_text(s, "UPDATE log SET last_seq = last_seq + $1" IF_OTHERS, &p);
 	query_add_text(s,
 		"SELECT setval(numbers, nextval(numbers) + $1)"
-		" FROM pg_get_serial_sequence('memos', 'n') AS numbers"
-		" WHERE EXISTS (SELECT FROM nodes WHERE name <> $2::text)",
+		" FROM pg_get_serial_sequence('memos', 'n') AS numbers" IF_OTHERS,
 		&p);
 	forget_gaps(s);
 	query_add(s, ST_COMMIT, NULL);
