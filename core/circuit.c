@@ -54,25 +54,6 @@ circuit_name(const struct destination *d)
 	return names[circuit_number(d)];
 }
 
-/* Answers to what an event is or says, rather than to who asks, where or when. */
-static bool
-is_about_event(int status)
-{
-	switch (status) {
-	case 401:
-	case 403:
-	case 404:
-	case 407:
-	case 408:
-	case 410:
-	case 425:
-	case 429:
-		return false;
-	default:
-		return status >= 400 && status < 500;
-	}
-}
-
 /* Errors of a server that did look at the event; 502 to 504 are said for one that is away. */
 static bool
 is_server_error(int status)
@@ -322,9 +303,9 @@ circuit_failed(struct destination *d, const struct hsw_delivery *slot, int statu
 
 	d->probes_first = false;
 
-	if (is_about_event(status) || (is_server_error(status) && has_one_event(d))) {
+	if (hsw_status_is_about_event(status) || (is_server_error(status) && has_one_event(d))) {
 		log_failure(d, now);
-		if (is_about_event(status))
+		if (hsw_status_is_about_event(status))
 			d->answered_at_ms = now;
 		circuit_told_nothing(d);
 		return true;

@@ -306,18 +306,6 @@ answer_met_old_connection(const struct answer *a, CURLcode code)
 	return ended && a->is_reused && a->head_bytes == 0;
 }
 
-bool
-answer_is_about_events(const struct answer *a)
-{
-	static const int others[] = { 401, 403, 404, 407, 408, 410, 425, 429 };
-
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		if (a->status == others[i])
-			return false;
-	}
-	return a->status >= 400 && a->status < 500;
-}
-
 enum hsw_outcome
 answer_outcome(const struct answer *a, CURLcode code, const struct target *t,
 	struct hsw_detail *detail, char text[ANSWER_TEXT_SIZE])

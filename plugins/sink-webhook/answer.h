@@ -45,8 +45,6 @@ void answer_take(struct answer *, CURL *easy);
 /* Whether a transfer failed only because the other side had closed a connection that was used
  * before. */
 bool answer_met_old_connection(const struct answer *, CURLcode);
-/* Whether its status is about what was sent, rather than who sent it, where to or when. */
-bool answer_is_about_events(const struct answer *);
 /* What the answer means. text: room for detail->text. */
 enum hsw_outcome answer_outcome(const struct answer *, CURLcode, const struct target *,
 	struct hsw_detail *, char text[ANSWER_TEXT_SIZE]);

@@ -152,6 +152,28 @@ struct hsw_sink_ops {
 /* hsw_detail.status is an HTTP status where there was an answer: `retry_on` and `drop_on` go by it. */
 #define HSW_SINK_STATUSES 4u
 
+/* Whether an HTTP status answers to what an event is or says, rather than to who asks, where or when: a 4xx, but for
+ * 401, 403, 404, 407, 408, 410, 425 and 429 (RFC 9110 section 15.5, RFC 8470, RFC 6585). Such an answer does not count
+ * for the circuit; a sink that sends several events in one request cannot tell from it which of them is meant. Any
+ * thread. */
+static inline int
+hsw_status_is_about_event(int status)
+{
+	switch (status) {
+	case 401:
+	case 403:
+	case 404:
+	case 407:
+	case 408:
+	case 410:
+	case 425:
+	case 429:
+		return 0;
+	default:
+		return status >= 400 && status < 500;
+	}
+}
+
 #ifdef __cplusplus
 }
 #endif
