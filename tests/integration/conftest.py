@@ -30,6 +30,12 @@ def make_receiver():
         yield make
 
 
+@pytest.fixture
+def operator(make_receiver):
+    """Who gets the notices of [server] notify_url."""
+    return make_receiver()
+
+
 @pytest.fixture(params=["http", "https"])
 def target(request, make_receiver, tmp_path):
     """Of plain HTTP and of TLS, which sink-webhook sends in two ways: makes a receiver; (it, its URL without a path,

@@ -6,18 +6,11 @@ import time
 
 import pytest
 
-from rig import Receiver, message, wait_for
+from rig import message, wait_for
 from test_store_trouble import (  # noqa: F401 (fixtures)
     PairOfNodes, kill_9, needs_postgres, pair, post, server)
 
 LAG = 500    # notify_lag
-
-
-@pytest.fixture
-def operator():
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
 
 
 @pytest.fixture

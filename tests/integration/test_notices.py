@@ -10,24 +10,15 @@ import time
 
 import pytest
 from api_rig import ApiDaemon
-from rig import Receiver, message, wait_for
+from rig import message, wait_for
 
 SECRET = "notice-SECRET-key-of-its-own"
 DOWN = {"concurrency": 1, "failures_to_open": 2, "probe_interval": "50ms", "retry": "20ms, 20ms, 20ms"}
 
 
 @pytest.fixture
-def operator():
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
-
-
-@pytest.fixture
-def destination():
-    receiver = Receiver()
-    yield receiver
-    receiver.close()
+def destination(make_receiver):
+    return make_receiver()
 
 
 @pytest.fixture
