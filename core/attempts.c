@@ -13,6 +13,19 @@ const char *const attempt_outcomes[ATTEMPT_OUTCOMES] = { [HSW_DELIVERED] = "deli
 	[HSW_REJECT] = "dead",
 	[HSW_GONE] = "gone" };
 
+static void
+forget_text(struct attempt *a)
+{
+	free(a->text);
+	a->text = NULL;
+}
+
+static char *
+copy_text(const char *text)
+{
+	return strndup(text, shown_cut(text, strlen(text), ATTEMPT_TEXT_BYTES));
+}
+
 void
 attempts_note(struct attempts *all, const struct attempt *a)
 {
@@ -23,11 +36,11 @@ attempts_note(struct attempts *all, const struct attempt *a)
 	if (ring->items == NULL)
 		return;
 	struct attempt *to = &ring->items[ring->n++ % ATTEMPTS_KEPT];
-	free(to->text);
+	forget_text(to);
 	*to = *a;
-	to->text = a->text != NULL
-		? strndup(a->text, shown_cut(a->text, strlen(a->text), ATTEMPT_TEXT_BYTES))
-		: NULL;
+	to->text = a->text != NULL && a->text[0] != '\0' ? copy_text(a->text) : NULL;
+	if (ring == &all->delivered && ring->n > ATTEMPT_ANSWERS_KEPT)
+		forget_text(&ring->items[(ring->n - 1 - ATTEMPT_ANSWERS_KEPT) % ATTEMPTS_KEPT]);
 }
 
 void
@@ -62,7 +75,7 @@ print(const struct attempt *a, struct buf *out)
 		buf_printf(out, ",\"nextAt\":\"%s\"", when);
 	}
 	if (a->text != NULL) {
-		buf_str(out, ",\"error\":");
+		buf_str(out, a->outcome == HSW_DELIVERED ? ",\"answer\":" : ",\"error\":");
 		buf_json_cstr(out, a->text);
 	}
 	buf_str(out, "}");

@@ -10,8 +10,10 @@
 #include "buf.h"
 #include "envelope.h"
 
-#define ATTEMPTS_KEPT 100                 /* of each ring */
-#define ATTEMPT_TEXT_BYTES 1024           /* of what came back are kept */
+#define ATTEMPTS_KEPT 100       /* of each ring */
+#define ATTEMPT_TEXT_BYTES 1024 /* of what came back are kept */
+#define ATTEMPT_ANSWERS_KEPT \
+	20 /* texts of those that were delivered: every destination has these */
 #define ATTEMPTS_STORED_BYTES (64u << 10) /* the text form has at most so many */
 
 #define ATTEMPT_OUTCOMES (HSW_GONE + 1)
@@ -25,7 +27,7 @@ struct attempt {
 	int status; /* 0: no answer */
 	bool is_replay;
 	enum hsw_outcome outcome;
-	char *text; /* of a failure; may be NULL */
+	char *text; /* what came back; may be NULL */
 };
 
 struct attempt_ring {

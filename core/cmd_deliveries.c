@@ -18,16 +18,17 @@ static const char usage[] =
 	"\n"
 	"Shows the last attempts of a sink, the newest last: up to 100 that arrived and 100 that "
 	"did\n"
-	"not, and when the event is due again. Only the latter outlive a restart. A webhook of "
-	"the\n"
-	"API is called INSTANCE/LABEL.\n"
+	"not, what came back, and when the event is due again. Of those that arrived the newest "
+	"20\n"
+	"have the answer; those that did not outlive a restart. A webhook of the API is called\n"
+	"INSTANCE/LABEL.\n"
 	"\n"
 	"  -c, --config FILE  the daemon's configuration (for its control socket)\n"
 	"  -f, --failed       only those that failed\n"
-	"      --json         one JSON object a line, with what came back of those that failed\n"
+	"      --json         one JSON object a line, with all of what came back\n"
 	"  -h, --help         this text\n";
 
-#define ERROR_COLUMN 100 /* characters */
+#define ANSWER_COLUMN 100 /* characters */
 
 static const char *
 text(struct json_object *o, const char *key)
@@ -39,14 +40,15 @@ text(struct json_object *o, const char *key)
 static void
 print_row(struct json_object *row)
 {
-	struct buf error = BUF_INIT;
+	struct buf answer = BUF_INIT;
+	const char *error = text(row, "error");
 
-	shown_append(&error, str_of(text(row, "error")), ERROR_COLUMN);
+	shown_append(&answer, str_of(*error ? error : text(row, "answer")), ANSWER_COLUMN);
 	printf("%-24s %-36s %7s %-9s %6s %7s %-24s %.*s\n", text(row, "at"), text(row, "id"),
 		text(row, "attempt"), text(row, "outcome"), text(row, "status"),
-		text(row, "tookMs"), text(row, "nextAt"), (int)error.len,
-		error.len > 0 ? error.data : "");
-	buf_free(&error);
+		text(row, "tookMs"), text(row, "nextAt"), (int)answer.len,
+		answer.len > 0 ? answer.data : "");
+	buf_free(&answer);
 }
 
 static void
@@ -54,7 +56,7 @@ print_rows(struct json_object *rows, bool as_json)
 {
 	if (!as_json)
 		printf("%-24s %-36s %7s %-9s %6s %7s %-24s %s\n", "AT", "ID", "ATTEMPT", "OUTCOME",
-			"STATUS", "MS", "NEXT", "ERROR");
+			"STATUS", "MS", "NEXT", "ANSWER");
 	for (size_t i = json_object_array_length(rows); i-- > 0;) {
 		struct json_object *row = json_object_array_get_idx(rows, i);
 		if (as_json)

@@ -179,7 +179,7 @@ note_attempt(struct hsw_delivery *slot, enum hsw_outcome outcome, const struct h
 		.status = detail->status,
 		.is_replay = slot->is_replay,
 		.outcome = outcome == HSW_HOLD ? HSW_RETRY : outcome,
-		.text = outcome != HSW_DELIVERED ? (char *)detail->text : NULL };
+		.text = (char *)detail->text };
 
 	memcpy(a.id, slot->envelope->id_text, sizeof(a.id));
 	attempts_note(&slot->d->attempts, &a);

@@ -222,18 +222,26 @@ copy_shown(const struct answer *a, char to[EXCERPT_BYTES + 1])
 	to[len] = '\0';
 }
 
+/* The excerpt as it may be shown; empty where a credential is in it. */
+static void
+show_excerpt(const struct answer *a, const struct target *t, char to[EXCERPT_BYTES + 1])
+{
+	to[0] = '\0';
+	if (a->excerpt_len > 0 && target_is_safe_text(t, a->excerpt, a->excerpt_len))
+		copy_shown(a, to);
+}
+
 static void
 status_text(const struct answer *a, const struct target *t, char text[ANSWER_TEXT_SIZE])
 {
-	char excerpt[EXCERPT_BYTES + 1] = "";
+	char excerpt[EXCERPT_BYTES + 1];
 	int status = a->status;
 
 	if (status >= 300 && status < 400) {
 		snprintf(text, ANSWER_TEXT_SIZE, "HTTP %d (redirects are not followed)", status);
 		return;
 	}
-	if (target_is_safe_text(t, a->excerpt, a->excerpt_len))
-		copy_shown(a, excerpt);
+	show_excerpt(a, t, excerpt);
 	snprintf(text, ANSWER_TEXT_SIZE, "HTTP %d%s%s", status, *excerpt ? ": " : "", excerpt);
 }
 
@@ -316,9 +324,11 @@ answer_outcome(const struct answer *a, CURLcode code, const struct target *t,
 	/* What comes after BODY_MAX changes nothing: the status has been said. */
 	if (code == CURLE_WRITE_ERROR && a->body_too_long)
 		code = CURLE_OK;
-	if (answer_is_success(a))
-		return HSW_DELIVERED;
 	detail->text = text;
+	if (answer_is_success(a)) {
+		show_excerpt(a, t, text);
+		return HSW_DELIVERED;
+	}
 	detail->retry_after_ms = a->retry_after_ms;
 	if (code == CURLE_OK)
 		status_text(a, t, text);

@@ -371,7 +371,8 @@ static void
 slot_settle_early(struct slot *s)
 {
 	struct webhook *w = s->w;
-	const struct hsw_detail detail = { .status = s->answer.status };
+	struct hsw_detail detail = { 0 };
+	char text[ANSWER_TEXT_SIZE];
 	struct item_list items;
 
 	if (s->is_settled)
@@ -382,13 +383,28 @@ slot_settle_early(struct slot *s)
 	s->settled_ms = w->host->now_ms(w->handle);
 	TAILQ_INSERT_TAIL(&w->settled, s, settled);
 	items_take(s, &items);
-	tell_all(w, &items, HSW_DELIVERED, &detail);
+	tell_all(
+		w, &items, answer_outcome(&s->answer, CURLE_OK, s->target, &detail, text), &detail);
 }
 
 static void
 exchange_succeeded(struct exchange *x)
 {
 	slot_settle_early((struct slot *)((char *)x - offsetof(struct slot, exchange)));
+}
+
+static void
+slot_ended(struct slot *s, CURLcode code)
+{
+	struct hsw_detail detail = { 0 };
+	char text[ANSWER_TEXT_SIZE];
+	enum hsw_outcome outcome = answer_outcome(&s->answer, code, s->target, &detail, text);
+
+	slot_halt(s);
+	if (slot_is_refused_as_batch(s, outcome))
+		slot_split(s);
+	else
+		slot_settle(s, outcome, &detail);
 }
 
 static bool
@@ -421,13 +437,10 @@ slots_look_at_heads(struct webhook *w)
 		return;
 	w->has_heads = false;
 	while ((s = find_success(w)) != NULL) {
-		const struct hsw_detail detail = { .status = s->answer.status };
-		if (has_sent_all(s)) {
+		if (has_sent_all(s))
 			slot_settle_early(s);
-		} else {
-			slot_halt(s);
-			slot_settle(s, HSW_DELIVERED, &detail);
-		}
+		else
+			slot_ended(s, CURLE_OK);
 	}
 }
 
@@ -463,20 +476,6 @@ slot_resend(struct slot *s, CURLcode code)
 	s->resent = true;
 	curl_multi_remove_handle(s->w->multi, s->easy);
 	return slot_add(s) == HSW_OK;
-}
-
-static void
-slot_ended(struct slot *s, CURLcode code)
-{
-	struct hsw_detail detail = { 0 };
-	char text[ANSWER_TEXT_SIZE];
-	enum hsw_outcome outcome = answer_outcome(&s->answer, code, s->target, &detail, text);
-
-	slot_halt(s);
-	if (slot_is_refused_as_batch(s, outcome))
-		slot_split(s);
-	else
-		slot_settle(s, outcome, &detail);
 }
 
 void

@@ -155,7 +155,9 @@ enum hsw_outcome {
 struct hsw_detail {
 	int status;             /* of the protocol, e.g. the HTTP status; 0: none was received */
 	int64_t retry_after_ms; /* the other side asked not to come earlier; 0: it did not say */
-	const char *text;       /* one line for people and logs, without secrets; may be NULL */
+	/* One line for people and logs, without secrets: why it failed, or what the destination answered.
+	 * May be NULL. */
+	const char *text;
 };
 
 /* ---- the daemon's functions ----------------------------------------------------------------- */

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from api_rig import ApiDaemon
-from rig import message, wait_for
+from rig import message, number_of, wait_for
 
 SAVE_AFTER_S = 5  # core/destination_attempts.c
 AWAY = b"the database is away"
@@ -24,10 +24,14 @@ def stored(daemon):
                 for name, text in db.execute("select name, text from records where kind = 'attempts'")}
 
 
-def refuse(arrival, connection):
-    body = AWAY + b" \xff" + b"x" * 5000
-    connection.sendall(b"HTTP/1.1 500 X\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-    return True
+def answering(status, body):
+    def behave(arrival, connection):
+        connection.sendall(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (status, len(body)) + body)
+        return True
+    return behave
+
+
+refuse = answering(500, AWAY + b" \xff" + b"x" * 5000)
 
 
 def failed(daemon, n, *args):
@@ -51,11 +55,8 @@ def test_they_are_there_after_a_restart(webhook):
 
 
 def test_answers_are_shown_in_their_own_letters_and_nothing_steers_the_terminal(webhook):
-    def behave(arrival, connection):
-        body = "Não há espaço 日本 \x1b[2J\u202e".encode() + "é".encode() * 600
-        connection.sendall(b"HTTP/1.1 500 X\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-        return True
-    daemon, _ = webhook(behave, {"retry": "never"})
+    daemon, _ = webhook(answering(500, "Não há espaço 日本 \x1b[2J\u202e".encode() + "é".encode() * 600),
+                        {"retry": "never"})
     daemon.accept(message(1))
     wait_for(lambda: daemon.status()["dead"].get("out") == 1)
     shown = "HTTP 500: Não há espaço 日本 \\x1b[2J\\xe2\\x80\\xaeéé"
@@ -63,6 +64,42 @@ def test_answers_are_shown_in_their_own_letters_and_nothing_steers_the_terminal(
     assert shown in table and table.rstrip().endswith("é...") and shown in dead
     for text in table, dead, *(r["error"] for r in failed(daemon, 1, "out")):
         assert not set(text) & {"\x1b", "\u202e", "\ufffd"}
+
+
+def delivered(daemon, n):
+    return wait_for(lambda: len(r := [r for r in deliveries(daemon, "out") if r["outcome"] == "delivered"]) >= n and r)
+
+
+def test_what_answered_that_it_has_the_event_is_shown_too(target, make_daemon):
+    receiver, url, options = target(answering(202, b'{"queued": 7,\n "ok": true}'))
+    daemon = make_daemon({"out": {**options, "url": url}})
+    daemon.accept(message(1))
+    (row,) = delivered(daemon, 1)
+    assert (row["status"], row["answer"]) == (202, '{"queued": 7, "ok": true}') and "error" not in row
+    table = daemon.command("deliveries", "out").stdout
+    assert table.splitlines()[0].endswith(" ANSWER") and table.rstrip().endswith('{"queued": 7, "ok": true}')
+
+
+def test_of_those_that_arrived_the_newest_twenty_have_their_answers(webhook):
+    daemon, _ = webhook(answering(200, b"x" * 1500), {"ordering": "strict"})
+    for number in range(150):
+        daemon.accept(message(number))
+    wait_for(lambda: daemon.sink("out")["delivered"] == 150)
+    assert [row.get("answer") for row in deliveries(daemon, "out")] == [None] * 80 + ["x" * 1024] * 20
+
+
+def test_no_answer_waits_for_its_body_nor_shows_a_credential(webhook):
+    def behave(arrival, connection):
+        if number_of(arrival.envelope) == 1:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
+            time.sleep(0.2)
+            connection.sendall(b"never")
+            return True
+        return answering(200, b"you sent " + arrival.headers["authorization"].encode())(arrival, connection)
+    daemon, _ = webhook(behave, {"authorization": "Bearer not-to-be-shown", "ordering": "strict"})
+    daemon.accept(message(1))
+    daemon.accept(message(2))
+    assert [row.get("answer") for row in delivered(daemon, 2)] == [None, None]
 
 
 def test_a_crash_loses_the_last_seconds_at_most(webhook):
