@@ -258,16 +258,32 @@ expression_compile(const char *text, struct hsw_error *err)
 	return NULL;
 }
 
+static int
+lines_of(const char *text)
+{
+	int n = 1;
+
+	for (; *text != '\0'; text++)
+		n += *text == '\n';
+	return n;
+}
+
 /* "jq: error: syntax error, ... (Unix shell quoting issues?) at <top-level>, line 7:..." */
 int
-expression_shorten(char *message)
+expression_explain(struct hsw_error *err, const char *expression)
 {
 	static const char start[] = "jq: error: ";
+	char *message = err->text;
 	char *place = strstr(message, " at <top-level>");
 	char *hint = strstr(message, " (Unix shell");
 	char *number = place != NULL ? strstr(place, ", line ") : NULL;
 	int line = number != NULL ? (int)strtol(number + strlen(", line "), NULL, 10) : 1;
 
+	if (line > lines_of(expression)) {
+		snprintf(message, sizeof(err->text),
+			"syntax error, something is missing at the end");
+		return lines_of(expression);
+	}
 	if (place != NULL)
 		*place = '\0';
 	if (hint != NULL)

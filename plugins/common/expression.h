@@ -19,9 +19,10 @@ bool expression_is_allowed(const char *expression, bool is_assigning, struct hsw
 
 /* What every expression can use; to be put before it, in one line. */
 extern const char expression_prelude[];
-/* NULL: err has the first thing that jq says about it, for expression_shorten. */
+/* NULL: err has the first thing that jq says about it, for expression_explain. */
 jq_state *expression_compile(const char *text, struct hsw_error *err);
-/* Leaves of a message what is of use to a person. The line in the text that it is about. */
-int expression_shorten(char *message);
+/* Leaves of the message what is of use to a person. The line of the expression that it is about; that is the last
+ * thing in the text, and has a line's end and a bracket behind it. */
+int expression_explain(struct hsw_error *err, const char *expression);
 
 #endif

@@ -243,10 +243,13 @@ check_key_file(const struct webhook_conf *conf, struct hsw_error *err)
 static int
 check_sense(const struct webhook_conf *conf, struct hsw_error *err)
 {
+	bool is_plain = conf->url != NULL && strncasecmp(conf->url, "http://", 7) == 0;
 	const struct {
 		const char *key, *without;
 		bool is_idle;
 	} rules[] = {
+		{ "ca_file", "an https url", is_plain && conf->ca_file != NULL },
+		{ "cert_file", "an https url", is_plain && conf->cert_file != NULL },
 		{ "batch_format", "batch",
 			conf->batch == NULL && conf->batch_format != BATCH_JSON },
 		{ "hmac_prefix", "hmac_header",

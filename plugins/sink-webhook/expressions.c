@@ -53,7 +53,7 @@ compile(const char *key, const char *text, jq_state **out, struct hsw_error *err
 	free(program);
 	if (*out != NULL)
 		return HSW_OK;
-	expression_shorten(why.text);
+	expression_explain(&why, text);
 	snprintf(err->text, sizeof(err->text), "%s: %.200s", key, why.text);
 	return HSW_EINVAL;
 }

@@ -11,7 +11,7 @@
 static const char *const reserved[] = { "Authorization", "Connection", "Content-Encoding",
 	"Content-Length", "Content-Type", "Expect", "Host", "HTTP2-Settings", "Keep-Alive",
 	"Proxy-Authorization", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
-	"User-Agent", "webhook-id", "webhook-signature", "webhook-timestamp",
+	"User-Agent", "webhook-id", "webhook-replay", "webhook-signature", "webhook-timestamp",
 	"X-Hookswitch-Attempt", NULL };
 
 static int

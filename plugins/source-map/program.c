@@ -100,16 +100,6 @@ write_program(FILE *out, const struct map_file *f)
 
 /* ---- compiling ---- */
 
-static int
-lines_of(const char *text)
-{
-	int n = 1;
-
-	for (; *text != '\0'; text++)
-		n += *text == '\n';
-	return n;
-}
-
 /* Whether it is this expression that jq cannot compile; err says so. */
 static bool
 is_culprit(const struct map_file *f, const struct map_key *k, struct hsw_error *err)
@@ -125,9 +115,7 @@ is_culprit(const struct map_file *f, const struct map_key *k, struct hsw_error *
 		jq_teardown(&jq);
 		return false;
 	}
-	int line = expression_shorten(why.text);
-	if (line > lines_of(k->expression))
-		line = lines_of(k->expression);
+	int line = expression_explain(&why, k->expression);
 	snprintf(err->text, sizeof(err->text), "%s:%d: %s: %.180s", f->path, k->line + line - 1,
 		k->path, why.text);
 	return true;
@@ -140,8 +128,8 @@ explain(const struct map_file *f, struct hsw_error *why, struct hsw_error *err)
 		if (is_culprit(f, &f->keys[i], err))
 			return HSW_EINVAL;
 	}
-	expression_shorten(why->text);
-	snprintf(err->text, sizeof(err->text), "%s: %.180s", f->path, why->text);
+	snprintf(err->text, sizeof(err->text), "%s: %.*s", f->path, (int)strcspn(why->text, "\n"),
+		why->text);
 	return HSW_EINVAL;
 }
 

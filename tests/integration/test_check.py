@@ -31,7 +31,7 @@ SYSLOG = {"plugin": "syslog", "target": "udp://127.0.0.1:514"}
 def test_all_mistakes_of_a_webhook_are_told(folder):
     wrong = {"filter": ".event ==", "transform": "nosuch(1)", "secret": "whsec_x", "headers": "no colon",
              "batch": "1", "ca_file": "/nonexistent/ca.pem"}
-    assert errors(folder, {**WEBHOOK, **wrong}).keys() == wrong.keys()
+    assert errors(folder, {**WEBHOOK, "url": "https://127.0.0.1:1/", **wrong}).keys() == wrong.keys()
 
 
 def test_mistakes_of_the_daemons_own_options_hide_none_of_the_plugins(folder):
@@ -69,6 +69,10 @@ def test_all_mistakes_of_a_syslog_are_told(folder):
     ({**WEBHOOK, "url": "http://127.0.0.1:1/a#b"}, "url", "has the fragment #b"),
     ({**WEBHOOK, "url": "http://\u2460\u2461\u2466.0.0.1/"}, "url", "the host is not ASCII"),
     ({**WEBHOOK, "url": "http://b\u00fccher.example/"}, "url", "is written xn--"),
+    *(({**WEBHOOK, key: wrong}, key, "syntax error, something is missing at the end")
+      for key in ("filter", "transform") for wrong in (".a ==", ".a |", "def f: 1;")),
+    ({**WEBHOOK, "filter": ".a ( )"}, "filter", "syntax error, unexpected '('"),
+    ({**WEBHOOK, "headers": "webhook-replay: 1"}, "headers", "webhook-replay"),
 ])
 def test_options_without_effect_are_refused(folder, options, key, why):
     told = errors(folder, options)
@@ -88,6 +92,14 @@ def test_options_without_effect_are_refused(folder, options, key, why):
 ])
 def test_what_has_effect_is_not(folder, options):
     assert errors(folder, options) == {}
+
+
+def test_certificates_without_tls_are_refused(folder):
+    cert = certificate(folder)[1]
+    files = {"ca_file": cert, "cert_file": cert, "key_file": f"{folder}/key.pem"}
+    assert errors(folder, {**WEBHOOK, **files, "url": "https://127.0.0.1:1/"}) == {}
+    told = errors(folder, {**WEBHOOK, **files, "url": "HTTP://127.0.0.1:1/"})
+    assert told and told.keys() < files.keys() and "has no meaning without an https url" in told.popitem()[1]
 
 
 @pytest.mark.parametrize("listen,why", [

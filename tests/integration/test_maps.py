@@ -77,7 +77,7 @@ def test_a_bad_expression_stops_the_start_with_its_line(make_daemon, folder):
                          source=f"[source acme]\nplugin = map\nmap = {map_file}")
     daemon.start(wait=False)
     assert daemon.process.wait(20) != 0
-    assert f"{map_file}:2: when: syntax error, unexpected" in daemon.log_text()
+    assert f"{map_file}:2: when: syntax error, something is missing at the end" in daemon.log_text()
     daemon.process = None
 
 
