@@ -226,7 +226,7 @@ START_TEST(answers_are_judged)
 		enum hsw_outcome outcome;
 		int status;
 		int64_t retry_after_ms;
-		const char *text;
+		const char *text; /* of failures */
 	} cases[] = { { "/201", HSW_DELIVERED, 201, 0, "" }, { "/204", HSW_DELIVERED, 204, 0, "" },
 		{ "/chunked", HSW_DELIVERED, 200, 0, "" },
 		{ "/until-close", HSW_DELIVERED, 200, 0, "" },
@@ -259,7 +259,7 @@ START_TEST(answers_are_judged)
 		struct fake_result r = result_at(url_of(server, "http", cases[i].path), NULL, NULL);
 		ck_assert_msg(r.outcome == cases[i].outcome && r.status == cases[i].status &&
 				r.retry_after_ms == cases[i].retry_after_ms &&
-				strcmp(r.text, cases[i].text) == 0,
+				(r.outcome == HSW_DELIVERED || strcmp(r.text, cases[i].text) == 0),
 			"%s: outcome=%d status=%d retry_after=%lld text=\"%s\"", cases[i].path,
 			r.outcome, r.status, (long long)r.retry_after_ms, r.text);
 	}
@@ -269,14 +269,19 @@ END_TEST
 /* llhttp refuses what curl takes: the receiver is curl's from then on. */
 START_TEST(a_receiver_of_odd_answers_is_left_to_curl)
 {
-	struct hsw_handle *h = OPEN("/odd-header", NULL);
+	static const char *const paths[] = { "/odd-header", "/line-feeds" };
 
-	const struct fake_result *r = fake_wait(put(h));
-	ck_assert_int_eq(r->outcome, HSW_RETRY);
-	ck_assert_str_eq(r->text, "the answer is not HTTP");
-	for (int i = 0; i < 2; i++)
-		ck_assert_int_eq(fake_wait(put(h))->outcome, HSW_DELIVERED);
-	fake_close(h);
+	for (size_t k = 0; k < sizeof(paths) / sizeof(paths[0]); k++) {
+		struct hsw_handle *h = OPEN(paths[k], NULL);
+		const struct fake_result *r = fake_wait(put(h));
+		ck_assert_int_eq(r->outcome, HSW_RETRY);
+		ck_assert_str_eq(r->text, "the answer is not HTTP");
+		for (int i = 0; i < 2; i++) {
+			r = fake_wait(put(h));
+			ck_assert_msg(r->outcome == HSW_DELIVERED, "%s: %s", paths[k], r->text);
+		}
+		fake_close(h);
+	}
 }
 END_TEST
 

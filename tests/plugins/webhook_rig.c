@@ -65,6 +65,7 @@ const struct http_rule rules[] = {
 		.answer = "HTTP/1.1 500 Oops\r\nContent-Length: 10\r\n\r\nabc",
 		.then = HTTP_HANG },
 	{ .path = "/odd-header", .answer = ANSWER("200 OK", "X-Odd: a\001b\r\n") },
+	{ .path = "/line-feeds", .answer = "HTTP/1.1 200 OK\nContent-Length: 2\n\nok" },
 	{ .path = "/endless", .answer = "HTTP/1.1 200 OK\r\n\r\n", .repeat = "and so on, " },
 	{ .path = "/endless-500", .answer = "HTTP/1.1 500 Oops\r\n\r\n", .repeat = "and so on, " },
 	{ .path = "/endless-head",
