@@ -286,9 +286,9 @@ def test_clients_are_told_when_the_server_stops(make, connect):
 
 
 def test_pings_keep_a_client_and_silence_ends_it(make, connect):
-    daemon = make(websocket="heartbeat = 200ms\npong_timeout = 700ms")
+    daemon = make(websocket="heartbeat = 200ms\npong_timeout = 2500ms")
     alive, silent = connect(daemon), connect(daemon)
-    end = time.monotonic() + 2
+    end = time.monotonic() + 5
     while time.monotonic() < end:
         opcode, payload = alive.receive()
         assert (opcode, payload) == (PING, b"")
@@ -297,7 +297,7 @@ def test_pings_keep_a_client_and_silence_ends_it(make, connect):
     assert numbers(alive, 1) == [1]
     begin = time.monotonic()
     assert silent.closing() == 1008
-    assert time.monotonic() - begin < 1 * SLOW, "it was closed long ago"
+    assert time.monotonic() - begin < 2 * SLOW, "it was closed long ago"
     assert metric(daemon, 'hookswitch_sink_dropped_total{name="websocket",label="no_pong"}') == 1
 
 
