@@ -107,6 +107,16 @@ def test_upgrades_are_refused_with_exact_answers(make):
     assert metric(daemon, "hookswitch_websocket_clients") == 0
 
 
+@pytest.mark.parametrize("lines", [
+    b"Connection: keep-alive\r\nConnection: Upgrade", b"Connection: Upgrade\r\nConnection: keep-alive",
+    b"Connection:\tkeep-alive , uPGRADE \r\nUpgrade: h2c"])
+def test_the_words_of_an_upgrade_may_stand_in_several_lines(make, lines):
+    """As proxies write them (RFC 9110 section 5.3)."""
+    request = upgrade_request(headers={"Connection": None})
+    answer = raw(make().port, request.replace(b"\r\n", b"\r\n" + lines + b"\r\n", 1) + close_frame(1000))
+    assert answer.startswith(b"HTTP/1.1 101 "), answer
+
+
 @pytest.mark.parametrize("sent, logged", [
     (b"https://e\xc2\x9b31m", r"https://e\xc2\x9b31m"), (b"https://e\xe2\x80\xaex", r"https://e\xe2\x80\xaex"),
     (b"https://e\xff", r"https://e\xff"), ("https://café".encode(), "https://café")])
