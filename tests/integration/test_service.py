@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Under a service manager: what the daemon tells it, and sockets that it hands over."""
 import os
+import signal
 import socket
 import subprocess
 
@@ -66,6 +67,21 @@ def test_readiness_status_watchdog_and_stop_are_told(run, folder, name):
     assert manager.wait("STOPPING=1")[1].startswith("STATUS=")
     assert daemon.process.wait(30) == 0
     daemon.process = None
+
+
+def test_a_reload_that_comes_while_the_configuration_is_read_waits(run, folder):
+    manager = Manager(f"{folder}/notify.sock")
+    daemon, start = run({}, {"NOTIFY_SOCKET": f"{folder}/notify.sock"})
+    included = daemon.ini.parent / "included.ini"
+    os.mkfifo(included)
+    daemon.ini.write_text(f"include = {included}\n{daemon.ini.read_text()}")
+    start()
+    with open(included, "w"):  # the daemon has opened it, too, and reads until this one is closed
+        included.unlink()
+        included.write_text("")
+        daemon.process.send_signal(signal.SIGHUP)
+    assert manager.hear()[0] == "READY=1"
+    wait_for(lambda: "opened log and files again" in daemon.log_text())
 
 
 def test_readiness_is_told_with_however_many_addresses(run, folder):
