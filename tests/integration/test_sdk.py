@@ -43,6 +43,36 @@ def test_a_new_sink_gets_events_of_the_daemon(sdk, make_daemon):
              what="the sink's own metric")
 
 
+def test_a_reload_tells_of_a_plugin_that_was_built_again(sdk, make_daemon):
+    folder, environment = sdk
+    assert new(folder, "sink-again").returncode == 0
+    make(folder, "sink-again", environment, "install", f"plugindir={folder}/plugins")
+    daemon = make_daemon({"out": {"plugin": "again", "path": f"{folder}/events.sock"}}, start=False)
+    daemon.ini.write_text(daemon.ini.read_text().replace(str(PLUGINS), f"{folder}/plugins"))
+    daemon.start()
+
+    def reload():
+        return subprocess.run([PROGRAM, "reload", "-c", daemon.ini], capture_output=True, text=True)
+    same = reload()
+    assert same.returncode == 0 and "replaced" not in same.stdout, same
+    code = folder / "sink-again/again.c"
+    code.write_text(code.read_text().replace("	const char *path;\n", "	const char *path, *more;\n").replace(
+        "	{ .key = NULL },", '{ .key = "more", .type = HSW_OPT_STRING, .offset = offsetof(struct conf, more), .help = "x" },'
+        "\n	{ .key = NULL },"))
+    make(folder, "sink-again", environment, "install", f"plugindir={folder}/plugins")
+    told = f"{folder}/plugins/sink-again.so was replaced: takes effect with a restart"
+    again = reload()
+    assert again.returncode == 0 and told in again.stdout and told in daemon.log_text(), again
+    # The one that runs does not know what the new one takes.
+    daemon.ini.write_text(daemon.ini.read_text().replace("plugin = again", "plugin = again\nmore = x"))
+    refused = reload()
+    assert refused.returncode == 1 and "more: unknown key" in refused.stderr and told in refused.stdout, refused
+    daemon.stop()
+    daemon.start()
+    started = reload()
+    assert started.returncode == 0 and "replaced" not in started.stdout, started
+
+
 # What a source must not do, and a part of what the harness says of it.
 SOURCE_BREACHES = {
     "none": (None, "", ""),
