@@ -269,19 +269,14 @@ END_TEST
 /* llhttp refuses what curl takes: the receiver is curl's from then on. */
 START_TEST(a_receiver_of_odd_answers_is_left_to_curl)
 {
-	static const char *const paths[] = { "/odd-header", "/line-feeds" };
+	struct hsw_handle *h = OPEN("/odd-header", NULL);
 
-	for (size_t k = 0; k < sizeof(paths) / sizeof(paths[0]); k++) {
-		struct hsw_handle *h = OPEN(paths[k], NULL);
-		const struct fake_result *r = fake_wait(put(h));
-		ck_assert_int_eq(r->outcome, HSW_RETRY);
-		ck_assert_str_eq(r->text, "the answer is not HTTP");
-		for (int i = 0; i < 2; i++) {
-			r = fake_wait(put(h));
-			ck_assert_msg(r->outcome == HSW_DELIVERED, "%s: %s", paths[k], r->text);
-		}
-		fake_close(h);
-	}
+	const struct fake_result *r = fake_wait(put(h));
+	ck_assert_int_eq(r->outcome, HSW_RETRY);
+	ck_assert_str_eq(r->text, "the answer is not HTTP");
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(fake_wait(put(h))->outcome, HSW_DELIVERED);
+	fake_close(h);
 }
 END_TEST
 
