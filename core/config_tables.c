@@ -248,7 +248,8 @@ static const struct hsw_option sink_options[] = {
 		"The waits before the second, third, ... attempt, each 10 % more or less. When "
 		"they "
 		"are used up the event becomes a dead letter. With `forever` as the last word the "
-		"last wait repeats. `exponential 1s..1h x5`: five waits that grow evenly from 1s "
+		"last wait repeats; it is at least 10ms then. `exponential 1s..1h x5`: five waits "
+		"that grow evenly from 1s "
 		"to 1h. `never`: there is only one attempt. Without it: the policy's." },
 	{ "retry_after_max", HSW_OPT_MSEC, 0, S(retry_after_max_ms), "1h", 0, 86400000, NULL,
 		"How long a wait a destination may ask for (Retry-After of HTTP: seconds or a "

@@ -10,6 +10,8 @@
 #include "option.h"
 
 #define STEP_MAX_MS (7 * 86400000LL)
+/* One that repeats has no end: a receiver that refuses an event must not be asked without a pause. */
+#define ENDLESS_STEP_MIN_MS 10
 #define CONCURRENCY_MAX 1024
 
 /* The schedules that senders of webhooks are known for, in the order of enum sink_policy. */
@@ -81,7 +83,12 @@ read_steps(struct sink_conf *c, struct hsw_error *err)
 	for (const char **step = c->retry; *step != NULL; step++) {
 		if (step > c->retry && strcmp(*step, "forever") == 0 && step[1] == NULL) {
 			c->is_retry_endless = true;
-			return HSW_OK;
+			return c->retry_ms[c->retry_steps - 1] >= ENDLESS_STEP_MIN_MS
+				? HSW_OK
+				: err_set(err, HSW_EINVAL,
+					  "the wait before `forever`, which it repeats, is "
+					  "shorter than %d ms",
+					  ENDLESS_STEP_MIN_MS);
 		}
 		if (c->retry_steps == RETRY_STEPS_MAX)
 			return err_set(err, HSW_EINVAL, "more than %d steps", RETRY_STEPS_MAX);

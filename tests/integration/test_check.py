@@ -72,6 +72,7 @@ def test_all_mistakes_of_a_syslog_are_told(folder):
     *(({**WEBHOOK, key: wrong}, key, "syntax error, something is missing at the end")
       for key in ("filter", "transform") for wrong in (".a ==", ".a |", "def f: 1;")),
     ({**WEBHOOK, "filter": ".a ( )"}, "filter", "syntax error, unexpected '('"),
+    *(({**WEBHOOK, "retry": retry}, "retry", "is shorter than 10 ms") for retry in ("0s, forever", "1s, 9ms, forever")),
     ({**WEBHOOK, "headers": "webhook-replay: 1"}, "headers", "webhook-replay"),
 ])
 def test_options_without_effect_are_refused(folder, options, key, why):
@@ -89,6 +90,7 @@ def test_options_without_effect_are_refused(folder, options, key, why):
     {**WEBHOOK, "format": "raw", "raw": "yes", "secrets": "no"}, {**SYSLOG, "token": "yes", "raw": "yes"},
     {**SYSLOG, "message": "text", "media_base64": "yes", "secrets": "yes"},
     {**WEBHOOK, "url": "http://xn--bcher-kva.example/"},
+    {**WEBHOOK, "retry": "0s, 10ms, forever"},
 ])
 def test_what_has_effect_is_not(folder, options):
     assert errors(folder, options) == {}
