@@ -8,6 +8,7 @@
 #ifndef STORE_POSTGRES_H
 #define STORE_POSTGRES_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include <libpq-fe.h>
@@ -93,7 +94,7 @@ struct postgres_store {
 	char node_name[64];
 	PGconn *db;            /* NULL: not connected */
 	int64_t connect_at;    /* monotonic ms: not before */
-	bool was_lost;         /* since then no connection worked */
+	_Atomic bool was_lost; /* since then no connection worked; the node's thread asks */
 	bool is_ended;         /* the server said that it ends this session */
 	bool is_incomplete;    /* a statement could not be queued: out of memory */
 	bool has_stage;        /* the session has its table for large appends */
@@ -205,6 +206,18 @@ int store_cursors(void *self, hsw_cursor_fn *, void *arg, struct hsw_error *err)
 int store_detach(void *self, struct hsw_str destination, struct hsw_error *err);
 /* Knows all that are in the table. */
 int destinations_load(struct postgres_store *, struct hsw_error *err);
+
+/* ---- array.c ---- */
+
+#define ARRAY_HEAD_BYTES 20
+#define ARRAY_ELEMENT_BYTES 4 /* beside its own */
+
+/* The types of the elements: their oids. */
+enum array_of { ARRAY_OF_BYTEA = 17, ARRAY_OF_BIGINT = 20 };
+
+/* An array with n elements, in binary: its head, then each of them. Return where the next one is put. */
+char *array_head(char *to, enum array_of, size_t n);
+char *array_element(char *to, struct hsw_str bytes);
 
 /* ---- append.c ---- */
 
