@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define STAGE_BYTES (256 * 1024) /* an append from here on is sent ahead */
+#define STAGE_IDLE_MS 60000      /* a table that was not used for so long is dropped */
 
 enum column {
 	COL_RECEIVED,
@@ -193,6 +194,21 @@ append_stage(struct postgres_store *s, struct append *a, struct hsw_error *err)
 		&p);
 	rc = query_run(s, "sending events", 0, NULL, NULL, err);
 	a->is_staged = rc == HSW_OK;
+	s->staged_at = session_now_ms();
+	return rc;
+}
+
+int
+append_drop_stage(struct postgres_store *s, struct hsw_error *err)
+{
+	if (!s->has_stage || session_now_ms() - s->staged_at < STAGE_IDLE_MS)
+		return HSW_OK;
+	int rc = session_need(s, err);
+	if (rc != HSW_OK || !s->has_stage)
+		return rc;
+	query_add_text(s, "DROP TABLE pg_temp.hookswitch_staged", NULL);
+	rc = query_run(s, "dropping a temporary table", 0, NULL, NULL, err);
+	s->has_stage = rc != HSW_OK;
 	return rc;
 }
 

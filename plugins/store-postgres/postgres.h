@@ -99,6 +99,7 @@ struct postgres_store {
 	bool is_incomplete;    /* a statement could not be queued: out of memory */
 	bool has_stage;        /* the session has its table for large appends */
 	bool is_without_stage; /* it may not have one */
+	int64_t staged_at;     /* monotonic ms: when it was used */
 	int64_t deadline_ms;   /* monotonic: of the running query */
 	struct names known;    /* what this daemon attached */
 	int64_t pruned_upto;   /* what is left up to here is named by an exception: prune.c */
@@ -230,6 +231,9 @@ void append_free(struct append *);
 /* Sends the events of a large batch ahead of the transaction that appends them, so that nobody waits for this
  * daemon's network while it holds the log's lock; does nothing for a small one. */
 int append_stage(struct postgres_store *, struct append *, struct hsw_error *err);
+/* Drops the session's table when it was not used for a while: autovacuum cannot reach it, so what is as old as it in
+ * the whole database could not be frozen while the session lasts. */
+int append_drop_stage(struct postgres_store *, struct hsw_error *err);
 void append_add(struct postgres_store *, const struct append *);
 /* Gives the events their seq, from ST_APPEND's result; those that had come before get 0. */
 void append_number(struct postgres_store *, struct hsw_write *const *writes, size_t n_writes,

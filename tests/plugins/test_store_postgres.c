@@ -164,6 +164,27 @@ START_TEST(ids_that_are_too_old_are_deleted)
 }
 END_TEST
 
+#define LARGE_BYTES (300 * 1024)
+#define COUNT_STAGES "SELECT count(*) FROM pg_class WHERE relname = 'hookswitch_staged'"
+
+START_TEST(a_table_for_large_events_is_dropped_when_it_was_not_used_for_a_while)
+{
+	static char body[LARGE_BYTES];
+	struct hsw_store_event e = { .received_ms = 1, .body = { body, sizeof(body) } };
+	struct hsw_write w = { .kind = HSW_WRITE_EVENT, .event = &e };
+
+	for (int64_t seq = 1; seq <= 2; seq++) {
+		assert_ok(commit_one(w));
+		ck_assert_int_eq(e.seq, seq);
+		prune(0, 0, 10);
+		ck_assert_str_eq(sql(COUNT_STAGES), "1");
+		((struct postgres_store *)store)->staged_at -= 3600000;
+		prune(0, 0, 10);
+		ck_assert_str_eq(sql(COUNT_STAGES), "0");
+	}
+}
+END_TEST
+
 /* ---- one daemon ---- */
 
 static void
@@ -616,6 +637,7 @@ END_TEST
 UNIT_MAIN_WITH("store-postgres", start, end, an_id_that_came_before_is_not_appended_again,
 	of_a_batch_the_first_of_an_id_is_appended, without_a_window_the_same_id_is_appended_twice,
 	ids_that_are_too_old_are_deleted,
+	a_table_for_large_events_is_dropped_when_it_was_not_used_for_a_while,
 	a_second_daemon_of_the_same_name_is_refused_until_the_first_ends,
 	thousands_of_destinations_are_taken_in_the_time_of_a_beat,
 	who_needs_the_schema_alone_waits_for_the_others,
