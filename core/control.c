@@ -14,6 +14,7 @@
 #include "log.h"
 
 #define DEAD_LIST_MAX 1000 /* dead letters of one answer */
+#define PURGE_AT_ONCE 2000 /* of them in one call of the store */
 
 /* ---- status ---- */
 
@@ -197,12 +198,20 @@ print_count(struct tour *t, const char *what)
 	buf_printf(&t->out, "{\"success\":true,\"%s\":%zu}", what, t->count);
 }
 
+/* Some at a time: events wait for the store meanwhile, and a million would take longer than it may. */
 static void
 dead_purge(struct store_call *call, const struct store_port *store)
 {
 	struct tour *t = (struct tour *)call;
-	int rc = store->ops->dead_purge(store->self, &t->query, &t->count, &t->error);
+	size_t n = 0;
 
+	t->query.limit = PURGE_AT_ONCE;
+	int rc = store->ops->dead_purge(store->self, &t->query, &n, &t->error);
+	t->count += n;
+	if (rc == HSW_OK && n == PURGE_AT_ONCE) {
+		tour_go_to_store(t, dead_purge);
+		return;
+	}
 	if (rc == HSW_OK)
 		rc = refuse_unknown(t);
 	print_count(t, "purged");
