@@ -273,9 +273,11 @@ def locked_row(server, query):
         session.wait()
 
 
-def test_dead_letters_are_purged_some_at_a_time(webhook, store, server, request):
-    """So that events do not wait for all of them: what can be purged is, before one that cannot."""
-    many, schema = 5000, request.node.name[:60]
+@pytest.mark.parametrize("what", ["purge", "replay"])
+def test_dead_letters_go_some_at_a_time(what, webhook, server):
+    """So that events do not wait for all of them: those go that can, before one that cannot."""
+    many, schema = 5000, f"dead_letters_{what}"
+    store = f"plugin = postgres\ndsn = {server.dsn}\nschema = {schema}"
     daemon, receiver = webhook(store=store + "\ntimeout = 1s")
     daemon.accept(message(1))
     receiver.wait(1)
@@ -287,8 +289,8 @@ def test_dead_letters_are_purged_some_at_a_time(webhook, store, server, request)
         f"INSERT INTO dead SELECT d.id, g + 1, 5, received_at, 500, '' FROM destinations d, events,"
         f" generate_series(1, {many}) g WHERE seq = 1")
     with locked_row(server, f"SELECT seq FROM {schema}.dead WHERE seq = {many} + 1"):
-        assert daemon.command("dead", "purge", "--all", check=False).returncode != 0
+        assert daemon.command("dead", what, "--all", check=False).returncode != 0
     left = int(server.sql(f"SELECT count(*) FROM {schema}.dead"))
     assert 0 < left < many
-    assert daemon.command("dead", "purge", "--all").stdout == f"purged {left}\n"
+    assert daemon.command("dead", what, "--all").stdout == f"{what.rstrip('e')}ed {left}\n"
     assert server.sql(f"SELECT count(*) FROM {schema}.dead") == "0"
