@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 import xml.etree.ElementTree
 
@@ -24,8 +25,10 @@ CORES = len(os.sched_getaffinity(0))
 FUZZ_SECONDS = 4
 LOG_TAIL = 25
 
-# Tests wait more than they work: one more of them at a time than there are cores.
+# Tests wait more than they work: one more of them at a time than there are cores. What works and waits for nothing
+# gives way to them.
 STEPS_AT_ONCE = CORES + 1
+GIVES_WAY = ["nice", "-n", "10"]
 
 # Build trees: configure's arguments. The tree "thread" is also the one that says what clang warns of.
 # LINES is what a sanitizer's report needs, at half the compiler's time. CHECK_SLOWER stretches the unit
@@ -37,6 +40,8 @@ TREES = {
     "thread": ["CC=clang", LINES, "--enable-werror", "--enable-sanitize=thread"],
     "fuzz": ["CC=clang", LINES, "--enable-sanitize=fuzzer-no-link,address,undefined"],
 }
+# Those whose tests take longest.
+FIRST = ("plain", "sanitize")
 CHECK_SLOWER = {"sanitize": "4", "thread": "8"}
 
 
@@ -58,6 +63,7 @@ class Runner:
         self.logs = build / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
         self.total = Result()
+        self.counting = threading.Lock()  # steps run at once
 
     # ---- commands -------------------------------------------------------------------------------
 
@@ -120,10 +126,11 @@ class Runner:
             if log.exists():
                 tail = log.read_text(errors="replace").splitlines()[-LOG_TAIL:]
                 lines += [f"     | {line}" for line in tail]
-        print("\n".join(lines), flush=True)
-        self.total.passed += result.passed
-        self.total.failed += result.failed
-        self.total.skipped += result.skipped
+        with self.counting:
+            print("\n".join(lines), flush=True)
+            self.total.passed += result.passed
+            self.total.failed += result.failed
+            self.total.skipped += result.skipped
 
     def tree(self, name):
         return self.build / name
@@ -148,7 +155,7 @@ class Runner:
             return []
         return fixed_layout
 
-    def compile(self, log, name, targets):
+    def compile(self, log, name, targets, gives_way=()):
         if not targets:
             return Result.one("nothing to build")
         tree = self.tree(name)
@@ -162,7 +169,7 @@ class Runner:
                 stamp.write_text(wanted)
         for target in targets:
             problem = problem or self.command(
-                log, ["make", f"-j{CORES}", *target], 600, cwd=tree)
+                log, [*gives_way, "make", f"-j{CORES}", *target], 900, cwd=tree)
         return Result.one(problem)
 
     def check(self, log, name):
@@ -232,7 +239,7 @@ class Runner:
     def distcheck(self, log):
         """Whether the tarball builds and installs. The tests ran already, and so did the optimizer."""
         problem = self.command(
-            log, ["make", f"-j{CORES}", "distcheck", "DISTCHECK_CONFIGURE_FLAGS=--disable-tests CFLAGS=-O0"],
+            log, [*GIVES_WAY, "make", f"-j{CORES}", "distcheck", "DISTCHECK_CONFIGURE_FLAGS=--disable-tests CFLAGS=-O0"],
             900, cwd=self.tree("plain"))
         return Result.one(problem or self.tarball_lacks())
 
@@ -286,30 +293,58 @@ def run_quick(runner):
     runner.step("plain: integration tests", runner.pytest, "plain", [], 1500)
 
 
+class Builds:
+    """The trees' builds, each made by the first who needs it; the others wait for that."""
+
+    def __init__(self, runner):
+        self.runner = runner
+        self.locks = {name: threading.Lock() for name in TREES}
+        self.made = {}
+
+    def get(self, name):
+        """Whether the tree was built."""
+        with self.locks[name]:
+            if name not in self.made:
+                targets = [["fuzzers"]] if name == "fuzz" else [["all"], ["check", "TESTS="]]
+                self.made[name] = self.runner.step(
+                    f"{name}: build", self.runner.compile, name, targets, [] if name in FIRST else GIVES_WAY)
+            return self.made[name]
+
+
 def run_all(runner):
-    everything = [["all"], ["check", "TESTS="]]
-    targets = {name: everything for name in TREES}
-    targets["fuzz"] = [["fuzzers"]]
-    with concurrent.futures.ThreadPoolExecutor(CORES) as pool:
-        built = dict(zip(TREES, pool.map(
-            lambda name: runner.step(f"{name}: build", runner.compile, name, targets[name]),
-            TREES)))
-        run_lints(runner)
+    builds = Builds(runner)
+
+    def integration(name, *extra):
+        runner.step(f"{name}: integration tests", runner.pytest, name, extra, 1500)
+
+    def check(name):
+        runner.step(f"{name}: make check", runner.check, name)
+
+    def distcheck(name):
+        runner.step(f"{name}: make distcheck", runner.distcheck)
+
+    def threads(name):
+        integration(name, "-m", "threads")
+
+    def fuzz(name):
+        for path in runner.fuzzers():
+            runner.step(f"{name}: {path.name}", runner.fuzz, path.name)
 
     # The longest chains first; what is in one chain must not run at once.
-    def check(name):
-        return (f"{name}: make check", runner.check, name)
+    chains = [("sanitize", integration), ("plain", integration), ("thread", threads, check),
+              ("plain", check, distcheck), ("fuzz", fuzz), ("sanitize", check)]
 
-    chains = [[(f"{name}: integration tests", runner.pytest, name, extra, 1500)]
-              for name, extra in (("sanitize", []), ("plain", []), ("thread", ["-m", "threads"]))
-              if built[name]]
-    if built["plain"]:
-        chains.insert(2, [check("plain"), ("plain: make distcheck", runner.distcheck)])
-    chains += [[check(name)] for name in ("thread", "sanitize") if built[name]]
-    if built["fuzz"]:
-        chains += [[(f"fuzz: {path.name}", runner.fuzz, path.name)] for path in runner.fuzzers()]
+    def run(chain):
+        name, *steps = chain
+        if builds.get(name):
+            for step in steps:
+                step(name)
+
     with concurrent.futures.ThreadPoolExecutor(STEPS_AT_ONCE) as pool:
-        list(pool.map(lambda chain: [runner.step(*step) for step in chain], chains))
+        running = [pool.submit(run, chain) for chain in chains]
+        run_lints(runner)
+        for future in running:
+            future.result()
 
 
 def main():

@@ -27,28 +27,6 @@ is_same_text(struct hsw_str a, struct hsw_str b)
 	return a.len == b.len && strncasecmp(a.s, b.s, a.len) == 0;
 }
 
-/* Whether a header that is a list, such as `keep-alive, Upgrade`, has the word. */
-static bool
-has_word(struct hsw_str list, const char *word)
-{
-	while (list.len > 0) {
-		size_t n = 0;
-		while (n < list.len && list.s[n] != ',')
-			n++;
-		struct hsw_str item = { list.s, n };
-		while (item.len > 0 && (item.s[0] == ' ' || item.s[0] == '\t'))
-			item = (struct hsw_str){ item.s + 1, item.len - 1 };
-		while (item.len > 0 &&
-			(item.s[item.len - 1] == ' ' || item.s[item.len - 1] == '\t'))
-			item.len--;
-		if (is_same_text(item, str_of(word)))
-			return true;
-		n += n < list.len;
-		list = (struct hsw_str){ list.s + n, list.len - n };
-	}
-	return false;
-}
-
 /* ---- origin ---- */
 
 /* Without the port that the scheme has anyway: browsers leave it out, others and proxies may not. */
@@ -144,8 +122,8 @@ check_upgrade(const struct api_call *call)
 {
 	const struct http_request *r = call->http;
 
-	if (r->is_http_1_0 || !has_word(http_header(r, "upgrade"), "websocket") ||
-		!has_word(http_header(r, "connection"), "upgrade"))
+	if (r->is_http_1_0 || !http_header_has_word(r, "upgrade", "websocket") ||
+		!http_header_has_word(r, "connection", "upgrade"))
 		return refuse(call, 426, "Upgrade: websocket\r\nConnection: Upgrade\r\n",
 			"This is a WebSocket: an upgrade request is expected");
 	if (!str_is(http_header(r, "sec-websocket-version"), "13"))

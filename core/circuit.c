@@ -27,7 +27,8 @@
  * Where the sink says that no event could get through (HSW_HOLD) it opens at once, and the order is kept: a probe
  * takes the earliest event until one gets through, or fails in another way.
  *
- * When it opened is kept in the store: the next run begins with it open, and tries one event at once.
+ * When it opened is kept in the store: the next run begins with it open, and tries one event at once, as does a
+ * section that was changed meanwhile.
  *
  * A destination that begins with events in retry may be down even so: it begins
  * half-open, so that restarts during an outage do not use up attempts either.
@@ -355,11 +356,23 @@ circuit_succeeded(struct destination *d)
 	d->failures = 0;
 }
 
+/* One event is tried at once. */
+static void
+go_on_open(struct destination *d)
+{
+	int64_t open_ms = clock_wall_ms() - d->attempts.down_since_ms;
+
+	d->is_held = true;
+	d->is_unknown = false;
+	d->opened_at_ms = clock_mono_ms() - (open_ms > 0 ? open_ms : 0);
+	d->probe_at_ms = 0;
+	retry_pull(&d->retries, 0);
+	delivery_pump_soon(d);
+}
+
 void
 circuit_recall(struct destination *d, int64_t since_ms)
 {
-	int64_t open_ms = clock_wall_ms() - since_ms;
-
 	if (since_ms == 0 || d->attempts.down_since_ms != 0)
 		return;
 	d->attempts.down_since_ms = since_ms;
@@ -367,12 +380,16 @@ circuit_recall(struct destination *d, int64_t since_ms)
 		close_circuit(d);
 		return;
 	}
-	d->is_held = true;
-	d->is_unknown = false;
-	d->opened_at_ms = clock_mono_ms() - (open_ms > 0 ? open_ms : 0);
-	d->probe_at_ms = 0;
-	retry_pull(&d->retries, 0);
-	delivery_pump_soon(d);
+	go_on_open(d);
+}
+
+void
+circuit_take_over(struct destination *d, const struct destination *before)
+{
+	if (d->attempts.down_since_ms == 0)
+		return;
+	d->failures = before->failures;
+	go_on_open(d);
 }
 
 struct hsw_delivery *

@@ -27,7 +27,8 @@ connect_to(const char *path, struct hsw_error *err)
 	}
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)&a, sizeof(a)) == 0) {
+	if (fd >= 0 &&
+		TEMP_FAILURE_RETRY(connect(fd, (const struct sockaddr *)&a, sizeof(a))) == 0) {
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 		return fd;
 	}
@@ -44,6 +45,7 @@ connect_to(const char *path, struct hsw_error *err)
 	return -1;
 }
 
+/* With a timeout, a read ends with EINTR when the process was stopped, as by Ctrl-Z: signal(7). */
 static int
 exchange(int fd, const struct buf *request, struct buf *answer)
 {
@@ -51,11 +53,12 @@ exchange(int fd, const struct buf *request, struct buf *answer)
 	ssize_t n;
 
 	for (size_t sent = 0; sent < request->len; sent += (size_t)n) {
-		n = send(fd, request->data + sent, request->len - sent, MSG_NOSIGNAL);
+		n = TEMP_FAILURE_RETRY(
+			send(fd, request->data + sent, request->len - sent, MSG_NOSIGNAL));
 		if (n < 0)
 			return HSW_EIO;
 	}
-	while ((n = read(fd, chunk, sizeof(chunk))) > 0)
+	while ((n = TEMP_FAILURE_RETRY(read(fd, chunk, sizeof(chunk)))) > 0)
 		buf_append(answer, chunk, (size_t)n);
 	return n == 0 && !answer->failed ? HSW_OK : HSW_EIO;
 }

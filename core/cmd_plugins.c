@@ -97,6 +97,15 @@ list(const char *dir)
 	return CMD_OK;
 }
 
+/* The section whose options, of the daemon's own, stand beside the plugin's. */
+static const char *
+section_of(const struct plugin *p, enum hsw_kind kind)
+{
+	bool is_live = kind == HSW_SINK && (p->ops.sink.flags & HSW_SINK_LIVE);
+
+	return is_live ? "websocket" : plugin_kind_name(kind);
+}
+
 static void
 print_options(const struct plugin *p, enum hsw_kind kind, bool as_man)
 {
@@ -112,10 +121,27 @@ print_options(const struct plugin *p, enum hsw_kind kind, bool as_man)
 	if (p->info->options == NULL || p->info->options->key == NULL)
 		printf("  none\n");
 	print(p->info->options, stdout);
-	bool is_live = kind == HSW_SINK && (p->ops.sink.flags & HSW_SINK_LIVE);
-	const char *table = is_live ? "websocket" : plugin_kind_name(kind);
-	printf(is_live ? "\nOptions of [%s]:\n" : "\nOptions of every %s:\n", table);
-	print(config_table(table), stdout);
+	const char *section = section_of(p, kind);
+	bool is_every = strcmp(section, plugin_kind_name(kind)) == 0;
+	printf(is_every ? "\nOptions of every %s:\n" : "\nOptions of [%s]:\n", section);
+	print(config_table(section), stdout);
+}
+
+/* Whether a section can use it: an option of the daemon's name would be refused there. */
+static bool
+has_own_keys(const struct plugin *p, enum hsw_kind kind)
+{
+	const struct hsw_option *core = config_table(section_of(p, kind));
+	bool is_good = true;
+
+	for (const struct hsw_option *o = p->info->options; o != NULL && o->key != NULL; o++) {
+		if (option_find(core, o->key) == NULL)
+			continue;
+		fprintf(stderr, "hookswitch: %s: its option %s is the daemon's own\n", p->path,
+			o->key);
+		is_good = false;
+	}
+	return is_good;
 }
 
 /* A name with its kind, or alone: then the first kind that has it. */
@@ -141,7 +167,7 @@ show(const char *dir, const char *wanted, bool as_man)
 		return CMD_FAILED;
 	}
 	print_options(p, kind, as_man);
-	return CMD_OK;
+	return has_own_keys(p, kind) ? CMD_OK : CMD_FAILED;
 }
 
 static int

@@ -3,6 +3,7 @@
 #include "cmd.h"
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "config.h"
@@ -35,6 +36,17 @@ run(const struct config *config, const struct server_options *options)
 	return rc == 0 ? CMD_OK : CMD_FAILED;
 }
 
+/* One that is asked for before the daemon listens to signals would end it, and to systemd that is a stop as wanted. */
+static void
+hold_back_reloads(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
 int
 cmd_run(int argc, char **argv)
 {
@@ -58,6 +70,7 @@ cmd_run(int argc, char **argv)
 	}
 	if (optind != argc)
 		return cmd_wrong_usage(usage);
+	hold_back_reloads();
 	struct config *config = config_load(path, CONFIG_CHECK, &errors);
 	if (config == NULL)
 		config_errors_print(&errors, stderr);

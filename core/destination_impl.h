@@ -276,6 +276,8 @@ int64_t destination_lag(const struct destination *);
 void circuit_begin(struct destination *);
 /* What the store has of it: when it opened (since 1970), if it was open when the last run ended; else 0. */
 void circuit_recall(struct destination *, int64_t since_ms);
+/* It takes the place of another one, whose attempts it has already: it goes on with the circuit open, if it is. */
+void circuit_take_over(struct destination *, const struct destination *before);
 /* An attempt failed, with that status (0: no answer); is_last: its event has no other one. Whether it counts
  * for its event. */
 bool circuit_failed(struct destination *, const struct hsw_delivery *, int status, bool is_last);

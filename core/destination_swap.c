@@ -132,6 +132,10 @@ hand_over(struct destination *from, struct destination *to)
 	to->last_status = from->last_status;
 	memcpy(to->last_error, from->last_error, sizeof(to->last_error));
 	to->last_delivered_at_ms = from->last_delivered_at_ms;
+	to->lagging_since_ms = from->lagging_since_ms;
+	to->dead_untold = from->dead_untold;
+	to->dead_since_ms = from->dead_since_ms;
+	circuit_take_over(to, from);
 	to->position = from->position;
 	TAILQ_FOREACH (slot, &from->unsettled, order) {
 		if (!destination_wants(to, slot->envelope))

@@ -6,8 +6,8 @@
 #include "address.h"
 #include "config.h"
 
-/* What a request's headers say; s = NULL: it has no such header. Where a header stands several times, its
- * last line. */
+/* What a request's headers say; s = NULL: it has no such header. Where a header stands in several lines, all of them
+ * as one list, with commas. */
 struct forwarded_headers {
 	struct hsw_str xff, proto, forwarded;
 };

@@ -171,6 +171,8 @@ http_server_drain(struct http_server *s)
 		http_conn_close(c);
 	while ((c = TAILQ_FIRST(&s->conns[CONN_IDLE])) != NULL)
 		http_conn_close(c);
+	while ((c = TAILQ_FIRST(&s->conns[CONN_LINGER])) != NULL)
+		http_conn_close(c);
 }
 
 bool

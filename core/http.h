@@ -82,6 +82,8 @@ void http_server_free(struct http_server *);
 
 /* The value of the header (name in lower case), s = NULL: there is none. */
 struct hsw_str http_header(const struct http_request *, const char *name);
+/* Whether the header (name in lower case), which is a list, has the word, of any case; in any of its lines. */
+bool http_header_has_word(const struct http_request *, const char *name, const char *word);
 /* The value of a query parameter, decoded into out; false: there is none, or it is malformed. */
 bool http_query(const struct http_request *, const char *name, struct buf *out);
 /* The same as forms write it (application/x-www-form-urlencoded): a + is a space. */

@@ -63,18 +63,6 @@ date_text(struct http_server *s)
 	return s->date_text;
 }
 
-/* What the client still sends is not answered by a reset at once. */
-void
-http_conn_close_politely(struct http_conn *c)
-{
-	char waste[4096];
-
-	transport_shutdown(&c->transport);
-	for (int i = 0; i < 16 && recv(c->transport.fd, waste, sizeof(waste), 0) > 0; i++)
-		;
-	http_conn_close(c);
-}
-
 void
 http_conn_send(struct http_conn *c)
 {

@@ -18,7 +18,9 @@
 #define READ_MIN 1024      /* room wanted before a read */
 #define PIPELINE_MAX 65536 /* bytes taken in beyond the request that is worked on */
 #define WRITE_TIMEOUT_MS 30000
-#define BUSY_RETRY_S 5 /* what a refused connection is told */
+#define LINGER_MS 10000  /* for what a refused request still sends */
+#define WASTE_AT_ONCE 16 /* reads of it before others have their turn */
+#define BUSY_RETRY_S 5   /* what a refused connection is told */
 
 void
 http_conn_set_state(struct http_conn *c, enum conn_state state)
@@ -32,6 +34,7 @@ http_conn_set_state(struct http_conn *c, enum conn_state state)
 		[CONN_BODY] = conf->body_timeout_ms,
 		[CONN_BUSY] = INT64_MAX / 2, /* ends with the answer */
 		[CONN_WRITE] = WRITE_TIMEOUT_MS,
+		[CONN_LINGER] = LINGER_MS,
 	};
 
 	TAILQ_REMOVE(&s->conns[c->state], c, link);
@@ -85,6 +88,35 @@ http_conn_close(struct http_conn *c)
 	conn_free(c);
 	transport_close(&t);
 	http_gone(shared);
+}
+
+/* false: nothing more comes. */
+static bool
+drop_input(const struct http_conn *c)
+{
+	char waste[4096];
+	ssize_t n = 1;
+
+	for (int i = 0; i < WASTE_AT_ONCE && n > 0; i++)
+		n = recv(c->transport.fd, waste, sizeof(waste), 0);
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+/* Bytes that are left in the socket when it is closed reset the connection, and with it the answer that the client
+ * has not read yet (RFC 9112 section 9.6). */
+void
+http_conn_close_politely(struct http_conn *c)
+{
+	bool is_cut = c->request != NULL && !c->request->is_complete && !c->server->is_draining;
+
+	transport_shutdown(&c->transport);
+	if (!drop_input(c) || !is_cut) {
+		http_conn_close(c);
+		return;
+	}
+	free_request(c);
+	http_conn_set_state(c, CONN_LINGER);
+	http_conn_set_reading(c, true);
 }
 
 int
@@ -262,6 +294,11 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (c->state == CONN_LINGER) {
+		if (!drop_input(c))
+			http_conn_close(c);
+		return;
+	}
 	if (c->state == CONN_HANDSHAKE && !shake_hands(c))
 		return;
 	if (c->state == CONN_BUSY || c->state == CONN_WRITE) {

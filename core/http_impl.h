@@ -36,6 +36,7 @@ enum conn_state {
 	CONN_BODY,
 	CONN_BUSY,
 	CONN_WRITE,
+	CONN_LINGER, /* the answer is sent; what the request still brings is dropped */
 	CONN_STATES
 };
 
@@ -93,6 +94,8 @@ struct http_server {
 void http_conn_open(struct listener *, int fd, const struct sockaddr_storage *from);
 /* Closes and frees it. */
 void http_conn_close(struct http_conn *);
+/* Closes so that the answer arrives; may take a moment where the request is not read to its end. */
+void http_conn_close_politely(struct http_conn *);
 /* Moves it to the list of that state; its deadline begins anew. */
 void http_conn_set_state(struct http_conn *, enum conn_state);
 /* Whether what comes in is read. */
@@ -109,9 +112,6 @@ void http_conn_send(struct http_conn *);
 void http_conn_send_continue(struct http_conn *);
 /* Answers and closes: where the next request begins is not known. */
 void http_conn_refuse(struct http_conn *, int status, const char *text);
-/* Closes so that the answer arrives. */
-void http_conn_close_politely(struct http_conn *);
-
 /* ---- http_parse.c ---- */
 
 extern const llhttp_settings_t http_callbacks;

@@ -5,6 +5,7 @@
 #include "http_impl.h"
 
 #include <string.h>
+#include <strings.h>
 
 struct hsw_str
 http_text(const struct http_conn *c, struct http_span span)
@@ -49,15 +50,62 @@ http_header(const struct http_request *r, const char *name)
 	return (struct hsw_str){ NULL, 0 };
 }
 
-/* The last line of a header: proxies append. */
+/* All lines of a header that is a list are one list (RFC 9110 section 5.3): some proxies add to the line that they
+ * got, others add a line. joined holds it where there are several; without memory for it nobody is known. */
 static struct hsw_str
-last_header(const struct http_request *r, const char *name)
+list_header(const struct http_request *r, const char *name, struct buf *joined)
 {
-	for (size_t i = r->n_headers; i > 0; i--) {
-		if (http_is_name(http_text(r->conn, r->names[i - 1]), name))
-			return value_of(r, i - 1);
+	struct hsw_str list = { NULL, 0 };
+
+	for (size_t i = 0; i < r->n_headers; i++) {
+		if (!http_is_name(http_text(r->conn, r->names[i]), name))
+			continue;
+		const struct hsw_str line = value_of(r, i);
+		if (list.s == NULL) {
+			list = line;
+			continue;
+		}
+		if (joined->len == 0)
+			buf_append(joined, list.s, list.len);
+		buf_str(joined, ",");
+		buf_append(joined, line.s, line.len);
+		list = str_of_buf(joined);
 	}
-	return (struct hsw_str){ NULL, 0 };
+	return joined->failed ? str_of("unknown") : list;
+}
+
+/* Whether a list such as `keep-alive, Upgrade` has the word. */
+static bool
+list_has_word(struct hsw_str list, const char *word)
+{
+	const size_t len = strlen(word);
+
+	while (list.len > 0) {
+		const char *comma = memchr(list.s, ',', list.len);
+		size_t n = comma != NULL ? (size_t)(comma - list.s) : list.len;
+		struct hsw_str item = { list.s, n };
+		while (item.len > 0 && (item.s[0] == ' ' || item.s[0] == '\t'))
+			item = (struct hsw_str){ item.s + 1, item.len - 1 };
+		while (item.len > 0 &&
+			(item.s[item.len - 1] == ' ' || item.s[item.len - 1] == '\t'))
+			item.len--;
+		if (item.len == len && strncasecmp(item.s, word, len) == 0)
+			return true;
+		n += comma != NULL;
+		list = (struct hsw_str){ list.s + n, list.len - n };
+	}
+	return false;
+}
+
+bool
+http_header_has_word(const struct http_request *r, const char *name, const char *word)
+{
+	for (size_t i = 0; i < r->n_headers; i++) {
+		if (http_is_name(http_text(r->conn, r->names[i]), name) &&
+			list_has_word(value_of(r, i), word))
+			return true;
+	}
+	return false;
 }
 
 static int
@@ -162,10 +210,15 @@ http_split_target(struct http_request *r, struct hsw_str target)
 void
 http_find_client(struct http_conn *c, struct http_request *r)
 {
-	const struct forwarded_headers headers = { last_header(r, "x-forwarded-for"),
-		last_header(r, "x-forwarded-proto"), last_header(r, "forwarded") };
+	struct buf xff = BUF_INIT, proto = BUF_INIT, forwarded = BUF_INIT;
+	const struct forwarded_headers headers = { list_header(r, "x-forwarded-for", &xff),
+		list_header(r, "x-forwarded-proto", &proto),
+		list_header(r, "forwarded", &forwarded) };
 
 	r->client = (struct forwarded_client){ c->peer, address_is_local(&c->peer),
 		c->transport.tls != NULL };
 	forwarded_apply(c->server->conf, &headers, &r->client);
+	buf_free(&xff);
+	buf_free(&proto);
+	buf_free(&forwarded);
 }

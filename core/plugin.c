@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "err.h"
@@ -16,6 +17,7 @@
 
 struct loaded {
 	struct plugin plugin; /* first */
+	struct stat file;     /* as it was when it was loaded */
 	struct loaded *next;
 };
 
@@ -201,7 +203,27 @@ plugin_load(const char *dir, enum hsw_kind kind, const char *name, struct hsw_er
 		free(l);
 		return NULL;
 	}
+	if (stat(path, &l->file) != 0)
+		l->file = (struct stat){ .st_ino = 0 };
 	l->next = all;
 	all = l;
 	return &l->plugin;
+}
+
+static bool
+is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+		a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+void
+plugin_each_replaced(void (*fn)(void *arg, const struct plugin *), void *arg)
+{
+	struct stat file;
+
+	for (const struct loaded *l = all; l != NULL; l = l->next) {
+		if (stat(l->plugin.path, &file) == 0 && !is_same_file(&file, &l->file))
+			fn(arg, &l->plugin);
+	}
 }

@@ -37,4 +37,7 @@ const char *plugin_kind_name(enum hsw_kind kind);
 const struct plugin *plugin_load(
 	const char *dir, enum hsw_kind kind, const char *name, struct hsw_error *err);
 
+/* Calls fn for each loaded plugin in whose place there is another file now: what runs is still the one that was loaded. */
+void plugin_each_replaced(void (*fn)(void *arg, const struct plugin *), void *arg);
+
 #endif

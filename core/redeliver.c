@@ -8,6 +8,8 @@
 #include "clock.h"
 #include "destination.h"
 #include "err.h"
+#include "log.h"
+#include "retry.h"
 #include "router.h"
 
 #define PAGE_EVENTS 1000 /* that are looked at in one call */
@@ -207,9 +209,100 @@ replay_select(struct replay *p, const struct store_port *store, struct hsw_str d
 	return rc;
 }
 
+/* ---- dead letters among them ---- */
+
+/* Dead letters that follow each other in the list of their destination. */
+struct dead_run {
+	int64_t first;
+	size_t n;
+};
+
+struct dead_runs {
+	const struct replay *replay;
+	struct dead_run *runs;
+	size_t n;
+	int64_t after;  /* every dead letter up to it was looked at */
+	bool is_in_run; /* that one is among those that are replayed */
+};
+
+/* There are no more runs than seqs. */
+static int
+note_dead(void *arg, const struct hsw_store_exception *x)
+{
+	struct dead_runs *r = arg;
+	const struct replay *p = r->replay;
+
+	if (x->seq > p->seqs[p->n - 1])
+		return HSW_ECLOSED;
+	bool was_in_run = r->is_in_run;
+	r->after = x->seq;
+	r->is_in_run = retry_is_among(x->seq, p->seqs, p->n);
+	if (!r->is_in_run)
+		return HSW_OK;
+	if (!was_in_run)
+		r->runs[r->n++] = (struct dead_run){ .first = x->seq };
+	r->runs[r->n - 1].n++;
+	return HSW_OK;
+}
+
+static int
+find_runs(struct dead_runs *r, const struct store_port *store, struct hsw_dead_query q,
+	struct hsw_error *err)
+{
+	int rc;
+
+	q.limit = PAGE_EVENTS;
+	r->after = r->replay->seqs[0] - 1;
+	do {
+		q.after = r->after;
+		rc = store->ops->dead(store->self, &q, note_dead, r, err);
+	} while (rc == HSW_OK && r->after > q.after);
+	return rc;
+}
+
+static int
+purge_runs(const struct dead_runs *r, const struct store_port *store, struct hsw_dead_query q,
+	struct hsw_error *err)
+{
+	int rc = HSW_OK;
+	size_t n;
+
+	for (size_t i = 0; rc == HSW_OK && i < r->n; i++) {
+		q.after = r->runs[i].first - 1;
+		q.limit = r->runs[i].n;
+		rc = store->ops->dead_purge(store->self, &q, &n, err);
+	}
+	return rc;
+}
+
+/* They are retries by now. Where this fails they are both, and a later replay of the dead letters brings them once
+ * more. */
+static void
+purge_replayed(const struct replay *p, const struct store_port *store, struct hsw_str destination)
+{
+	const struct hsw_dead_query q = { .destination = destination };
+	struct dead_runs r = { .replay = p, .runs = calloc(p->n, sizeof(r.runs[0])) };
+	struct hsw_error err = { "out of memory" };
+	int rc = HSW_ENOMEM;
+
+	if (r.runs != NULL)
+		rc = find_runs(&r, store, q, &err);
+	if (rc == HSW_OK)
+		rc = purge_runs(&r, store, q, &err);
+	if (rc != HSW_OK)
+		log_warn("store", "dead letters that are replayed stay destination=%.*s: %s",
+			(int)destination.len, destination.s, err.text);
+	free(r.runs);
+}
+
 int
 replay_commit(const struct replay *p, const struct store_port *store, struct hsw_str destination,
 	struct hsw_error *err)
 {
-	return p->n > 0 ? write_retries(store, destination, p->seqs, p->n, err) : HSW_OK;
+	if (p->n == 0)
+		return HSW_OK;
+	int rc = write_retries(store, destination, p->seqs, p->n, err);
+	if (rc == HSW_OK)
+		purge_replayed(p, store, destination);
+	return rc;
 }

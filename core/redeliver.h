@@ -55,7 +55,7 @@ void replay_free(struct replay *); /* NULL is allowed */
  * anyway and are left out. HSW_OK, or err says why not. */
 int replay_select(struct replay *, const struct store_port *, struct hsw_str destination,
 	struct hsw_error *err);
-/* Makes retries of them. HSW_OK, or err says why not. */
+/* Makes retries of them; those that are dead letters are that no more. HSW_OK, or err says why not. */
 int replay_commit(const struct replay *, const struct store_port *, struct hsw_str destination,
 	struct hsw_error *err);
 

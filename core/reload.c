@@ -239,12 +239,20 @@ take(struct reload *r, const struct config *fresh)
 }
 
 static void
+on_replaced(void *arg, const struct plugin *plugin)
+{
+	report_replaced(arg, plugin->path);
+}
+
+static void
 read_again(struct reload *r)
 {
 	struct config_errors errors = { .count = 0 };
 	struct config *fresh = config_load(r->server->config->path, CONFIG_CHECK, &errors);
 
 	report_clear(&r->report);
+	/* First: what a newer plugin takes may be what the one that runs refuses. */
+	plugin_each_replaced(on_replaced, &r->report);
 	for (size_t i = 0; i < errors.count && i < CONFIG_ERRORS_MAX; i++) {
 		log_error("config", "%s", errors.text[i]);
 		report_error(&r->report, "%s", errors.text[i]);

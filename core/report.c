@@ -59,6 +59,16 @@ report_change(struct report *r, const struct config_change *c, bool is_now, cons
 }
 
 void
+report_replaced(struct report *r, const char *path)
+{
+	char text[ERROR_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "%s was replaced", path);
+	log_info("config", "%s: takes effect with a restart", text);
+	add(&r->restart, &r->n_restart, text);
+}
+
+void
 report_kept(struct report *r, const char *instance)
 {
 	char text[ERROR_TEXT_MAX];

@@ -18,6 +18,8 @@ struct report {
 void report_clear(struct report *);
 /* A difference, with when it takes effect. Logs it. before: what has to be done before a restart, or NULL. */
 void report_change(struct report *, const struct config_change *, bool is_now, const char *before);
+/* Another file stands in the place of a plugin that is loaded. Logs it. */
+void report_replaced(struct report *, const char *path);
 /* The file says another WebSocket of that instance, but the API's stays. Logs it. */
 void report_kept(struct report *, const char *instance);
 /* Something that did not work; whoever finds it logs it. No secrets. */

@@ -242,6 +242,27 @@ server_start(struct server *s, struct journal_port *ports, struct sockets *socke
 
 /* ---- signals and stop ---- */
 
+/* The addresses of a long list are cut for the service manager: a message that is too long would be lost,
+ * and with it that the daemon is ready. */
+static void
+tell_serving(const struct server *s, const struct config *in_use, bool is_start)
+{
+	unsigned sinks = count_sinks(in_use);
+	struct buf addresses = BUF_INIT;
+
+	/* Of the start: where it listens does not change with a reload. */
+	sockets_print(&s->config->server, &addresses);
+	buf_append(&addresses, "", 1);
+	const char *text = addresses.failed ? "(out of memory)" : addresses.data;
+	if (is_start)
+		log_info("server", "hookswitch %s is ready listen=%s workers=%u sinks=%u",
+			PACKAGE_VERSION, text, s->n_workers, sinks);
+	notify_send("%sSTATUS=Serving on %.*s%s with %u workers, %u sinks",
+		is_start ? "READY=1\n" : "", STATUS_ADDRESSES_MAX, text,
+		strlen(text) > STATUS_ADDRESSES_MAX ? "..." : "", s->n_workers, sinks);
+	buf_free(&addresses);
+}
+
 static void
 handle_hup(struct server *s, struct reload *reload)
 {
@@ -253,8 +274,8 @@ handle_hup(struct server *s, struct reload *reload)
 }
 
 /* The service manager kills a daemon of which it hears nothing: so it hears something as long as every
- * worker's loop turns. */
-static void
+ * worker's loop turns. false: one hangs. */
+static bool
 feed_watchdog(struct server *s, int64_t watchdog_ms)
 {
 	int64_t now = clock_mono_ms();
@@ -266,9 +287,10 @@ feed_watchdog(struct server *s, int64_t watchdog_ms)
 		log_error("server", "a worker hangs index=%u ms=%lld", i, (long long)silent);
 		notify_send("STATUS=Worker %u has been hanging for %lld s", i,
 			(long long)(silent / 1000));
-		return;
+		return false;
 	}
 	notify_send("WATCHDOG=1");
+	return true;
 }
 
 /* Until SIGTERM or SIGINT. */
@@ -279,13 +301,23 @@ wait_for_stop(struct server *s, struct reload *reload, const sigset_t *signals)
 	int64_t every_ms = watchdog_ms > 0 ? watchdog_ms / 2 : INT32_MAX;
 	const struct timespec idle = { every_ms / 1000, every_ms % 1000 * 1000000 };
 	const struct timespec busy = { 0, RELOAD_CHECK_MS * 1000000 };
+	bool is_fed = true;
 
 	for (;;) {
+		bool is_status_old = false;
 		const struct timespec pause = reload_is_busy(reload) ? busy : idle;
 		int signal = sigtimedwait(signals, NULL, &pause);
-		if (signal < 0 && errno == EAGAIN && watchdog_ms > 0)
-			feed_watchdog(s, watchdog_ms);
-		reload_go_on(reload);
+		if (signal < 0 && errno == EAGAIN && watchdog_ms > 0) {
+			bool was_fed = is_fed;
+			is_fed = feed_watchdog(s, watchdog_ms);
+			is_status_old = is_fed && !was_fed;
+		}
+		if (reload_is_busy(reload)) {
+			reload_go_on(reload);
+			is_status_old = is_status_old || (is_fed && !reload_is_busy(reload));
+		}
+		if (is_status_old)
+			tell_serving(s, reload->in_use, false);
 		if (signal == SIGHUP)
 			handle_hup(s, reload);
 		else if (signal == SIGTERM || signal == SIGINT)
@@ -340,25 +372,6 @@ block_signals(sigset_t *signals)
 	signal(SIGXFSZ, SIG_IGN);
 }
 
-/* The addresses of a long list are cut for the service manager: a message that is too long would be lost,
- * and with it that the daemon is ready. */
-static void
-tell_ready(const struct server *s)
-{
-	unsigned sinks = count_sinks(s->config);
-	struct buf addresses = BUF_INIT;
-
-	sockets_print(&s->config->server, &addresses);
-	buf_append(&addresses, "", 1);
-	const char *text = addresses.failed ? "(out of memory)" : addresses.data;
-	log_info("server", "hookswitch %s is ready listen=%s workers=%u sinks=%u", PACKAGE_VERSION,
-		text, s->n_workers, sinks);
-	notify_send("READY=1\nSTATUS=Serving on %.*s%s with %u workers, %u sinks",
-		STATUS_ADDRESSES_MAX, text, strlen(text) > STATUS_ADDRESSES_MAX ? "..." : "",
-		s->n_workers, sinks);
-	buf_free(&addresses);
-}
-
 int
 server_run(const struct config *config, const struct server_options *options)
 {
@@ -390,7 +403,7 @@ server_run(const struct config *config, const struct server_options *options)
 		return 1;
 	}
 	sockets_close(&sockets);
-	tell_ready(&s);
+	tell_serving(&s, config, true);
 	wait_for_stop(&s, &reload, &signals);
 	log_info("server", "stopping");
 	notify_send("STOPPING=1\nSTATUS=Finishing what is under way");

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "err.h"
 #include "record.h"
+#include "settings_impl.h"
 
 /* ---- one instance ---- */
 
@@ -264,6 +265,7 @@ settings_add(struct settings *s, const struct store_port *store, struct hsw_str 
 	if (i == NULL)
 		return err_set(err, HSW_ENOMEM, "out of memory");
 	begin(s, &b);
+	settings_forget_strays(s, name, &b);
 	if (webhook != NULL) {
 		link_webhook(i, webhook);
 		put_webhook(s, &b, i, webhook);
@@ -486,6 +488,7 @@ settings_fini(struct settings *s)
 		HASH_DEL(s->instances, i);
 		entry_free(i);
 	}
+	settings_free_strays(s);
 	buf_free(&s->version);
 	buf_free(&s->next_version);
 	seal_free(s->seal);

@@ -51,12 +51,16 @@ struct instance_settings {
 	UT_hash_handle hh;
 };
 
+struct stray;
+
 struct settings {
 	const struct config *config; /* of the instances; a reference */
 	struct catalog *catalog;
 	struct seal *seal;
 	struct instance_settings *instances;
-	struct buf version;      /* as the store's record says it; empty: there is none */
+	struct stray
+		*strays;    /* records of instances that the file has no more, and may have again */
+	struct buf version; /* as the store's record says it; empty: there is none */
 	struct buf next_version; /* that the change which is being stored makes */
 	uint64_t n_changes;      /* that were stored */
 	bool keep_undecryptable;
@@ -140,8 +144,8 @@ bool settings_want(struct settings *, struct hsw_str destination);
 /* ---- changes: HSW_OK, or why the store did not take it. HSW_ENOENT: another node has changed the settings, and they
  * are to be read again; nothing is changed. ---- */
 
-/* A new instance, with a webhook and a WebSocket where they are not NULL. Takes the webhook with HSW_OK.
- * *out is the new one's. */
+/* A new instance, with a webhook and a WebSocket where they are not NULL, and nothing of another one that had its
+ * name before. Takes the webhook with HSW_OK. *out is the new one's. */
 int settings_add(struct settings *, const struct store_port *, struct hsw_str name,
 	const char *token, struct webhook *, const struct websocket *,
 	struct instance_settings **out, struct hsw_error *err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* settings_impl.h - what settings_load.c and settings_key.c share. Store thread. */
+/* settings_impl.h - what settings.c, settings_load.c and settings_key.c share. Store thread. */
 #ifndef SETTINGS_IMPL_H
 #define SETTINGS_IMPL_H
 
@@ -31,5 +31,11 @@ void settings_free_all(struct loading *);
  * settings_load. */
 int settings_open_key(
 	struct settings *, struct loading *, const struct store_port *, struct hsw_error *err);
+
+/* Has the batch forget what an earlier instance of that name has left in the store. The instance itself is not there. */
+struct record_batch;
+void settings_forget_strays(
+	const struct settings *, struct hsw_str instance, struct record_batch *);
+void settings_free_strays(struct settings *);
 
 #endif

@@ -142,6 +142,54 @@ add_instance(struct settings *s, const struct hsw_store_record *r)
 	return i->hh.tbl != NULL ? HSW_OK : HSW_ENOMEM;
 }
 
+/* Of an instance that the file had: with its section the record is used again. */
+struct stray {
+	struct stray *next;
+	const char *kind;
+	size_t instance_len; /* of the name: what it is of */
+	size_t len;
+	char name[];
+};
+
+static int
+keep_stray(
+	struct settings *s, const char *kind, const struct hsw_store_record *r, size_t instance_len)
+{
+	struct stray *stray = malloc(sizeof(*stray) + r->name.len);
+
+	complain(r, "there is no such instance");
+	if (stray == NULL)
+		return HSW_ENOMEM;
+	*stray = (struct stray){ s->strays, kind, instance_len, r->name.len };
+	memcpy(stray->name, r->name.s, r->name.len);
+	s->strays = stray;
+	return HSW_OK;
+}
+
+void
+settings_forget_strays(const struct settings *s, struct hsw_str instance, struct record_batch *b)
+{
+	for (const struct stray *stray = s->strays; stray != NULL; stray = stray->next) {
+		const struct hsw_str of = { stray->name, stray->instance_len };
+		if (str_equal(of, instance))
+			record_forget(
+				b, stray->kind, (struct hsw_str){ stray->name, stray->len }, NULL);
+	}
+	/* One that auto_create let in goes on, and with it what was seen of it. */
+	if (!s->config->ingest.auto_create)
+		record_forget(b, record_state, instance, NULL);
+}
+
+void
+settings_free_strays(struct settings *s)
+{
+	while (s->strays != NULL) {
+		struct stray *next = s->strays->next;
+		free(s->strays);
+		s->strays = next;
+	}
+}
+
 static int
 add_webhook(struct settings *s, const struct hsw_store_record *r)
 {
@@ -150,8 +198,10 @@ add_webhook(struct settings *s, const struct hsw_store_record *r)
 	const struct hsw_str instance = { r->name.s, n };
 	struct instance_settings *i = settings_find(s, instance);
 
-	if (slash == NULL || i == NULL) {
-		complain(r, "there is no such instance");
+	if (i == NULL)
+		return keep_stray(s, record_webhook, r, n);
+	if (slash == NULL) {
+		complain(r, "it is damaged");
 		return HSW_OK;
 	}
 	struct webhook *w = record_read_webhook(
@@ -174,8 +224,10 @@ add_websocket(struct settings *s, const struct hsw_store_record *r)
 {
 	struct instance_settings *i = settings_find(s, r->name);
 
-	if (i == NULL || !record_read_websocket(r->text, &i->websocket))
-		complain(r, i == NULL ? "there is no such instance" : "it is damaged");
+	if (i == NULL)
+		return keep_stray(s, record_websocket, r, r->name.len);
+	if (!record_read_websocket(r->text, &i->websocket))
+		complain(r, "it is damaged");
 	return HSW_OK;
 }
 

@@ -189,9 +189,11 @@ exchange(struct settings *s, struct settings *draft)
 	const struct settings before = *s;
 
 	s->instances = draft->instances;
+	s->strays = draft->strays;
 	s->config = draft->config;
 	s->version = draft->version;
 	draft->instances = before.instances;
+	draft->strays = before.strays;
 	draft->config = before.config;
 	draft->version = before.version;
 }

@@ -11,13 +11,15 @@
 
 #include "err.h"
 #include "json_text.h"
+#include "shown.h"
 
 #define ANSWER_TIMEOUT_MS 15000
 #define ANSWER_MAX 65536
 #define SILENCE_MS 30000 /* the server is asked whether it is there */
 #define SILENCES_MAX 3   /* then it is not */
 #define MESSAGE_MAX (256u << 20)
-#define KEY_SIZE 25 /* base64 of 16 bytes */
+#define SAID_MAX 300 /* characters of a server's words that are told */
+#define KEY_SIZE 25  /* base64 of 16 bytes */
 
 enum opcode { CONTINUATION = 0, TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10 };
 
@@ -46,6 +48,18 @@ receive(struct ws_client *c, int timeout_ms)
 		return n == 0 ? HSW_EIO : (int)n;
 	c->in.len += (size_t)n;
 	return HSW_OK;
+}
+
+/* What the server says goes to a terminal. format has a %.*s for it, and perhaps a %u for the code. */
+static int
+fail_saying(struct hsw_error *err, int rc, const char *format, struct hsw_str text, unsigned code)
+{
+	struct buf said = BUF_INIT;
+
+	shown_append(&said, text, SAID_MAX);
+	err_set(err, rc, format, (int)said.len, said.len > 0 ? said.data : "", code);
+	buf_free(&said);
+	return rc;
 }
 
 /* ---- the upgrade ---- */
@@ -133,8 +147,8 @@ read_refusal(struct ws_client *c, size_t head_len, struct hsw_error *err)
 	struct json_object *root = json_text_parse(
 		(struct hsw_str){ c->in.data + head_len, c->in.len - head_len });
 	if (json_object_object_get_ex(root, "error", &error) &&
-		json_object_object_get_ex(error, "message", &message))
-		err_set(err, HSW_EAUTH, "%s", json_object_get_string(message));
+		json_object_object_get_ex(error, "message", &message) && message != NULL)
+		fail_saying(err, HSW_EAUTH, "%.*s", str_of(json_object_get_string(message)), 0);
 	else
 		err_set(err, HSW_EAUTH, "no reason is given");
 	json_object_put(root);
@@ -233,8 +247,8 @@ on_close_frame(struct ws_client *c, struct hsw_str payload, struct hsw_error *er
 	c->close_code = payload.len >= 2 ? (unsigned)b[0] << 8 | b[1] : 1005;
 	send_control(c, CLOSE, (struct hsw_str){ payload.s, payload.len >= 2 ? 2 : 0 });
 	if (payload.len > 2)
-		return err_set(err, HSW_EIO, "the server ended it: %.*s (%u)", (int)payload.len - 2,
-			payload.s + 2, c->close_code);
+		return fail_saying(err, HSW_EIO, "the server ended it: %.*s (%u)",
+			(struct hsw_str){ payload.s + 2, payload.len - 2 }, c->close_code);
 	return err_set(err, HSW_EIO, "the server ended it (%u)", c->close_code);
 }
 

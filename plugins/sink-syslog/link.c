@@ -106,6 +106,7 @@ take_back(struct link *l)
 	for (m = TAILQ_FIRST(&l->waiting); m != NULL; m = next) {
 		next = TAILQ_NEXT(m, entry);
 		m->sent = 0;
+		m->is_begun = false;
 		if (m->delivery == NULL)
 			message_free(l, m);
 		else
@@ -233,6 +234,7 @@ link_send(struct link *l)
 	while (step == STEP_DONE && (m = TAILQ_FIRST(&l->waiting)) != NULL && m->serial < end) {
 		size_t len, sent;
 		const char *bytes = message_bytes(l, m, &len);
+		m->is_begun = l->channel.ssl != NULL;
 		step = channel_send(&l->channel, bytes + m->sent, len - m->sent, &sent);
 		m->sent += sent;
 		if (step == STEP_DONE)
@@ -357,7 +359,8 @@ link_cancel(struct link *l, struct hsw_delivery *delivery)
 	struct message *m = l->host->get_data(delivery);
 
 	m->delivery = NULL;
-	/* One that went out by half is completed first: what follows would be read as its end. */
-	if (m->is_sent || m->sent == 0)
+	/* One that went out by half is completed first: what follows would be read as its end. So is one of which TLS
+	 * holds a record: its bytes go out whatever is sent next, and would count as that. */
+	if (m->is_sent || (m->sent == 0 && !m->is_begun))
 		message_free(l, m);
 }

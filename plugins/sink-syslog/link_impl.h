@@ -27,7 +27,8 @@ struct message {
 	bool is_sent;    /* on `sent` */
 	uint64_t end_at; /* while is_sent: the connection's position behind it */
 	unsigned breaks;
-	size_t sent;       /* of the bytes that this kind of socket gets */
+	size_t sent;   /* of the bytes that this kind of socket gets */
+	bool is_begun; /* it was tried to send: TLS may hold a record of it that is not out yet */
 	size_t prefix_len; /* RFC 6587 section 3.4.1: the octet count */
 	size_t len;        /* prefix, message, newline */
 	char bytes[];

@@ -74,6 +74,18 @@ rule_fits(const struct rule *r, struct hsw_str type)
 	return strncasecmp(r->type, type.s, r->len) == 0;
 }
 
+/* Whether it fits an event that a source made of what has no canonical home, whatever its name. */
+static bool
+fits_raw(const struct rule *r)
+{
+	static const char raw[] = "raw.";
+	const size_t n = sizeof(raw) - 1;
+
+	if (r->len <= n && r->is_prefix)
+		return strncasecmp(r->type, raw, r->len) == 0;
+	return r->len > n && strncasecmp(r->type, raw, n) == 0;
+}
+
 /* Whether it fits any event that there is. */
 static bool
 fits_any(const struct rule *r)
@@ -82,7 +94,7 @@ fits_any(const struct rule *r)
 		if (rule_fits(r, (struct hsw_str){ types[i], strlen(types[i]) }))
 			return true;
 	}
-	return false;
+	return fits_raw(r);
 }
 
 /* What is read: its option's name, its words, and how these are shown to people. */
@@ -124,7 +136,8 @@ parse_rule(const struct kind *kind, const char *text, struct rule *rule, struct 
 		return HSW_OK;
 	snprintf(err->text, sizeof(err->text),
 		"%s: \"%.40s\" fits no event, expected one of message.exchange, message.status, "
-		"call.update, group.flow, instance.state and label.update, or a beginning and *",
+		"call.update, group.flow, instance.state, label.update and raw.NAME, or a "
+		"beginning and *",
 		kind->key, text);
 	return HSW_EINVAL;
 }

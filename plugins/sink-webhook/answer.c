@@ -97,7 +97,8 @@ head_came(char *bytes, size_t one, size_t len, void *arg)
 	(void)one;
 	read_status(a, bytes, len);
 	read_retry_after(a, bytes, len);
-	if (len == 2 && memcmp(bytes, "\r\n", 2) == 0)
+	/* Some end lines with a line feed alone (RFC 9112 section 2.2). */
+	if ((len == 1 && bytes[0] == '\n') || (len == 2 && memcmp(bytes, "\r\n", 2) == 0))
 		a->is_head_complete = a->status >= 200;
 	*a->has_news = *a->has_news || a->is_head_complete;
 	return answer_add_head(a, len) ? len : 0;

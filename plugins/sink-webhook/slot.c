@@ -91,6 +91,7 @@ make_easy(struct slot *s)
 
 static void exchange_ended(struct exchange *, CURLcode);
 static void exchange_succeeded(struct exchange *);
+static void exchange_refused(struct exchange *);
 
 static struct slot *
 slot_new(struct webhook *w)
@@ -106,6 +107,7 @@ slot_new(struct webhook *w)
 	s->exchange.answer = &s->answer;
 	s->exchange.ended = exchange_ended;
 	s->exchange.succeeded = exchange_succeeded;
+	s->exchange.refused = exchange_refused;
 	slot_init_lines(s);
 	w->slot_count++;
 	sockets_allow(w);
@@ -322,9 +324,9 @@ slot_halt(struct slot *s)
 		curl_multi_remove_handle(s->w->multi, s->easy);
 	}
 	LIST_REMOVE(s, entry);
-	if (s->is_settled)
-		TAILQ_REMOVE(&s->w->settled, s, settled);
-	s->is_settled = false;
+	if (s->is_resting)
+		TAILQ_REMOVE(&s->w->resting, s, resting);
+	s->is_resting = s->is_settled = false;
 }
 
 void
@@ -336,8 +338,10 @@ slot_stop(struct slot *s)
 
 /* ---- endings ---- */
 
-/* The rest of an answer that changes nothing is read for so long, so that its connection can be used again. */
+/* When its head has said all that counts the rest of an answer is read for so long: of a failure for the text, else
+ * so that the connection can be used again. */
 #define REST_MS 1000
+#define STATUS_WITHOUT_EXPECT 417 /* curl asks again by itself */
 
 /* done() may deliver and cancel others. */
 static void
@@ -366,6 +370,20 @@ slot_settle(struct slot *s, enum hsw_outcome outcome, const struct hsw_detail *d
 	tell_all(w, &items, outcome, detail);
 }
 
+static void
+slot_rest(struct slot *s)
+{
+	struct webhook *w = s->w;
+
+	if (s->is_resting)
+		return;
+	if (TAILQ_EMPTY(&w->resting))
+		w->host->timer_set(w->resting_timer, REST_MS);
+	s->is_resting = true;
+	s->headed_ms = w->host->now_ms(w->handle);
+	TAILQ_INSERT_TAIL(&w->resting, s, resting);
+}
+
 /* Settles before the whole answer is there. Its request has been sent: nothing of the items is needed. */
 static void
 slot_settle_early(struct slot *s)
@@ -377,11 +395,8 @@ slot_settle_early(struct slot *s)
 
 	if (s->is_settled)
 		return;
-	if (TAILQ_EMPTY(&w->settled))
-		w->host->timer_set(w->settled_timer, REST_MS);
+	slot_rest(s);
 	s->is_settled = true;
-	s->settled_ms = w->host->now_ms(w->handle);
-	TAILQ_INSERT_TAIL(&w->settled, s, settled);
 	items_take(s, &items);
 	tell_all(
 		w, &items, answer_outcome(&s->answer, CURLE_OK, s->target, &detail, text), &detail);
@@ -391,6 +406,12 @@ static void
 exchange_succeeded(struct exchange *x)
 {
 	slot_settle_early((struct slot *)((char *)x - offsetof(struct slot, exchange)));
+}
+
+static void
+exchange_refused(struct exchange *x)
+{
+	slot_rest((struct slot *)((char *)x - offsetof(struct slot, exchange)));
 }
 
 static void
@@ -428,6 +449,18 @@ find_success(const struct webhook *w)
 	return NULL;
 }
 
+static void
+rest_those_refused(const struct webhook *w)
+{
+	struct slot *s;
+
+	LIST_FOREACH (s, &w->busy, entry) {
+		if (s->exchange.wire == NULL && s->answer.is_head_complete &&
+			!answer_is_success(&s->answer) && s->answer.status != STATUS_WITHOUT_EXPECT)
+			slot_rest(s);
+	}
+}
+
 void
 slots_look_at_heads(struct webhook *w)
 {
@@ -436,6 +469,7 @@ slots_look_at_heads(struct webhook *w)
 	if (!w->has_heads)
 		return;
 	w->has_heads = false;
+	rest_those_refused(w);
 	while ((s = find_success(w)) != NULL) {
 		if (has_sent_all(s))
 			slot_settle_early(s);
@@ -445,13 +479,17 @@ slots_look_at_heads(struct webhook *w)
 }
 
 void
-slots_stop_settled(struct webhook *w, int64_t older_than_ms)
+slots_end_resting(struct webhook *w, int64_t older_than_ms)
 {
 	int64_t now = w->host->now_ms(w->handle);
 	struct slot *s;
 
-	while ((s = TAILQ_FIRST(&w->settled)) != NULL && now - s->settled_ms >= older_than_ms)
-		slot_stop(s);
+	while ((s = TAILQ_FIRST(&w->resting)) != NULL && now - s->headed_ms >= older_than_ms) {
+		if (s->is_settled)
+			slot_stop(s);
+		else
+			slot_ended(s, CURLE_OK);
+	}
 }
 
 void
@@ -459,9 +497,9 @@ slots_rest_over(void *webhook)
 {
 	struct webhook *w = webhook;
 
-	slots_stop_settled(w, REST_MS);
-	if (!TAILQ_EMPTY(&w->settled))
-		w->host->timer_set(w->settled_timer, REST_MS);
+	slots_end_resting(w, REST_MS);
+	if (!TAILQ_EMPTY(&w->resting))
+		w->host->timer_set(w->resting_timer, REST_MS);
 }
 
 /*

@@ -72,9 +72,10 @@ struct slot {
 	size_t gathered_size;
 	bool resent; /* after its connection had died */
 	struct opener opener;
-	bool is_settled; /* while the rest of its answer is read; on w->settled */
-	int64_t settled_ms;
-	TAILQ_ENTRY(slot) settled;
+	bool is_resting; /* the head of its answer came, the rest is read for a while; on w->resting */
+	bool is_settled; /* and the daemon was told: the rest changes nothing */
+	int64_t headed_ms;
+	TAILQ_ENTRY(slot) resting;
 	struct answer answer;
 };
 
@@ -106,11 +107,13 @@ int slot_start(struct slot *);
 void slot_stop(struct slot *);
 /* Tells the daemon of all its events, and gives it back. */
 void slot_settle(struct slot *, enum hsw_outcome, const struct hsw_detail *);
-/* Tells the daemon of those transfers of curl whose receivers have said that it is delivered. */
+/* Tells the daemon of those transfers of curl whose receivers have said that it is delivered; the others that
+ * have an answer's head rest. */
 void slots_look_at_heads(struct webhook *);
-/* Gives up reading the rest of answers that came so long ago. */
-void slots_stop_settled(struct webhook *, int64_t older_than_ms);
-/* Of w->settled_timer. */
+/* Gives up reading the rest of answers that came so long ago, and tells the daemon of those that it does not know
+ * yet. */
+void slots_end_resting(struct webhook *, int64_t older_than_ms);
+/* Of w->resting_timer. */
 void slots_rest_over(void *webhook);
 /* curl has ended its transfer. */
 void slot_transfer_ended(struct slot *, CURLcode);

@@ -288,11 +288,11 @@ webhook_close(void *self)
 {
 	struct webhook *w = self;
 
-	slots_stop_settled(w, 0);
+	slots_end_resting(w, 0);
 	slots_free(w);
 	sockets_close(w);
 	w->host->timer_free(w->batch_timer);
-	w->host->timer_free(w->settled_timer);
+	w->host->timer_free(w->resting_timer);
 	gzip_free(w->gzip);
 	expressions_free(w->expressions);
 	target_unref(w->target);
@@ -326,16 +326,16 @@ webhook_open(const struct hsw_host *host, struct hsw_handle *handle, const void 
 	}
 	*w = (struct webhook){ .host = host, .handle = handle, .conf = conf };
 	TAILQ_INIT(&w->free_items);
-	TAILQ_INIT(&w->settled);
+	TAILQ_INIT(&w->resting);
 	conf_batch(conf, &w->batch, err);
 	w->targets = targets_new(host->version);
 	w->guard = guard_new(w->conf->allow_private, err);
 	w->batch_timer = host->timer_new(handle, batch_over, w);
-	w->settled_timer = host->timer_new(handle, slots_rest_over, w);
+	w->resting_timer = host->timer_new(handle, slots_rest_over, w);
 	if (w->conf->compress == COMPRESS_GZIP)
 		w->gzip = gzip_new();
 	if (w->targets == NULL || sockets_open(w) != HSW_OK || w->batch_timer == NULL ||
-		w->settled_timer == NULL || (w->conf->compress == COMPRESS_GZIP && w->gzip == NULL))
+		w->resting_timer == NULL || (w->conf->compress == COMPRESS_GZIP && w->gzip == NULL))
 		rc = out_of_memory(err);
 	else if (w->guard == NULL)
 		rc = HSW_EINVAL;

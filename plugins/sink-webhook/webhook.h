@@ -45,9 +45,9 @@ struct webhook {
 	struct slot_list busy, idle;
 	size_t slot_count, idle_count;
 	struct slot_order
-		settled; /* of busy: only the rest of an answer is read; the first one first */
+		resting; /* of busy: only the rest of an answer is read; the first one first */
 	bool has_heads;  /* of answers came to curl, since slots_look_at_heads */
-	struct hsw_timer *settled_timer; /* runs while there are some */
+	struct hsw_timer *resting_timer; /* runs while there are some */
 	struct item_list free_items;
 	size_t free_item_count;
 	struct conf_batch batch;

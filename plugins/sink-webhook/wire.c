@@ -341,6 +341,8 @@ feed(struct wire *wire, const char *bytes, size_t n)
 		exchange_end(wire, CURLE_WEIRD_SERVER_REPLY, false);
 	} else if (answer_is_success(x->answer)) {
 		head_came(wire);
+	} else if (x->answer->is_head_complete) {
+		x->refused(x);
 	}
 }
 

@@ -28,6 +28,8 @@ struct exchange {
 	/* The head of an answer of success came, its body is still coming: called with each part of
 	 * that. May call wire_stop. */
 	void (*succeeded)(struct exchange *);
+	/* The same of an answer of failure. */
+	void (*refused)(struct exchange *);
 	/* Of wire.c. */
 	struct wire *wire;
 	size_t sent;

@@ -86,10 +86,19 @@ each_client(struct room *room, void (*fn)(struct client *, void *arg), void *arg
 	room_leave(room);
 }
 
+/* late_ms: how long the loop was held up, by the machine or by us. In that time nobody was sent a PING or heard, so it
+ * is no time in which a client was silent. */
+struct sweep {
+	int64_t now_ms, late_ms;
+};
+
 static void
-tick(struct client *c, void *now)
+tick(struct client *c, void *arg)
 {
-	client_tick(c, *(int64_t *)now);
+	const struct sweep *sweep = arg;
+
+	c->deadline_ms += sweep->late_ms;
+	client_tick(c, sweep->now_ms);
 }
 
 static void
@@ -125,16 +134,26 @@ sweep_ms(const struct websocket_conf *conf)
 	return least > SWEEP_MAX_MS ? SWEEP_MAX_MS : least < SWEEP_MIN_MS ? SWEEP_MIN_MS : least;
 }
 
+static void
+sweep_later(struct websocket *ws)
+{
+	int64_t wait = sweep_ms(ws->conf);
+
+	ws->sweep_at_ms = ws->host->now_ms(ws->handle) + wait;
+	ws->host->timer_set(ws->sweep, wait);
+}
+
 /* Runs while there are clients. */
 static void
 on_sweep(void *arg)
 {
 	struct websocket *ws = arg;
 	int64_t now = ws->host->now_ms(ws->handle);
+	struct sweep sweep = { now, now > ws->sweep_at_ms ? now - ws->sweep_at_ms : 0 };
 
-	each_room(ws, tick, &now);
+	each_room(ws, tick, &sweep);
 	if (ws->n_clients > 0)
-		ws->host->timer_set(ws->sweep, sweep_ms(ws->conf));
+		sweep_later(ws);
 }
 
 static int
@@ -153,7 +172,7 @@ websocket_adopt(void *self, const struct hsw_conn *conn)
 	bool is_first = ws->n_clients == 0;
 	int rc = client_new(room, conn);
 	if (rc == HSW_OK && is_first)
-		ws->host->timer_set(ws->sweep, sweep_ms(ws->conf));
+		sweep_later(ws);
 	room_leave(room);
 	return rc;
 }
@@ -256,7 +275,7 @@ websocket_configure(void *self, const void *conf, struct hsw_error *err)
 		before->pong_timeout_ms != ws->conf->pong_timeout_ms)
 		each_room(ws, begin_watch, &now);
 	if (ws->n_clients > 0)
-		ws->host->timer_set(ws->sweep, sweep_ms(ws->conf));
+		sweep_later(ws);
 	return HSW_OK;
 }
 

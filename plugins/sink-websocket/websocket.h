@@ -106,6 +106,7 @@ struct websocket {
 	struct hsw_timer *flush, *sweep;
 	bool will_flush, is_draining;
 	int64_t flush_at_ms; /* not earlier */
+	int64_t sweep_at_ms; /* when the next one is due */
 	size_t n_clients;
 	struct inbound_scratch scratch;
 };

@@ -314,6 +314,9 @@ fake_host_count(struct hsw_handle *h, const char *metric, const char *label, int
 
 	(void)label;
 	fake_own_thread(h, "count");
+	if (*metric == '\0' ||
+		metric[strspn(metric, "abcdefghijklmnopqrstuvwxyz0123456789_")] != '\0')
+		fake_breach("count of `%s`: a metric is of a-z, 0-9 and _", metric);
 	LIST_FOREACH (c, &h->counters, entry) {
 		if (strcmp(c->metric, metric) == 0)
 			break;

@@ -16,8 +16,14 @@
 
 #define SKIPPED_SIZE 256
 
-/* Why a test was skipped in its process; shared with this one. NULL: there was none yet. */
-static char *skipped;
+/* How a test ended in its process; shared with this one, for a plugin can end the process with any status. */
+struct ending {
+	bool is_held, is_failed;
+	char skipped[SKIPPED_SIZE]; /* why; "": it was not */
+};
+
+/* NULL: no test was run in a process of its own yet. */
+static struct ending *ending;
 
 void
 fake_fail(const char *fmt, ...)
@@ -28,6 +34,8 @@ fake_fail(const char *fmt, ...)
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	fputc('\n', stderr);
+	if (ending != NULL)
+		ending->is_failed = true;
 	exit(FAKE_EXIT_FAILED);
 }
 
@@ -35,8 +43,8 @@ void
 fake_skip(const char *why)
 {
 	fprintf(stderr, "# skipped: %s\n", why);
-	if (skipped != NULL)
-		snprintf(skipped, SKIPPED_SIZE, "%s", why);
+	if (ending != NULL)
+		snprintf(ending->skipped, sizeof(ending->skipped), "%s", why);
 	exit(FAKE_EXIT_SKIPPED);
 }
 
@@ -152,21 +160,21 @@ fake_suite_run(const struct fake_subject *s, size_t test)
 }
 
 static void
-share_skipped(void)
+share_ending(void)
 {
-	if (skipped == NULL) {
-		void *page = mmap(NULL, SKIPPED_SIZE, PROT_READ | PROT_WRITE,
+	if (ending == NULL) {
+		void *page = mmap(NULL, sizeof(*ending), PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 		expect_that(page != MAP_FAILED, "out of memory");
-		skipped = page;
+		ending = page;
 	}
-	*skipped = '\0';
+	*ending = (struct ending){ .is_held = false };
 }
 
 const char *
 fake_suite_why_skipped(void)
 {
-	return skipped != NULL ? skipped : "";
+	return ending != NULL ? ending->skipped : "";
 }
 
 static void
@@ -178,26 +186,36 @@ tell_signal(const char *test, int signal, unsigned seconds)
 		fprintf(stderr, "%s: killed by signal %d (%s)\n", test, signal, strsignal(signal));
 }
 
+static enum fake_verdict
+verdict_of(const char *test, int status, unsigned seconds)
+{
+	if (WIFSIGNALED(status))
+		tell_signal(test, WTERMSIG(status), seconds);
+	if (!WIFEXITED(status))
+		return FAKE_FAILED;
+	if (WEXITSTATUS(status) == FAKE_EXIT_SKIPPED && *ending->skipped != '\0')
+		return FAKE_SKIPPED;
+	if (!ending->is_held && !ending->is_failed)
+		fprintf(stderr, "%s: the process ended before the test did, with status %d\n", test,
+			WEXITSTATUS(status));
+	return ending->is_held && WEXITSTATUS(status) == 0 ? FAKE_PASSED : FAKE_FAILED;
+}
+
 enum fake_verdict
 fake_suite_run_apart(const struct fake_subject *s, size_t test, unsigned seconds)
 {
 	int status = -1;
 
-	share_skipped();
+	share_ending();
 	fflush(stdout);
 	pid_t pid = fork();
 	if (pid == 0) {
 		alarm(seconds);
 		fake_suite_run(s, test);
+		ending->is_held = true;
 		exit(0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		return FAKE_FAILED;
-	if (WIFSIGNALED(status))
-		tell_signal(fake_suite_name(s, test), WTERMSIG(status), seconds);
-	if (!WIFEXITED(status))
-		return FAKE_FAILED;
-	if (WEXITSTATUS(status) == FAKE_EXIT_SKIPPED)
-		return FAKE_SKIPPED;
-	return WEXITSTATUS(status) == 0 ? FAKE_PASSED : FAKE_FAILED;
+	return verdict_of(fake_suite_name(s, test), status, seconds);
 }

@@ -70,7 +70,8 @@ const char *fake_suite_name(const struct fake_subject *, size_t test);
 void fake_suite_run(const struct fake_subject *, size_t test);
 
 enum fake_verdict { FAKE_PASSED, FAKE_FAILED, FAKE_SKIPPED };
-/* Runs a test in a process of its own, which has so many seconds. Standard error names a signal that ended it. */
+/* Runs a test in a process of its own, which has so many seconds. Standard error names a signal that ended
+ * it, or tells that the plugin ended the process. */
 enum fake_verdict fake_suite_run_apart(const struct fake_subject *, size_t test, unsigned seconds);
 /* Why the test that fake_suite_run_apart ran last was skipped; "" where it was not. Valid until the next. */
 const char *fake_suite_why_skipped(void);

@@ -58,6 +58,17 @@ def wait_for(condition, seconds=20, what="the condition"):
         time.sleep(0.01)
 
 
+class ControlConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
 class Daemon:
     """One daemon with its folder. sinks: {name: {key: value}}."""
 
@@ -162,7 +173,14 @@ class Daemon:
         return r
 
     def status(self):
-        return json.loads(self.command("status", "--json").stdout)
+        """What `hookswitch status --json` prints, which costs much more: it is asked for time and again."""
+        c = ControlConnection(re.search(r"^control = (.*)$", self.ini.read_text(), re.M)[1])
+        with contextlib.closing(c):
+            c.request("GET", "/status")
+            r = c.getresponse()
+            text = r.read()
+        assert r.status == 200, text
+        return json.loads(text)
 
     def sink(self, name):
         return next(s for s in self.status()["sinks"] if s["name"] == name)

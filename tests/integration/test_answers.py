@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each answer of a receiver does to the event, by policy, retry_on and drop_on."""
+import datetime
 import json
+import threading
 
 from rig import message, wait_for
 
@@ -58,3 +60,34 @@ def test_each_answer_does_what_the_options_say(target, make_daemon):
             assert attempts_of(i) == [1], case
         assert (sink["delivered"] == 1) is (end == "settled"), case
         assert (sink["lag"] == 0) is (end != "disabled"), case
+
+
+def test_an_answer_that_stops_behind_its_head_counts_by_its_status(target, make_daemon):
+    """An overloaded proxy, or one that means no good: it says the status, and then no more."""
+    over = threading.Event()
+
+    def behave(arrival, connection):
+        status = arrival.path.rpartition("/")[2]
+        connection.sendall(f"HTTP/1.1 {status} X\r\nRetry-After: 3600\r\nContent-Length: 9\r\n\r\nso".encode())
+        over.wait(120)
+    receiver, url, common = target(behave)
+    common |= {"timeout": "60s", "retry": "20ms"}
+    daemon = make_daemon({
+        "gone": {**common, "url": f"{url}/410"}, "busy": {**common, "url": f"{url}/429"},
+        "wrong": {**common, "url": f"{url}/422", "drop_on": "422"},
+        "any": {**common, "url": f"{url}/500", "policy": "eazewa"}})
+    try:
+        daemon.accept(message(1))
+        wait_for(lambda: all(s["inFlight"] == 0 and s.get("lastStatus", 0) or s["delivered"]
+                             for s in daemon.status()["sinks"]), what="all have their answer")
+        sinks = {s["name"]: s for s in daemon.status()["sinks"]}
+        assert sinks["gone"]["state"] == "disabled"
+        assert sinks["any"]["delivered"] == 1
+        assert "HTTP 422: so" in daemon.command("dead", "list", "--sink", "wrong").stdout
+        busy = json.loads(daemon.command("deliveries", "--json", "busy").stdout)
+        assert (busy["status"], busy["error"]) == (429, "HTTP 429: so")
+        due, at = (datetime.datetime.fromisoformat(busy[key][:-1]) for key in ("nextAt", "at"))
+        assert due - at > datetime.timedelta(minutes=50)
+        assert len(receiver.arrivals) == 4
+    finally:
+        over.set()

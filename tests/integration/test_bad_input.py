@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whatever is sent: a clear answer, nothing half stored, nothing crashes."""
+import contextlib
+import http.client
 import json
 import re
 import resource
@@ -131,6 +133,19 @@ def test_chunked_bodies(data, quiet):
 def test_chunked_body_over_the_limit(quiet):
     request = head(b"", "Transfer-Encoding: chunked", length=False) + chunked(b"x" * 70000, 1000)
     assert parse(raw(quiet.port, request))[0] == 413
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_who_sends_a_body_that_is_refused_to_its_end_still_reads_why(is_chunked, quiet):
+    """As most clients do: a reset would reach them before they read, and with it no answer."""
+    body = b"x" * (16 << 20)
+    c = http.client.HTTPConnection("127.0.0.1", quiet.port, timeout=60)
+    with contextlib.closing(c):
+        c.request("POST", "/in/evolution/sales", iter([body]) if is_chunked else body, {"token": TOKEN},
+                  encode_chunked=is_chunked)
+        answer = c.getresponse()
+        assert answer.status == 413 and b"large" in answer.read() and answer.getheader("Connection") == "close"
+    quiet.accept(message(1))
 
 
 @pytest.mark.parametrize("lines", [

@@ -38,7 +38,7 @@ def test_a_batch_is_filled_with_concurrency_auto(webhook):
 
 def test_the_time_of_gathering_is_not_the_destinations(webhook):
     """It neither lowers what `concurrency = auto` allows nor is shown as what an attempt took."""
-    daemon, receiver = webhook(options={"batch": "20/400ms", "ordering": "none", "concurrency": "auto"})
+    daemon, receiver = webhook(options={"batch": "20/1500ms", "ordering": "none", "concurrency": "auto"})
     accept(daemon, range(20))
     receiver.wait(1)
     wait_for(lambda: len(attempts(daemon)) == 20)
@@ -48,7 +48,7 @@ def test_the_time_of_gathering_is_not_the_destinations(webhook):
         receiver.wait(n - 18)
     wait_for(lambda: len(attempts(daemon)) == 24)
     assert daemon.sink("out")["concurrency"] >= before >= 40
-    assert max(a["tookMs"] for a in attempts(daemon)) < 400
+    assert max(a["tookMs"] for a in attempts(daemon)) < 1500
 
 
 # ---- replays ----
@@ -124,13 +124,13 @@ def test_events_of_a_refused_batch_have_their_own_deadlines(webhook):
     def behave(arrival, connection):
         n = numbers(arrival)
         if len(n) > 1:
-            time.sleep(1)
+            time.sleep(2)
             return 400
         if n[0] not in late:
             late.add(n[0])
-            time.sleep(1 if n[0] < 3 else 3)
+            time.sleep(2 if n[0] < 3 else 6)
         return 200
-    daemon, receiver = webhook(behave, {"batch": "5/20s", "ordering": "none", "timeout": "1500ms", "retry": "50ms, 1h",
+    daemon, receiver = webhook(behave, {"batch": "5/20s", "ordering": "none", "timeout": "3500ms", "retry": "50ms, 1h",
                                         "failures_to_open": 50})
     accept(daemon, range(5))
     wait_for(lambda: daemon.sink("out")["lag"] == 0 and daemon.sink("out")["retrying"] == 0 and len(late) == 5, 20)

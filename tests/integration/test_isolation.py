@@ -41,7 +41,7 @@ def post_all(daemon, sent):
 
 def test_90_of_100_destinations_that_hang_delay_nobody(hanging, make_receiver, make_daemon):
     good = [make_receiver() for _ in range(GOOD)]
-    sinks = {f"bad{i}": {"plugin": "webhook", "url": hanging.url, "timeout": "700ms", "concurrency": 4}
+    sinks = {f"bad{i}": {"plugin": "webhook", "url": hanging.url, "timeout": f"{2 * SLOW}s", "concurrency": 4}
              for i in range(HANGING)}
     sinks |= {f"good{i}": {"plugin": "webhook", "url": r.url} for i, r in enumerate(good)}
     daemon = make_daemon(sinks)
@@ -49,10 +49,10 @@ def test_90_of_100_destinations_that_hang_delay_nobody(hanging, make_receiver, m
     took = post_all(daemon, sent)
     for receiver in good:
         receiver.wait(EVENTS)
-    # Nothing arrives faster than the machine allows; one that waited for a timeout would be 700 ms late.
+    # Nothing arrives faster than the machine allows; one that waited for a timeout would be seconds late.
     late = [a.at - sent[n] for r in good for a, n in zip(r.arrivals, r.numbers())]
-    assert percentile(late, 0.99) < 0.35 * SLOW, sorted(late)[-5:]
-    assert percentile(took, 0.99) < 0.35 * SLOW, sorted(took)[-5:]
+    assert percentile(late, 0.99) < SLOW, sorted(late)[-5:]
+    assert percentile(took, 0.99) < SLOW, sorted(took)[-5:]
     for receiver in good:
         assert sorted(receiver.numbers()) == list(range(EVENTS))
     wait_for(lambda: all(s["circuit"] != "closed" for s in daemon.status()["sinks"]

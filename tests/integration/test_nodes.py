@@ -117,7 +117,7 @@ def test_an_event_comes_within_moments_from_whichever_node(nodes, receivers):
         began = time.monotonic()
         nodes[name].accept(message(number))
         everything_arrives(receivers, [number])
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 3 * SLOW
 
 
 def test_what_a_node_took_is_told_to_the_others(nodes, receivers):
@@ -169,7 +169,7 @@ def test_an_orderly_stop_hands_over_at_once(nodes, receivers):
     began = time.monotonic()
     nodes[survivor].accept(message(1))
     everything_arrives(receivers, [1])
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 3 * SLOW
     assert receivers["beta"].numbers() == [1]
 
 
@@ -198,7 +198,7 @@ def test_a_node_that_stops_hands_over_each_sink_when_that_sink_has_ended(make_no
     let_go.set()
     answered = time.monotonic()
     wait_for(lambda: slow.numbers() == [1, 2], what="the slow one's next event")
-    assert took < SLOW and time.monotonic() - answered < SLOW, took
+    assert took < 3 * SLOW and time.monotonic() - answered < 3 * SLOW, took
     nodes[leaver].process.wait(20)
     nodes[leaver].process = None
     for receiver in (slow, *quick.values()):
@@ -556,7 +556,7 @@ def test_a_node_that_is_cut_off_in_the_middle_of_a_cursors_write_is_replaced(
     relay.close()
 
 
-@pytest.mark.parametrize("size, rate, slowest", [(5_000_000, 1_000_000, SLOW), (200_000, 20_000, 6)],
+@pytest.mark.parametrize("size, rate, slowest", [(5_000_000, 1_000_000, 3 * SLOW), (200_000, 20_000, 6)],
                          ids=["large", "small"])
 def test_others_go_on_while_a_node_stands_still(
         make_nodes, receivers, server, size, rate, slowest):  # noqa: F811
@@ -575,7 +575,7 @@ def test_others_go_on_while_a_node_stands_still(
         nodes["b"].accept(message(number))
         took.append(time.monotonic() - began)
     assert max(took) < slowest, took
-    assert sum(took[1:]) < SLOW, took
+    assert sum(took[1:]) < 3 * SLOW, took
     relay.rate, relay.frozen = None, False
     nodes["a"].process.send_signal(signal.SIGCONT)
     poster.join(30)
@@ -600,7 +600,7 @@ def test_a_node_with_a_slow_network_does_not_slow_the_others(make_nodes, receive
         took.append(time.monotonic() - began)
         time.sleep(0.05)
     relay.rate = None
-    assert max(took) < SLOW and len(took) > 20, took
+    assert max(took) < 3 * SLOW and len(took) > 20, took
     assert answers[0][0] == 202, answers
     everything_arrives(receivers, range(1, number + 1))
     relay.close()

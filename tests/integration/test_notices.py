@@ -10,7 +10,7 @@ import time
 
 import pytest
 from api_rig import ApiDaemon
-from rig import message, wait_for
+from rig import message, wait_for, whole_lines
 
 SECRET = "notice-SECRET-key-of-its-own"
 DOWN = {"concurrency": 1, "failures_to_open": 2, "probe_interval": "50ms", "retry": "20ms, 20ms, 20ms"}
@@ -220,6 +220,41 @@ def test_a_circuit_that_was_open_when_the_last_run_ended_is_told_closed(end, sta
     daemon.accept(message(3))
     wait_for(lambda: daemon.sink("out")["delivered"] >= 1 and daemon.sink("out")["lag"] == 0)
     assert len(operator.arrivals) == 2
+
+
+def test_a_circuit_is_told_closed_by_the_section_that_mends_it(make_daemon, operator, folder):
+    """Also where no event was in retry: what sink-file cannot write waits in its place."""
+    server = f"notify_url = {operator.url}\nnotify_lag = 2"
+    daemon = make_daemon({"out": {"plugin": "file", "path": "/dev/full"}}, server=server)
+    for n in range(3):
+        daemon.accept(message(n))
+    operator.wait(2)
+    assert daemon.sink("out")["retrying"] == 0
+    daemon.configure({"out": {"plugin": "file", "path": f"{folder}/out.ndjson"}}, server=server)
+    daemon.command("reload")
+    wait_for(lambda: len(whole_lines(f"{folder}/out.ndjson")) == 3, what="the events are written")
+    operator.wait(4)
+    assert sorted(types(operator)) == ["sink.caught_up", "sink.circuit_closed", "sink.circuit_opened", "sink.lagging"]
+    since = {n["type"]: n["data"]["since"] for n in notices(operator)}
+    assert since["sink.circuit_closed"] == since["sink.circuit_opened"]
+    assert since["sink.caught_up"] == since["sink.lagging"]
+    daemon.stop()
+    daemon.start()
+    assert daemon.sink("out")["circuit"] == "closed"
+
+
+def test_a_changed_section_goes_on_with_the_circuit_open(start, operator, destination):
+    destination.behave = lambda a, c: 503
+    daemon = start({**DOWN, "probe_interval": "1h"})
+    daemon.accept(message(1))
+    operator.wait(1)
+    attempts = len(destination.arrivals)
+    daemon.configure({"out": {"plugin": "webhook", "url": destination.url, **DOWN, "probe_interval": "1h",
+                              "disable_after": "1ms"}}, server=f"notify_url = {operator.url}\nnotify_secret = {SECRET}")
+    daemon.command("reload")
+    operator.wait(2)
+    assert types(operator) == ["sink.circuit_opened", "sink.disabled"]
+    assert len(destination.arrivals) == attempts + 1
 
 
 def test_disable_after_counts_over_restarts(start, operator, destination):

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import time
 
@@ -199,3 +200,28 @@ def test_who_may_not_use_the_control_socket_is_told_so(make_daemon, folder):
         r = subprocess.run([PROGRAM, *command, "-c", daemon.ini], **args)
         assert r.returncode == 3 and "you may not use the control socket" in r.stderr, r.stderr
         assert "no daemon answers" not in r.stderr
+
+
+def test_a_command_that_is_stopped_and_goes_on_still_gets_its_answer(make_daemon, folder):
+    """As by Ctrl-Z and fg; the daemon's part is played here, so that the command is waiting meanwhile."""
+    daemon = make_daemon({}, start=False)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(f"{folder}/control.sock")
+        listening.listen()
+        command = subprocess.Popen([PROGRAM, "status", "--json", "-c", daemon.ini], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+        connection, _ = listening.accept()
+        with connection:
+            assert connection.recv(4096).startswith(b"GET /status ")
+            wait_for(lambda: state_of(command.pid) == "S", what="it waits")
+            command.send_signal(signal.SIGSTOP)
+            wait_for(lambda: state_of(command.pid) == "T", what="it is stopped")
+            command.send_signal(signal.SIGCONT)
+            wait_for(lambda: state_of(command.pid) != "T", what="it goes on")
+            connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n{}")
+        assert command.communicate(timeout=60) == ("{}\n", "")
+        assert command.returncode == 0
+
+
+def state_of(pid):
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

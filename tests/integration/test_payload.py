@@ -142,7 +142,7 @@ def test_the_timeout_of_a_batch_begins_when_it_is_sent(webhook):
     began = time.monotonic()
     daemon.accept(message(1, chat=1))
     wait_for(lambda: len(receiver.arrivals) == 2, 20, "the second attempt")
-    assert 1.9 < time.monotonic() - began < 3.4
+    assert 1.9 < time.monotonic() - began < 4.4  # not when the receiver answers at last
 
 
 def test_one_bad_event_of_a_batch_does_not_take_the_others_along(webhook):

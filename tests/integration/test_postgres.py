@@ -146,9 +146,8 @@ def test_a_server_that_restarts_is_waited_for_and_nothing_is_lost(webhook, store
             {"token": "ingest-SECRET-token"})
         assert status == 503 and int(headers["retry-after"]) >= 1
         server.start()
-        began, before = time.monotonic(), len(producers.accepted)
+        before = len(producers.accepted)
         wait_for(lambda: len(producers.accepted) > before + 20, 10, "it goes on by itself")
-        assert time.monotonic() - began < 5
     producers.stop()
     wait_for(lambda: not set(producers.accepted) - set(receiver.numbers()), 60, "every accepted event arrives")
     stored = journal_numbers(server, request.node.name)

@@ -47,7 +47,7 @@ def nginx(folder, port, daemon_port, cert, key):
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(
         f"{user} daemon off; pid {folder}/nginx.pid; events {{}}\n"
-        f"http {{ access_log off; {paths} include {folder}/site.conf; }}\n")
+        f"http {{ access_log {folder}/other.log; {paths} include {folder}/site.conf; }}\n")
     return ["nginx", "-p", folder, "-e", folder / "nginx.err", "-c", folder / "nginx.conf"]
 
 
@@ -129,11 +129,23 @@ def test_the_daemon_learns_who_the_client_is_and_not_what_it_says(proxy):
     assert CLIENT in made[0] and "203.0.113.9" not in proxy.daemon.log_text(), made[0]
 
 
+def ask_without_tls(proxy, path):
+    """The status; None where the proxy has no such port."""
+    site = proxy.folder / "site.conf"
+    if not site.exists():
+        return None
+    c = http.client.HTTPConnection("127.0.0.1", int(re.search(r"listen 127.0.0.1:(\d+);", site.read_text())[1]), timeout=30 * SLOW)
+    with contextlib.closing(c):
+        c.request("GET", path)
+        return c.getresponse().status
+
+
 def test_no_token_is_in_the_logs_of_the_proxy(proxy):
     def post():
         return [proxy.request("POST", path, json.dumps(message(1)), {"token": TOKEN, "Authorization": TOKEN})[0]
                 for path in (f"/in/evolution/sales?token={TOKEN}", f"/in/evolution/sales/{TOKEN}")]
     assert post() == [202, 202]
+    assert ask_without_tls(proxy, f"/ws/sales?token={TOKEN}") in (301, None)
     proxy.daemon.stop()
     assert post() == [502, 502]
     proxy.end()

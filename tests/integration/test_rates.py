@@ -12,7 +12,7 @@ from rig import SLOW, message, number_of, wait_for
 def test_a_rate_is_kept_in_each_unit_and_by_second_attempts_too(make_receiver, make_daemon):
     receiver = make_receiver(lambda arrival, connection: 422 if arrival.attempt == 1 and arrival.path == "/failing" else 200)
     rates = {"second": "20/s", "minute": "1200/min", "hour": "72000/h", "failing": "20/s", "none": "none"}
-    events, per_second = 24, 20
+    events, per_second = 60, 20
     daemon = make_daemon({name: {"plugin": "webhook", "url": f"http://127.0.0.1:{receiver.port}/{name}", "rate": rate,
                                  "ordering": "none", "retry": "10ms", "concurrency": 50} for name, rate in rates.items()})
     for n in range(events):
@@ -24,7 +24,7 @@ def test_a_rate_is_kept_in_each_unit_and_by_second_attempts_too(make_receiver, m
     assert {name: len(at) for name, at in times.items()} == {name: events * (1 + (name == "failing")) for name in rates}
     for name, at in times.items():
         took, allowed = max(at) - min(at), (len(at) - 1) / per_second
-        assert name == "none" or allowed * 0.75 <= took <= allowed * 3 * SLOW, (name, took)
+        assert name == "none" or allowed * 0.6 <= took <= allowed * 3 * SLOW, (name, took)
     assert max(times["none"]) < max(times["second"])
 
 

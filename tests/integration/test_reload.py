@@ -439,6 +439,38 @@ def test_webhooks_of_an_instance_go_and_come_with_it(two_workers, make_receiver)
     assert receiver.numbers() == [1, 2]
 
 
+@pytest.mark.parametrize("restarts", [True, False])
+def test_an_instance_made_anew_by_the_api_has_nothing_of_the_file_s_former_one(two_workers, make_receiver, restarts):
+    """It may be somebody else's: what the former one had is not in force after the next start or reload either."""
+    daemon, former, own = two_workers, make_receiver(), make_receiver()
+    put_instances(daemon, section("sales", LIVE) + section("moved", LIVE))
+    wait_for(lambda: api(daemon, "POST", "/api/events/websocket/moved", {"enabled": True, "mediaBase64": True})[0] == 200)
+    for label in ("default", "old"):
+        api(daemon, "POST", "/api/events/webhook/moved", {"label": label, "enabled": True, "url": former.url})
+    daemon.accept(CONNECTED, instance="moved")
+    wait_for(lambda: one_instance(daemon, "moved")["status"] == "connected")
+    former.wait(2)
+    put_instances(daemon, section("sales", LIVE))
+    if restarts:
+        daemon.stop()
+        daemon.start()
+
+    body = {"name": "moved", "token": "anew-SECRET", "webhookURL": own.url}
+    assert api(daemon, "POST", "/api/instance/new", body)[0] == 201
+    before = one_instance(daemon, "moved")
+    assert [w["label"] for w in before["webhooks"]] == ["default"] and before["status"] == "unknown"
+    if restarts:
+        daemon.stop()
+        daemon.start()
+    else:
+        put_instances(daemon, section("sales", LIVE) + section("another"))
+        wait_for(lambda: one_instance(daemon, "another"))
+    assert one_instance(daemon, "moved") == before
+    daemon.accept(message(1), instance="moved")
+    own.wait(1)
+    assert len(former.arrivals) == 2, former.arrivals
+
+
 def test_the_number_and_state_that_were_seen_stay(two_workers):
     daemon = two_workers
     daemon.accept(CONNECTED)

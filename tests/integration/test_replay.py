@@ -151,6 +151,27 @@ def test_replayed_events_that_are_refused_are_told_as_dead_letters(webhook):
     assert (r.returncode, r.stdout) == (0, "replayed 30\n")
 
 
+def test_a_dead_letter_that_is_replayed_among_others_is_none_any_more(webhook):
+    """Else it would stand there as undelivered, and come again with the next replay of dead letters."""
+    daemon, receiver = webhook(lambda a, c: 400 if number_of(a.envelope) % 3 else 200, {"retry": "never"})
+    thirty_settled(daemon, receiver)
+
+    def dead():
+        return {json.loads(line)["seq"] for line in daemon.command("dead", "list", "--json").stdout.splitlines()}
+    wait_for(lambda: len(dead()) == 20)
+    receiver.behave = lambda a, c: 200 if number_of(a.envelope) != 10 else 400
+    one_chat = ["--chat", message(1, chat=1)["data"]["key"]["remoteJid"]]
+    before = dead()
+    assert daemon.command("replay", "-s", "out", "--since", "1h", *one_chat).stdout == "replayed 1\n"
+    assert before - dead() == {2}
+    r = replay_all(daemon)
+    assert (r.returncode, r.stdout) == (1, "replayed 29 of 30: 1 failed and are dead letters\n")
+    assert dead() == {11}
+    receiver.behave = lambda a, c: 200
+    assert daemon.command("dead", "replay", "--all").stdout == "replayed 1\n"
+    receiver.wait(30 + 1 + 30 + 1)
+
+
 def test_a_disabled_sink_is_refused_by_replay(webhook):
     daemon, receiver = webhook()
     thirty_settled(daemon, receiver)

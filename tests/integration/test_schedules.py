@@ -113,7 +113,7 @@ def test_waits_are_spread_and_what_is_shown_is_what_is_stored(webhook):
     stored = due_times(daemon)
     assert all(abs(stored[id] - instant(row["nextAt"])) < ROUNDING_S for id, row in shown.items())
     table = daemon.command("deliveries", "out").stdout.splitlines()
-    assert table[0].split()[-2:] == ["NEXT", "ERROR"]
+    assert table[0].split()[-2:] == ["NEXT", "ANSWER"]
     assert sum(row["nextAt"] in line and row["id"] in line for line in table for row in shown.values()) == 60
 
 

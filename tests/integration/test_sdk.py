@@ -43,6 +43,36 @@ def test_a_new_sink_gets_events_of_the_daemon(sdk, make_daemon):
              what="the sink's own metric")
 
 
+def test_a_reload_tells_of_a_plugin_that_was_built_again(sdk, make_daemon):
+    folder, environment = sdk
+    assert new(folder, "sink-again").returncode == 0
+    make(folder, "sink-again", environment, "install", f"plugindir={folder}/plugins")
+    daemon = make_daemon({"out": {"plugin": "again", "path": f"{folder}/events.sock"}}, start=False)
+    daemon.ini.write_text(daemon.ini.read_text().replace(str(PLUGINS), f"{folder}/plugins"))
+    daemon.start()
+
+    def reload():
+        return subprocess.run([PROGRAM, "reload", "-c", daemon.ini], capture_output=True, text=True)
+    same = reload()
+    assert same.returncode == 0 and "replaced" not in same.stdout, same
+    code = folder / "sink-again/again.c"
+    code.write_text(code.read_text().replace("	const char *path;\n", "	const char *path, *more;\n").replace(
+        "	{ .key = NULL },", '{ .key = "more", .type = HSW_OPT_STRING, .offset = offsetof(struct conf, more), .help = "x" },'
+        "\n	{ .key = NULL },"))
+    make(folder, "sink-again", environment, "install", f"plugindir={folder}/plugins")
+    told = f"{folder}/plugins/sink-again.so was replaced: takes effect with a restart"
+    again = reload()
+    assert again.returncode == 0 and told in again.stdout and told in daemon.log_text(), again
+    # The one that runs does not know what the new one takes.
+    daemon.ini.write_text(daemon.ini.read_text().replace("plugin = again", "plugin = again\nmore = x"))
+    refused = reload()
+    assert refused.returncode == 1 and "more: unknown key" in refused.stderr and told in refused.stdout, refused
+    daemon.stop()
+    daemon.start()
+    started = reload()
+    assert started.returncode == 0 and "replaced" not in started.stdout, started
+
+
 # What a source must not do, and a part of what the harness says of it.
 SOURCE_BREACHES = {
     "none": (None, "", ""),
@@ -222,6 +252,12 @@ BREACHES = {
     "reopen aborts": ([("static void\nsink_close", "static void bad_reopen(void *self) { (void)self; abort(); }\n"
                         "static void\nsink_close"), (".close = sink_close", ".close = sink_close, .reopen = bad_reopen")],
                       "handles open and close again: killed by signal 6 (Aborted)"),
+    "open exits": ([("*self = s;", "exit(0); *self = s;")], "the process ended before the test did, with status 0"),
+    "deliver exits": ([("struct iovec json", "exit(0); struct iovec json")],
+                      "a delivery ends once: the process ended before the test did, with status 0"),
+    "close exits as what is skipped": ([("	close(s->fd);", "	_exit(77); close(s->fd);")],
+                                       "the process ended before the test did, with status 77"),
+    "a metric of other letters": ([('"foo_datagrams"', '"foo-datagrams"')], "count of `foo-datagrams`"),
     "another thread": ([("static int\nsink_deliver(", "static int __attribute__((unused))\nsink_deliver("),
                         (".deliver = sink_deliver", ".deliver = bad_deliver"),
                         ("static void\nsink_close", """#include <pthread.h>
@@ -246,6 +282,9 @@ sink_close""")], "done on a thread"),
                              "*(volatile char *)malloc(24) = 1;\n\n	if")], "more bytes in use"),
     "another name": ([('HSW_PLUGIN(HSW_SINK, "foo"', 'HSW_PLUGIN(HSW_SINK, "bar"')], "is the plugin sink-bar"),
     "an option beyond the struct": ([("offsetof(struct conf, path)", "sizeof(struct conf)")], "does not lie in the conf struct"),
+    "an option without a name": ([
+        ("	{ .key = NULL },", '{ .key = "", .type = HSW_OPT_STRING, .offset = offsetof(struct conf, other), .help = "x" }, { .key = NULL },'),
+        ("	const char *path;\n", "	const char *path, *other;\n")], "a key is of a-z"),
     "an option without help": ([('.help = "the', '.help = "" + 0 * sizeof "the')], "has no help"),
 }
 
@@ -273,6 +312,21 @@ def test_the_harness_finds_breaches(sdk, breach):
         assert said in done.stderr
     else:
         assert done.returncode == 0 and "1..11" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("kind, key", [("sink", "timeout"), ("sink", "plugin"), ("store", "retention")])
+def test_an_option_of_the_daemons_own_name_is_told(sdk, kind, key):
+    folder, environment = sdk
+    name = f"{kind}-foo"
+    assert new(folder, name).returncode == 0
+    code = folder / name / "foo.c"
+    code.write_text(code.read_text().replace('.key = "path"', f'.key = "{key}"'))
+    make(folder, name, environment)
+    told = f"its option {key} is the daemon's own"
+    shown = subprocess.run([PROGRAM, "plugins", "-d", folder / name, name], capture_output=True, text=True)
+    assert shown.returncode == 1 and told in shown.stderr, shown
+    checked = subprocess.run(["make", "-C", folder / name, "check"], env=environment, capture_output=True, text=True)
+    assert checked.returncode != 0 and told in checked.stderr, checked
 
 
 def test_our_own_plugins_pass_the_harness(folder):

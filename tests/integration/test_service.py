@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Under a service manager: what the daemon tells it, and sockets that it hands over."""
 import os
+import signal
 import socket
 import subprocess
+import threading
+from pathlib import Path
 
 import pytest
 
-from rig import PROGRAM, SLOW, message, wait_for
+from rig import PLUGINS, PROGRAM, SLOW, message, wait_for
+from sdk_rig import SOURCE
 
 
 class Manager:
@@ -66,6 +70,91 @@ def test_readiness_status_watchdog_and_stop_are_told(run, folder, name):
     assert manager.wait("STOPPING=1")[1].startswith("STATUS=")
     assert daemon.process.wait(30) == 0
     daemon.process = None
+
+
+def test_the_status_tells_of_the_sinks_after_a_reload(run, folder):
+    manager = Manager(f"{folder}/notify.sock")
+    daemon, start = run({}, {"NOTIFY_SOCKET": f"{folder}/notify.sock"})
+    start()
+    assert manager.hear()[1].endswith(" 0 sinks")
+    with open(daemon.ini, "a") as file:
+        file.write(f"[sink archive]\nplugin = file\npath = {folder}/archive.ndjson\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    manager.wait("READY=1")
+    status, = manager.hear()
+    assert status.startswith(f"STATUS=Serving on 127.0.0.1:{daemon.port} with ") and status.endswith(" 1 sinks")
+
+
+# Holds its worker up as long as the file at `path` is there.
+HANGING = """#include <unistd.h>
+#include <hookswitch/sink.h>
+struct conf { const char *path; };
+static const struct hsw_option options[] = {
+	{ .key = "path", .type = HSW_OPT_PATH, .flags = HSW_OPT_REQUIRED, .help = "." }, { .key = NULL } };
+struct handle { const struct hsw_host *host; const struct conf *conf; };
+static struct handle handles[64];
+static int n_handles;
+static int open_(const struct hsw_host *host, struct hsw_handle *h, const void *conf, void **self, struct hsw_error *err)
+{
+	(void)h; (void)err;
+	handles[n_handles] = (struct handle){ host, conf };
+	*self = &handles[n_handles++];
+	return HSW_OK;
+}
+static int deliver(void *self, struct hsw_delivery *d)
+{
+	struct handle *h = self;
+	while (access(h->conf->path, F_OK) == 0)
+		usleep(1000);
+	h->host->done(d, HSW_DELIVERED, NULL);
+	return HSW_OK;
+}
+static void cancel(void *self, struct hsw_delivery *d) { (void)self; (void)d; }
+static void close_(void *self) { (void)self; }
+static const struct hsw_sink_ops ops = { .size = sizeof(ops), .concurrency = 1, .open = open_, .deliver = deliver,
+	.cancel = cancel, .close = close_ };
+HSW_PLUGIN(HSW_SINK, "hanging", "1", "hangs", sizeof(struct conf), options, &ops);
+"""
+
+
+def test_the_status_tells_of_a_worker_that_hangs_only_while_it_does(run, folder):
+    manager = Manager(f"{folder}/notify.sock")
+    plugins, held = Path(folder, "plugins"), Path(folder, "held")
+    plugins.mkdir()
+    held.touch()
+    for plugin in PLUGINS.glob("*.so"):
+        (plugins / plugin.name).symlink_to(plugin)
+    subprocess.run(["cc", "-shared", "-fPIC", "-I", SOURCE / "sdk", "-x", "c", "-", "-o", plugins / "sink-hanging.so"],
+                   input=HANGING, text=True, check=True)
+    daemon, start = run({"held": {"plugin": "hanging", "path": held}},
+                        {"NOTIFY_SOCKET": f"{folder}/notify.sock", "WATCHDOG_USEC": "400000"})
+    daemon.ini.write_text(daemon.ini.read_text().replace(f"plugin_dir = {PLUGINS}", f"plugin_dir = {plugins}"))
+    start()
+    serving = manager.hear()[1]
+    # The worker that hangs may be the one that answers.
+    provider = threading.Thread(target=daemon.accept, args=(message(1),))
+    provider.start()
+    try:
+        wait_for(lambda: manager.hear()[0].startswith("STATUS=Worker "))
+    finally:
+        held.unlink()
+        provider.join()
+    wait_for(lambda: serving in manager.hear())
+
+
+def test_a_reload_that_comes_while_the_configuration_is_read_waits(run, folder):
+    manager = Manager(f"{folder}/notify.sock")
+    daemon, start = run({}, {"NOTIFY_SOCKET": f"{folder}/notify.sock"})
+    included = daemon.ini.parent / "included.ini"
+    os.mkfifo(included)
+    daemon.ini.write_text(f"include = {included}\n{daemon.ini.read_text()}")
+    start()
+    with open(included, "w"):  # the daemon has opened it, too, and reads until this one is closed
+        included.unlink()
+        included.write_text("")
+        daemon.process.send_signal(signal.SIGHUP)
+    assert manager.hear()[0] == "READY=1"
+    wait_for(lambda: "opened log and files again" in daemon.log_text())
 
 
 def test_readiness_is_told_with_however_many_addresses(run, folder):

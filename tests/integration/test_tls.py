@@ -421,6 +421,21 @@ def test_a_trusted_proxy_says_who_is_local(make_daemon, headers, status):
     assert daemon.request("GET", "/metrics", headers=headers)[0] == status
 
 
+@pytest.mark.parametrize("lines, status", [
+    (["X-Forwarded-For: 203.0.113.9", "X-Forwarded-For: 127.0.0.1"], 404),
+    (["X-Forwarded-For: 203.0.113.9", "x-forwarded-for: 10.1.2.3, 127.0.0.1", "X-Forwarded-For: 10.1.2.4"], 404),
+    (["X-Forwarded-For: 203.0.113.9", "X-Forwarded-For:", "X-Forwarded-For: 127.0.0.1"], 404),
+    (["X-Forwarded-For:", "X-Forwarded-For: 203.0.113.9", "X-Forwarded-For: 127.0.0.1"], 404),
+    (["Forwarded: for=203.0.113.9", "Forwarded: for=127.0.0.1"], 404),
+    (["X-Forwarded-For: 10.1.2.3", "X-Forwarded-For: 127.0.0.1"], 404),
+    (["X-Forwarded-For: 127.0.0.1", "X-Forwarded-For: 10.1.2.3"], 200)])
+def test_a_proxy_may_add_a_line_of_its_own(make_daemon, lines, status):
+    """As HAProxy does (RFC 9110 section 5.3): what stands in the lines before counts as well."""
+    daemon = make_daemon({}, server="trusted_proxies = 127.0.0.0/8, 10.0.0.0/8")
+    request = "\r\n".join(["GET /metrics HTTP/1.1", "Host: x", "Connection: close", *lines, "", ""])
+    assert raw(daemon.port, request.encode()).startswith(f"HTTP/1.1 {status} ".encode())
+
+
 @pytest.mark.parametrize("trusted, headers, client", [
     ("", {"X-Forwarded-For": "203.0.113.9"}, "127.0.0.1"),
     ("127.0.0.1", {"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}, "203.0.113.9"),

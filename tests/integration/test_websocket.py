@@ -107,6 +107,16 @@ def test_upgrades_are_refused_with_exact_answers(make):
     assert metric(daemon, "hookswitch_websocket_clients") == 0
 
 
+@pytest.mark.parametrize("lines", [
+    b"Connection: keep-alive\r\nConnection: Upgrade", b"Connection: Upgrade\r\nConnection: keep-alive",
+    b"Connection:\tkeep-alive , uPGRADE \r\nUpgrade: h2c"])
+def test_the_words_of_an_upgrade_may_stand_in_several_lines(make, lines):
+    """As proxies write them (RFC 9110 section 5.3)."""
+    request = upgrade_request(headers={"Connection": None})
+    answer = raw(make().port, request.replace(b"\r\n", b"\r\n" + lines + b"\r\n", 1) + close_frame(1000))
+    assert answer.startswith(b"HTTP/1.1 101 "), answer
+
+
 @pytest.mark.parametrize("sent, logged", [
     (b"https://e\xc2\x9b31m", r"https://e\xc2\x9b31m"), (b"https://e\xe2\x80\xaex", r"https://e\xe2\x80\xaex"),
     (b"https://e\xff", r"https://e\xff"), ("https://café".encode(), "https://café")])
@@ -286,9 +296,9 @@ def test_clients_are_told_when_the_server_stops(make, connect):
 
 
 def test_pings_keep_a_client_and_silence_ends_it(make, connect):
-    daemon = make(websocket="heartbeat = 200ms\npong_timeout = 700ms")
+    daemon = make(websocket="heartbeat = 200ms\npong_timeout = 2500ms")
     alive, silent = connect(daemon), connect(daemon)
-    end = time.monotonic() + 2
+    end = time.monotonic() + 5
     while time.monotonic() < end:
         opcode, payload = alive.receive()
         assert (opcode, payload) == (PING, b"")
@@ -297,7 +307,7 @@ def test_pings_keep_a_client_and_silence_ends_it(make, connect):
     assert numbers(alive, 1) == [1]
     begin = time.monotonic()
     assert silent.closing() == 1008
-    assert time.monotonic() - begin < 1 * SLOW, "it was closed long ago"
+    assert time.monotonic() - begin < 2 * SLOW, "it was closed long ago"
     assert metric(daemon, 'hookswitch_sink_dropped_total{name="websocket",label="no_pong"}') == 1
 
 

@@ -37,10 +37,13 @@ way_server(int way)
 struct hsw_handle *
 open_way(int way, const char *path, const char *const *options)
 {
-	const char *all[32] = { "url", url_of(way_server(way), way == 0 ? "http" : "https", path),
-		"ca_file", in_folder("ca.pem") };
-	size_t n = 4;
+	const char *all[32] = { "url", url_of(way_server(way), way == 0 ? "http" : "https", path) };
+	size_t n = 2;
 
+	if (way != 0) {
+		all[n++] = "ca_file";
+		all[n++] = in_folder("ca.pem");
+	}
 	for (; *options != NULL; options++)
 		all[n++] = *options;
 	ck_assert_uint_lt(n, sizeof(all) / sizeof(all[0]));

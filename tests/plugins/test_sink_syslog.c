@@ -197,6 +197,9 @@ START_TEST(the_first_rule_that_fits_gives_the_severity)
 		{ "message.*:debug,warning", "call.update", "<28>" },
 		{ "*:emerg, call.update: err", "call.update", "<24>" },
 		{ "CALL.Update : Error", "call.update", "<27>" },
+		{ "raw.*: debug, notice", "raw.presence.update", "<31>" },
+		{ "raw.presence.update: err", "raw.presence.update", "<27>" },
+		{ "raw.presence.update: err", "raw.presence", "<30>" },
 	};
 
 	peer_open(&peer, AF_INET, SOCK_DGRAM);

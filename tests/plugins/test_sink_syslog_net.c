@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -403,10 +404,13 @@ struct tls_server {
 	int fd;
 	unsigned port;
 	pthread_t thread;
-	char got[4096];
-	int len;
-	bool accepted;
+	char *got;
+	size_t len;
+	atomic_bool accepted, waits; /* before it reads */
 };
+
+#define SERVER_BYTES (32u << 20) /* that it reads at most */
+static char served[SERVER_BYTES];
 
 /* One connection, read to its end. */
 static void *
@@ -415,12 +419,13 @@ serve(void *arg)
 	struct tls_server *s = arg;
 	int fd = accept(s->fd, NULL, NULL);
 	SSL *ssl = SSL_new(s->ctx);
-	int n;
+	size_t n;
 
 	SSL_set_fd(ssl, fd);
 	s->accepted = SSL_accept(ssl) == 1;
-	while (s->accepted &&
-		(n = SSL_read(ssl, s->got + s->len, (int)sizeof(s->got) - 1 - s->len)) > 0)
+	while (s->accepted && s->waits)
+		usleep(1000);
+	while (s->accepted && SSL_read_ex(ssl, s->got + s->len, SERVER_BYTES - 1 - s->len, &n) == 1)
 		s->len += n;
 	s->got[s->len] = '\0';
 	SSL_free(ssl);
@@ -452,7 +457,9 @@ static void
 tls_serve(struct tls_server *s, const struct cert *c, const struct cert *client_ca)
 {
 	peer_open(&peer, AF_INET, SOCK_STREAM);
-	*s = (struct tls_server){ .ctx = cert_server(c, client_ca), .port = peer.port };
+	*s = (struct tls_server){
+		.ctx = cert_server(c, client_ca), .port = peer.port, .got = served
+	};
 	close(peer.listener);
 	s->fd = socket(AF_INET, SOCK_STREAM, 0);
 	struct sockaddr_in a = { .sin_family = AF_INET,
@@ -570,6 +577,60 @@ START_TEST(a_refused_certificate_of_ours_loses_nothing)
 }
 END_TEST
 
+/* The length of the last message of a stream that has nothing but whole ones. */
+static size_t
+last_length(const char *stream)
+{
+	size_t len = 0;
+	char *end;
+
+	while (*stream != '\0') {
+		len = strtoul(stream, &end, 10);
+		ck_assert_msg(
+			end > stream && *end == ' ' && end[1] == '<', "no head: %.40s", stream);
+		ck_assert_uint_le(len, strlen(end + 1));
+		stream = end + 1 + len;
+	}
+	return len;
+}
+
+#define STUCK 1200
+#define STUCK_BYTES \
+	12000 /* a record has room for 16 KiB: not a byte of the message that is stuck counts as sent */
+
+START_TEST(a_message_that_is_cancelled_in_an_unsent_record_is_completed)
+{
+	struct tls_server server;
+	struct tls_files files;
+	struct hsw_delivery *stuck[STUCK];
+	const int small = 4096;
+
+	write_files(&files, &own);
+	tls_serve(&server, &own, NULL);
+	server.waits = true;
+	setsockopt(server.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	struct hsw_handle *h = OPEN_SYSLOG(
+		tls_target(&server), "ca_file", files.ca, "max_message", "64k", NULL);
+	for (int i = 0; i < STUCK; i++)
+		stuck[i] = put_large(h, STUCK_BYTES);
+	while (!server.accepted)
+		fake_run(h, 10);
+	fake_run(h, 500);
+	ck_assert_int_eq(fake_result(stuck[STUCK - 1])->state, FAKE_PENDING);
+	for (int i = 0; i < STUCK; i++) {
+		if (fake_result(stuck[i])->state == FAKE_PENDING)
+			fake_cancel(stuck[i]);
+	}
+	struct hsw_delivery *longer = put_large(h, 2 * STUCK_BYTES);
+	server.waits = false;
+	ck_assert_int_eq(fake_wait(longer)->outcome, HSW_DELIVERED);
+	fake_close(h);
+	tls_end(&server);
+	ck_assert_uint_gt(last_length(server.got), 2 * STUCK_BYTES);
+	remove_files(&files);
+}
+END_TEST
+
 START_TEST(renewed_certificates_are_read_again)
 {
 	struct tls_server server;
@@ -611,4 +672,6 @@ UNIT_MAIN_WITH("sink-syslog-net", tls_setup, tls_teardown,
 	a_message_too_long_for_a_datagram_is_a_dead_letter, what_was_not_acknowledged_is_sent_again,
 	a_message_under_which_two_connections_broke_is_given_back,
 	tls_delivers_to_a_collector_it_knows, tls_says_nothing_to_a_collector_it_does_not_know,
-	a_refused_certificate_of_ours_loses_nothing, renewed_certificates_are_read_again)
+	a_refused_certificate_of_ours_loses_nothing,
+	a_message_that_is_cancelled_in_an_unsent_record_is_completed,
+	renewed_certificates_are_read_again)

@@ -89,7 +89,7 @@ END_TEST
 
 START_TEST(a_cancelled_delivery_ends_its_connection_and_no_other)
 {
-	static const char *const paths[] = { "/hang", "/half-500-hang" };
+	static const char *const paths[] = { "/hang", "/half-head-hang" };
 
 	for (unsigned i = 0; i < 2; i++) {
 		struct hsw_handle *h = OPEN(paths[i], NULL);
@@ -281,6 +281,37 @@ START_TEST(the_rest_of_an_answer_is_not_waited_for_long)
 }
 END_TEST
 
+/* Who says no and then no more has said it. */
+START_TEST(a_head_of_failure_is_enough_after_a_while)
+{
+	static const struct {
+		const char *path, *text;
+		enum hsw_outcome outcome;
+	} cases[] = { { "/half-500-hang", "HTTP 500: abc", HSW_RETRY },
+		{ "/half-410-hang", "HTTP 410: abc", HSW_GONE } };
+	struct cert lone = cert_new("receiver", "IP:127.0.0.1", NULL);
+	SSL_CTX *tls = cert_server(&lone, NULL);
+	struct http_server *s = http_server_start(rules, tls);
+	cert_write(&lone, in_folder("cert.pem"));
+
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		bool has_tls = i % 2 == 1;
+		const char *path = cases[i / 2].path;
+		const char *url = url_of(has_tls ? s : server, has_tls ? "https" : "http", path);
+		struct hsw_handle *h = OPEN_URL(url, has_tls ? "ca_file" : NULL,
+			has_tls ? in_folder("cert.pem") : NULL, NULL);
+		const struct fake_result *r = fake_wait(put(h));
+		ck_assert_msg(r->outcome == cases[i / 2].outcome &&
+				strcmp(r->text, cases[i / 2].text) == 0,
+			"%s: %d %s", path, r->outcome, r->text);
+		fake_close(h);
+	}
+	http_server_stop(s);
+	SSL_CTX_free(tls);
+	cert_free(&lone);
+}
+END_TEST
+
 START_TEST(certificates_are_checked)
 {
 	struct cert ca = cert_new("Test CA", NULL, NULL);
@@ -448,4 +479,5 @@ UNIT_MAIN_WITH("sink-webhook-net", webhook_rig_setup, webhook_rig_teardown,
 	a_handle_closes_right_after_its_deliveries_were_cancelled, done_may_deliver_and_cancel,
 	handles_of_several_threads_do_not_meet, certificates_are_checked,
 	a_head_of_success_is_enough, the_rest_of_an_answer_is_not_waited_for_long,
-	a_failed_handshake_is_told, a_client_certificate_is_shown, http_2_shares_one_connection)
+	a_head_of_failure_is_enough_after_a_while, a_failed_handshake_is_told,
+	a_client_certificate_is_shown, http_2_shares_one_connection)

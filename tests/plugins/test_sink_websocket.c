@@ -387,6 +387,22 @@ START_TEST(pings_come_and_silence_ends_it)
 }
 END_TEST
 
+/* A machine that is suspended or overloaded: the client could not say anything in that time. */
+START_TEST(nobody_is_sent_away_because_the_daemon_stood_still)
+{
+	struct hsw_handle *h = OPEN_WS("heartbeat", "500ms", "pong_timeout", "1s");
+	struct peer *p = peer_new(h, "sales", NULL, 0);
+
+	for (int i = 0; i < 2; i++) {
+		usleep(1500 * 1000);
+		ck_assert_uint_eq(peer_wait(h, p).opcode, PING);
+		peer_send_frame(p, PONG, "");
+	}
+	ck_assert_int_eq(fake_counted(h, "dropped"), 0);
+	finish(h, p);
+}
+END_TEST
+
 START_TEST(who_does_not_end_after_the_close_is_ended)
 {
 	struct hsw_handle *h = OPEN_WS("close_timeout", "50ms");
@@ -553,6 +569,7 @@ UNIT_MAIN_WITH("sink-websocket", NULL, peers_free, frames_of_any_length_have_the
 	a_client_that_can_take_a_burst_is_not_dropped, events_come_behind_a_pong_that_waits,
 	a_connection_that_breaks_harms_no_other, what_came_with_the_request_is_read,
 	fragments_may_come_one_by_one, an_early_close_is_answered, pings_come_and_silence_ends_it,
+	nobody_is_sent_away_because_the_daemon_stood_still,
 	who_does_not_end_after_the_close_is_ended, nobody_is_taken_while_it_stops,
 	tls_is_not_spoken, clients_of_a_deleted_instance_are_told,
 	clients_are_expelled_by_what_they_came_with, an_idle_client_is_small,

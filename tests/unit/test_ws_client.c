@@ -199,6 +199,7 @@ START_TEST(a_close_is_answered_and_its_reason_told)
 		const char *text;
 	} rows[] = {
 		{ "\x88\x05\x03\xe8xyz", 7, 1000, "xyz (1000)" },
+		{ "\x88\x09\x03\xe8\x1b[31m\xc2\x9b", 11, 1000, "\\x1b[31m\\xc2\\x9b (1000)" },
 		{ "\x88\x02\x03\xe9", 4, 1001, "(1001)" },
 		{ "\x88\x00", 2, 1005, "(1005)" },
 		{ "\x88\x01x", 3, 1005, "(1005)" },
@@ -376,6 +377,10 @@ START_TEST(a_refusal_is_told_with_its_reason)
 	} rows[] = {
 		{ "HTTP/1.1 401 Unauthorized\r\n\r\n{\"error\":{\"message\":\"Invalid token\"}}",
 			HSW_EAUTH, 401, "Invalid token" },
+		{ "HTTP/1.1 401 X\r\n\r\n{\"error\":{\"message\":\"\\u001b]0;x\\u0007\"}}",
+			HSW_EAUTH, 401, "\\x1b]0;x\\x07" },
+		{ "HTTP/1.1 401 X\r\n\r\n{\"error\":{\"message\":null}}", HSW_EAUTH, 401,
+			"no reason is given" },
 		{ "HTTP/1.1 503 Busy\r\n\r\n", HSW_EAUTH, 503, "no reason is given" },
 		{ "HTTP/1.1 404 Not Found\r\n\r\n{\"error\":7}", HSW_EAUTH, 404,
 			"no reason is given" },

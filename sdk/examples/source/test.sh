@@ -2,6 +2,8 @@
 # where they are not the installed ones.
 set -eu
 hookswitch=${HOOKSWITCH:-hookswitch}
+# An option of the daemon's own name ends it here.
+"$hookswitch" plugins -d . source-@NAME@ >/dev/null
 payload=$(mktemp)
 trap 'rm -f "$payload"' EXIT
 

@@ -1,7 +1,9 @@
 # The daemon can load it, and it keeps to the contract. HOOKSWITCH and HOOKSWITCH_PLUGIN_TEST name the programs, where
 # they are not the installed ones.
 set -eu
-if "${HOOKSWITCH:-hookswitch}" plugins -d . store-@NAME@ | grep -qF "store-@NAME@ 0.1"; then
+# An option of the daemon's own name ends it here.
+shown=$("${HOOKSWITCH:-hookswitch}" plugins -d . store-@NAME@)
+if echo "$shown" | grep -qF "store-@NAME@ 0.1"; then
 	echo "ok - it is loaded"
 else
 	echo "not ok - it is loaded"
