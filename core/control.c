@@ -14,6 +14,7 @@
 #include "log.h"
 
 #define DEAD_LIST_MAX 1000 /* dead letters of one answer */
+#define DEAD_AT_ONCE 2000  /* of them in one call of the store */
 
 /* ---- status ---- */
 
@@ -197,12 +198,20 @@ print_count(struct tour *t, const char *what)
 	buf_printf(&t->out, "{\"success\":true,\"%s\":%zu}", what, t->count);
 }
 
+/* Some at a time: events wait for the store meanwhile, and a million would take longer than it may. */
 static void
 dead_purge(struct store_call *call, const struct store_port *store)
 {
 	struct tour *t = (struct tour *)call;
-	int rc = store->ops->dead_purge(store->self, &t->query, &t->count, &t->error);
+	size_t n = 0;
 
+	t->query.limit = DEAD_AT_ONCE;
+	int rc = store->ops->dead_purge(store->self, &t->query, &n, &t->error);
+	t->count += n;
+	if (rc == HSW_OK && n == DEAD_AT_ONCE) {
+		tour_go_to_store(t, dead_purge);
+		return;
+	}
 	if (rc == HSW_OK)
 		rc = refuse_unknown(t);
 	print_count(t, "purged");
@@ -211,6 +220,8 @@ dead_purge(struct store_call *call, const struct store_port *store)
 	else
 		tour_fail(t, rc);
 }
+
+static void replay_dead(struct store_call *, const struct store_port *);
 
 /* On each worker: the one that serves the sink takes the retries up. */
 static void
@@ -226,17 +237,27 @@ replay_worker(struct mail *mail)
 		worker_post(&t->server->workers[t->stop], &t->mail);
 		return;
 	}
+	if (t->replayed.n == t->query.limit) {
+		tour_go_to_store(t, replay_dead);
+		return;
+	}
+	print_count(t, "replayed");
 	tour_go_home(t);
 }
 
+/* Some at a time, as above. One that dies again meanwhile is not replayed once more. */
 static void
 replay_dead(struct store_call *call, const struct store_port *store)
 {
 	struct tour *t = (struct tour *)call;
-	int rc = dead_replay(store, &t->query, &t->replayed, &t->error);
 
-	t->count = t->replayed.n;
-	print_count(t, "replayed");
+	t->query.limit = DEAD_AT_ONCE;
+	t->replayed.n = 0;
+	t->stop = 0;
+	int rc = dead_replay(store, &t->query, &t->replayed, &t->error);
+	t->count += t->replayed.n;
+	if (t->replayed.n > 0)
+		t->query.after = t->replayed.seqs[t->replayed.n - 1];
 	if (rc != HSW_OK)
 		tour_fail(t, rc);
 	else

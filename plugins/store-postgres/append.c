@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * append.c - the events of a batch as one statement's parameters: an array for each column, in PostgreSQL's
- * binary form.
- *
- *	array: dimensions (1) | has NULLs (0) | type of the elements | how many | first index (1) | elements
- *	element: length | bytes
+ * append.c - the events of a batch as one statement's parameters: an array for each column.
  */
 #include "postgres.h"
 
@@ -12,10 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OID_BYTEA 17
-#define OID_BIGINT 20
-#define HEAD_BYTES 20
 #define STAGE_BYTES (256 * 1024) /* an append from here on is sent ahead */
+#define STAGE_IDLE_MS 60000      /* a table that was not used for so long is dropped */
 
 enum column {
 	COL_RECEIVED,
@@ -76,31 +70,14 @@ element(const struct hsw_store_event *e, enum column c, uint64_t *wire)
 }
 
 static char *
-put_number(char *to, uint32_t value)
-{
-	uint32_t wire = htobe32(value);
-
-	memcpy(to, &wire, sizeof(wire));
-	return to + sizeof(wire);
-}
-
-static char *
 put_column(char *to, struct hsw_write *const *writes, size_t n_writes, size_t n, enum column c)
 {
-	to = put_number(to, 1);
-	to = put_number(to, 0);
-	to = put_number(to, is_number(c) ? OID_BIGINT : OID_BYTEA);
-	to = put_number(to, (uint32_t)n);
-	to = put_number(to, 1);
+	to = array_head(to, is_number(c) ? ARRAY_OF_BIGINT : ARRAY_OF_BYTEA, n);
 	for (size_t i = 0; i < n_writes; i++) {
 		uint64_t wire;
 		if (writes[i]->kind != HSW_WRITE_EVENT)
 			continue;
-		struct hsw_str value = element(writes[i]->event, c, &wire);
-		to = put_number(to, (uint32_t)value.len);
-		if (value.len > 0)
-			memcpy(to, value.s, value.len);
-		to += value.len;
+		to = array_element(to, element(writes[i]->event, c, &wire));
 	}
 	return to;
 }
@@ -108,12 +85,12 @@ put_column(char *to, struct hsw_write *const *writes, size_t n_writes, size_t n,
 static size_t
 column_size(struct hsw_write *const *writes, size_t n_writes, enum column c)
 {
-	size_t size = HEAD_BYTES;
+	size_t size = ARRAY_HEAD_BYTES;
 
 	for (size_t i = 0; i < n_writes; i++) {
 		uint64_t wire;
 		if (writes[i]->kind == HSW_WRITE_EVENT)
-			size += sizeof(uint32_t) + element(writes[i]->event, c, &wire).len;
+			size += ARRAY_ELEMENT_BYTES + element(writes[i]->event, c, &wire).len;
 	}
 	return size;
 }
@@ -217,6 +194,21 @@ append_stage(struct postgres_store *s, struct append *a, struct hsw_error *err)
 		&p);
 	rc = query_run(s, "sending events", 0, NULL, NULL, err);
 	a->is_staged = rc == HSW_OK;
+	s->staged_at = session_now_ms();
+	return rc;
+}
+
+int
+append_drop_stage(struct postgres_store *s, struct hsw_error *err)
+{
+	if (!s->has_stage || session_now_ms() - s->staged_at < STAGE_IDLE_MS)
+		return HSW_OK;
+	int rc = session_need(s, err);
+	if (rc != HSW_OK || !s->has_stage)
+		return rc;
+	query_add_text(s, "DROP TABLE pg_temp.hookswitch_staged", NULL);
+	rc = query_run(s, "dropping a temporary table", 0, NULL, NULL, err);
+	s->has_stage = rc != HSW_OK;
 	return rc;
 }
 

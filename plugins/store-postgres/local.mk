@@ -3,6 +3,7 @@ plugin_LTLIBRARIES += plugins/store-postgres.la
 postgres_sources = \
 	plugins/common/names.c plugins/common/names.h \
 	plugins/store-postgres/append.c \
+	plugins/store-postgres/array.c \
 	plugins/store-postgres/commit.c \
 	plugins/store-postgres/destinations.c \
 	plugins/store-postgres/error.c \

@@ -60,47 +60,90 @@ params_of(const struct node *n)
 	return p;
 }
 
+/* ---- some of the items, in one statement: thousands of statements would not be done in the time of a beat ---- */
+
+typedef bool item_is_fn(const struct share_item *);
+
+static bool
+is_wanted(const struct share_item *item)
+{
+	return item->is_wanted;
+}
+
+static bool
+is_released(const struct share_item *item)
+{
+	return item->state == SHARE_RELEASED;
+}
+
+static bool
+is_due(const struct share_item *item)
+{
+	return item->is_due;
+}
+
+/* Queues a statement. $1: this node; $2: the names of the items that are meant. */
+static void
+add_for_items(struct node *n, const char *sql, item_is_fn *is_meant)
+{
+	struct params p = params_of(n);
+	size_t count = 0, bytes = ARRAY_HEAD_BYTES;
+
+	for (size_t i = 0; i < n->share.n; i++) {
+		if (!is_meant(n->share.items[i]))
+			continue;
+		bytes += ARRAY_ELEMENT_BYTES + n->share.items[i]->name.len;
+		count++;
+	}
+	char *names = malloc(bytes);
+	if (names == NULL) {
+		n->link.is_incomplete = true;
+		return;
+	}
+	char *to = array_head(names, ARRAY_OF_BYTEA, count);
+	for (size_t i = 0; i < n->share.n; i++) {
+		if (is_meant(n->share.items[i]))
+			to = array_element(to, n->share.items[i]->name);
+	}
+	params_bytes(&p, (struct hsw_str){ names, bytes });
+	query_add_text(&n->link, sql, &p);
+	free(names);
+}
+
+/* These return how many statements they queued. */
+
 static int
 add_wants(struct node *n)
 {
 	struct params p = params_of(n);
-	int added = 1;
 
 	query_add_text(&n->link, "DELETE FROM wants WHERE node = $1", &p);
-	for (size_t i = 0; i < n->share.n; i++) {
-		const struct share_item *item = n->share.items[i];
-		if (!item->is_wanted)
-			continue;
-		p = params_of(n);
-		params_bytes(&p, item->name);
-		query_add_text(&n->link,
-			"INSERT INTO wants SELECT $1::text, id FROM destinations WHERE name = $2",
-			&p);
-		added++;
-	}
-	return added;
+	add_for_items(n,
+		"INSERT INTO wants SELECT $1::text, id FROM destinations"
+		" WHERE name = ANY ($2::bytea[])",
+		is_wanted);
+	return 2;
 }
 
 static int
 add_releases(struct node *n)
 {
-	int added = 0;
+	bool is_any = false;
 
 	for (size_t i = 0; i < n->share.n; i++) {
-		if (n->share.items[i]->state != SHARE_RELEASED)
+		if (!is_released(n->share.items[i]))
 			continue;
-		struct params p = params_of(n);
-		params_bytes(&p, n->share.items[i]->name);
-		query_add_text(&n->link,
-			"UPDATE claims SET node = '' WHERE node = $1 AND destination ="
-			" (SELECT id FROM destinations WHERE name = $2)",
-			&p);
 		n->share.items[i]->is_told = true;
-		added++;
+		is_any = true;
 	}
-	if (added > 0)
-		query_add_text(&n->link, NOTIFY_CLAIMS, NULL);
-	return added > 0 ? added + 1 : 0;
+	if (!is_any)
+		return 0;
+	add_for_items(n,
+		"UPDATE claims SET node = '' WHERE node = $1 AND destination IN"
+		" (SELECT id FROM destinations WHERE name = ANY ($2::bytea[]))",
+		is_released);
+	query_add_text(&n->link, NOTIFY_CLAIMS, NULL);
+	return 2;
 }
 
 /* Queues a beat; returns the number of the statement that reads. */
@@ -130,19 +173,15 @@ take(struct node *n, struct hsw_error *err)
 {
 	query_add(&n->link, ST_BEGIN, NULL);
 	query_add_text(&n->link, LOCK, NULL);
-	for (size_t i = 0; i < n->share.n; i++) {
-		if (!n->share.items[i]->is_due)
-			continue;
-		struct params p = params_of(n);
-		params_bytes(&p, n->share.items[i]->name);
-		query_add_text(&n->link,
-			"INSERT INTO claims AS c SELECT id, $1::text, 0 FROM destinations WHERE "
-			"name = $2"
-			" ON CONFLICT (destination) DO UPDATE SET node = EXCLUDED.node WHERE"
-			" NOT EXISTS (SELECT FROM nodes WHERE name = c.node AND"
-			" until > clock_timestamp())",
-			&p);
-	}
+	pthread_mutex_lock(&n->lock);
+	add_for_items(n,
+		"INSERT INTO claims AS c SELECT id, $1::text, 0 FROM destinations"
+		" WHERE name = ANY ($2::bytea[]) ORDER BY id"
+		" ON CONFLICT (destination) DO UPDATE SET node = EXCLUDED.node WHERE"
+		" NOT EXISTS (SELECT FROM nodes WHERE name = c.node AND"
+		" until > clock_timestamp())",
+		is_due);
+	pthread_mutex_unlock(&n->lock);
 	query_add(&n->link, ST_COMMIT, NULL);
 	return query_run(&n->link, "claiming destinations", 0, NULL, NULL, err);
 }
@@ -220,6 +259,15 @@ beat_until_done(struct node *n, int64_t *asked_ms, PGresult **r, struct hsw_erro
 	return rc;
 }
 
+/* A node that cannot read events, or write what became of them, keeps nothing from those that can. */
+static int
+check_journal(const struct node *n, struct hsw_error *err)
+{
+	return !atomic_load(&n->store->was_lost)
+		? HSW_OK
+		: pg_error(err, HSW_EAGAIN, "PostgreSQL: the connection for events is gone");
+}
+
 /* One round trip, or two where something is free for us. *again: what was changed is to be read. */
 static int
 beat_once(struct node *n, bool *again, struct hsw_error *err)
@@ -247,7 +295,7 @@ int
 node_beat(struct node *n, struct hsw_error *err)
 {
 	bool again = true;
-	int rc = HSW_OK;
+	int rc = check_journal(n, err);
 
 	for (int i = 0; i < BEATS_AT_ONCE && again && rc == HSW_OK; i++)
 		rc = beat_once(n, &again, err);

@@ -8,6 +8,7 @@
 #ifndef STORE_POSTGRES_H
 #define STORE_POSTGRES_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include <libpq-fe.h>
@@ -93,11 +94,12 @@ struct postgres_store {
 	char node_name[64];
 	PGconn *db;            /* NULL: not connected */
 	int64_t connect_at;    /* monotonic ms: not before */
-	bool was_lost;         /* since then no connection worked */
+	_Atomic bool was_lost; /* since then no connection worked; the node's thread asks */
 	bool is_ended;         /* the server said that it ends this session */
 	bool is_incomplete;    /* a statement could not be queued: out of memory */
 	bool has_stage;        /* the session has its table for large appends */
 	bool is_without_stage; /* it may not have one */
+	int64_t staged_at;     /* monotonic ms: when it was used */
 	int64_t deadline_ms;   /* monotonic: of the running query */
 	struct names known;    /* what this daemon attached */
 	int64_t pruned_upto;   /* what is left up to here is named by an exception: prune.c */
@@ -206,6 +208,18 @@ int store_detach(void *self, struct hsw_str destination, struct hsw_error *err);
 /* Knows all that are in the table. */
 int destinations_load(struct postgres_store *, struct hsw_error *err);
 
+/* ---- array.c ---- */
+
+#define ARRAY_HEAD_BYTES 20
+#define ARRAY_ELEMENT_BYTES 4 /* beside its own */
+
+/* The types of the elements: their oids. */
+enum array_of { ARRAY_OF_BYTEA = 17, ARRAY_OF_BIGINT = 20 };
+
+/* An array with n elements, in binary: its head, then each of them. Return where the next one is put. */
+char *array_head(char *to, enum array_of, size_t n);
+char *array_element(char *to, struct hsw_str bytes);
+
 /* ---- append.c ---- */
 
 /* The events of a batch: arrays of one statement. */
@@ -217,6 +231,9 @@ void append_free(struct append *);
 /* Sends the events of a large batch ahead of the transaction that appends them, so that nobody waits for this
  * daemon's network while it holds the log's lock; does nothing for a small one. */
 int append_stage(struct postgres_store *, struct append *, struct hsw_error *err);
+/* Drops the session's table when it was not used for a while: autovacuum cannot reach it, so what is as old as it in
+ * the whole database could not be frozen while the session lasts. */
+int append_drop_stage(struct postgres_store *, struct hsw_error *err);
 void append_add(struct postgres_store *, const struct append *);
 /* Gives the events their seq, from ST_APPEND's result; those that had come before get 0. */
 void append_number(struct postgres_store *, struct hsw_write *const *writes, size_t n_writes,

@@ -207,7 +207,9 @@ store_prune(
 	*n = 0;
 	if (max > INT64_MAX)
 		max = INT64_MAX;
-	int rc = max > 0 ? forget_ids(s, max, &is_done, err) : HSW_OK;
+	int rc = append_drop_stage(s, err);
+	if (rc == HSW_OK && max > 0)
+		rc = forget_ids(s, max, &is_done, err);
 	if (rc == HSW_OK && max > 0 && s->node != NULL)
 		rc = keep_for_others(s, &upto, err);
 	if (rc == HSW_OK && max > 0)

@@ -15,7 +15,8 @@
 /* At the start the server may still be starting, or ending the session of a daemon that was killed. Few tries: a
  * server that counts wrong passwords may lock the account. */
 #define OPEN_TRIES 8
-#define OPEN_PAUSE_MS 100 /* before the second try; twice as long before each further one, up to the next */
+#define OPEN_PAUSE_MS \
+	100 /* before the second try; twice as long before each further one, up to the next */
 #define OPEN_PAUSE_MAX_MS 1000
 
 int64_t
@@ -235,9 +236,9 @@ session_need(struct postgres_store *s, struct hsw_error *err)
 	if (session_now_ms() < s->connect_at)
 		return pg_error(err, HSW_EAGAIN, "PostgreSQL: not connected");
 	int rc = connect_once(s, err);
-	if (rc == HSW_OK && s->was_lost)
+	bool was_lost = atomic_exchange(&s->was_lost, rc != HSW_OK);
+	if (rc == HSW_OK && was_lost)
 		s->host->log(s->handle, HSW_LOG_INFO, "connected to PostgreSQL again");
-	s->was_lost = rc != HSW_OK;
 	return rc;
 }
 

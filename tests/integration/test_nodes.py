@@ -246,6 +246,30 @@ def test_a_node_whose_connections_are_cut_loses_nothing(nodes, receivers, server
     nodes.settle()
 
 
+def test_a_node_that_gets_one_of_its_connections_back_keeps_nothing_from_the_others(
+        make_nodes, receivers, server, request):  # noqa: F811
+    """It says that it is there by the other one, but could neither read events nor write what became of them."""
+    role = "one_connection_less"
+    server.sql(f"CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE postgres TO {role}")
+    made = make_nodes({n: {"plugin": "webhook", "url": r.url} for n, r in receivers.items()})
+    for d in made.all.values():
+        d.ini.write_text(d.ini.read_text().replace("user=hookswitch", f"user={role}"))
+    made.start("ab").settle()
+    lost = server.sql("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid ="
+                      f" (hashtextextended('hookswitch node {request.node.name[:60]} a', 0) & 4294967295)::oid")
+    server.sql(f"ALTER ROLE {role} CONNECTION LIMIT 3")
+    server.sql(f"SELECT pg_terminate_backend({lost})")
+    wait_for(lambda: len(made["b"].status()["sinks"]) == len(SINKS), what="b serves all")
+    made["b"].accept(message(1))
+    everything_arrives(receivers, [1])
+    server.sql(f"ALTER ROLE {role} CONNECTION LIMIT -1")
+    made.settle()
+    made["a"].accept(message(2))
+    everything_arrives(receivers, [1, 2])
+    for receiver in receivers.values():
+        assert sorted(receiver.numbers()) == [1, 2]
+
+
 def test_two_nodes_never_deliver_at_once_while_nodes_come_and_go(make_nodes, receivers):
     """Each receiver holds a request for a moment and sees how many are open: with ordering = strict one node has
     one."""

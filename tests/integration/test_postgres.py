@@ -255,3 +255,41 @@ def test_check_finds_what_cannot_start(make_daemon, lines, word):
     r = daemon.command("check", check=False)
     assert r.returncode != 0 and word in r.stdout + r.stderr, r
     assert "SECRET" not in r.stdout + r.stderr
+
+
+@contextlib.contextmanager
+def locked_row(server, query):
+    """Another session has what the query finds locked."""
+    session = subprocess.Popen(["psql", "-Atq", server.dsn], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        session.stdin.write(f"BEGIN;\n{query} FOR UPDATE;\n")
+        session.stdin.flush()
+        session.stdout.readline()
+        yield
+    finally:
+        session.stdin.close()
+        session.stdout.close()
+        session.wait()
+
+
+@pytest.mark.parametrize("what", ["purge", "replay"])
+def test_dead_letters_go_some_at_a_time(what, webhook, server):
+    """So that events do not wait for all of them: those go that can, before one that cannot."""
+    many, schema = 5000, f"dead_letters_{what}"
+    store = f"plugin = postgres\ndsn = {server.dsn}\nschema = {schema}"
+    daemon, receiver = webhook(store=store + "\ntimeout = 1s")
+    daemon.accept(message(1))
+    receiver.wait(1)
+    wait_for(lambda: daemon.sink("out")["cursor"] == 1)
+    server.sql(
+        f"SET search_path = {schema}; INSERT INTO events SELECT g + 1, received_at, decode(md5(g::text), 'hex'),"
+        f" instance, type, provider, key, layout, body FROM events, generate_series(1, {many}) g;"
+        f"UPDATE destinations SET cursor = {many} + 1; UPDATE log SET last_seq = {many} + 1;"
+        f"INSERT INTO dead SELECT d.id, g + 1, 5, received_at, 500, '' FROM destinations d, events,"
+        f" generate_series(1, {many}) g WHERE seq = 1")
+    with locked_row(server, f"SELECT seq FROM {schema}.dead WHERE seq = {many} + 1"):
+        assert daemon.command("dead", what, "--all", check=False).returncode != 0
+    left = int(server.sql(f"SELECT count(*) FROM {schema}.dead"))
+    assert 0 < left < many
+    assert daemon.command("dead", what, "--all").stdout == f"{what.rstrip('e')}ed {left}\n"
+    assert server.sql(f"SELECT count(*) FROM {schema}.dead") == "0"

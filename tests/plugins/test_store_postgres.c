@@ -164,6 +164,27 @@ START_TEST(ids_that_are_too_old_are_deleted)
 }
 END_TEST
 
+#define LARGE_BYTES (300 * 1024)
+#define COUNT_STAGES "SELECT count(*) FROM pg_class WHERE relname = 'hookswitch_staged'"
+
+START_TEST(a_table_for_large_events_is_dropped_when_it_was_not_used_for_a_while)
+{
+	static char body[LARGE_BYTES];
+	struct hsw_store_event e = { .received_ms = 1, .body = { body, sizeof(body) } };
+	struct hsw_write w = { .kind = HSW_WRITE_EVENT, .event = &e };
+
+	for (int64_t seq = 1; seq <= 2; seq++) {
+		assert_ok(commit_one(w));
+		ck_assert_int_eq(e.seq, seq);
+		prune(0, 0, 10);
+		ck_assert_str_eq(sql(COUNT_STAGES), "1");
+		((struct postgres_store *)store)->staged_at -= 3600000;
+		prune(0, 0, 10);
+		ck_assert_str_eq(sql(COUNT_STAGES), "0");
+	}
+}
+END_TEST
+
 /* ---- one daemon ---- */
 
 static void
@@ -202,6 +223,56 @@ START_TEST(a_second_daemon_of_the_same_name_is_refused_until_the_first_ends)
 	store = second;
 	assert_ok(join());
 	assert_ok(append_event("one", 1, 0, &seq));
+}
+END_TEST
+
+#define MANY 15000
+
+static int
+count_held(void *arg, const struct hsw_claim *claim)
+{
+	*(int *)arg += claim->state == HSW_CLAIM_HELD;
+	return HSW_OK;
+}
+
+/* Until the node holds that many destinations, at most 60 s. */
+static void
+wait_until_held(int count)
+{
+	static const struct timespec pause = { 0, 20000000 };
+	int64_t end_ms = session_now_ms() + 60000;
+
+	for (int held = -1; held != count;) {
+		held = 0;
+		assert_ok(ops->claims(store, count_held, &held));
+		ck_assert_msg(session_now_ms() < end_ms, "holds %d of %d", held, count);
+		nanosleep(&pause, NULL);
+	}
+}
+
+START_TEST(thousands_of_destinations_are_taken_in_the_time_of_a_beat)
+{
+	static char texts[MANY][8];
+	static struct hsw_str names[MANY];
+
+	sql("INSERT INTO destinations (name, cursor)"
+	    " SELECT convert_to('d' || i, 'UTF8'), 0 FROM generate_series(0, 14999) i");
+	for (int i = 0; i < MANY; i++) {
+		snprintf(texts[i], sizeof(texts[i]), "d%d", i);
+		names[i] = str(texts[i]);
+	}
+	assert_ok(join());
+	assert_ok(ops->want(store, names, MANY, &error));
+	wait_until_held(MANY);
+	ck_assert_str_eq(sql("SELECT count(*) FROM wants"), "15000");
+	/* What it wants no more it gives back, once that has ended. */
+	assert_ok(ops->want(store, names, 1, &error));
+	wait_until_held(1);
+	for (int i = 1; i < MANY; i++)
+		ops->release(store, names[i]);
+	int64_t end_ms = session_now_ms() + 60000;
+	while (strcmp(sql("SELECT count(*) FROM claims WHERE node <> ''"), "1") != 0)
+		ck_assert_msg(session_now_ms() < end_ms, "gave nothing back");
 }
 END_TEST
 
@@ -566,7 +637,9 @@ END_TEST
 UNIT_MAIN_WITH("store-postgres", start, end, an_id_that_came_before_is_not_appended_again,
 	of_a_batch_the_first_of_an_id_is_appended, without_a_window_the_same_id_is_appended_twice,
 	ids_that_are_too_old_are_deleted,
+	a_table_for_large_events_is_dropped_when_it_was_not_used_for_a_while,
 	a_second_daemon_of_the_same_name_is_refused_until_the_first_ends,
+	thousands_of_destinations_are_taken_in_the_time_of_a_beat,
 	who_needs_the_schema_alone_waits_for_the_others,
 	a_newer_schema_and_one_of_somebody_else_are_refused,
 	an_older_schema_is_brought_up_to_date_with_all_that_it_holds,
