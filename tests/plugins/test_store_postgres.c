@@ -252,7 +252,7 @@ wait_until_held(int count)
 
 START_TEST(thousands_of_destinations_are_taken_in_the_time_of_a_beat)
 {
-	static char texts[MANY][8];
+	static char texts[MANY][16];
 	static struct hsw_str names[MANY];
 
 	sql("INSERT INTO destinations (name, cursor)"
