@@ -174,7 +174,8 @@ class Daemon:
 
     def status(self):
         """What `hookswitch status --json` prints, which costs much more: it is asked for time and again."""
-        c = ControlConnection(re.search(r"^control = (.*)$", self.ini.read_text(), re.M)[1])
+        path = re.search(r"^control = (.*?) *(;.*)?$", self.ini.read_text(), re.M)[1]
+        c = ControlConnection(str(self.folder / path))
         with contextlib.closing(c):
             c.request("GET", "/status")
             r = c.getresponse()
