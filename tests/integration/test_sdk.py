@@ -314,7 +314,11 @@ def test_the_harness_finds_breaches(sdk, breach):
         assert done.returncode == 0 and "1..11" in done.stdout, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("kind, key", [("sink", "timeout"), ("sink", "plugin"), ("store", "retention")])
+@pytest.mark.parametrize("kind, key", [
+    ("sink", "timeout"), ("sink", "plugin"),
+    pytest.param("store", "retention", marks=pytest.mark.skipif(
+        SANITIZED or subprocess.run(["pkg-config", "--exists", "lmdb"]).returncode != 0,
+        reason="the library is built with sanitizers, or there is no LMDB"))])
 def test_an_option_of_the_daemons_own_name_is_told(sdk, kind, key):
     folder, environment = sdk
     name = f"{kind}-foo"
