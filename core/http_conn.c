@@ -114,6 +114,7 @@ http_conn_close_politely(struct http_conn *c)
 		http_conn_close(c);
 		return;
 	}
+	event_del(&c->write_event); /* what was pipelined is not looked at any more */
 	free_request(c);
 	http_conn_set_state(c, CONN_LINGER);
 	http_conn_set_reading(c, true);
