@@ -48,14 +48,15 @@ def free_port():
 
 
 def wait_for(condition, seconds=20, what="the condition"):
-    """Waits until condition() is true and returns what it gave."""
-    end = time.monotonic() + seconds * SLOW
+    """Waits until condition() is true and returns what it gave. What takes long is looked at less often."""
+    end, pause = time.monotonic() + seconds * SLOW, 0.01
     while True:
         value = condition()
         if value:
             return value
         assert time.monotonic() < end, f"never: {what}"
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(1.2 * pause, 0.05)
 
 
 class ControlConnection(http.client.HTTPConnection):
