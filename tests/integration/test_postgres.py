@@ -289,7 +289,6 @@ def test_dead_letters_go_some_at_a_time(what, webhook, server):
         f" generate_series(1, {many}) g WHERE seq = 1")
     with locked_row(server, f"SELECT seq FROM {schema}.dead WHERE seq = {many} + 1"):
         assert daemon.command("dead", what, "--all", check=False).returncode != 0
-    left = int(server.sql(f"SELECT count(*) FROM {schema}.dead"))
-    assert 0 < left < many
+        assert 0 < int(server.sql(f"SELECT count(*) FROM {schema}.dead")) < many
     wait_for(lambda: daemon.command("dead", what, "--all", check=False).returncode == 0, 30, "the store is back")
     assert server.sql(f"SELECT count(*) FROM {schema}.dead") == "0"
