@@ -161,6 +161,16 @@ get_events(struct json_object *o, struct event_list *out)
 
 /* ---- instances ---- */
 
+/* NULL: it is not there, or not one that is made here. */
+static const char *
+get_id(struct json_object *o)
+{
+	const char *id = get_text(o, "id");
+	size_t len = id != NULL ? strspn(id, "0123456789abcdef-") : 0;
+
+	return id != NULL && id[len] == '\0' && len < INSTANCE_ID_SIZE ? id : NULL;
+}
+
 void
 record_print_instance(struct seal *seal, const struct instance_settings *i, struct buf *text)
 {
@@ -181,12 +191,12 @@ record_read_instance(struct seal *seal, struct hsw_str name, struct hsw_str text
 {
 	struct instance_settings *i = calloc(1, sizeof(*i));
 	struct json_object *o = i != NULL ? parse(text) : NULL;
-	const char *sealed, *id = get_text(o, "id");
+	const char *sealed;
 
 	if (o != NULL) {
 		char *token = read_secret(seal, record_instance, name, NULL, o, "token", &sealed);
 		if (sealed == NULL || (i->sealed_token = strdup(sealed)) != NULL)
-			i->instance = instance_new(name, id, token);
+			i->instance = instance_new(name, get_id(o), token);
 		free(token);
 		i->created_ms = get_int(o, "createdAt");
 		i->updated_ms = get_int(o, "updatedAt");
