@@ -12,8 +12,7 @@
 
 #define ATTEMPTS_KEPT 100       /* of each ring */
 #define ATTEMPT_TEXT_BYTES 1024 /* of what came back are kept */
-#define ATTEMPT_ANSWERS_KEPT \
-	20 /* texts of those that were delivered: every destination has these */
+#define ATTEMPT_ANSWERS_KEPT 20 /* of those that were delivered, which every destination has */
 #define ATTEMPTS_STORED_BYTES (64u << 10) /* the text form has at most so many */
 
 #define ATTEMPT_OUTCOMES (HSW_GONE + 1)

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "header_list.h"
+
 static bool
 is_trusted(const struct server_conf *conf, const struct address *a)
 {
@@ -13,31 +15,6 @@ is_trusted(const struct server_conf *conf, const struct address *a)
 			return true;
 	}
 	return false;
-}
-
-static struct hsw_str
-trim(struct hsw_str s, const char *away)
-{
-	while (s.len > 0 && strchr(away, s.s[0]) != NULL) {
-		s.s++;
-		s.len--;
-	}
-	while (s.len > 0 && strchr(away, s.s[s.len - 1]) != NULL)
-		s.len--;
-	return s;
-}
-
-/* Takes the last element off a list with commas; false: it is empty. */
-static bool
-take_last(struct hsw_str *list, struct hsw_str *last)
-{
-	if (list->len == 0)
-		return false;
-	const char *comma = memrchr(list->s, ',', list->len);
-	size_t at = comma != NULL ? (size_t)(comma - list->s) + 1 : 0;
-	*last = trim((struct hsw_str){ list->s + at, list->len - at }, " \t");
-	list->len = comma != NULL ? at - 1 : 0;
-	return true;
 }
 
 /* The value of a parameter of an element: `for=192.0.2.1;proto=https`. */
@@ -49,9 +26,10 @@ parameter(struct hsw_str element, const char *name)
 	while (element.len > 0) {
 		const char *end = memchr(element.s, ';', element.len);
 		size_t len = end != NULL ? (size_t)(end - element.s) : element.len;
-		struct hsw_str pair = trim((struct hsw_str){ element.s, len }, " \t");
+		struct hsw_str pair = header_list_trim((struct hsw_str){ element.s, len }, " \t");
 		if (pair.len > n && pair.s[n] == '=' && strncasecmp(pair.s, name, n) == 0)
-			return trim((struct hsw_str){ pair.s + n + 1, pair.len - n - 1 }, "\" \t");
+			return header_list_trim(
+				(struct hsw_str){ pair.s + n + 1, pair.len - n - 1 }, "\" \t");
 		element.s += len + (end != NULL);
 		element.len -= len + (end != NULL);
 	}
@@ -74,7 +52,7 @@ walk(const struct server_conf *conf, struct hsw_str list, bool is_rfc7239,
 {
 	struct hsw_str element;
 
-	while (is_trusted(conf, &client->address) && take_last(&list, &element)) {
+	while (is_trusted(conf, &client->address) && header_list_take_last(&list, &element)) {
 		struct hsw_str who = is_rfc7239 ? parameter(element, "for") : element;
 		if (is_rfc7239)
 			set_scheme(client, parameter(element, "proto"));
@@ -107,6 +85,6 @@ forwarded_apply(const struct server_conf *conf, const struct forwarded_headers *
 		walk(conf, h->xff, false, client);
 		client->is_local = client->is_local && address_is_local(&client->address);
 	}
-	if (take_last(&protos, &proto))
+	if (header_list_take_last(&protos, &proto))
 		set_scheme(client, proto);
 }

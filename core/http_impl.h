@@ -112,6 +112,7 @@ void http_conn_send(struct http_conn *);
 void http_conn_send_continue(struct http_conn *);
 /* Answers and closes: where the next request begins is not known. */
 void http_conn_refuse(struct http_conn *, int status, const char *text);
+
 /* ---- http_parse.c ---- */
 
 extern const llhttp_settings_t http_callbacks;

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "header_list.h"
+
 struct hsw_str
 http_text(const struct http_conn *c, struct http_span span)
 {
@@ -79,20 +81,11 @@ static bool
 list_has_word(struct hsw_str list, const char *word)
 {
 	const size_t len = strlen(word);
+	struct hsw_str item;
 
-	while (list.len > 0) {
-		const char *comma = memchr(list.s, ',', list.len);
-		size_t n = comma != NULL ? (size_t)(comma - list.s) : list.len;
-		struct hsw_str item = { list.s, n };
-		while (item.len > 0 && (item.s[0] == ' ' || item.s[0] == '\t'))
-			item = (struct hsw_str){ item.s + 1, item.len - 1 };
-		while (item.len > 0 &&
-			(item.s[item.len - 1] == ' ' || item.s[item.len - 1] == '\t'))
-			item.len--;
+	while (header_list_take_last(&list, &item)) {
 		if (item.len == len && strncasecmp(item.s, word, len) == 0)
 			return true;
-		n += comma != NULL;
-		list = (struct hsw_str){ list.s + n, list.len - n };
 	}
 	return false;
 }

@@ -89,6 +89,7 @@ core_libcore_a_SOURCES = \
 	core/follow.c core/follow.h \
 	core/gaps.c core/gaps.h \
 	core/forwarded.c core/forwarded.h \
+	core/header_list.c core/header_list.h \
 	core/gone.c core/gone.h \
 	core/health.c core/health.h \
 	core/host.c core/host.h \

@@ -79,11 +79,11 @@ static bool
 fits_raw(const struct rule *r)
 {
 	static const char raw[] = "raw.";
-	const size_t n = sizeof(raw) - 1;
+	const size_t len = sizeof(raw) - 1;
+	bool is_longer = r->len > len;
 
-	if (r->len <= n && r->is_prefix)
-		return strncasecmp(r->type, raw, r->len) == 0;
-	return r->len > n && strncasecmp(r->type, raw, n) == 0;
+	return (is_longer || r->is_prefix) &&
+		strncasecmp(r->type, raw, is_longer ? len : r->len) == 0;
 }
 
 /* Whether it fits any event that there is. */

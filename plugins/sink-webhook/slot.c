@@ -402,16 +402,22 @@ slot_settle_early(struct slot *s)
 		w, &items, answer_outcome(&s->answer, CURLE_OK, s->target, &detail, text), &detail);
 }
 
+static struct slot *
+slot_of(struct exchange *x)
+{
+	return (struct slot *)((char *)x - offsetof(struct slot, exchange));
+}
+
 static void
 exchange_succeeded(struct exchange *x)
 {
-	slot_settle_early((struct slot *)((char *)x - offsetof(struct slot, exchange)));
+	slot_settle_early(slot_of(x));
 }
 
 static void
 exchange_refused(struct exchange *x)
 {
-	slot_rest((struct slot *)((char *)x - offsetof(struct slot, exchange)));
+	slot_rest(slot_of(x));
 }
 
 static void
@@ -528,5 +534,5 @@ slot_transfer_ended(struct slot *s, CURLcode code)
 static void
 exchange_ended(struct exchange *x, CURLcode code)
 {
-	slot_ended((struct slot *)((char *)x - offsetof(struct slot, exchange)), code);
+	slot_ended(slot_of(x), code);
 }

@@ -15,9 +15,8 @@
 /* At the start the server may still be starting, or ending the session of a daemon that was killed. Few tries: a
  * server that counts wrong passwords may lock the account. */
 #define OPEN_TRIES 8
-#define OPEN_PAUSE_MS \
-	100 /* before the second try; twice as long before each further one, up to the next */
-#define OPEN_PAUSE_MAX_MS 1000
+#define OPEN_PAUSE_MS 100      /* before the second try; twice as long before each further one */
+#define OPEN_PAUSE_MAX_MS 1000 /* but not longer */
 
 int64_t
 session_now_ms(void)

@@ -307,6 +307,12 @@ fake_held(const struct hsw_handle *h)
 	return n;
 }
 
+bool
+fake_is_name(const char *s)
+{
+	return *s != '\0' && s[strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
+}
+
 void
 fake_host_count(struct hsw_handle *h, const char *metric, const char *label, int64_t n)
 {
@@ -314,8 +320,7 @@ fake_host_count(struct hsw_handle *h, const char *metric, const char *label, int
 
 	(void)label;
 	fake_own_thread(h, "count");
-	if (*metric == '\0' ||
-		metric[strspn(metric, "abcdefghijklmnopqrstuvwxyz0123456789_")] != '\0')
+	if (!fake_is_name(metric))
 		fake_breach("count of `%s`: a metric is of a-z, 0-9 and _", metric);
 	LIST_FOREACH (c, &h->counters, entry) {
 		if (strcmp(c->metric, metric) == 0)

@@ -50,6 +50,8 @@ struct hsw_handle {
 
 /* Prints the breach of the contract and aborts. */
 __attribute__((noreturn, format(printf, 1, 2))) void fake_breach(const char *fmt, ...);
+/* Whether it has at least one character, and only those that keys of options and metrics may have: a-z, 0-9 and _. */
+bool fake_is_name(const char *);
 /* p, which must not be NULL. */
 void *fake_must(void *p);
 void fake_own_thread(const struct hsw_handle *, const char *call);

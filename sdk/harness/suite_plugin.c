@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "expect.h"
+#include "fake_private.h"
 
 struct hsw_handle *
 fake_subject_open(const struct fake_subject *s)
@@ -64,8 +65,7 @@ check_option(const struct hsw_plugin *p, const struct hsw_option *o)
 {
 	size_t size = size_of(o->type);
 
-	if (*o->key == '\0' ||
-		o->key[strspn(o->key, "abcdefghijklmnopqrstuvwxyz0123456789_")] != '\0')
+	if (!fake_is_name(o->key))
 		fake_fail("%s: a key is of a-z, 0-9 and _", o->key);
 	if (size == 0)
 		fake_fail("%s: type %d is none", o->key, o->type);

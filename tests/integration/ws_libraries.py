@@ -36,7 +36,7 @@ def digest(data):
 class PythonWebsockets:
     def __init__(self):
         from websockets import client, connection, frames, http11, uri
-        self.library, self.http11, self.parse_uri = client, http11, uri.parse_uri
+        self.client, self.http11, self.parse_uri = client, http11, uri.parse_uri
         self.is_open = connection.State.OPEN
 
         class Unchecked(frames.Frame):
@@ -45,7 +45,7 @@ class PythonWebsockets:
         self.frame, self.opcodes = Unchecked, frames.Opcode
 
     def open(self, url):
-        self.link = self.library.ClientConnection(self.parse_uri(url), max_size=None)
+        self.link = self.client.ClientConnection(self.parse_uri(url), max_size=None)
         self.events = collections.deque()
         self.says_goodbye = True
         self.socket = socket.create_connection((self.link.wsuri.host, self.link.wsuri.port))
