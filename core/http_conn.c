@@ -114,7 +114,6 @@ http_conn_close_politely(struct http_conn *c)
 		http_conn_close(c);
 		return;
 	}
-	event_del(&c->write_event); /* what was pipelined is not looked at any more */
 	free_request(c);
 	http_conn_set_state(c, CONN_LINGER);
 	http_conn_set_reading(c, true);
@@ -219,8 +218,9 @@ http_conn_next_request(struct http_conn *c)
 	buf_free(&r->decoded);
 	memset(r, 0, sizeof(*r));
 	http_conn_set_state(c, CONN_HEAD);
-	/* On the next turn of the loop: a long row of pipelined requests must not recurse. */
-	event_active(&c->write_event, EV_TIMEOUT, 0);
+	/* On the next turn of the loop: a long row of pipelined requests must not recurse. What is read before that is
+	 * parsed with it. */
+	event_active(&c->write_event, EV_WRITE, 0);
 }
 
 /* While a request is worked on: takes in what is pipelined, up to a bound, and notices the end. Its
@@ -331,17 +331,17 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	struct http_conn *c = arg;
 
 	(void)fd;
-	if (what & EV_TIMEOUT) {
-		http_conn_set_reading(c, true);
-		http_conn_parse(c);
-		return;
-	}
+	(void)what;
 	if (c->read_waits) {
 		c->read_waits = false;
 		event_active(&c->read_event, EV_READ, 0);
 	}
-	if (c->state == CONN_WRITE)
+	if (c->state == CONN_WRITE) {
 		http_conn_send(c);
+	} else if (c->state == CONN_HEAD && c->parsed < c->in_len) {
+		http_conn_set_reading(c, true);
+		http_conn_parse(c);
+	}
 }
 
 #define BUSY_BODY \

@@ -6,6 +6,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
 #include "http.h"
 
 #define TURNS_MAX 1000
@@ -24,6 +27,7 @@ static struct sockaddr_un address;
 static socklen_t address_len;
 static char answer[8192], token[256], path[256], query[256];
 static int handled;
+static struct http_request *kept; /* asked for /later: it waits for its answer */
 
 static void
 copy(char *to, struct hsw_str s)
@@ -42,7 +46,10 @@ handle(void *arg, struct http_request *r)
 	copy(token, given.s != NULL ? given : str_of("none"));
 	copy(path, r->path);
 	copy(query, r->query);
-	http_reply(r, 200, "", str_of("{}"));
+	if (str_is(r->path, "/later"))
+		kept = r;
+	else
+		http_reply(r, 200, "", str_of("{}"));
 }
 
 static void
@@ -70,18 +77,36 @@ teardown(void)
 	event_base_free(base);
 }
 
-/* The statuses of all answers to these bytes, in one text: "200 400". */
-static const char *
-ask(const char *bytes)
+static void
+say(int fd, const char *bytes)
 {
-	static char statuses[256];
+	ck_assert_int_eq(send(fd, bytes, strlen(bytes), 0), (ssize_t)strlen(bytes));
+}
+
+static int
+dial(void)
+{
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	size_t n = 0;
 
 	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, address_len), 0);
-	ck_assert_int_eq(send(fd, bytes, strlen(bytes), 0), (ssize_t)strlen(bytes));
+	return fd;
+}
+
+static void
+turn(void)
+{
 	for (int i = 0; i < TURNS_MAX; i++)
 		event_base_loop(base, EVLOOP_NONBLOCK);
+}
+
+/* The statuses of all answers to what was said, in one text: "200 400". Closes the connection. */
+static const char *
+hear(int fd)
+{
+	static char statuses[256];
+	size_t n = 0;
+
+	turn();
 	ssize_t got = recv(fd, answer, sizeof(answer) - 1, MSG_DONTWAIT);
 	answer[got > 0 ? got : 0] = '\0';
 	close(fd);
@@ -90,6 +115,15 @@ ask(const char *bytes)
 		n += (size_t)snprintf(
 			statuses + n, sizeof(statuses) - n, "%s%.3s", n > 0 ? " " : "", at + 9);
 	return statuses;
+}
+
+static const char *
+ask(const char *bytes)
+{
+	int fd = dial();
+
+	say(fd, bytes);
+	return hear(fd);
 }
 
 #define HEAD "GET / HTTP/1.1\r\nHost: h\r\n"
@@ -205,6 +239,33 @@ START_TEST(pipelined_requests_are_answered_in_order_until_one_is_malformed)
 }
 END_TEST
 
+static void
+answer_kept(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	http_reply(kept, 200, "", str_of("{}"));
+}
+
+/* The rest of the second request is there in the turn of the loop in which the first one is answered. */
+START_TEST(a_pipelined_request_that_is_whole_at_once_after_the_answer_before_it)
+{
+	struct event later;
+	int fd = dial();
+
+	handled = 0;
+	say(fd, "GET /later HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\nHo");
+	turn();
+	ck_assert_int_eq(handled, 1);
+	say(fd, "st: h\r\n\r\n");
+	event_assign(&later, base, -1, 0, answer_kept, NULL);
+	event_active(&later, EV_TIMEOUT, 0);
+	ck_assert_str_eq(hear(fd), "200 200");
+	ck_assert_int_eq(handled, 2);
+}
+END_TEST
+
 START_TEST(escapes_in_queries_are_whole_and_no_nul)
 {
 	static const char *const bad[] = { "%", "%4", "%g1", "%00", "a%" };
@@ -222,4 +283,5 @@ UNIT_MAIN_WITH("http", setup, teardown, header_values_are_without_the_space_arou
 	a_folded_header_line_is_refused, a_length_that_can_be_read_in_two_ways_is_refused,
 	paths_are_decoded_and_queries_are_not, malformed_targets_are_refused,
 	pipelined_requests_are_answered_in_order_until_one_is_malformed,
+	a_pipelined_request_that_is_whole_at_once_after_the_answer_before_it,
 	escapes_in_queries_are_whole_and_no_nul)
