@@ -158,8 +158,8 @@ is_identifier(struct hsw_str number)
 	char digits[BARE_PHONE_MAX + 1], jid[HSW_JID_MAX];
 	bool has_server = number.len > 0 && memchr(number.s, '@', number.len) != NULL;
 
-	return has_server ? canon_jid(number, jid) != HSW_JID_NONE
-			  : canon_phone_digits(number, digits, sizeof(digits)) > 0;
+	return canon_jid(number, jid) != HSW_JID_NONE &&
+		(has_server || canon_phone_digits(number, digits, sizeof(digits)) > 0);
 }
 
 /* Where the number is no identifier, it still tells one chat from the next. */
