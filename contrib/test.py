@@ -226,14 +226,17 @@ class Runner:
                       if path.is_file() and not path.suffix)
 
     def fuzz(self, log, name):
+        """A short run, each time from the same start: what is deep is sought by longer ones, with other seeds."""
         corpus = self.tree("fuzz") / "corpus" / name
         corpus.mkdir(parents=True, exist_ok=True)
-        seeds = [path for path in (TOP / "tests/fuzz/seeds" / name, TOP / "tests/fixtures", TOP / "etc")
-                 if path.is_dir()]
+        inputs = [path for folder in (TOP / "tests/fuzz/seeds" / name, TOP / "tests/fixtures", TOP / "etc")
+                  for path in sorted(folder.rglob("*")) if path.is_file()]
+        listed = self.logs / f"{name}.inputs"
+        listed.write_text(",".join(map(str, inputs)))
         return Result.one(self.command(
-            log, [self.tree("fuzz") / "tests/fuzz" / name, f"-max_total_time={FUZZ_SECONDS}",
-                  "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1",
-                  f"-artifact_prefix={self.logs}/{name}-", corpus, *seeds],
+            log, [self.tree("fuzz") / "tests/fuzz" / name, "-seed=1", "-reload=0", f"-seed_inputs=@{listed}",
+                  f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1",
+                  f"-artifact_prefix={self.logs}/{name}-", corpus],
             FUZZ_SECONDS * 6 + 60, env=self.environment("fuzz")))
 
     def distcheck(self, log):
