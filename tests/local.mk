@@ -93,24 +93,35 @@ tests_unit_test_base_CFLAGS = $(unit_cflags)
 tests_unit_test_base_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_base_LDADD = $(unit_ldadd)
 
-canon_rig = tests/unit/canon_rig.c tests/unit/canon_rig.h tests/unit/unit.h
-tests_unit_test_canon_SOURCES = tests/unit/test_canon.c $(canon_rig)
+# What several tests use.
+if TESTS_ENABLED
+check_LIBRARIES += tests/unit/librig.a
+tests_unit_librig_a_SOURCES = \
+	tests/unit/canon_rig.c tests/unit/canon_rig.h \
+	tests/unit/delivery_rig.c tests/unit/delivery_rig.h \
+	tests/unit/memory_store.c tests/unit/memory_store.h tests/unit/unit.h
+tests_unit_librig_a_CPPFLAGS = $(unit_cppflags)
+tests_unit_librig_a_CFLAGS = $(unit_cflags)
+endif
+rig_ldadd = tests/unit/librig.a $(unit_ldadd)
+
+tests_unit_test_canon_SOURCES = tests/unit/test_canon.c tests/unit/unit.h
 tests_unit_test_canon_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_canon_CFLAGS = $(unit_cflags)
 tests_unit_test_canon_LDFLAGS = $(hookswitch_LDFLAGS)
-tests_unit_test_canon_LDADD = sdk/libhswcanon.la $(unit_ldadd)
+tests_unit_test_canon_LDADD = tests/unit/librig.a sdk/libhswcanon.la $(unit_ldadd)
 
-tests_unit_test_canon_content_SOURCES = tests/unit/test_canon_content.c $(canon_rig)
+tests_unit_test_canon_content_SOURCES = tests/unit/test_canon_content.c tests/unit/unit.h
 tests_unit_test_canon_content_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_canon_content_CFLAGS = $(unit_cflags) $(JSONC_CFLAGS)
 tests_unit_test_canon_content_LDFLAGS = $(hookswitch_LDFLAGS)
-tests_unit_test_canon_content_LDADD = sdk/libhswcanon.la $(unit_ldadd) $(JSONC_LIBS)
+tests_unit_test_canon_content_LDADD = tests/unit/librig.a sdk/libhswcanon.la $(unit_ldadd) $(JSONC_LIBS)
 
-tests_unit_test_canon_events_SOURCES = tests/unit/test_canon_events.c $(canon_rig)
+tests_unit_test_canon_events_SOURCES = tests/unit/test_canon_events.c tests/unit/unit.h
 tests_unit_test_canon_events_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_canon_events_CFLAGS = $(unit_cflags)
 tests_unit_test_canon_events_LDFLAGS = $(hookswitch_LDFLAGS)
-tests_unit_test_canon_events_LDADD = sdk/libhswcanon.la $(unit_ldadd)
+tests_unit_test_canon_events_LDADD = tests/unit/librig.a sdk/libhswcanon.la $(unit_ldadd)
 
 tests_unit_test_kv_code_SOURCES = tests/unit/test_kv_code.c tests/unit/unit.h
 tests_unit_test_kv_code_CPPFLAGS = $(unit_cppflags)
@@ -130,29 +141,23 @@ tests_unit_test_config_CFLAGS = $(unit_cflags)
 tests_unit_test_config_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_config_LDADD = $(unit_ldadd)
 
-tests_unit_test_delivery_SOURCES = tests/unit/test_delivery.c tests/unit/unit.h \
-	tests/unit/delivery_rig.c tests/unit/delivery_rig.h \
-	tests/unit/memory_store.c tests/unit/memory_store.h
+tests_unit_test_delivery_SOURCES = tests/unit/test_delivery.c tests/unit/unit.h
 tests_unit_test_delivery_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_delivery_CFLAGS = $(unit_cflags)
 tests_unit_test_delivery_LDFLAGS = $(hookswitch_LDFLAGS)
-tests_unit_test_delivery_LDADD = $(unit_ldadd)
+tests_unit_test_delivery_LDADD = $(rig_ldadd)
 
-tests_unit_test_delivery_order_SOURCES = tests/unit/test_delivery_order.c tests/unit/unit.h \
-	tests/unit/delivery_rig.c tests/unit/delivery_rig.h \
-	tests/unit/memory_store.c tests/unit/memory_store.h
+tests_unit_test_delivery_order_SOURCES = tests/unit/test_delivery_order.c tests/unit/unit.h
 tests_unit_test_delivery_order_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_delivery_order_CFLAGS = $(unit_cflags)
 tests_unit_test_delivery_order_LDFLAGS = $(hookswitch_LDFLAGS)
-tests_unit_test_delivery_order_LDADD = $(unit_ldadd)
+tests_unit_test_delivery_order_LDADD = $(rig_ldadd)
 
-tests_unit_test_delivery_pace_SOURCES = tests/unit/test_delivery_pace.c tests/unit/unit.h \
-	tests/unit/delivery_rig.c tests/unit/delivery_rig.h \
-	tests/unit/memory_store.c tests/unit/memory_store.h
+tests_unit_test_delivery_pace_SOURCES = tests/unit/test_delivery_pace.c tests/unit/unit.h
 tests_unit_test_delivery_pace_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_delivery_pace_CFLAGS = $(unit_cflags)
 tests_unit_test_delivery_pace_LDFLAGS = $(hookswitch_LDFLAGS)
-tests_unit_test_delivery_pace_LDADD = $(unit_ldadd)
+tests_unit_test_delivery_pace_LDADD = $(rig_ldadd)
 
 tests_unit_test_pace_SOURCES = tests/unit/test_pace.c tests/unit/unit.h
 tests_unit_test_pace_CPPFLAGS = $(unit_cppflags)

@@ -40,7 +40,7 @@ class Producers:
                 number = self.last
             while not self.post(number, rng.choice(self.ports), connections) and not self.stopping:
                 time.sleep(0.005)
-            time.sleep(0.01)  # so that the failing sink keeps up
+            time.sleep(0.03)  # so that the failing sink keeps up
 
     def post(self, number, port, connections):
         try:

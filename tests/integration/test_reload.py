@@ -514,8 +514,9 @@ class Producers:
 
     CHATS = 3
 
-    def __init__(self, daemon, threads=4):
-        self.daemon, self.acknowledged, self.lock, self.stopping = daemon, [], threading.Lock(), threading.Event()
+    def __init__(self, daemon, threads=4, pause=0):
+        self.daemon, self.pause, self.stopping = daemon, pause, threading.Event()
+        self.acknowledged, self.lock = [], threading.Lock()
         self.threads = [threading.Thread(target=self.run, args=(n,)) for n in range(threads)]
         for thread in self.threads:
             thread.start()
@@ -529,6 +530,7 @@ class Producers:
             with self.lock:
                 self.acknowledged.append(number)
             n += 1
+            time.sleep(self.pause)
 
     def count(self):
         with self.lock:
@@ -851,7 +853,7 @@ def test_many_reloads_under_load_leak_nothing(make_daemon, make_receiver, folder
                 f"s{n % 5}": {"plugin": "file", "path": f"{folder}/s{n % 5}.jsonl"}}
     daemon = make_daemon(sinks(0), server="workers = 2")
     marks = []
-    with Producers(daemon, threads=2) as producers:
+    with Producers(daemon, threads=2, pause=0.003) as producers:
         for n in range(1, 211 if SLOW == 1 else 141):
             reload_sinks(daemon, sinks(n), ["hook", "file", f"s{n % 5}", f"s{(n - 1) % 5}"])
             # The same sinks each time: a webhook keeps as many connections open as it may use at once.

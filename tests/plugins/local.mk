@@ -20,15 +20,15 @@ TESTS += tests/plugins/store_sqlite.sh tests/plugins/test_store_sqlite
 
 if PQ_FOUND
 check_PROGRAMS += tests/plugins/test_store_postgres
-tests_plugins_test_store_postgres_SOURCES = tests/plugins/test_store_postgres.c $(store_rig) $(postgres_sources)
+tests_plugins_test_store_postgres_SOURCES = tests/plugins/test_store_postgres.c $(store_rig)
 tests_plugins_test_store_postgres_CPPFLAGS = $(store_test_cppflags) -I$(top_srcdir)/plugins/common
 tests_plugins_test_store_postgres_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(PQ_CFLAGS)
-tests_plugins_test_store_postgres_LDADD = $(harness_ldadd) $(CHECK_LIBS) $(PQ_LIBS) -lpthread
+tests_plugins_test_store_postgres_LDADD = $(plugins_store_postgres_la_OBJECTS) $(harness_ldadd) $(CHECK_LIBS) $(PQ_LIBS) -lpthread
 check_PROGRAMS += tests/plugins/test_store_postgres_gaps
-tests_plugins_test_store_postgres_gaps_SOURCES = tests/plugins/test_store_postgres_gaps.c $(postgres_sources)
+tests_plugins_test_store_postgres_gaps_SOURCES = tests/plugins/test_store_postgres_gaps.c $(store_rig)
 tests_plugins_test_store_postgres_gaps_CPPFLAGS = $(store_test_cppflags) -I$(top_srcdir)/plugins/common
 tests_plugins_test_store_postgres_gaps_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(PQ_CFLAGS)
-tests_plugins_test_store_postgres_gaps_LDADD = $(CHECK_LIBS) $(PQ_LIBS) -lpthread
+tests_plugins_test_store_postgres_gaps_LDADD = $(plugins_store_postgres_la_OBJECTS) $(CHECK_LIBS) $(PQ_LIBS) -lpthread
 TESTS += tests/plugins/store_postgres.sh
 
 check_PROGRAMS += tests/plugins/test_store_postgres_share
@@ -44,7 +44,19 @@ EXTRA_DIST += tests/plugins/store_sqlite.sh tests/plugins/store_postgres.sh test
 # A fake host tests a plugin alone, as the .so that is installed.
 fake_cppflags = -D_GNU_SOURCE -I$(top_srcdir)/sdk -I$(top_srcdir)/tests/unit
 fake_cflags = $(AM_CFLAGS) $(EVENT_CFLAGS) $(CHECK_CFLAGS)
-fake_ldadd = $(harness_ldadd) $(CHECK_LIBS)
+fake_ldadd = tests/plugins/librig.a $(harness_ldadd) $(CHECK_LIBS)
+
+# What several tests use.
+check_LIBRARIES += tests/plugins/librig.a
+tests_plugins_librig_a_SOURCES = \
+	tests/plugins/certs.c tests/plugins/certs.h \
+	tests/plugins/http_server.c tests/plugins/http_server.h \
+	tests/plugins/payload_rig.c tests/plugins/payload_rig.h \
+	tests/plugins/signed_rig.c tests/plugins/signed_rig.h \
+	tests/plugins/source_rig.c tests/plugins/source_rig.h \
+	tests/plugins/webhook_rig.c tests/plugins/webhook_rig.h
+tests_plugins_librig_a_CPPFLAGS = $(fake_cppflags)
+tests_plugins_librig_a_CFLAGS = $(fake_cflags) $(JSONC_CFLAGS) $(CRYPTO_CFLAGS) $(ZLIB_CFLAGS)
 
 sink_tests = \
 	tests/plugins/test_sink_file \
@@ -88,44 +100,38 @@ tests_plugins_test_sink_syslog_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_syslog_CFLAGS = $(fake_cflags)
 tests_plugins_test_sink_syslog_LDADD = $(fake_ldadd)
 
-tests_plugins_test_sink_syslog_net_SOURCES = tests/plugins/test_sink_syslog_net.c \
-	tests/plugins/certs.c tests/plugins/certs.h $(syslog_rig)
+tests_plugins_test_sink_syslog_net_SOURCES = tests/plugins/test_sink_syslog_net.c $(syslog_rig)
 tests_plugins_test_sink_syslog_net_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_syslog_net_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
 tests_plugins_test_sink_syslog_net_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
 
-webhook_rig = tests/plugins/webhook_rig.c tests/plugins/webhook_rig.h \
-	tests/plugins/http_server.c tests/plugins/http_server.h
-tests_plugins_test_sink_webhook_SOURCES = tests/plugins/test_sink_webhook.c $(webhook_rig)
+tests_plugins_test_sink_webhook_SOURCES = tests/plugins/test_sink_webhook.c
 tests_plugins_test_sink_webhook_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_webhook_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
 tests_plugins_test_sink_webhook_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
 
-tests_plugins_test_sink_webhook_net_SOURCES = tests/plugins/test_sink_webhook_net.c \
-	tests/plugins/certs.c tests/plugins/certs.h $(webhook_rig)
+tests_plugins_test_sink_webhook_net_SOURCES = tests/plugins/test_sink_webhook_net.c
 tests_plugins_test_sink_webhook_net_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_webhook_net_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
 tests_plugins_test_sink_webhook_net_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
 
 # -rdynamic: libcurl is to find the test's own getaddrinfo.
-tests_plugins_test_sink_webhook_dns_SOURCES = tests/plugins/test_sink_webhook_dns.c $(webhook_rig)
+tests_plugins_test_sink_webhook_dns_SOURCES = tests/plugins/test_sink_webhook_dns.c
 tests_plugins_test_sink_webhook_dns_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_webhook_dns_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
 tests_plugins_test_sink_webhook_dns_LDFLAGS = -rdynamic
 tests_plugins_test_sink_webhook_dns_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
 
-payload_rig = tests/plugins/payload_rig.c tests/plugins/payload_rig.h \
-	tests/plugins/certs.c tests/plugins/certs.h $(webhook_rig)
-tests_plugins_test_sink_webhook_body_SOURCES = tests/plugins/test_sink_webhook_body.c $(payload_rig)
+tests_plugins_test_sink_webhook_body_SOURCES = tests/plugins/test_sink_webhook_body.c
 tests_plugins_test_sink_webhook_body_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_webhook_body_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS) $(ZLIB_CFLAGS)
 tests_plugins_test_sink_webhook_body_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS) $(ZLIB_LIBS)
 tests_plugins_test_sink_webhook_guard_SOURCES = tests/plugins/test_sink_webhook_guard.c \
-	plugins/sink-webhook/guard.c plugins/sink-webhook/guard.h $(payload_rig)
+	plugins/sink-webhook/guard.c plugins/sink-webhook/guard.h
 tests_plugins_test_sink_webhook_guard_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_webhook_guard_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
 tests_plugins_test_sink_webhook_guard_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
-tests_plugins_test_sink_webhook_sign_SOURCES = tests/plugins/test_sink_webhook_sign.c $(payload_rig)
+tests_plugins_test_sink_webhook_sign_SOURCES = tests/plugins/test_sink_webhook_sign.c
 tests_plugins_test_sink_webhook_sign_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_webhook_sign_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
 tests_plugins_test_sink_webhook_sign_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
@@ -133,7 +139,7 @@ tests_plugins_test_sink_webhook_sign_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
 if JQ_FOUND
 check_PROGRAMS += tests/plugins/test_sink_webhook_jq
 TESTS += tests/plugins/test_sink_webhook_jq
-tests_plugins_test_sink_webhook_jq_SOURCES = tests/plugins/test_sink_webhook_jq.c $(payload_rig)
+tests_plugins_test_sink_webhook_jq_SOURCES = tests/plugins/test_sink_webhook_jq.c
 tests_plugins_test_sink_webhook_jq_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_webhook_jq_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
 tests_plugins_test_sink_webhook_jq_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
@@ -155,77 +161,75 @@ tests_plugins_bench_sink_webhook_LDADD = $(fake_ldadd)
 
 # Sources: payloads in, events out.
 events_rig = tests/unit/unit.h
-source_rig = tests/plugins/source_rig.c tests/plugins/source_rig.h $(events_rig)
 events_cppflags = -D_GNU_SOURCE -I$(top_srcdir)/sdk -I$(top_srcdir)/tests/unit
 
 check_PROGRAMS += tests/plugins/test_source_evolution tests/plugins/translate
 TESTS += tests/plugins/test_source_evolution
-tests_plugins_test_source_evolution_SOURCES = tests/plugins/test_source_evolution.c $(source_rig)
+tests_plugins_test_source_evolution_SOURCES = tests/plugins/test_source_evolution.c
 tests_plugins_test_source_evolution_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_evolution_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_source_evolution_LDADD = $(harness_ldadd) $(CHECK_LIBS)
+tests_plugins_test_source_evolution_LDADD = $(fake_ldadd)
 
 check_PROGRAMS += tests/plugins/test_source_eazewa
 TESTS += tests/plugins/test_source_eazewa
-tests_plugins_test_source_eazewa_SOURCES = tests/plugins/test_source_eazewa.c $(source_rig)
+tests_plugins_test_source_eazewa_SOURCES = tests/plugins/test_source_eazewa.c
 tests_plugins_test_source_eazewa_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_eazewa_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_source_eazewa_LDADD = $(harness_ldadd) $(CHECK_LIBS)
+tests_plugins_test_source_eazewa_LDADD = $(fake_ldadd)
 
 check_PROGRAMS += tests/plugins/test_source_whatsappweb
 TESTS += tests/plugins/test_source_whatsappweb
-tests_plugins_test_source_whatsappweb_SOURCES = tests/plugins/test_source_whatsappweb.c $(source_rig)
+tests_plugins_test_source_whatsappweb_SOURCES = tests/plugins/test_source_whatsappweb.c
 tests_plugins_test_source_whatsappweb_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_whatsappweb_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_source_whatsappweb_LDADD = $(harness_ldadd) $(CHECK_LIBS)
+tests_plugins_test_source_whatsappweb_LDADD = $(fake_ldadd)
 
 check_PROGRAMS += tests/plugins/test_source_cloudapi
 TESTS += tests/plugins/test_source_cloudapi
-tests_plugins_test_source_cloudapi_SOURCES = tests/plugins/test_source_cloudapi.c $(source_rig)
+tests_plugins_test_source_cloudapi_SOURCES = tests/plugins/test_source_cloudapi.c
 tests_plugins_test_source_cloudapi_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_cloudapi_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_source_cloudapi_LDADD = $(harness_ldadd) $(CHECK_LIBS)
+tests_plugins_test_source_cloudapi_LDADD = $(fake_ldadd)
 
 check_PROGRAMS += tests/plugins/test_source_ryzeapi
 TESTS += tests/plugins/test_source_ryzeapi
-tests_plugins_test_source_ryzeapi_SOURCES = tests/plugins/test_source_ryzeapi.c $(source_rig)
+tests_plugins_test_source_ryzeapi_SOURCES = tests/plugins/test_source_ryzeapi.c
 tests_plugins_test_source_ryzeapi_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_ryzeapi_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_source_ryzeapi_LDADD = $(harness_ldadd) $(CHECK_LIBS)
+tests_plugins_test_source_ryzeapi_LDADD = $(fake_ldadd)
 
 # Sources whose body is signed.
-signed_rig = tests/plugins/signed_rig.c tests/plugins/signed_rig.h $(source_rig)
 signed_tests = \
 	tests/plugins/test_source_gowa \
 	tests/plugins/test_source_waha \
 	tests/plugins/test_source_wuzapi
 check_PROGRAMS += $(signed_tests)
 TESTS += $(signed_tests)
-tests_plugins_test_source_gowa_SOURCES = tests/plugins/test_source_gowa.c $(signed_rig)
+tests_plugins_test_source_gowa_SOURCES = tests/plugins/test_source_gowa.c
 tests_plugins_test_source_gowa_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_gowa_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_source_gowa_LDADD = $(harness_ldadd) $(CHECK_LIBS)
-tests_plugins_test_source_waha_SOURCES = tests/plugins/test_source_waha.c $(signed_rig)
+tests_plugins_test_source_gowa_LDADD = $(fake_ldadd)
+tests_plugins_test_source_waha_SOURCES = tests/plugins/test_source_waha.c
 tests_plugins_test_source_waha_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_waha_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_source_waha_LDADD = $(harness_ldadd) $(CHECK_LIBS)
-tests_plugins_test_source_wuzapi_SOURCES = tests/plugins/test_source_wuzapi.c $(signed_rig)
+tests_plugins_test_source_waha_LDADD = $(fake_ldadd)
+tests_plugins_test_source_wuzapi_SOURCES = tests/plugins/test_source_wuzapi.c
 tests_plugins_test_source_wuzapi_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_wuzapi_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_source_wuzapi_LDADD = $(harness_ldadd) $(CHECK_LIBS)
+tests_plugins_test_source_wuzapi_LDADD = $(fake_ldadd)
 if JQ_FOUND
-map_rig = tests/plugins/map_conf.h $(source_rig)
+map_rig = tests/plugins/map_conf.h
 check_PROGRAMS += tests/plugins/test_source_map tests/plugins/test_source_map_signature
 TESTS += tests/plugins/test_source_map tests/plugins/test_source_map_signature
 tests_plugins_test_source_map_SOURCES = tests/plugins/test_source_map.c $(map_rig)
 tests_plugins_test_source_map_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_map_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_source_map_LDADD = $(harness_ldadd) $(CHECK_LIBS)
+tests_plugins_test_source_map_LDADD = $(fake_ldadd)
 
 tests_plugins_test_source_map_signature_SOURCES = tests/plugins/test_source_map_signature.c $(map_rig)
 tests_plugins_test_source_map_signature_CPPFLAGS = $(events_cppflags)
 tests_plugins_test_source_map_signature_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
-tests_plugins_test_source_map_signature_LDADD = $(harness_ldadd) $(CHECK_LIBS)
+tests_plugins_test_source_map_signature_LDADD = $(fake_ldadd)
 endif
 
 TESTS += tests/plugins/source_harness.sh
