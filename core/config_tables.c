@@ -236,7 +236,8 @@ static const struct hsw_option sink_options[] = {
 		"Deliveries at once; 0: as many as the plugin thinks right; auto: as many as the "
 		"destination takes without getting slower, at most four times that." },
 	{ "rate", HSW_OPT_STRING, 0, S(rate), "none", 0, 0, NULL,
-		"Deliveries in a time at most: N/s, N/min, N/h, or none." },
+		"Deliveries in a time at most, each event of a batch being one: N/s, N/min, N/h, "
+		"or none." },
 	{ "timeout", HSW_OPT_MSEC, 0, S(timeout_ms), "5s", 10, 3600000, NULL,
 		"How long one attempt may take." },
 	{ "policy", HSW_OPT_ENUM, 0, S(policy), "ryze", 0, 0, policies,

@@ -4,6 +4,8 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <glob.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -140,10 +142,41 @@ static const struct {
 	{ HSW_STORE, "postgres", "hookswitch-plugin-postgres" },
 };
 
+/* Copies the name of one of this kind that is there, in the folder of path, and has nearly this name. */
+static bool
+find_nearest(const char *path, const char *kind, const char *name, char *out, size_t size)
+{
+	static const char suffix[] = ".so";
+	const char **words = NULL, *nearest = NULL;
+	glob_t found = { 0 };
+	char *pattern = NULL;
+
+	if (asprintf(&pattern, "%.*s*%s", (int)(strlen(path) - strlen(name) - strlen(suffix)), path,
+		    suffix) < 0)
+		return false;
+	if (glob(pattern, 0, NULL, &found) == 0)
+		words = calloc(found.gl_pathc + 1, sizeof(*words));
+	if (words != NULL) {
+		for (size_t i = 0; i < found.gl_pathc; i++) {
+			char *file = strrchr(found.gl_pathv[i], '/') + 1;
+			file[strlen(file) - strlen(suffix)] = '\0';
+			words[i] = file + strlen(kind) + 1;
+		}
+		nearest = nearest_word(words, name);
+	}
+	bool is_found = nearest != NULL;
+	snprintf(out, size, "%s", is_found ? nearest : "");
+	free(words);
+	globfree(&found);
+	free(pattern);
+	return is_found;
+}
+
 static int
 fail_load(const char *path, enum hsw_kind kind, const char *name, struct hsw_error *err)
 {
 	const char *why = dlerror();
+	char nearest[NAME_MAX];
 
 	if (access(path, F_OK) == 0 || errno != ENOENT)
 		return err_set(err, HSW_ENOENT, "cannot load the plugin: %s", why);
@@ -152,6 +185,9 @@ fail_load(const char *path, enum hsw_kind kind, const char *name, struct hsw_err
 			return err_set(err, HSW_ENOENT,
 				"cannot load the plugin, install the package %s: no file %s",
 				packaged[i].package, path);
+	if (find_nearest(path, kinds[kind].name, name, nearest, sizeof(nearest)))
+		return err_set(err, HSW_ENOENT,
+			"cannot load the plugin, did you mean `%s`? no file %s", nearest, path);
 	return err_set(err, HSW_ENOENT, "cannot load the plugin: no file %s", path);
 }
 

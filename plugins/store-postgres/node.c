@@ -42,20 +42,23 @@ take_notice(struct node *n, const PGnotify *notice)
 	return false;
 }
 
+/* Whether a beat is wanted at once. A connection that has ended wants one, too, and is dropped: it would want one for
+ * ever, and a beat that is not tried, since the events' connection is gone, would not make another. */
 static bool
 take_notices(struct node *n)
 {
-	bool is_due = false;
+	bool is_there = PQconsumeInput(n->link.db) != 0, is_due = false;
 	PGnotify *notice;
 
-	if (PQconsumeInput(n->link.db) == 0)
-		return true;
 	PQisBusy(n->link.db); /* makes libpq look at what came */
 	while ((notice = PQnotifies(n->link.db)) != NULL) {
 		is_due |= take_notice(n, notice);
 		PQfreemem(notice);
 	}
-	return is_due || n->link.is_ended;
+	if (is_there && !n->link.is_ended)
+		return is_due;
+	session_drop(&n->link);
+	return true;
 }
 
 /* Until the next beat is due, or somebody wants one. */

@@ -82,7 +82,8 @@ START_TEST(mistakes_are_named)
 	assert_error("[store]\npath = /x\n", "no [source NAME]");
 	assert_error("[store]\n[instance a]\n[source evolution]\n", "path: is missing");
 	assert_error(BASE "[sink x]\nurl = http://x\n", "plugin: is missing");
-	assert_error(BASE "[sink x]\nplugin = nope\n", "nope");
+	assert_error(BASE "[sink x]\nplugin = nope\n", "cannot load the plugin: no file ");
+	assert_error(BASE "[sink x]\nplugin = webook\n", "did you mean `webhook`? no file ");
 	assert_error(BASE "[sink x]\nplugin = ../x\n", "no plugin's name");
 	assert_error(BASE "[sink x]\nplugin = webhook\nulr = http://x\n", "did you mean `url`");
 	assert_error(
