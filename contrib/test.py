@@ -22,7 +22,7 @@ import xml.etree.ElementTree
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 CORES = len(os.sched_getaffinity(0))
-FUZZ_SECONDS = 4
+FUZZ_SECONDS = 3
 LOG_TAIL = 25
 
 # Tests wait more than they work: one more of them at a time than there are cores. What works and waits for nothing

@@ -62,7 +62,7 @@ ALERTS = {
 def fires(folder, alert, series, minutes, labels):
     """Whether it, and with these labels, fires then."""
     name = f"ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"}}"
-    test = {"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": [{
+    test = {"rule_files": [str(RULES)], "evaluation_interval": f"{max(1, int(minutes) // 100)}m", "tests": [{
         "interval": "1m", "input_series": [{"series": key, "values": values} for key, values in series.items()],
         "promql_expr_test": [{"expr": f"count by ({', '.join(labels)}) ({name})", "eval_time": f"{int(minutes * 60)}s",
                               "exp_samples": [{"labels": "{" + ", ".join(f'{k}="{v}"' for k, v in labels.items()) + "}",

@@ -323,7 +323,7 @@ def test_what_is_configured_on_one_node_holds_on_all_within_a_second(make_nodes,
     first, second = make_receiver(), make_receiver()
     nodes = make_nodes({}, kind=ApiDaemon).start()
     nodes["a"].ok("POST", "/api/instance/new", {"name": "shop"}, status=201)
-    wait_for(lambda: nodes["c"].post(message(1), instance="shop")[0] == 202, 1, "the instance is known")
+    wait_for(lambda: all(nodes[n].post(message(1), instance="shop")[0] == 202 for n in "bc"), 1, "the instance is known")
     for number, name in enumerate("abc"):
         nodes[name].webhook("shop", first.url, label=f"hook{number}")
     wait_for(lambda: all(len(nodes[n].webhooks("shop")) == 3 for n in "abc"), 1, "the webhooks are known")
