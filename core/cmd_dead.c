@@ -14,6 +14,7 @@
 
 #include "client.h"
 #include "config.h"
+#include "err.h"
 #include "json_text.h"
 #include "shown.h"
 
@@ -127,7 +128,11 @@ each_sink(struct dead *d, int (*fn)(struct dead *, const char *sink, size_t *n),
 		return fn(d, d->sink, n);
 	rc = ask(d, "GET", "/status", NULL, NULL, "", &root);
 	struct json_object *sinks = json_object_object_get(root, "dead");
-	if (rc == HSW_OK && sinks != NULL) {
+	if (rc == HSW_OK && sinks == NULL) {
+		const char *why = text(root, "storeError");
+		rc = err_set(&d->err, HSW_EAGAIN, "the store cannot be asked: %s",
+			why != NULL ? why : "no reason given");
+	} else if (rc == HSW_OK) {
 		json_object_object_foreach(sinks, name, count)
 		{
 			(void)count;

@@ -172,10 +172,12 @@ begin_request(struct http_conn *c)
 
 	c->request = s->spare != NULL ? s->spare : malloc(sizeof(*c->request));
 	s->spare = NULL;
-	c->in = c->request != NULL ? malloc(HTTP_BUF_FIRST) : NULL;
-	if (c->in == NULL)
+	if (c->request == NULL)
 		return false;
 	memset(c->request, 0, sizeof(*c->request));
+	c->in = malloc(HTTP_BUF_FIRST);
+	if (c->in == NULL)
+		return false;
 	c->in_cap = HTTP_BUF_FIRST;
 	return true;
 }

@@ -175,8 +175,12 @@ http_conn_parse(struct http_conn *c)
 			http_conn_refuse(c, 431, "Request header is too large");
 		return;
 	}
-	if (c->state == CONN_HEAD)
+	if (c->state == CONN_HEAD) {
 		http_conn_set_state(c, CONN_BODY);
-	if ((c->parser.flags & F_CHUNKED) && r->body_at.len > 0)
-		c->in_len = c->parsed = r->body_at.at + r->body_at.len;
+		r->head_len = c->in_len;
+	}
+	/* What is neither head nor body, sizes, extensions and trailers, may have any length. */
+	if (c->parser.flags & F_CHUNKED)
+		c->in_len = c->parsed = r->body_at.len > 0 ? r->body_at.at + r->body_at.len
+							   : r->head_len;
 }

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
 #include "destination.h"
@@ -211,66 +212,74 @@ replay_select(struct replay *p, const struct store_port *store, struct hsw_str d
 
 /* ---- dead letters among them ---- */
 
-/* Dead letters that follow each other in the list of their destination. */
-struct dead_run {
-	int64_t first;
-	size_t n;
+struct dead_letter {
+	int64_t seq;
+	unsigned char id[HSW_EVENT_ID_BYTES];
+	bool follows; /* in the list of its destination, on the one before it here */
 };
 
-struct dead_runs {
+struct dead_search {
 	const struct replay *replay;
-	struct dead_run *runs;
+	struct dead_letter *found;
 	size_t n;
-	int64_t after;  /* every dead letter up to it was looked at */
-	bool is_in_run; /* that one is among those that are replayed */
+	int64_t after;    /* every dead letter up to it was looked at */
+	bool is_replayed; /* that one is among those that are replayed */
 };
 
-/* There are no more runs than seqs. */
+/* There are no more of them than seqs. */
 static int
 note_dead(void *arg, const struct hsw_store_exception *x)
 {
-	struct dead_runs *r = arg;
-	const struct replay *p = r->replay;
+	struct dead_search *d = arg;
+	const struct replay *p = d->replay;
 
 	if (x->seq > p->seqs[p->n - 1])
 		return HSW_ECLOSED;
-	bool was_in_run = r->is_in_run;
-	r->after = x->seq;
-	r->is_in_run = retry_is_among(x->seq, p->seqs, p->n);
-	if (!r->is_in_run)
-		return HSW_OK;
-	if (!was_in_run)
-		r->runs[r->n++] = (struct dead_run){ .first = x->seq };
-	r->runs[r->n - 1].n++;
+	bool follows = d->is_replayed;
+	d->after = x->seq;
+	d->is_replayed = retry_is_among(x->seq, p->seqs, p->n);
+	if (d->is_replayed) {
+		struct dead_letter *letter = &d->found[d->n++];
+		letter->seq = x->seq;
+		letter->follows = follows;
+		memcpy(letter->id, x->event->id, sizeof(letter->id));
+	}
 	return HSW_OK;
 }
 
 static int
-find_runs(struct dead_runs *r, const struct store_port *store, struct hsw_dead_query q,
+find_dead(struct dead_search *d, const struct store_port *store, struct hsw_dead_query q,
 	struct hsw_error *err)
 {
 	int rc;
 
 	q.limit = PAGE_EVENTS;
-	r->after = r->replay->seqs[0] - 1;
+	d->after = d->replay->seqs[0] - 1;
 	do {
-		q.after = r->after;
-		rc = store->ops->dead(store->self, &q, note_dead, r, err);
-	} while (rc == HSW_OK && r->after > q.after);
+		q.after = d->after;
+		rc = store->ops->dead(store->self, &q, note_dead, d, err);
+	} while (rc == HSW_OK && d->after > q.after);
 	return rc;
 }
 
+/* Those that follow each other go at once, but where other daemons write, too: there one that is no part of this may
+ * have come between them. */
 static int
-purge_runs(const struct dead_runs *r, const struct store_port *store, struct hsw_dead_query q,
+purge_found(const struct dead_search *d, const struct store_port *store, struct hsw_dead_query q,
 	struct hsw_error *err)
 {
+	const bool is_shared = store->ops->join != NULL;
 	int rc = HSW_OK;
-	size_t n;
 
-	for (size_t i = 0; rc == HSW_OK && i < r->n; i++) {
-		q.after = r->runs[i].first - 1;
-		q.limit = r->runs[i].n;
-		rc = store->ops->dead_purge(store->self, &q, &n, err);
+	for (size_t i = 0; rc == HSW_OK && i < d->n; i += q.limit) {
+		size_t n = 1, purged;
+		while (!is_shared && i + n < d->n && d->found[i + n].follows)
+			n++;
+		const struct hsw_str id = { (const char *)d->found[i].id, HSW_EVENT_ID_BYTES };
+		q.id = n == 1 ? id : (struct hsw_str){ NULL, 0 };
+		q.after = d->found[i].seq - 1;
+		q.limit = n;
+		rc = store->ops->dead_purge(store->self, &q, &purged, err);
 	}
 	return rc;
 }
@@ -281,18 +290,18 @@ static void
 purge_replayed(const struct replay *p, const struct store_port *store, struct hsw_str destination)
 {
 	const struct hsw_dead_query q = { .destination = destination };
-	struct dead_runs r = { .replay = p, .runs = calloc(p->n, sizeof(r.runs[0])) };
+	struct dead_search d = { .replay = p, .found = calloc(p->n, sizeof(d.found[0])) };
 	struct hsw_error err = { "out of memory" };
 	int rc = HSW_ENOMEM;
 
-	if (r.runs != NULL)
-		rc = find_runs(&r, store, q, &err);
+	if (d.found != NULL)
+		rc = find_dead(&d, store, q, &err);
 	if (rc == HSW_OK)
-		rc = purge_runs(&r, store, q, &err);
+		rc = purge_found(&d, store, q, &err);
 	if (rc != HSW_OK)
 		log_warn("store", "dead letters that are replayed stay destination=%.*s: %s",
 			(int)destination.len, destination.s, err.text);
-	free(r.runs);
+	free(d.found);
 }
 
 int

@@ -429,6 +429,7 @@ wire_connect(struct exchange *x, const char *origin)
 	struct wire *wire = calloc(1, sizeof(*wire));
 	int rc = HSW_ENOMEM;
 
+	x->wire = NULL;
 	if (wire == NULL)
 		return rc;
 	wire->transfer.is_wire = true;

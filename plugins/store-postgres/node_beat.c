@@ -71,6 +71,12 @@ is_wanted(const struct share_item *item)
 }
 
 static bool
+is_known(const struct share_item *item)
+{
+	return item->is_wanted || item->state != SHARE_FOREIGN;
+}
+
+static bool
 is_released(const struct share_item *item)
 {
 	return item->state == SHARE_RELEASED;
@@ -122,7 +128,12 @@ add_wants(struct node *n)
 		"INSERT INTO wants SELECT $1::text, id FROM destinations"
 		" WHERE name = ANY ($2::bytea[])",
 		is_wanted);
-	return 2;
+	/* One that the last daemon of this name had, or that was taken while it came off the list. */
+	add_for_items(n,
+		"UPDATE claims SET node = '' WHERE node = $1 AND destination NOT IN"
+		" (SELECT id FROM destinations WHERE name = ANY ($2::bytea[]))",
+		is_known);
+	return 3;
 }
 
 static int

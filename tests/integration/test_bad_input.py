@@ -203,6 +203,23 @@ def test_http_1_0_and_expect_continue(quiet):
 
 
 @pytest.mark.threads
+@pytest.mark.parametrize("begin, end", [
+    (b"1;", b"\r\n{\r\n0\r\n\r\n"), (b"0\r\nx: ", b"\r\n\r\n"), (b"1\r\n{\r\n0\r\nx: ", b"\r\n\r\n")],
+    ids=["extension", "trailer", "trailer of a body"])
+def test_a_chunked_body_that_is_mostly_none_takes_no_memory(make_daemon, begin, end):
+    daemon = make_daemon({})
+    with socket.create_connection(("127.0.0.1", daemon.port), timeout=20) as s:
+        s.sendall(head(b"", "Transfer-Encoding: chunked", length=False) + begin)
+        s.sendall(b"a" * (1 << 20))
+        before = daemon.rss_mib()
+        for _ in range(64):
+            s.sendall(b"a" * (1 << 20))
+        assert daemon.rss_mib() < before + 16
+        s.sendall(end)
+        assert parse(s.recv(65536))[0] == 400
+    daemon.accept(message(1))
+
+
 def test_idle_connections_past_the_limit_are_refused_politely(make_daemon):
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     limit = min(10000, files - 200)

@@ -4,6 +4,7 @@ import collections
 import contextlib
 import pathlib
 import random
+import re
 import signal
 import socket
 import threading
@@ -317,6 +318,16 @@ def test_websocket_clients_of_any_node_get_what_any_node_takes(make_nodes):
     for client in clients.values():
         got = [int(client.event()["data"]["id"][4:]) for _ in range(30)]
         assert sorted(got) == list(range(1, 31))
+
+
+def test_what_a_node_had_before_it_came_back_without_it_goes_to_the_others(nodes, receivers):
+    owner = nodes.owner("alpha")
+    daemon, other = nodes[owner], next(nodes[n] for n in "abc" if n != owner)
+    daemon.kill()
+    daemon.ini.write_text(re.sub(r"(?ms)^\[sink alpha\]\n.*?(?=^\[|\Z)", "", daemon.ini.read_text()))
+    daemon.start()
+    other.accept(message(1))
+    wait_for(lambda: receivers["alpha"].numbers() == [1], 5, "another node delivers it")
 
 
 def test_what_is_configured_on_one_node_holds_on_all_within_a_second(make_nodes, make_receiver):

@@ -304,6 +304,9 @@ def test_status_tells_what_is_known_while_the_server_is_away(webhook, server):
     text = daemon.command("status").stdout
     assert "store postgres: away: " in text and "deliveries are paused" in text
     assert re.search(r"^out +webhook .* - +1 ", text, re.M), text
+    for what in (["list"], ["purge", "--all"], ["replay", "--all"]):
+        asked = daemon.command("dead", *what, check=False)
+        assert asked.returncode == 1 and "the store cannot be asked: " in asked.stderr and "0" not in asked.stdout
     time.sleep(3)  # several looks at the store
     assert daemon.log_text().count("the instances stay as they were") == 1
     server.start()
