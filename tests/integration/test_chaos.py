@@ -144,9 +144,12 @@ def assert_in_order(numbers, what):
         last = number
 
 
+def missing_of(i, mood, accepted, dead):
+    return {n for n in accepted if wants(i, n)} - set(mood.taken) - dead
+
+
 def assert_complete(i, mood, accepted, dead):
-    wanted = {n for n in accepted if wants(i, n)}
-    missing = wanted - set(mood.taken) - dead
+    missing = missing_of(i, mood, accepted, dead)
     assert not missing, f"s{i}: {sorted(missing)[:20]} are lost (seed {SEED})"
     assert all(wants(i, n) for n in mood.taken), f"s{i} got what it did not want (seed {SEED})"
     assert not (dead and is_endless(i)), f"s{i} retries forever"
@@ -189,6 +192,11 @@ def test_everything_accepted_is_delivered_or_dead(chaos, folder):
              f"every sink is done (seed {SEED}): {chaos.daemon.status()['sinks']}")
     shaken = {name: sum(mood.shaken[name] for mood in chaos.moods) for name in chaos.moods[0].shaken}
     dead = [dead_numbers(folder, f"s{i}") for i in range(SINKS)]
+    late = {i for i, mood in enumerate(chaos.moods) if missing_of(i, mood, accepted, dead[i])}
+    if late:  # tells what is late from what is lost, and why
+        print(f"missing at {late}: {chaos.daemon.status()['sinks']}\n{chaos.daemon.log_text()[-50000:]}")
+        time.sleep(10)
+        dead = [dead_numbers(folder, f"s{i}") for i in range(SINKS)]
     print(f"seed={SEED} accepted={len(accepted)} kills={chaos.kills} stops={chaos.stops} changes={chaos.changes} "
           f"refused={chaos.refusals} handshakes={shaken} dead={sum(map(len, dead))} "
           f"rss={[round(m.samples[-1], 1) for m in memories[-8:]]} growth={memories[-1].growth_mib():.1f}")
