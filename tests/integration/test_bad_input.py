@@ -202,7 +202,6 @@ def test_http_1_0_and_expect_continue(quiet):
     assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202")
 
 
-@pytest.mark.threads
 @pytest.mark.parametrize("begin, end", [
     (b"1;", b"\r\n{\r\n0\r\n\r\n"), (b"0\r\nx: ", b"\r\n\r\n"), (b"1\r\n{\r\n0\r\nx: ", b"\r\n\r\n")],
     ids=["extension", "trailer", "trailer of a body"])
@@ -220,6 +219,7 @@ def test_a_chunked_body_that_is_mostly_none_takes_no_memory(make_daemon, begin, 
     daemon.accept(message(1))
 
 
+@pytest.mark.threads
 def test_idle_connections_past_the_limit_are_refused_politely(make_daemon):
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     limit = min(10000, files - 200)

@@ -196,7 +196,6 @@ def test_everything_accepted_is_delivered_or_dead(chaos, folder):
     if late:  # tells what is late from what is lost, and why
         print(f"missing at {late}: {chaos.daemon.status()['sinks']}\n{chaos.daemon.log_text()[-50000:]}")
         time.sleep(10)
-        dead = [dead_numbers(folder, f"s{i}") for i in range(SINKS)]
     print(f"seed={SEED} accepted={len(accepted)} kills={chaos.kills} stops={chaos.stops} changes={chaos.changes} "
           f"refused={chaos.refusals} handshakes={shaken} dead={sum(map(len, dead))} "
           f"rss={[round(m.samples[-1], 1) for m in memories[-8:]]} growth={memories[-1].growth_mib():.1f}")
@@ -204,4 +203,5 @@ def test_everything_accepted_is_delivered_or_dead(chaos, folder):
     assert chaos.kills and chaos.changes and chaos.refusals and all(shaken.values())
     for i, mood in enumerate(chaos.moods):
         assert_complete(i, mood, accepted, dead[i])
+    assert not late, f"{late} said that they were done before they were (seed {SEED})"
     assert_flat(memories)
