@@ -100,7 +100,13 @@ class Daemon:
             lines += ["[api]", api]
         for name, options in sinks.items():
             lines += [f"[sink {name}]"] + [f"{key} = {value}" for key, value in options.items()]
-        self.ini.write_text("\n".join(lines) + "\n")
+        self.write_ini("\n".join(lines) + "\n")
+
+    def write_ini(self, text):
+        """At once: a daemon that was told to read it before must not find half of it."""
+        whole = self.ini.with_suffix(".new")
+        whole.write_text(text)
+        whole.replace(self.ini)
 
     def start(self, wait=True, preexec=None):
         self.log = open(self.log_path, "ab")

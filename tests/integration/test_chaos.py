@@ -74,7 +74,7 @@ class Chaos:
     def configure(self, more=""):
         self.daemon.configure(self.sinks(), instances=("sales", "support"))
         text = self.daemon.ini.read_text().replace("level = debug", "level = info")
-        self.daemon.ini.write_text(text + more)
+        self.daemon.write_ini(text + more)
 
     def start(self):
         self.configure()
@@ -107,6 +107,10 @@ class Chaos:
             memory.sample()
             if self.rng.random() < 0.3:
                 (self.change if self.changes <= self.refusals else self.refuse)()
+
+    def is_done(self):
+        sinks = self.daemon.status()["sinks"]
+        return len(sinks) == SINKS and all(s["lag"] == 0 and s["retrying"] == 0 for s in sinks)
 
     def end_life(self):
         if self.kills < 2 * (self.stops + 1):
@@ -188,8 +192,7 @@ def test_everything_accepted_is_delivered_or_dead(chaos, folder):
     for mood in chaos.moods:
         mood.is_healed = True
     accepted = {n for producer in producers for n in producer.accepted}
-    wait_for(lambda: all(s["lag"] == 0 and s["retrying"] == 0 for s in chaos.daemon.status()["sinks"]), 120,
-             f"every sink is done (seed {SEED}): {chaos.daemon.status()['sinks']}")
+    wait_for(chaos.is_done, 120, f"every sink is done (seed {SEED}): {chaos.daemon.status()['sinks']}")
     shaken = {name: sum(mood.shaken[name] for mood in chaos.moods) for name in chaos.moods[0].shaken}
     dead = [dead_numbers(folder, f"s{i}") for i in range(SINKS)]
     late = {i for i, mood in enumerate(chaos.moods) if missing_of(i, mood, accepted, dead[i])}

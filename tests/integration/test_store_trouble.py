@@ -124,25 +124,39 @@ def arrive_exactly_once(receiver, accepted):
 BENCH = BUILD / "contrib/bench/hookswitch-bench"
 
 
+def run_longer(run, events, seconds):
+    """run(number of events) with twice as many until it takes so long: how fast the machine is says nothing."""
+    while True:
+        began = time.monotonic()
+        result = run(events)
+        if FULL or time.monotonic() - began >= seconds:
+            return events, result
+        events *= 2
+
+
 @pytest.mark.skipif(not BENCH.exists() or SLOW > 1, reason="a figure; without the bench, or slowed by a sanitizer")
 def test_with_a_short_retention_rows_and_file_stay_bounded(folder):
     """The bench pours in as much as the machine can take: far more than 2,000 events/s, where it is not slowed."""
-    events = 1_000_000 if FULL else 100_000
-    bench = subprocess.Popen(
-        [BENCH, "--only", "W1", "--port", str(free_port()), "--events", str(events),
-         "--store", f"path = {folder}/small.db;retention = 0s"],
-        env={**os.environ, "TMPDIR": folder}, cwd=BUILD, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    path, rows, sizes = pathlib.Path(folder) / "small.db", [], []
-    while bench.poll() is None:
-        with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(
-                sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-            rows.append(db.execute("SELECT count(*) FROM events").fetchone()[0])
-            sizes.append(path.stat().st_size)
-        time.sleep(0.2)
-    output = bench.communicate()[0]
-    assert bench.returncode == 0, output
-    assert len(rows) > 5, output
-    # Without pruning it is a row for each event, and 1.5 KB; it is looked for old events every 2 s.
+    def run(events):
+        path, rows, sizes = pathlib.Path(folder) / f"{events}.db", [], []
+        bench = subprocess.Popen(
+            [BENCH, "--only", "W1", "--port", str(free_port()), "--events", str(events),
+             "--store", f"path = {path};retention = 0s"],
+            env={**os.environ, "TMPDIR": folder}, cwd=BUILD, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        while bench.poll() is None:
+            with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(
+                    sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+                rows.append(db.execute("SELECT count(*) FROM events").fetchone()[0])
+                sizes.append(path.stat().st_size)
+            time.sleep(0.2)
+        output = bench.communicate()[0]
+        assert bench.returncode == 0, output
+        assert len(rows) > 5, output
+        return rows, sizes
+
+    # It is looked for old events every 2 s.
+    events, (rows, sizes) = run_longer(run, 1_000_000 if FULL else 100_000, 6)
+    # Without pruning it is a row for each event, and 1.5 KB.
     assert max(rows) < events * 2 / 3, rows
     assert max(sizes) < events * 1500 * 2 / 3, sizes
 
@@ -152,26 +166,31 @@ def test_with_a_short_retention_rows_and_file_stay_bounded(folder):
                     reason="a figure; without make check, or slowed by a sanitizer")
 def test_tables_of_postgres_stay_bounded(server):
     """Through the store alone: the daemon's other work would only make it slower."""
-    events = 5_000_000 if FULL else 200_000
-    env = {**os.environ, "STORE_PLUGIN": str(PLUGINS / "store-postgres.so"),
-           "STORE_CONF": f"dsn={server.dsn};schema=bounded"}
-    bench = subprocess.Popen([BUILD / "tests/plugins/bench_store", str(events), "100", "400", "500", "1000"],
-                             env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    # Autovacuum looks once a minute, which is longer than this test.
-    while bench.poll() is None:
-        time.sleep(0.5)
-        with contextlib.suppress(subprocess.CalledProcessError):
-            server.sql("VACUUM (TRUNCATE off) bounded.events, bounded.ids")
-    output = bench.communicate()[0]
-    assert bench.returncode == 0, output
+    def run(events):
+        schema = f"bounded{events}"
+        env = {**os.environ, "STORE_PLUGIN": str(PLUGINS / "store-postgres.so"),
+               "STORE_CONF": f"dsn={server.dsn};schema={schema}"}
+        bench = subprocess.Popen([BUILD / "tests/plugins/bench_store", str(events), "100", "400", "500", "1000"],
+                                 env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        # Autovacuum looks once a minute, which is longer than this test.
+        while bench.poll() is None:
+            time.sleep(0.5)
+            with contextlib.suppress(subprocess.CalledProcessError):
+                server.sql(f"VACUUM (TRUNCATE off) {schema}.events, {schema}.ids")
+        output = bench.communicate()[0]
+        assert bench.returncode == 0, output
+        return schema, output
+
+    # Nothing is old enough before 0.5 s, and the first batches are small.
+    events, (schema, output) = run_longer(run, 5_000_000 if FULL else 100_000, 6)
     sizes = [float(mb) for mb in re.findall(r" mb=([0-9.]+)", output)]
     assert len(sizes) == 10, output
     # Each event is a row of over 1,000 bytes, before its share of the indices.
     assert sizes[-1] < events * 1000 / 4 / 1e6, output
     # Room that vacuum frees is used again: as the first tables were filled, so the last ones are not.
     assert not FULL or sizes[-1] - sizes[5] < (sizes[3] - sizes[0]) / 2, output
-    assert int(server.sql("SELECT count(*) FROM bounded.dead")) == events // 10000
-    assert int(server.sql("SELECT count(*) FROM bounded.dead d JOIN bounded.events e USING (seq)")) == events // 10000
+    assert int(server.sql(f"SELECT count(*) FROM {schema}.dead")) == events // 10000
+    assert int(server.sql(f"SELECT count(*) FROM {schema}.dead d JOIN {schema}.events e USING (seq)")) == events // 10000
 
 
 # ---- full disks ----
