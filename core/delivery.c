@@ -353,13 +353,13 @@ next_wake(const struct destination *d, int64_t now)
 	if (!TAILQ_EMPTY(&d->unsaved))
 		at = d->save_again_at_ms;
 	if (d->is_draining || d->is_disabled || d->skip != NULL ||
-		destinations_are_paused(d->thread, now))
+		destinations_wait_for_claim(d->thread, now))
 		return at;
+	if (now < d->blocked_until_ms) /* whatever is due: it is neither read nor tried before */
+		return d->blocked_until_ms < at ? d->blocked_until_ms : at;
 	if (first != NULL && !d->is_reading && d->n_retries_ready < destination_retries_max(d) &&
 		first->due_ms < at)
 		at = first->due_ms;
-	if (d->blocked_until_ms != 0 && d->blocked_until_ms < at)
-		at = d->blocked_until_ms;
 	if (TAILQ_EMPTY(&d->ready) && TAILQ_EMPTY(&d->retries_ready))
 		return at;
 	if (d->is_held && d->n_flying == 0 && paused < d->probe_at_ms)

@@ -43,6 +43,7 @@ struct delivery_thread {
 	const _Atomic int64_t *held_until_ms;
 	struct event *watch; /* of held_until_ms; NULL: there is only this node */
 	bool is_paused;      /* it is over */
+	bool has_waiting;    /* who found it over, if only between two looks, is to be pumped */
 	unsigned n_opening;  /* by destination_open_later */
 	struct destination_swap *swaps;
 	bool is_draining;

@@ -24,9 +24,19 @@ destinations_are_paused(const struct delivery_thread *t, int64_t now_ms)
 	return t->held_until_ms != NULL && now_ms >= atomic_load(t->held_until_ms);
 }
 
+bool
+destinations_wait_for_claim(struct delivery_thread *t, int64_t now_ms)
+{
+	bool is_paused = destinations_are_paused(t, now_ms);
+
+	t->has_waiting |= is_paused;
+	return is_paused;
+}
+
 static void
 pause_all(struct delivery_thread *t)
 {
+	t->has_waiting = true;
 	for (struct destination *d = t->first; d != NULL; d = d->next)
 		delivery_cancel_all(d);
 	for (struct destination *d = t->leaving; d != NULL; d = d->next)
@@ -44,8 +54,10 @@ on_watch(evutil_socket_t fd, short what, void *arg)
 	t->is_paused = destinations_are_paused(t, clock_mono_ms());
 	if (t->is_paused && !was_paused)
 		pause_all(t);
-	for (struct destination *d = t->first; d != NULL && was_paused && !t->is_paused;
-		d = d->next)
+	if (t->is_paused || !t->has_waiting)
+		return;
+	t->has_waiting = false;
+	for (struct destination *d = t->first; d != NULL; d = d->next)
 		delivery_pump_soon(d);
 }
 

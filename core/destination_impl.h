@@ -254,6 +254,8 @@ void destination_leave(
 
 /* Whether this node cannot tell that the destinations are its own. */
 bool destinations_are_paused(const struct delivery_thread *, int64_t now_ms);
+/* The same, of one that has no other reason to wake: it is pumped when the node can tell again. */
+bool destinations_wait_for_claim(struct delivery_thread *, int64_t now_ms);
 
 /* No longer among those of its thread. */
 void destination_unlink(struct destination *);

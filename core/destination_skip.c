@@ -120,6 +120,17 @@ begin_dry(struct destination_skip *s, const struct destination *d)
 	return HSW_OK;
 }
 
+/* It may have held the destination up since it was told to come again. */
+static void
+let_go(struct destination_skip *s, struct destination *d)
+{
+	if (d->skip != s)
+		return;
+	d->skip = NULL;
+	s->d = NULL;
+	delivery_pump_soon(d);
+}
+
 static int
 begin(struct destination_skip *s, struct destination *d)
 {
@@ -128,9 +139,7 @@ begin(struct destination_skip *s, struct destination *d)
 	if (d->is_reading || d->n_saving > 0)
 		return HSW_EAGAIN;
 	if (note(s, d) != HSW_OK) {
-		d->skip = NULL;
-		s->d = NULL;
-		delivery_pump_soon(d);
+		let_go(s, d);
 		return HSW_ENOMEM;
 	}
 	d->is_live = false;
@@ -151,9 +160,11 @@ destination_skip_begin(struct destination_skip *s, struct destination *d, struct
 	/* A swap that has drained is not to find other rows than it read; one that has not waits for d->skip. */
 	if (d->skip == NULL && d->is_draining)
 		return err_set(err, HSW_EIO, "the sink is being changed or stopped: try again");
-	if (destinations_are_paused(d->thread, clock_mono_ms()))
+	if (destinations_are_paused(d->thread, clock_mono_ms())) {
+		let_go(s, d);
 		return err_set(err, HSW_EIO,
 			"this node cannot tell whether the sink is its own: try again");
+	}
 	int rc = s->is_dry ? begin_dry(s, d) : begin(s, d);
 	return rc == HSW_ENOMEM ? err_set(err, rc, "out of memory") : rc;
 }

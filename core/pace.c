@@ -191,7 +191,7 @@ pace_resume(struct pace *p)
 void
 pace_start_slowly(struct pace *p, int64_t now_ms)
 {
-	pace_resume(p);
+	p->pauses = 0;
 	p->ramp_from_ms = now_ms;
 	p->ramp_next_us = 0;
 	p->allowed = (double)p->least;

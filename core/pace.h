@@ -55,7 +55,7 @@ void pace_overloaded(struct pace *, int64_t now_ms);
 void pace_pause(struct pace *, int64_t retry_after_ms, int64_t now_ms);
 /* There is another destination: it asked for no rest. */
 void pace_resume(struct pace *);
-/* The destination is back after an outage. */
+/* The destination is back after an outage. A rest that it asked for it has all the same. */
 void pace_start_slowly(struct pace *, int64_t now_ms);
 /* Whether an answer of this status asks for a pause of all deliveries. */
 bool pace_is_pausing(int status);

@@ -342,6 +342,18 @@ rig_retry(const int64_t *seqs, size_t n)
 	destination_retry(rig.thread.first, seqs, n, false);
 }
 
+struct destination *
+rig_destination(void)
+{
+	return rig.thread.first;
+}
+
+void
+rig_watch(const _Atomic int64_t *held_until_ms)
+{
+	ck_assert_int_eq(destinations_watch(&rig.thread, held_until_ms), HSW_OK);
+}
+
 /* ---- open and close ---- */
 
 static void

@@ -50,6 +50,9 @@ void rig_append(int n, int chats);
 /* Appends one; how it ended. */
 int rig_append_result(int chats);
 void rig_retry(const int64_t *seqs, size_t n);
+struct destination *rig_destination(void);
+/* The destination is this node's until then; *held_until_ms may change. Between rig_open and rig_close. */
+void rig_watch(const _Atomic int64_t *held_until_ms);
 
 /* The destination, for people. Valid until the next call. */
 const char *rig_print(void);

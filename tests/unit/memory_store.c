@@ -38,6 +38,7 @@ static struct {
 } store = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 _Atomic int memory_store_refuses;
+_Atomic int memory_store_refuses_reads;
 
 static void
 name_of(char out[64], struct hsw_str s)
@@ -188,7 +189,11 @@ do_read_seqs(void *self, const int64_t *seqs, size_t n, hsw_event_fn *fn, void *
 	struct hsw_error *err)
 {
 	(void)self;
-	(void)err;
+	if (atomic_load(&memory_store_refuses_reads) > 0) {
+		atomic_fetch_sub(&memory_store_refuses_reads, 1);
+		snprintf(err->text, sizeof(err->text), "refused by the test");
+		return HSW_EIO;
+	}
 	for (size_t i = 0; i < n; i++) {
 		if (seqs[i] <= (int64_t)store.n)
 			fn(arg, &store.rows[seqs[i] - 1].event);
@@ -380,4 +385,5 @@ memory_store_clear(void)
 		free(store.rows[i].memory);
 	store.n = store.n_exceptions = store.n_destinations = 0;
 	atomic_store(&memory_store_refuses, HSW_OK);
+	atomic_store(&memory_store_refuses_reads, 0);
 }

@@ -14,6 +14,8 @@ extern const struct hsw_store_ops memory_store_ops;
 
 /* What commit answers instead of working; HSW_OK: it works. */
 extern _Atomic int memory_store_refuses;
+/* So many reads of single events fail. */
+extern _Atomic int memory_store_refuses_reads;
 
 /* What is in it now; any thread, while nothing is being committed. */
 size_t memory_store_retries(void);

@@ -304,6 +304,50 @@ START_TEST(too_many_in_retry_stop_the_intake)
 }
 END_TEST
 
+/* It is looked every 100 ms whether the destination is the node's own; a lapse may be shorter. */
+START_TEST(a_short_lapse_of_the_claim_stops_nothing)
+{
+	_Atomic int64_t held_until_ms = INT64_MAX;
+
+	rig_set_retry(300, 300, 300);
+	rig_sink.fail_first_attempts_of_seq = 1;
+	rig_open();
+	rig_watch(&held_until_ms);
+	rig_append(1, 1);
+	rig_until(memory_store_retries() == 1);
+	rig_for_ms(20);
+	atomic_store(&held_until_ms, 0);
+	rig_retry(NULL, 0);
+	rig_turns(2);
+	atomic_store(&held_until_ms, INT64_MAX);
+	rig_until(rig_delivered() == 1);
+	rig_close();
+}
+END_TEST
+
+START_TEST(a_skip_that_the_claim_ended_holds_nothing_up)
+{
+	struct destination_skip skip = { .before_ms = INT64_MAX, .upto = 1 };
+	_Atomic int64_t held_until_ms = INT64_MAX;
+	struct hsw_error err;
+
+	rig_sink.is_async = true;
+	rig_set_retry(50, 50, 50);
+	rig_open();
+	rig_watch(&held_until_ms);
+	rig_append(1, 1);
+	rig_until(rig_in_flight() == 1);
+	rig_finish_in_flight(HSW_RETRY); /* which is being written down */
+	ck_assert_int_eq(destination_skip_begin(&skip, rig_destination(), &err), HSW_EAGAIN);
+	atomic_store(&held_until_ms, 0);
+	ck_assert_int_eq(destination_skip_begin(&skip, rig_destination(), &err), HSW_EIO);
+	ck_assert_ptr_null(skip.d);
+	atomic_store(&held_until_ms, INT64_MAX);
+	rig_finish_all_as_they_come(1);
+	rig_close();
+}
+END_TEST
+
 UNIT_MAIN_WITH("delivery", rig_reset, memory_store_clear,
 	events_arrive_in_order_and_move_the_cursor, one_chat_has_one_delivery_in_flight,
 	without_ordering_only_concurrency_bounds, a_backlog_beyond_the_window_is_read_in_pages,
@@ -315,4 +359,5 @@ UNIT_MAIN_WITH("delivery", rig_reset, memory_store_clear,
 	an_attempt_past_its_deadline_is_cancelled_and_retried,
 	a_sink_that_takes_nothing_now_is_asked_again, a_store_that_refuses_loses_nothing,
 	replayed_dead_letters_are_delivered, filters_pass_events_over_and_still_move_the_cursor,
-	too_many_in_retry_stop_the_intake)
+	too_many_in_retry_stop_the_intake, a_short_lapse_of_the_claim_stops_nothing,
+	a_skip_that_the_claim_ended_holds_nothing_up)

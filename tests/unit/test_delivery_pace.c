@@ -443,6 +443,25 @@ START_TEST(probes_take_turns_though_one_flies_at_a_time)
 }
 END_TEST
 
+/* What failed as the circuit opened is due, and more than one read brings. */
+START_TEST(a_read_that_fails_stops_nothing)
+{
+	rig_sink_conf.failures_to_open = 40;
+	rig_sink_conf.probe_interval_ms = 20;
+	rig_sink_conf.concurrency = 1;
+	rig_set_retry(60000, 60000, 60000);
+	rig_sink.outcome = HSW_RETRY;
+	atomic_store(&memory_store_refuses_reads, 1);
+	rig_open();
+	rig_append(60, 60);
+	rig_until(prints("\"circuit\":\"open\""));
+	rig_sink.outcome = HSW_DELIVERED;
+	rig_until(rig_delivered() == 60);
+	ck_assert_int_eq(atomic_load(&memory_store_refuses_reads), 0);
+	rig_close();
+}
+END_TEST
+
 START_TEST(restarts_during_an_outage_use_up_no_attempts)
 {
 	rig_sink_conf.failures_to_open = 3;
@@ -510,5 +529,6 @@ UNIT_MAIN_WITH("delivery_pace", rig_reset, memory_store_clear,
 	an_event_alone_without_an_answer_waits_for_the_destination,
 	an_event_that_is_refused_dies_though_the_circuit_is_open,
 	an_outage_of_500s_takes_no_event_that_holds_others,
-	probes_take_turns_though_one_flies_at_a_time, restarts_during_an_outage_use_up_no_attempts,
+	probes_take_turns_though_one_flies_at_a_time, a_read_that_fails_stops_nothing,
+	restarts_during_an_outage_use_up_no_attempts,
 	a_start_with_retries_tries_one_at_a_time_until_one_arrives)

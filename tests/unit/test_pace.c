@@ -72,6 +72,20 @@ START_TEST(pauses_grow_until_one_arrives_and_are_bounded)
 }
 END_TEST
 
+/* What it was sent before it asked may still arrive, and end an outage. */
+START_TEST(a_pause_that_was_asked_for_holds_through_a_slow_start)
+{
+	struct pace p = { .ceiling = 0 };
+
+	pace_configure(&p, 0, 10, false, 0);
+	pace_pause(&p, 5000, 1000);
+	pace_start_slowly(&p, 1001);
+	ck_assert(!pace_allows(&p, 0, 5999));
+	ck_assert_int_eq(pace_wake_ms(&p, 1001), 6000);
+	ck_assert(pace_allows(&p, 0, 6000));
+}
+END_TEST
+
 START_TEST(retry_after_is_followed_up_to_a_day)
 {
 	struct pace p = { .ceiling = 0 };
@@ -216,7 +230,8 @@ START_TEST(after_an_outage_the_rate_doubles_each_second)
 END_TEST
 
 UNIT_MAIN("pace", a_rate_holds_and_does_not_save_up, the_wake_of_a_rate_is_when_one_may_start,
-	pauses_grow_until_one_arrives_and_are_bounded, retry_after_is_followed_up_to_a_day,
+	pauses_grow_until_one_arrives_and_are_bounded,
+	a_pause_that_was_asked_for_holds_through_a_slow_start, retry_after_is_followed_up_to_a_day,
 	a_slow_start_allows_one_more_for_each_that_arrives,
 	automatic_concurrency_finds_what_a_destination_takes,
 	an_overloaded_destination_is_halved_once_a_round_down_to_one,
