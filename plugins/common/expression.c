@@ -9,7 +9,7 @@
 #define NESTED_MAX 100 /* brackets in brackets */
 
 /* Of jq 1.6, whose input, environment and clock are not the event's; or whose time or memory nothing bounds:
- * paths that come from the event may have an index of any size. */
+ * paths that come from the event may have an index of any size (expression_prelude looks at those of assignments). */
 static const char *const refused[] = {
 	"$ENV",
 	"$__loc__",
@@ -192,9 +192,9 @@ expression_is_allowed(const char *expression, bool is_assigning, struct hsw_erro
 /* ---- compiling ---- */
 
 /*
- * + and * are the functions _plus and _multiply to jq: text
- * and lists may not grow without bound by them, for no budget reaches into one step. implode aborts on numbers
- * that are no characters.
+ * + and * are the functions _plus and _multiply to jq, = and |= are _assign and _modify: text
+ * and lists may not grow without bound by them, for no budget reaches into one step, and a list is filled up to the
+ * index that is assigned. implode aborts on numbers that are no characters.
  */
 const char expression_prelude[] =
 	"def _size: if type == \"string\" then utf8bytelength elif type == \"array\" then length "
@@ -207,6 +207,12 @@ const char expression_prelude[] =
 	"def _multiply(a; b): b as $b | a as $a | if ($a | type) == \"string\" or "
 	"($b | type) == \"string\" then error(\"a string cannot be multiplied\") "
 	"else _times($a; $b) end; "
+	"def _short(p): if any(path(p)[]; type == \"number\" and . >= 1048576) "
+	"then error(\"a list of more than 1048576\") else . end; "
+	"def _set(p; $v): p = $v; "
+	"def _assign(p; $v): _short(p) | _set(p; $v); "
+	"def _update(p; f): p |= f; "
+	"def _modify(p; f): _short(p) | _update(p; f); "
 	"def _implode: implode; "
 	"def implode: if type == \"array\" and all(.[]; type == \"number\" and . >= 0 and "
 	". < 1114112 and (. < 55296 or . > 57343)) then _implode "

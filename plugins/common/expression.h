@@ -13,8 +13,7 @@
 
 #include <hookswitch/plugin.h>
 
-/* false: err says why not. is_assigning: whether it may assign (=, |=, +=, ...): only where no path comes
- * from the event. */
+/* false: err says why not. is_assigning: whether it may assign (=, |=, +=, ...). */
 bool expression_is_allowed(const char *expression, bool is_assigning, struct hsw_error *err);
 
 /* What every expression can use; to be put before it, in one line. */

@@ -319,7 +319,7 @@ enum hsw_outcome
 answer_outcome(const struct answer *a, CURLcode code, const struct target *t,
 	struct hsw_detail *detail, char text[ANSWER_TEXT_SIZE])
 {
-	int status = a->status;
+	int status = a->is_head_complete ? a->status : 0; /* half a head is no answer */
 
 	detail->status = status;
 	/* What comes after BODY_MAX changes nothing: the status has been said. */
@@ -340,5 +340,5 @@ answer_outcome(const struct answer *a, CURLcode code, const struct target *t,
 		snprintf(text, ANSWER_TEXT_SIZE, "the answer's headers are too long");
 	else
 		error_text(a, code, text);
-	return code == CURLE_OK && status == 410 ? HSW_GONE : HSW_RETRY;
+	return status == 410 ? HSW_GONE : HSW_RETRY;
 }

@@ -41,6 +41,8 @@ item_give_back(struct webhook *w, struct item *item)
 	item->env = NULL;
 	free(item->transformed);
 	item->transformed = NULL;
+	free(item->text.front); /* it may be a whole body */
+	item->text.front = NULL;
 	item->delivery = NULL;
 	item->slot = NULL;
 	if (w->free_item_count >= FREE_ITEMS_MAX) {

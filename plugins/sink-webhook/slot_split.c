@@ -11,7 +11,7 @@ bool
 slot_is_refused_as_batch(const struct slot *s, enum hsw_outcome outcome)
 {
 	return outcome == HSW_RETRY && TAILQ_FIRST(&s->items) != TAILQ_LAST(&s->items, item_list) &&
-		hsw_status_is_about_event(s->answer.status);
+		s->answer.is_head_complete && hsw_status_is_about_event(s->answer.status);
 }
 
 /* The item is in no slot. */

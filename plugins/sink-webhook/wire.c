@@ -515,7 +515,8 @@ wire_start(struct exchange *x)
 
 	if (origin == NULL)
 		return HSW_ENOMEM;
-	while ((wire = find_idle(x, origin)) != NULL) {
+	/* One that met an end goes on a new one: the idle ones may have ended with it. */
+	while (!x->resent && (wire = find_idle(x, origin)) != NULL) {
 		if (is_fresh(wire)) {
 			LIST_REMOVE(wire, idle);
 			x->w->idle_wire_count--;

@@ -235,17 +235,23 @@ http_server_start(const struct http_rule *rules, SSL_CTX *tls)
 }
 
 void
-http_server_stop(struct http_server *s)
+http_server_hang_up(struct http_server *s)
 {
-	shutdown(s->listener, SHUT_RDWR);
-	pthread_join(s->acceptor, NULL);
-	close(s->listener);
 	pthread_mutex_lock(&s->lock);
 	for (unsigned i = 0; i < s->connections; i++) {
 		if (s->connection[i].fd >= 0)
 			shutdown(s->connection[i].fd, SHUT_RDWR);
 	}
 	pthread_mutex_unlock(&s->lock);
+}
+
+void
+http_server_stop(struct http_server *s)
+{
+	shutdown(s->listener, SHUT_RDWR);
+	pthread_join(s->acceptor, NULL);
+	close(s->listener);
+	http_server_hang_up(s);
 	for (unsigned i = 0; i < s->connections; i++)
 		pthread_join(s->connection[i].thread, NULL);
 	for (unsigned i = 0; i < s->requests; i++) {

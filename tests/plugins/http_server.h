@@ -38,6 +38,8 @@ struct http_server;
 struct http_server *http_server_start(const struct http_rule *rules, SSL_CTX *tls);
 /* Ends all connections and threads, and frees. */
 void http_server_stop(struct http_server *);
+/* Ends all connections that are open now. */
+void http_server_hang_up(struct http_server *);
 unsigned http_server_port(const struct http_server *);
 /* How many requests came, connections were made, connections are open. */
 unsigned http_server_requests(struct http_server *);

@@ -67,6 +67,10 @@ START_TEST(what_transform_gives_is_sent_instead)
 	} cases[] = { { "{text: .data.a, n: (1 + 1)}", "{\"text\":\"caf\xc3\xa9\",\"n\":2}" },
 		{ ".data.a", "\"caf\xc3\xa9\"" },
 		{ ".event = \"x\" | .data |= keys", "{\"event\":\"x\",\"data\":[\"a\"]}" },
+		{ "del(.event) | .data += {b: [0]} | .data.b[2] = 1 | .data.b[] |= (. // 0) + 1",
+			"{\"data\":{\"a\":\"caf\xc3\xa9\",\"b\":[1,1,2]}}" },
+		{ "(.data.a, .event) = null", "{\"event\":null,\"data\":{\"a\":null}}" },
+		{ "[.event = (1, 2) | .event]", "[1,2]" },
 		{ "del(.data.a)", "{\"event\":\"e\",\"data\":{}}" }, { "1, 2", "1" },
 		{ "empty", NULL } };
 
@@ -118,6 +122,9 @@ START_TEST(an_expression_that_fails_makes_a_dead_letter)
 		const char *key, *text, *expected;
 	} cases[] = { { "filter", ".data + {}", "filter: " },
 		{ "transform", "error(\"no\")", "transform: no" },
+		{ "transform", ".x[.data * 100000000] = 1", "transform: a list of more than" },
+		{ "transform", ".x[2147483647] |= 1", "transform: a list of more than" },
+		{ "filter", ".x[2147483647] += 1", "filter: a list of more than" },
 		{ "transform", "[1114112] | implode", "transform: implode" } };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

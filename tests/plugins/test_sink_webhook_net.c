@@ -73,6 +73,24 @@ START_TEST(connections_that_the_receiver_closes_cost_no_delivery)
 }
 END_TEST
 
+/* As of a receiver that starts again: nothing has been seen of it when the next event comes. */
+START_TEST(an_end_that_several_connections_met_costs_no_delivery)
+{
+	struct hsw_handle *h = OPEN("/201", NULL);
+
+	for (int i = 0; i < 5; i++)
+		put(h);
+	fake_wait_all(h);
+	ck_assert_uint_eq(http_server_open(server), 5);
+	http_server_hang_up(server);
+	while (http_server_open(server) > 0)
+		usleep(1000);
+	ck_assert_str_eq(fake_wait(put(h))->text, "");
+	ck_assert_uint_eq(http_server_connections(server), 6);
+	fake_close(h);
+}
+END_TEST
+
 START_TEST(drain_lets_go_of_idle_connections)
 {
 	struct hsw_handle *h = OPEN("/", NULL);
@@ -281,14 +299,19 @@ START_TEST(the_rest_of_an_answer_is_not_waited_for_long)
 }
 END_TEST
 
-/* Who says no and then no more has said it. */
-START_TEST(a_head_of_failure_is_enough_after_a_while)
+/* Who says no and then no more, or goes away, has said it; half a head says nothing. */
+START_TEST(a_head_of_failure_is_enough)
 {
+	static const char cut[] = "closed the connection in the middle of the answer";
 	static const struct {
-		const char *path, *text;
+		const char *path, *text; /* NULL: it is curl's own */
 		enum hsw_outcome outcome;
-	} cases[] = { { "/half-500-hang", "HTTP 500: abc", HSW_RETRY },
-		{ "/half-410-hang", "HTTP 410: abc", HSW_GONE } };
+		int status;
+	} cases[] = { { "/half-500-hang", "HTTP 500: abc", HSW_RETRY, 500 },
+		{ "/half-410-hang", "HTTP 410: abc", HSW_GONE, 410 },
+		{ "/half-410", cut, HSW_GONE, 410 }, { "/half-500", cut, HSW_RETRY, 500 },
+		{ "/half-head", NULL, HSW_RETRY, 0 }, { "/half-100", NULL, HSW_RETRY, 0 },
+		{ "/half-400-head", NULL, HSW_RETRY, 0 } };
 	struct cert lone = cert_new("receiver", "IP:127.0.0.1", NULL);
 	SSL_CTX *tls = cert_server(&lone, NULL);
 	struct http_server *s = http_server_start(rules, tls);
@@ -302,8 +325,10 @@ START_TEST(a_head_of_failure_is_enough_after_a_while)
 			has_tls ? in_folder("cert.pem") : NULL, NULL);
 		const struct fake_result *r = fake_wait(put(h));
 		ck_assert_msg(r->outcome == cases[i / 2].outcome &&
-				strcmp(r->text, cases[i / 2].text) == 0,
-			"%s: %d %s", path, r->outcome, r->text);
+				r->status == cases[i / 2].status &&
+				(cases[i / 2].text == NULL ||
+					strcmp(r->text, cases[i / 2].text) == 0),
+			"%s: %d %d %s", url, r->outcome, r->status, r->text);
 		fake_close(h);
 	}
 	http_server_stop(s);
@@ -473,11 +498,12 @@ END_TEST
 
 UNIT_MAIN_WITH("sink-webhook-net", webhook_rig_setup, webhook_rig_teardown,
 	a_host_with_several_addresses_is_reached, connections_are_kept_and_used_again,
-	connections_that_the_receiver_closes_cost_no_delivery, drain_lets_go_of_idle_connections,
+	connections_that_the_receiver_closes_cost_no_delivery,
+	an_end_that_several_connections_met_costs_no_delivery, drain_lets_go_of_idle_connections,
 	a_cancelled_delivery_ends_its_connection_and_no_other,
 	a_delivery_cancelled_while_it_connects_leaves_nothing,
 	a_handle_closes_right_after_its_deliveries_were_cancelled, done_may_deliver_and_cancel,
 	handles_of_several_threads_do_not_meet, certificates_are_checked,
 	a_head_of_success_is_enough, the_rest_of_an_answer_is_not_waited_for_long,
-	a_head_of_failure_is_enough_after_a_while, a_failed_handshake_is_told,
-	a_client_certificate_is_shown, http_2_shares_one_connection)
+	a_head_of_failure_is_enough, a_failed_handshake_is_told, a_client_certificate_is_shown,
+	http_2_shares_one_connection)
