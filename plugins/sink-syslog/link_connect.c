@@ -4,8 +4,9 @@
 
 #include <stdio.h>
 
-#define CONNECT_MS 10000 /* from the look-up to the end of the handshake */
-#define SETTLE_MS 300    /* the other side gets to refuse our certificate */
+#define CONNECT_MS 10000    /* from the look-up to the end of the handshake */
+#define ADDRESS_MIN_MS 1000 /* for each address, however many there are */
+#define SETTLE_MS 300       /* the other side gets to refuse our certificate */
 
 static void link_next_address(struct link *);
 
@@ -42,13 +43,28 @@ link_shake(struct link *l)
 	}
 }
 
+/* The time that is left is shared with the addresses that follow: a silent one must not hide them. */
+static void
+set_deadline(struct link *l, const struct addrinfo *following)
+{
+	int64_t ms = l->give_up_ms - l->host->now_ms(l->handle);
+	int addresses = 1;
+
+	for (; following != NULL; following = following->ai_next)
+		addresses++;
+	ms /= addresses;
+	l->host->timer_set(l->deadline, ms > ADDRESS_MIN_MS ? ms : ADDRESS_MIN_MS);
+}
+
 static void
 link_connected(struct link *l)
 {
-	if (l->address->transport == TRANSPORT_TLS)
-		link_shake(l);
-	else
+	if (l->address->transport != TRANSPORT_TLS) {
 		link_up(l);
+		return;
+	}
+	set_deadline(l, NULL);
+	link_shake(l);
 }
 
 static void
@@ -101,12 +117,14 @@ static void
 link_opened(struct link *l, enum step step)
 {
 	l->state = CONNECTING;
-	if (!link_watch(l))
+	if (!link_watch(l)) {
 		link_failed(l, "connect to");
-	else if (step == STEP_DONE)
+	} else if (step == STEP_DONE) {
 		link_connected(l);
-	else
+	} else {
 		l->host->watch_set(l->watch, HSW_WRITE);
+		set_deadline(l, l->next);
+	}
 }
 
 /* Tries the addresses that are left. */
@@ -172,6 +190,7 @@ link_start(struct link *l)
 	int type = address_is_stream(a) ? SOCK_STREAM : SOCK_DGRAM;
 
 	l->state = LOOKING_UP;
+	l->give_up_ms = l->host->now_ms(l->handle) + CONNECT_MS;
 	l->host->timer_set(l->deadline, CONNECT_MS);
 	if (a->transport == TRANSPORT_UNIX) {
 		link_start_local(l);
@@ -199,6 +218,10 @@ link_deadline_over(void *arg)
 
 	if (l->state == SETTLING) {
 		link_up(l);
+		return;
+	}
+	if (l->state == CONNECTING && l->next != NULL) {
+		link_next_address(l);
 		return;
 	}
 	snprintf(l->channel.why, sizeof(l->channel.why), "no answer within %d seconds",

@@ -45,6 +45,7 @@ struct link {
 	struct channel channel;
 	bool is_fresh; /* nothing was sent on it yet */
 	int64_t opened_ms;
+	int64_t give_up_ms; /* while it is neither DOWN nor UP: when CONNECT_MS are over */
 	struct hsw_watch *watch;
 	struct lookup *lookup; /* may outlive LOOKING_UP when that timed out */
 	struct addrinfo *found, *next;

@@ -64,6 +64,7 @@ sink_tests = \
 	tests/plugins/test_sink_file_rotate \
 	tests/plugins/test_sink_syslog \
 	tests/plugins/test_sink_syslog_net \
+	tests/plugins/test_sink_syslog_silent \
 	tests/plugins/test_sink_webhook \
 	tests/plugins/test_sink_webhook_body \
 	tests/plugins/test_sink_webhook_dns \
@@ -104,6 +105,13 @@ tests_plugins_test_sink_syslog_net_SOURCES = tests/plugins/test_sink_syslog_net.
 tests_plugins_test_sink_syslog_net_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_syslog_net_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
 tests_plugins_test_sink_syslog_net_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
+
+# -rdynamic: the plugin is to find the test's own getaddrinfo.
+tests_plugins_test_sink_syslog_silent_SOURCES = tests/plugins/test_sink_syslog_silent.c $(syslog_rig)
+tests_plugins_test_sink_syslog_silent_CPPFLAGS = $(fake_cppflags)
+tests_plugins_test_sink_syslog_silent_CFLAGS = $(fake_cflags)
+tests_plugins_test_sink_syslog_silent_LDFLAGS = -rdynamic
+tests_plugins_test_sink_syslog_silent_LDADD = $(fake_ldadd)
 
 tests_plugins_test_sink_webhook_SOURCES = tests/plugins/test_sink_webhook.c
 tests_plugins_test_sink_webhook_CPPFLAGS = $(fake_cppflags)

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <check.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -92,6 +93,16 @@ peer_close(struct peer *p)
 	close(p->listener);
 	if (p->family == AF_UNIX)
 		unlink(p->path);
+}
+
+void
+peer_deafen(int fd)
+{
+	struct sock_filter none[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
+	const struct sock_fprog program = { .len = 1, .filter = none };
+
+	ck_assert_int_eq(
+		setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)), 0);
 }
 
 const char *

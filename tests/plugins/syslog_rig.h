@@ -25,6 +25,9 @@ void peer_open(struct peer *, int family, int type);
 void peer_close(struct peer *);
 /* Closes the connection only. */
 void peer_hang_up(struct peer *);
+/* From now on no packet reaches the socket, as if its machine were off; a connection that a listener accepts
+ * later is as deaf. */
+void peer_deafen(int fd);
 /* unix:..., udp://... or tcp://...; good until the next call. */
 const char *peer_target(const struct peer *);
 /* Runs the loop, and accepts and reads, until the peer has len bytes, then once more. Gives up
