@@ -14,8 +14,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Bytes that nobody acknowledges for this long: the connection is dead. */
-#define UNACKNOWLEDGED_MS 20000
 #define KEEPALIVE_SECONDS 30
 #define CHECK_READS 16 /* in one check; the loop calls again */
 

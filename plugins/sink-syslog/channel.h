@@ -14,6 +14,9 @@
 #include "address.h"
 #include "tls.h"
 
+/* Bytes that nobody acknowledges for this long: the connection is dead. */
+#define UNACKNOWLEDGED_MS 20000
+
 enum step {
 	STEP_DONE,
 	STEP_READ,   /* go on when it is readable */

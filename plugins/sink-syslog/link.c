@@ -11,6 +11,9 @@
 #define NAME_TTL_MS 60000 /* a datagram socket's look-up is as old as that at most */
 #define TRIES_MAX 2       /* connections that may break under one message */
 #define PREFIX_MAX 12     /* the octet count and a space */
+/* What it takes to tell that the collector is away: to connect, to see that nothing is acknowledged any more, and
+ * that there is no other connection. */
+#define VERDICT_MS (CONNECT_MS + UNACKNOWLEDGED_MS + CONNECT_MS)
 
 /* ---- messages ---- */
 
@@ -349,6 +352,9 @@ link_put(struct link *l, struct hsw_delivery *delivery, const struct buffer *mes
 	m->bytes[m->len - 1] = '\n';
 	TAILQ_INSERT_TAIL(&l->waiting, m, entry);
 	l->host->set_data(delivery, m);
+	/* The daemon would count an attempt before the link could say that it is none. */
+	if (l->address->transport != TRANSPORT_UNIX)
+		l->host->postpone(delivery, VERDICT_MS);
 	link_flush_soon(l);
 	return HSW_OK;
 }

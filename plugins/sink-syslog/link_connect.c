@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 
-#define CONNECT_MS 10000    /* from the look-up to the end of the handshake */
 #define ADDRESS_MIN_MS 1000 /* for each address, however many there are */
 #define SETTLE_MS 300       /* the other side gets to refuse our certificate */
 

@@ -18,6 +18,8 @@
 #include "link.h"
 #include "resolver.h"
 
+#define CONNECT_MS 10000 /* from the look-up to the end of the handshake */
+
 enum link_state { DOWN, LOOKING_UP, CONNECTING, SHAKING, SETTLING, UP };
 
 struct message {

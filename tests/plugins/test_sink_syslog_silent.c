@@ -91,5 +91,28 @@ START_TEST(a_silent_address_does_not_hide_the_next)
 }
 END_TEST
 
-UNIT_MAIN_WITH(
-	"sink-syslog-silent", setup, syslog_rig_teardown, a_silent_address_does_not_hide_the_next)
+/* Connecting, waiting for acknowledgements, connecting again. */
+#define VERDICT_MS (10000 + 20000 + 10000)
+
+START_TEST(the_daemons_deadline_is_behind_the_sinks_own)
+{
+	const struct {
+		int family, type;
+		int64_t postponed_ms;
+	} cases[] = { { AF_INET, SOCK_STREAM, VERDICT_MS }, { AF_INET, SOCK_DGRAM, VERDICT_MS },
+		{ AF_UNIX, SOCK_DGRAM, 0 } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		memset(&peer, 0, sizeof(peer));
+		peer_open(&peer, cases[i].family, cases[i].type);
+		struct hsw_handle *h = OPEN_SYSLOG(peer_target(&peer), NULL);
+		struct hsw_delivery *d = put_number(h, 1);
+		ck_assert_int_eq(fake_wait(d)->postponed_ms, cases[i].postponed_ms);
+		fake_close(h);
+		peer_close(&peer);
+	}
+}
+END_TEST
+
+UNIT_MAIN_WITH("sink-syslog-silent", setup, syslog_rig_teardown,
+	a_silent_address_does_not_hide_the_next, the_daemons_deadline_is_behind_the_sinks_own)
