@@ -126,6 +126,7 @@ tls_step(struct channel *c, int rc)
 	if (error == SSL_ERROR_WANT_WRITE)
 		return STEP_WRITE;
 	c->error = 0;
+	c->is_refused |= tls_is_alert();
 	tls_reason(c->ssl, error, c->why, sizeof(c->why));
 	/* Nothing more may be said on it. */
 	SSL_set_quiet_shutdown(c->ssl, 1);
@@ -152,6 +153,41 @@ channel_is_unconfirmed(const struct channel *c)
 }
 
 /* ---- bytes ---------------------------------------------------------------------------------- */
+
+static enum step
+check_plain(struct channel *c, char *bytes, size_t size)
+{
+	ssize_t n = recv(c->fd, bytes, size, 0);
+
+	if (n == 0)
+		return fail_closed(c);
+	if (n > 0 || errno == EINTR)
+		return STEP_DONE;
+	return errno == EAGAIN || errno == EWOULDBLOCK ? STEP_READ : fail(c, errno);
+}
+
+static enum step
+check_tls(struct channel *c, char *bytes, size_t size)
+{
+	size_t n;
+
+	errno = 0;
+	ERR_clear_error();
+	int rc = SSL_read_ex(c->ssl, bytes, size, &n);
+	return rc == 1 ? STEP_DONE : tls_step(c, rc);
+}
+
+enum step
+channel_check(struct channel *c)
+{
+	char bytes[1024];
+	enum step step = STEP_DONE;
+
+	for (int i = 0; i < CHECK_READS && step == STEP_DONE; i++)
+		step = c->ssl != NULL ? check_tls(c, bytes, sizeof(bytes))
+				      : check_plain(c, bytes, sizeof(bytes));
+	return step == STEP_FAILED ? STEP_FAILED : STEP_DONE;
+}
 
 static enum step
 send_plain(struct channel *c, const char *bytes, size_t len, size_t *sent)
@@ -190,42 +226,10 @@ channel_send(struct channel *c, const char *bytes, size_t len, size_t *sent)
 	while (step == STEP_DONE && *sent < len)
 		step = c->ssl != NULL ? send_tls(c, bytes + *sent, len - *sent, sent)
 				      : send_plain(c, bytes + *sent, len - *sent, sent);
+	/* It may have said why it closed. */
+	if (step == STEP_FAILED && c->ssl != NULL)
+		channel_check(c);
 	return step;
-}
-
-static enum step
-check_plain(struct channel *c, char *bytes, size_t size)
-{
-	ssize_t n = recv(c->fd, bytes, size, 0);
-
-	if (n == 0)
-		return fail_closed(c);
-	if (n > 0 || errno == EINTR)
-		return STEP_DONE;
-	return errno == EAGAIN || errno == EWOULDBLOCK ? STEP_READ : fail(c, errno);
-}
-
-static enum step
-check_tls(struct channel *c, char *bytes, size_t size)
-{
-	size_t n;
-
-	errno = 0;
-	ERR_clear_error();
-	int rc = SSL_read_ex(c->ssl, bytes, size, &n);
-	return rc == 1 ? STEP_DONE : tls_step(c, rc);
-}
-
-enum step
-channel_check(struct channel *c)
-{
-	char bytes[1024];
-	enum step step = STEP_DONE;
-
-	for (int i = 0; i < CHECK_READS && step == STEP_DONE; i++)
-		step = c->ssl != NULL ? check_tls(c, bytes, sizeof(bytes))
-				      : check_plain(c, bytes, sizeof(bytes));
-	return step == STEP_FAILED ? STEP_FAILED : STEP_DONE;
 }
 
 uint64_t

@@ -28,6 +28,7 @@ struct channel {
 	int fd; /* -1: closed */
 	bool is_stream;
 	SSL *ssl;            /* NULL: none */
+	bool is_refused;     /* the other side ended TLS with a fatal alert */
 	uint64_t sent_bytes; /* without TLS */
 	int error;           /* errno of the last failure; 0: not the system's */
 	char why[160];

@@ -148,8 +148,9 @@ link_broke(struct link *l)
 
 	describe(l, "send to", text, sizeof(text));
 	l->host->log(l->handle, HSW_LOG_INFO, "connection ended reason=\"%s\"", l->channel.why);
-	/* A local socket forgets what was not read when it is closed. */
-	if (l->address->transport != TRANSPORT_UNIX)
+	/* A local socket forgets what was not read when it is closed; and who refuses us with an alert, perhaps for our
+	 * certificate, has not read what its system acknowledged. */
+	if (l->address->transport != TRANSPORT_UNIX && !l->channel.is_refused)
 		settle(l, channel_acknowledged(&l->channel));
 	link_close(l);
 	take_back(l);

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -98,6 +97,14 @@ tls_connect(SSL_CTX *ctx, int fd, const char *host)
 	}
 	SSL_free(ssl);
 	return NULL;
+}
+
+bool
+tls_is_alert(void)
+{
+	unsigned long code = ERR_peek_last_error();
+
+	return ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) > SSL_AD_REASON_OFFSET;
 }
 
 void

@@ -101,12 +101,13 @@ tests_plugins_test_sink_syslog_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_syslog_CFLAGS = $(fake_cflags)
 tests_plugins_test_sink_syslog_LDADD = $(fake_ldadd)
 
+# -rdynamic: the plugin is to find the test's own SSL_write_ex, or getaddrinfo.
 tests_plugins_test_sink_syslog_net_SOURCES = tests/plugins/test_sink_syslog_net.c $(syslog_rig)
 tests_plugins_test_sink_syslog_net_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_syslog_net_CFLAGS = $(fake_cflags) $(CRYPTO_CFLAGS)
+tests_plugins_test_sink_syslog_net_LDFLAGS = -rdynamic
 tests_plugins_test_sink_syslog_net_LDADD = $(fake_ldadd) -lssl $(CRYPTO_LIBS)
 
-# -rdynamic: the plugin is to find the test's own getaddrinfo.
 tests_plugins_test_sink_syslog_silent_SOURCES = tests/plugins/test_sink_syslog_silent.c $(syslog_rig)
 tests_plugins_test_sink_syslog_silent_CPPFLAGS = $(fake_cppflags)
 tests_plugins_test_sink_syslog_silent_CFLAGS = $(fake_cflags)

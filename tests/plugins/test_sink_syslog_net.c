@@ -3,6 +3,7 @@
 #include "syslog_rig.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -407,10 +408,24 @@ struct tls_server {
 	char *got;
 	size_t len;
 	atomic_bool accepted, waits; /* before it reads */
+	atomic_bool only_takes;      /* what came, and closes */
 };
 
 #define SERVER_BYTES (32u << 20) /* that it reads at most */
 static char served[SERVER_BYTES];
+
+/* Until nothing comes any more, without a look at it. */
+static void
+take_all(int fd)
+{
+	static char bytes[65536];
+
+	for (int idle = 0; idle < 50; idle++) {
+		while (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+			idle = 0;
+		usleep(1000);
+	}
+}
 
 /* One connection, read to its end. */
 static void *
@@ -425,12 +440,31 @@ serve(void *arg)
 	s->accepted = SSL_accept(ssl) == 1;
 	while (s->accepted && s->waits)
 		usleep(1000);
-	while (s->accepted && SSL_read_ex(ssl, s->got + s->len, SERVER_BYTES - 1 - s->len, &n) == 1)
+	if (s->only_takes)
+		take_all(fd);
+	while (s->accepted && !s->only_takes &&
+		SSL_read_ex(ssl, s->got + s->len, SERVER_BYTES - 1 - s->len, &n) == 1)
 		s->len += n;
 	s->got[s->len] = '\0';
 	SSL_free(ssl);
 	close(fd);
 	return NULL;
+}
+
+static unsigned writes;
+static void (*before_write)(void);
+
+/* The plugin finds this one. */
+__attribute__((visibility("default"))) int
+SSL_write_ex(SSL *ssl, const void *bytes, size_t len, size_t *written)
+{
+	int (*real)(SSL *, const void *, size_t, size_t *) = (int (*)(
+		SSL *, const void *, size_t, size_t *))dlsym(RTLD_NEXT, "SSL_write_ex");
+
+	writes++;
+	if (before_write != NULL)
+		before_write();
+	return real(ssl, bytes, len, written);
 }
 
 static struct cert ca, own, other;
@@ -598,6 +632,110 @@ last_length(const char *stream)
 #define STUCK_BYTES \
 	12000 /* a record has room for 16 KiB: not a byte of the message that is stuck counts as sent */
 
+static atomic_bool refuses;
+
+/* As a collector that looks our certificate up somewhere: its system acknowledges meanwhile. */
+static int
+refuse_late(int ok, X509_STORE_CTX *ctx)
+{
+	const SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
+
+	(void)ok;
+	while (!refuses)
+		usleep(1000);
+	take_all(SSL_get_fd(ssl));
+	X509_STORE_CTX_set_error(ctx, X509_V_ERR_CERT_REVOKED);
+	return 0;
+}
+
+START_TEST(what_is_acknowledged_when_our_certificate_is_refused_late_does_not_count)
+{
+	struct tls_server server;
+	struct tls_files files;
+	struct hsw_delivery *stuck[STUCK];
+	const int small = 4096;
+	int first = 0;
+
+	write_files(&files, &own);
+	tls_serve(&server, &own, &ca);
+	SSL_CTX_set_verify(server.ctx, SSL_VERIFY_PEER, refuse_late);
+	setsockopt(server.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	struct hsw_handle *h = OPEN_SYSLOG(tls_target(&server), "ca_file", files.ca, "cert_file",
+		files.cert, "key_file", files.key, "max_message", "64k", NULL);
+	for (int i = 0; i < STUCK; i++)
+		stuck[i] = put_large(h, STUCK_BYTES);
+	while (fake_counted(h, "connections") == 0)
+		fake_run(h, 10);
+	fake_run(h, 100);
+	while (fake_result(stuck[first])->state == FAKE_DONE)
+		first++;
+	/* Not a turn of the loop between what is acknowledged now and the alert. */
+	refuses = true;
+	tls_end(&server);
+	for (int i = first; i < STUCK; i++)
+		ck_assert_int_eq(fake_wait(stuck[i])->outcome, HSW_HOLD);
+	ck_assert_uint_eq(fake_logged(h, "alert certificate revoked"), 1);
+	fake_close(h);
+	remove_files(&files);
+}
+END_TEST
+
+#define FLIGHT 100
+#define BEFORE \
+	49 /* messages that the collector's system has acknowledged when it ends the connection */
+
+static struct tls_server *ending;
+
+static void
+end_in_mid_flight(void)
+{
+	if (writes != BEFORE + 1)
+		return;
+	refuses = true;
+	ending->waits = false;
+	tls_end(ending);
+}
+
+/* Has the collector end the connection while messages are written to it, and expects what becomes of those that were
+ * acknowledged. The others find nobody who listens. */
+static void
+expect_ended(bool is_refused, enum hsw_outcome outcome)
+{
+	struct tls_server server;
+	struct tls_files files;
+	struct hsw_delivery *d[FLIGHT];
+
+	write_files(&files, &own);
+	tls_serve(&server, &own, &ca);
+	if (is_refused)
+		SSL_CTX_set_verify(server.ctx, SSL_VERIFY_PEER, refuse_late);
+	server.waits = server.only_takes = !is_refused;
+	ending = &server;
+	before_write = end_in_mid_flight;
+	struct hsw_handle *h = OPEN_SYSLOG(tls_target(&server), "ca_file", files.ca, "cert_file",
+		files.cert, "key_file", files.key, NULL);
+	for (int n = 0; n < FLIGHT; n++)
+		d[n] = put_number(h, n);
+	for (int n = 0; n < FLIGHT; n++)
+		ck_assert_int_eq(fake_wait(d[n])->outcome, n < BEFORE ? outcome : HSW_HOLD);
+	ck_assert_uint_gt(writes, BEFORE + 1);
+	ck_assert_uint_eq(fake_logged(h, "alert certificate revoked"), is_refused);
+	fake_close(h);
+	remove_files(&files);
+}
+
+START_TEST(a_refusal_that_comes_while_messages_go_out_is_noticed)
+{
+	expect_ended(true, HSW_HOLD);
+}
+END_TEST
+
+START_TEST(what_is_acknowledged_when_a_connection_is_closed_counts)
+{
+	expect_ended(false, HSW_DELIVERED);
+}
+END_TEST
+
 START_TEST(a_message_that_is_cancelled_in_an_unsent_record_is_completed)
 {
 	struct tls_server server;
@@ -673,5 +811,8 @@ UNIT_MAIN_WITH("sink-syslog-net", tls_setup, tls_teardown,
 	a_message_under_which_two_connections_broke_is_given_back,
 	tls_delivers_to_a_collector_it_knows, tls_says_nothing_to_a_collector_it_does_not_know,
 	a_refused_certificate_of_ours_loses_nothing,
+	what_is_acknowledged_when_our_certificate_is_refused_late_does_not_count,
+	a_refusal_that_comes_while_messages_go_out_is_noticed,
+	what_is_acknowledged_when_a_connection_is_closed_counts,
 	a_message_that_is_cancelled_in_an_unsent_record_is_completed,
 	renewed_certificates_are_read_again)
