@@ -82,6 +82,7 @@ struct queue {
 	struct file *last;     /* that was put to, if current */
 	struct syncer *syncer; /* NULL: fsync=never */
 	struct keeper *keeper; /* NULL: rotated files stay as they are */
+	int64_t rotated_ms;    /* the time in the name of the last rotated file */
 	unsigned round;        /* of the next sync */
 	struct hsw_timer *flush_timer, *sync_timer, *idle_timer;
 	bool flush_set, sync_set, idle_set;

@@ -82,16 +82,32 @@ rename_new(const char *from, const char *to)
 	return link(from, to) == 0 && unlink(from) == 0 ? 0 : errno;
 }
 
-/* Gives the file a name that no file has. */
+/* Whether a file of this name was compressed before. */
+static bool
+is_compressed(const char *path)
+{
+	char gz[PATH_MAX + sizeof(".gz")];
+
+	snprintf(gz, sizeof(gz), "%s.gz", path);
+	return access(gz, F_OK) == 0;
+}
+
+/* Gives the file a name that no file has, nor had before it was compressed: the keeper would put
+ * the one over the other. A time is used once, even if the clock is set back, as the keeper may be
+ * between the two names; so the order of the names is that of the files, too. */
 static int
-rename_aside(const char *path, char *to, size_t size)
+rename_aside(struct queue *q, const char *path, char *to, size_t size)
 {
 	int64_t time_ms = wall_ms();
 
-	for (int i = 0; i < NAMES_MAX; i++) {
-		if (!keeper_name(path, time_ms + i, to, size))
+	if (time_ms <= q->rotated_ms)
+		time_ms = q->rotated_ms + 1;
+	for (int i = 0; i < NAMES_MAX; i++, time_ms++) {
+		if (!keeper_name(path, time_ms, to, size))
 			return ENAMETOOLONG;
-		int rc = rename_new(path, to);
+		int rc = is_compressed(to) ? EEXIST : rename_new(path, to);
+		if (rc == 0)
+			q->rotated_ms = time_ms;
 		if (rc != EEXIST)
 			return rc;
 	}
@@ -117,7 +133,7 @@ rotation_do(struct file *f, int64_t now)
 	int rc = disk_mend(&f->disk);
 
 	if (rc == 0)
-		rc = rename_aside(f->path, to, sizeof(to));
+		rc = rename_aside(q, f->path, to, sizeof(to));
 	if (rc != 0)
 		return rotation_failed(f, rc, now);
 	/* Nothing will be written to it: the keeper may have it. */

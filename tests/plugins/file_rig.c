@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/hookswitch-test-file-XXXXXX";
@@ -21,6 +22,7 @@ struct fate fate = { .writev_bytes = -1 };
 HSW_EXPORT ssize_t writev(int fd, const struct iovec *iov, int n);
 HSW_EXPORT int fdatasync(int fd);
 HSW_EXPORT int ftruncate(int fd, off_t size);
+HSW_EXPORT int clock_gettime(clockid_t clock, struct timespec *now);
 
 /* Writes the first bytes of the pieces. */
 static ssize_t
@@ -73,6 +75,17 @@ ftruncate(int fd, off_t size)
 		return -1;
 	}
 	return (int)syscall(SYS_ftruncate, fd, size);
+}
+
+int
+clock_gettime(clockid_t clock, struct timespec *now)
+{
+	int64_t ms = fate.wall_ms;
+
+	if (clock != CLOCK_REALTIME || ms == 0)
+		return (int)syscall(SYS_clock_gettime, clock, now);
+	*now = (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+	return 0;
 }
 
 /* ---- the folder and the sink ---------------------------------------------------------------- */

@@ -2,12 +2,13 @@
 /*
  * file_rig.h - sink-file in a folder of its own, on a system that fails when it is told to.
  *
- * The rig's writev, fdatasync and ftruncate come before libc's in the plugin too (the program is
- * linked with -rdynamic): tests make them fail, come back short, or wait.
+ * The rig's writev, fdatasync, ftruncate and clock_gettime come before libc's in the plugin too
+ * (the program is linked with -rdynamic): tests make them fail, come back short, or wait.
  */
 #ifndef FILE_RIG_H
 #define FILE_RIG_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include <hookswitch/harness.h>
@@ -20,6 +21,7 @@ extern struct fate {
 	_Atomic int fdatasync_error;
 	_Atomic int fdatasync_ms;
 	_Atomic unsigned fdatasyncs;
+	_Atomic int64_t wall_ms; /* not 0: the time of day stands still there */
 } fate;
 
 void file_rig_setup(void);

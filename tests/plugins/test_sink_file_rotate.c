@@ -18,6 +18,7 @@
 
 #define DAY (24 * 3600)
 #define LINE "{\"a\":\"0123456789\"}" /* with its newline, 19 bytes */
+#define STAMP(n) "out.20260101T00000" #n ".000Z"
 
 /* How many files there are: "out.*" and the like. */
 static size_t
@@ -176,7 +177,40 @@ START_TEST(rotated_files_are_compressed)
 }
 END_TEST
 
-#define STAMP(n) "out.20260101T00000" #n ".000Z"
+START_TEST(a_clock_that_is_set_back_costs_no_compressed_file)
+{
+	char json[32], expected[32];
+	struct hsw_handle *h = OPEN("out", "max_size", "1", "compress", "yes");
+
+	for (int n = 0; n < 5; n++) {
+		fate.wall_ms = 1767225601000 - n % 3; /* of STAMP(1) */
+		snprintf(json, sizeof(json), "{\"n\":%d}", n);
+		put_and_wait(h, json);
+		wait_count(h, "out.*Z.gz", (size_t)n);
+		wait_count(h, "out.*Z", 0);
+	}
+	for (int n = 0; n < 4; n++) {
+		snprintf(expected, sizeof(expected), "{\"n\":%d}\n", n);
+		ck_assert_str_eq(unpacked(nth("out.*Z.gz", (size_t)n)), expected);
+	}
+	fake_close(h);
+}
+END_TEST
+
+START_TEST(what_an_earlier_run_compressed_is_not_replaced)
+{
+	fill(STAMP(1) ".gz", "older", 5);
+	fate.wall_ms = 1767225601000; /* of STAMP(1) */
+	struct hsw_handle *h = OPEN("out", "max_size", "1", "compress", "yes");
+	put_and_wait(h, LINE);
+	put_and_wait(h, LINE);
+	wait_count(h, "out.*Z.gz", 2);
+	wait_count(h, "out.*Z", 0);
+	ck_assert_str_eq(content(STAMP(1) ".gz"), "older");
+	ck_assert_str_eq(unpacked(nth("out.*Z.gz", 1)), LINE "\n");
+	fake_close(h);
+}
+END_TEST
 
 START_TEST(what_a_crash_left_half_is_done_again)
 {
@@ -340,7 +374,8 @@ END_TEST
 UNIT_MAIN_WITH("sink-file-rotate", file_rig_setup, file_rig_teardown,
 	a_full_file_is_rotated_and_no_line_is_lost, a_new_day_or_hour_begins_a_new_file,
 	an_empty_file_is_not_rotated, rotated_files_are_compressed,
-	what_a_crash_left_half_is_done_again, only_the_newest_are_kept, what_is_too_old_is_deleted,
-	a_locked_file_is_not_compressed, a_rotation_that_fails_costs_no_event,
-	new_files_and_folders_get_their_owner, bad_options_are_refused_with_their_name,
-	closing_does_not_wait_for_the_compression)
+	a_clock_that_is_set_back_costs_no_compressed_file,
+	what_an_earlier_run_compressed_is_not_replaced, what_a_crash_left_half_is_done_again,
+	only_the_newest_are_kept, what_is_too_old_is_deleted, a_locked_file_is_not_compressed,
+	a_rotation_that_fails_costs_no_event, new_files_and_folders_get_their_owner,
+	bad_options_are_refused_with_their_name, closing_does_not_wait_for_the_compression)
