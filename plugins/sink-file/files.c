@@ -125,13 +125,8 @@ file_postpone(struct file *f)
 void
 file_make_ready(struct file *f)
 {
-	struct queue *q = f->q;
-
 	file_postpone(f);
-	if (!q->flush_set) {
-		q->flush_set = true;
-		q->host->timer_set(q->flush_timer, 0);
-	}
+	queue_flush_soon(f->q);
 }
 
 struct file *

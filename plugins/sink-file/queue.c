@@ -63,13 +63,25 @@ outcome_of(const struct entry *e)
 	return is_of_disk(e->error) ? HSW_HOLD : HSW_RETRY;
 }
 
+/* The next one that may be told. Nobody waits for what was cancelled, but a pipe may hold it for
+ * long. */
+static struct entry *
+first_ended(const struct queue *q)
+{
+	struct entry *e = TAILQ_FIRST(&q->entries);
+
+	while (e != NULL && e->state != ENDED && e->delivery == NULL)
+		e = TAILQ_NEXT(e, order);
+	return e != NULL && e->state == ENDED ? e : NULL;
+}
+
 void
 queue_complete(struct queue *q)
 {
 	char text[PATH_MAX + 128];
 	struct entry *e;
 
-	while ((e = TAILQ_FIRST(&q->entries)) != NULL && e->state == ENDED) {
+	while ((e = first_ended(q)) != NULL) {
 		struct hsw_delivery *delivery = e->delivery;
 		enum hsw_outcome outcome = outcome_of(e);
 		struct hsw_detail detail = { 0 };
@@ -114,14 +126,14 @@ queue_cancel(struct queue *q, struct hsw_delivery *delivery)
 	struct entry *e = q->host->get_data(delivery);
 
 	e->delivery = NULL;
-	if (e->state != QUEUED)
-		return;
-	if (e->sent > 0) {
+	if (e->state == QUEUED && e->sent > 0) {
 		q->host->ref(e->env);
-		return;
+	} else if (e->state == QUEUED) {
+		TAILQ_REMOVE(&e->file->waiting, e, waiting);
+		entry_free(q, e);
 	}
-	TAILQ_REMOVE(&e->file->waiting, e, waiting);
-	entry_free(q, e);
+	/* What ended behind it can be told, but not from in here. */
+	queue_flush_soon(q);
 }
 
 /* ---- the queue ---- */

@@ -127,7 +127,8 @@ struct file *rotation_do(struct file *, int64_t now);
 
 /* failed: what did not work, NULL for success. */
 void entry_end(struct entry *, const char *failed, int error);
-/* Tells the daemon of all that ended, as long as nothing before it has not. */
+/* Tells the daemon of all that ended, as long as nothing before it has not, but for what was
+ * cancelled. */
 void queue_complete(struct queue *);
 
 /* ---- queue_sync.c ---- */
@@ -146,7 +147,9 @@ void queue_hand_over(struct queue *);
 
 /* ---- queue_write.c ---- */
 
-/* Writes one group of lines to each file that is ready; a timer's fn. */
+/* Writes one group of lines to each file that is ready, and tells what ended; a timer's fn. */
 void queue_flush(void *queue);
+/* The same in the loop's next turn. */
+void queue_flush_soon(struct queue *);
 
 #endif

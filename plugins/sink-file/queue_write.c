@@ -191,6 +191,15 @@ file_flush(struct file *f, int64_t now)
 }
 
 void
+queue_flush_soon(struct queue *q)
+{
+	if (q->flush_set)
+		return;
+	q->flush_set = true;
+	q->host->timer_set(q->flush_timer, 0);
+}
+
+void
 queue_flush(void *arg)
 {
 	struct queue *q = arg;

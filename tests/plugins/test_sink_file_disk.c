@@ -315,6 +315,35 @@ START_TEST(a_full_pipe_gets_whole_lines_even_of_what_is_cancelled)
 }
 END_TEST
 
+/* A reader that stands still in the middle of a line. */
+START_TEST(a_cancelled_delivery_to_a_pipe_holds_up_no_other_file)
+{
+	size_t len = 100 * 1024;
+	char *json = long_line(len), *got = malloc(2 * len);
+	ck_assert_int_eq(mkfifo(in_folder("pipe"), 0600), 0);
+	int fd = open(in_folder("pipe"), O_RDONLY | O_NONBLOCK);
+	struct hsw_handle *h = OPEN("%{instance}", "fsync", "always");
+
+	struct hsw_delivery *half = put_for(h, "pipe", json), *never = put_for(h, "pipe", "{}");
+	struct hsw_delivery *other = put_for(h, "file", "{\"n\":1}");
+	fake_run(h, 50);
+	ck_assert_str_eq(content("file"), "{\"n\":1}\n");
+	ck_assert_int_eq(fake_result(other)->state, FAKE_PENDING);
+	fake_cancel(half);
+	fake_run(h, 50);
+	ck_assert_int_eq(fake_result(other)->state, FAKE_PENDING);
+	fake_cancel(never);
+	ck_assert_int_eq(fake_wait(other)->outcome, HSW_DELIVERED);
+	ck_assert_int_eq(fake_wait(put_for(h, "file", "{\"n\":2}"))->outcome, HSW_DELIVERED);
+	ck_assert_uint_eq(read_all(h, fd, got, 2 * len), len + 1);
+	ck_assert_mem_eq(got, json, len);
+	fake_close(h);
+	close(fd);
+	free(json);
+	free(got);
+}
+END_TEST
+
 UNIT_MAIN_WITH("sink-file-disk", file_rig_setup, file_rig_teardown,
 	a_last_line_without_newline_is_cut_or_ended, a_long_unfinished_line_is_cut,
 	a_short_write_on_a_full_disk_leaves_whole_lines,
@@ -323,4 +352,5 @@ UNIT_MAIN_WITH("sink-file-disk", file_rig_setup, file_rig_teardown,
 	a_failed_fdatasync_is_told_and_the_file_opened_anew, fsync_interval_syncs_once_for_many,
 	fsync_never_leaves_it_to_the_system, close_does_not_wait_for_the_disk_but_syncs,
 	a_cancelled_delivery_leaves_no_line_and_no_gap, devices_are_written_without_being_cut,
-	a_full_pipe_gets_whole_lines_even_of_what_is_cancelled)
+	a_full_pipe_gets_whole_lines_even_of_what_is_cancelled,
+	a_cancelled_delivery_to_a_pipe_holds_up_no_other_file)
