@@ -149,8 +149,9 @@ file_write(struct file *f)
 
 	if (rc == 0)
 		rc = disk_write(&f->disk, f->q->pieces, n, &written);
-	/* Deleted before this write: nobody will see the lines, so they are written again. */
-	if (disk_is_unlinked(&f->disk)) {
+	/* Deleted before this write: nobody will see the lines, so they are written again. Not where
+	 * the path, of /dev/fd, still leads to the deleted file: who has it open may see them. */
+	if (disk_is_unlinked(&f->disk) && disk_is_moved(&f->disk, f->path)) {
 		write_again(f);
 		return;
 	}

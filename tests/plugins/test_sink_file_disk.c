@@ -250,6 +250,26 @@ START_TEST(devices_are_written_without_being_cut)
 }
 END_TEST
 
+/* As when standard output was redirected to a file that somebody deletes. */
+START_TEST(a_deleted_file_that_the_path_still_leads_to_is_written_once)
+{
+	char path[64], got[64] = "";
+	int fd = open(in_folder("out"), O_RDWR | O_CREAT | O_APPEND, 0600);
+	snprintf(path, sizeof(path), "/dev/fd/%d", fd);
+	struct hsw_handle *h = OPEN(path, "fsync", "always");
+
+	put_and_wait(h, "{\"n\":1}");
+	ck_assert_int_eq(unlink(in_folder("out")), 0);
+	put_and_wait(h, "{\"n\":2}");
+	fake_reopen(h);
+	put_and_wait(h, "{\"n\":3}");
+	ck_assert_int_eq(pread(fd, got, sizeof(got) - 1, 0), 24);
+	ck_assert_str_eq(got, "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");
+	fake_close(h);
+	close(fd);
+}
+END_TEST
+
 /* A line that is longer than what a pipe holds. */
 static char *
 long_line(size_t len)
@@ -352,5 +372,6 @@ UNIT_MAIN_WITH("sink-file-disk", file_rig_setup, file_rig_teardown,
 	a_failed_fdatasync_is_told_and_the_file_opened_anew, fsync_interval_syncs_once_for_many,
 	fsync_never_leaves_it_to_the_system, close_does_not_wait_for_the_disk_but_syncs,
 	a_cancelled_delivery_leaves_no_line_and_no_gap, devices_are_written_without_being_cut,
+	a_deleted_file_that_the_path_still_leads_to_is_written_once,
 	a_full_pipe_gets_whole_lines_even_of_what_is_cancelled,
 	a_cancelled_delivery_to_a_pipe_holds_up_no_other_file)
