@@ -164,6 +164,16 @@ file_write(struct file *f)
 		file_make_ready(f);
 }
 
+/* Without room the file is looked at again when others are on disk and can be closed. */
+static bool
+has_room(struct file *f)
+{
+	if (f->disk.fd >= 0 || files_make_room(f->q))
+		return true;
+	file_postpone(f);
+	return false;
+}
+
 static void
 file_flush(struct file *f, int64_t now)
 {
@@ -176,13 +186,14 @@ file_flush(struct file *f, int64_t now)
 		fail_waiting(f, f->failed, f->error);
 		return;
 	}
-	if (f->disk.fd < 0 && !files_make_room(f->q)) {
-		file_postpone(f);
+	if (!has_room(f))
 		return;
-	}
 	int rc = file_open(f);
 	if (rc == 0 && rotation_is_due(f, now)) {
 		f = rotation_do(f, now);
+		/* The old one stays open until it is on disk. */
+		if (!has_room(f))
+			return;
 		rc = file_open(f);
 	}
 	if (rc == 0)

@@ -113,6 +113,51 @@ START_TEST(a_full_file_is_rotated_and_no_line_is_lost)
 }
 END_TEST
 
+START_TEST(rotated_files_do_not_stay_open)
+{
+	static const char *const modes[] = { "always", "interval", "never" };
+	char json[32];
+
+	for (int mode = 0; mode < 3; mode++) {
+		struct hsw_handle *h = OPEN(modes[mode], "max_size", "1", "fsync", modes[mode],
+			"fsync_interval", mode == 1 ? "1h" : "1s");
+		for (int n = 0; n < 200; n++) {
+			snprintf(json, sizeof(json), "{\"n\":%d}", n);
+			struct hsw_delivery *d = put(h, json);
+			if (n >= 100)
+				ck_assert_int_eq(fake_wait(d)->outcome, HSW_DELIVERED);
+			ck_assert_uint_le(open_files(), 64);
+		}
+		fake_wait_all(h);
+		ck_assert_int_eq(fake_counted(h, "rotations"), 199);
+		fake_close(h);
+		for (int i = 0; i < 500 && open_files() > 0; i++)
+			usleep(10000);
+	}
+}
+END_TEST
+
+/* All at once are full, and as many as may be open. */
+START_TEST(many_files_are_rotated_in_one_turn)
+{
+	char instance[16];
+	struct hsw_handle *h = OPEN(
+		"%{instance}", "max_size", "1", "fsync", "interval", "fsync_interval", "1h");
+
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 100; i++) {
+			snprintf(instance, sizeof(instance), "i%d", i);
+			put_for(h, instance, "{}");
+		}
+		fake_wait_all(h);
+		ck_assert_uint_le(open_files(), 64);
+	}
+	ck_assert_uint_eq(count("i*.*Z"), 200);
+	ck_assert_int_eq(fake_counted(h, "rotations"), 200);
+	fake_close(h);
+}
+END_TEST
+
 START_TEST(a_new_day_or_hour_begins_a_new_file)
 {
 	static const struct {
@@ -372,7 +417,8 @@ START_TEST(closing_does_not_wait_for_the_compression)
 END_TEST
 
 UNIT_MAIN_WITH("sink-file-rotate", file_rig_setup, file_rig_teardown,
-	a_full_file_is_rotated_and_no_line_is_lost, a_new_day_or_hour_begins_a_new_file,
+	a_full_file_is_rotated_and_no_line_is_lost, rotated_files_do_not_stay_open,
+	many_files_are_rotated_in_one_turn, a_new_day_or_hour_begins_a_new_file,
 	an_empty_file_is_not_rotated, rotated_files_are_compressed,
 	a_clock_that_is_set_back_costs_no_compressed_file,
 	what_an_earlier_run_compressed_is_not_replaced, what_a_crash_left_half_is_done_again,
