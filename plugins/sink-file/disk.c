@@ -162,7 +162,8 @@ make_folders(const char *path, size_t fixed_len, const struct disk_owner *owner)
 	return 0;
 }
 
-/* A file that is there keeps its owner; an empty one may be of a start that ended before this. */
+/* A file that is there keeps its owner. An empty one may be of a start that ended before this,
+ * unless it is somebody else's who lets us write. */
 static int
 give_away(const struct disk_file *f, const struct disk_owner *owner)
 {
@@ -172,7 +173,9 @@ give_away(const struct disk_file *f, const struct disk_owner *owner)
 		return 0;
 	if (fstat(f->fd, &st) != 0)
 		return errno;
-	return st.st_size > 0 || fchown(f->fd, owner->uid, owner->gid) == 0 ? 0 : errno;
+	if (st.st_size > 0 || fchown(f->fd, owner->uid, owner->gid) == 0)
+		return 0;
+	return errno == EPERM && st.st_uid != geteuid() ? 0 : errno;
 }
 
 /* Not a pipe: one opened for reading too would never tell that nobody reads it. */

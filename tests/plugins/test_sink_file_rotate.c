@@ -370,6 +370,32 @@ START_TEST(new_files_and_folders_get_their_owner)
 }
 END_TEST
 
+/* As logrotate's create makes it: the daemon may write to it, but not give it away. */
+START_TEST(an_empty_file_of_another_owner_is_written_as_it_is)
+{
+	const gid_t groups[] = { getegid(), 12345 };
+	struct stat st;
+
+	if (geteuid() != 0)
+		return; /* only root can be another one for a while */
+	ck_assert_int_eq(chmod(in_folder("."), 0777), 0);
+	for (int i = 0; i < 2; i++) {
+		fill("out", "", 0);
+		ck_assert_int_eq(chown(in_folder("out"), 0, groups[i]), 0);
+		ck_assert_int_eq(chmod(in_folder("out"), 0666), 0);
+		ck_assert_int_eq(seteuid(12345), 0);
+		struct hsw_handle *h = OPEN("out", "group", "0");
+		put_and_wait(h, LINE);
+		fake_close(h);
+		ck_assert_int_eq(seteuid(0), 0);
+		ck_assert_int_eq(stat(in_folder("out"), &st), 0);
+		ck_assert_uint_eq(st.st_uid, 0);
+		ck_assert_uint_eq(st.st_gid, groups[i]);
+		ck_assert_int_eq(unlink(in_folder("out")), 0);
+	}
+}
+END_TEST
+
 START_TEST(bad_options_are_refused_with_their_name)
 {
 	static const struct {
@@ -424,4 +450,5 @@ UNIT_MAIN_WITH("sink-file-rotate", file_rig_setup, file_rig_teardown,
 	what_an_earlier_run_compressed_is_not_replaced, what_a_crash_left_half_is_done_again,
 	only_the_newest_are_kept, what_is_too_old_is_deleted, a_locked_file_is_not_compressed,
 	a_rotation_that_fails_costs_no_event, new_files_and_folders_get_their_owner,
-	bad_options_are_refused_with_their_name, closing_does_not_wait_for_the_compression)
+	an_empty_file_of_another_owner_is_written_as_it_is, bad_options_are_refused_with_their_name,
+	closing_does_not_wait_for_the_compression)
