@@ -81,7 +81,7 @@ static const struct hsw_option options[] = {
 		.offset = MEMBER(mode),
 		.def = "0640",
 		.help = "Permissions of files that are made, in octal; the umask is taken off. "
-			"Folders "
+			"The owner must be let read and write. Folders "
 			"get the same, and may be entered by who may read." },
 	{ .key = "user",
 		.type = HSW_OPT_STRING,
@@ -125,16 +125,17 @@ static const struct hsw_option options[] = {
 	{ .key = NULL },
 };
 
+/* Files are opened for reading, too: how the last line ends. */
 static int
 parse_mode(const char *text, mode_t *mode, struct hsw_error *err)
 {
 	char *end;
 	long n = strtol(text, &end, 8);
 
-	if (end == text || *end != '\0' || n < 0200 || n > 0777 || !(n & 0200)) {
+	if (end == text || *end != '\0' || n < 0 || n > 0777 || (n & 0600) != 0600) {
 		snprintf(err->text, sizeof(err->text),
 			"mode: \"%s\", expected an octal number like 0640 that lets the owner "
-			"write",
+			"read and write",
 			text);
 		return HSW_EINVAL;
 	}

@@ -105,7 +105,8 @@ START_TEST(wrong_options_are_refused_with_their_key)
 		{ "100%", "0640", "path: %" }, { "%D", "0640", "path: %D" },
 		{ "missing/x", "0640", "path: folder" },
 		{ "missing/%{event}", "0640", "path: folder" }, { "x", "rw-r", "mode:" },
-		{ "x", "1640", "mode:" }, { "x", "0040", "mode:" }, { "x", "", "mode:" } };
+		{ "x", "1640", "mode:" }, { "x", "0040", "mode:" }, { "x", "0220", "mode:" },
+		{ "x", "0440", "mode:" }, { "x", "", "mode:" } };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *const options[] = { "path", in_folder(cases[i].path), "mode",
