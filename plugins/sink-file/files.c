@@ -249,8 +249,10 @@ queue_reopen(struct queue *q)
 	for (f = TAILQ_FIRST(&q->files); f != NULL; f = next) {
 		next = TAILQ_NEXT(f, used);
 		f->checked_ms = INT64_MIN / 2;
-		if (f->current && TAILQ_EMPTY(&f->waiting) && f->disk.regular && f->disk.fd >= 0 &&
-			disk_is_moved(&f->disk, f->path)) {
+		/* While lines wait for it, or a failure is to be told, it is looked at before the
+		 * next write. */
+		if (f->current && TAILQ_EMPTY(&f->waiting) && f->untold == 0 && f->disk.regular &&
+			f->disk.fd >= 0 && disk_is_moved(&f->disk, f->path)) {
 			file_retire(f);
 			file_settle(f);
 		}

@@ -178,14 +178,15 @@ static void
 file_flush(struct file *f, int64_t now)
 {
 	f->used_ms = now;
-	f = file_still_there(f, now);
-	if (TAILQ_EMPTY(&f->waiting))
-		return;
-	/* A shorter line might fit, but what failed before it would come behind it. */
+	/* A shorter line might fit, or the path lead to another file by now, but what failed before it
+	 * would come behind it. */
 	if (f->untold > 0 && f->failed != NULL) {
 		fail_waiting(f, f->failed, f->error);
 		return;
 	}
+	f = file_still_there(f, now);
+	if (TAILQ_EMPTY(&f->waiting))
+		return;
 	if (!has_room(f))
 		return;
 	int rc = file_open(f);

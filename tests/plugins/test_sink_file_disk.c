@@ -364,6 +364,49 @@ START_TEST(a_cancelled_delivery_to_a_pipe_holds_up_no_other_file)
 }
 END_TEST
 
+/* A delivery to a pipe that is full keeps those behind it from being told. */
+START_TEST(a_renamed_file_gets_no_line_before_one_that_failed)
+{
+	size_t len = 100 * 1024;
+	char *json = long_line(len), *got = malloc(2 * len);
+	ck_assert_int_eq(mkfifo(in_folder("pipe"), 0600), 0);
+	int fd = open(in_folder("pipe"), O_RDONLY | O_NONBLOCK);
+
+	for (int reopen_first = 0; reopen_first < 2; reopen_first++) {
+		struct hsw_handle *h = OPEN("%{instance}", "fsync", "never");
+		ck_assert_int_eq(
+			fake_wait(put_for(h, "file", "{\"n\":0}"))->outcome, HSW_DELIVERED);
+		put_for(h, "pipe", json);
+		fake_run(h, 20);
+		fate.writev_bytes = 0;
+		fate.writev_error = ENOSPC;
+		struct hsw_delivery *first = put_for(h, "file", "{\"n\":1}");
+		fake_run(h, 20);
+		fate.writev_bytes = -1;
+		ck_assert_int_eq(rename(in_folder("file"), in_folder("file.1")), 0);
+		if (reopen_first)
+			fake_reopen(h);
+		struct hsw_delivery *second = put_for(h, "file", "{\"n\":2}");
+		if (!reopen_first)
+			fake_reopen(h);
+		fake_run(h, 20);
+		ck_assert_str_eq(content("file"), "(none)");
+		read_all(h, fd, got, 2 * len);
+		ck_assert_int_eq(fake_wait(first)->outcome, HSW_HOLD);
+		ck_assert_int_eq(fake_wait(second)->outcome, HSW_HOLD);
+		ck_assert_int_eq(
+			fake_wait(put_for(h, "file", "{\"n\":1}"))->outcome, HSW_DELIVERED);
+		ck_assert_str_eq(content("file.1"), "{\"n\":0}\n");
+		ck_assert_str_eq(content("file"), "{\"n\":1}\n");
+		ck_assert_int_eq(unlink(in_folder("file")), 0);
+		fake_close(h);
+	}
+	close(fd);
+	free(json);
+	free(got);
+}
+END_TEST
+
 UNIT_MAIN_WITH("sink-file-disk", file_rig_setup, file_rig_teardown,
 	a_last_line_without_newline_is_cut_or_ended, a_long_unfinished_line_is_cut,
 	a_short_write_on_a_full_disk_leaves_whole_lines,
@@ -374,4 +417,5 @@ UNIT_MAIN_WITH("sink-file-disk", file_rig_setup, file_rig_teardown,
 	a_cancelled_delivery_leaves_no_line_and_no_gap, devices_are_written_without_being_cut,
 	a_deleted_file_that_the_path_still_leads_to_is_written_once,
 	a_full_pipe_gets_whole_lines_even_of_what_is_cancelled,
-	a_cancelled_delivery_to_a_pipe_holds_up_no_other_file)
+	a_cancelled_delivery_to_a_pipe_holds_up_no_other_file,
+	a_renamed_file_gets_no_line_before_one_that_failed)
