@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rotate.c - files of a queue that are full or of an hour or day that is over. */
+/*
+ * rotate.c - files of a queue that are full or of an hour or day that is over.
+ *
+ * Where the path is a symbolic link, the file that it leads to is rotated, and the link stays:
+ * rotated files, and what the keeper looks for, lie beside that file.
+ */
 #include "queue_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -44,13 +50,14 @@ void
 rotation_begin(struct file *f)
 {
 	const struct queue_settings *set = &f->q->set;
+	char real[PATH_MAX];
 	struct stat st;
 
 	if (!f->disk.regular || fstat(f->disk.fd, &st) != 0)
 		return;
 	f->period = period_of(set, st.st_size > 0 ? st.st_mtime : (time_t)(wall_ms() / 1000));
-	if (f->q->keeper != NULL)
-		keeper_look(f->q->keeper, f->path);
+	if (f->q->keeper != NULL && realpath(f->path, real) != NULL)
+		keeper_look(f->q->keeper, real);
 }
 
 bool
@@ -129,11 +136,16 @@ struct file *
 rotation_do(struct file *f, int64_t now)
 {
 	struct queue *q = f->q;
-	char to[PATH_MAX];
+	char real[PATH_MAX], to[PATH_MAX];
 	int rc = disk_mend(&f->disk);
 
+	if (rc == 0 && realpath(f->path, real) == NULL)
+		rc = errno;
 	if (rc == 0)
-		rc = rename_aside(q, f->path, to, sizeof(to));
+		rc = rename_aside(q, real, to, sizeof(to));
+	/* A link of /proc, as /dev/stdout is, follows the file to its new name. */
+	if (rc == 0 && !disk_is_moved(&f->disk, f->path))
+		rc = rename_new(to, real) == 0 ? ENOTSUP : errno;
 	if (rc != 0)
 		return rotation_failed(f, rc, now);
 	/* Nothing will be written to it: the keeper may have it. */

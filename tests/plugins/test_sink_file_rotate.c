@@ -348,6 +348,44 @@ START_TEST(a_rotation_that_fails_costs_no_event)
 }
 END_TEST
 
+START_TEST(what_a_link_leads_to_is_rotated)
+{
+	struct stat st;
+
+	ck_assert_int_eq(mkdir(in_folder("disk"), 0755), 0);
+	ck_assert_int_eq(symlink(in_folder("disk/real"), in_folder("out")), 0);
+	struct hsw_handle *h = OPEN("out", "max_size", "19", "compress", "yes", "keep", "2");
+	for (int n = 0; n < 4; n++)
+		put_and_wait(h, LINE);
+	wait_count(h, "disk/real.*Z", 0);
+	wait_count(h, "disk/real.*Z.gz", 2);
+	ck_assert_uint_eq(count("out.*"), 0);
+	ck_assert_int_eq(lstat(in_folder("out"), &st), 0);
+	ck_assert(S_ISLNK(st.st_mode));
+	ck_assert_str_eq(content("disk/real"), LINE "\n");
+	ck_assert_uint_eq(fake_logged(h, ""), 0);
+	fake_close(h);
+}
+END_TEST
+
+/* As standard output that is redirected to a file. */
+START_TEST(a_descriptor_is_not_rotated)
+{
+	char path[64];
+	int fd = open(in_folder("out"), O_RDWR | O_CREAT | O_APPEND, 0600);
+	snprintf(path, sizeof(path), "/dev/fd/%d", fd);
+	struct hsw_handle *h = OPEN(path, "max_size", "19");
+
+	for (int n = 0; n < 3; n++)
+		put_and_wait(h, LINE);
+	ck_assert_str_eq(content("out"), LINE "\n" LINE "\n" LINE "\n");
+	ck_assert_uint_eq(count("out.*"), 0);
+	ck_assert_uint_eq(fake_logged(h, "cannot rotate"), 1);
+	fake_close(h);
+	close(fd);
+}
+END_TEST
+
 START_TEST(new_files_and_folders_get_their_owner)
 {
 	struct stat st;
@@ -449,6 +487,7 @@ UNIT_MAIN_WITH("sink-file-rotate", file_rig_setup, file_rig_teardown,
 	a_clock_that_is_set_back_costs_no_compressed_file,
 	what_an_earlier_run_compressed_is_not_replaced, what_a_crash_left_half_is_done_again,
 	only_the_newest_are_kept, what_is_too_old_is_deleted, a_locked_file_is_not_compressed,
-	a_rotation_that_fails_costs_no_event, new_files_and_folders_get_their_owner,
+	a_rotation_that_fails_costs_no_event, what_a_link_leads_to_is_rotated,
+	a_descriptor_is_not_rotated, new_files_and_folders_get_their_owner,
 	an_empty_file_of_another_owner_is_written_as_it_is, bad_options_are_refused_with_their_name,
 	closing_does_not_wait_for_the_compression)
