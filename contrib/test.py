@@ -64,6 +64,7 @@ class Runner:
         self.build = build
         self.logs = build / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
+        self.syslog_ng = build / "syslog-ng"
         self.total = Result()
         self.counting = threading.Lock()  # steps run at once
 
@@ -141,6 +142,7 @@ class Runner:
         """For the tests of a tree: where it is, and sanitizers that do not let errors pass."""
         env = {
             "HOOKSWITCH_BUILD": str(self.tree(name)),
+            "HOOKSWITCH_SYSLOG_NG": str(self.syslog_ng),
             "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1",
             "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
             "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
@@ -148,6 +150,16 @@ class Runner:
         if name in CHECK_SLOWER:
             env["CK_TIMEOUT_MULTIPLIER"] = CHECK_SLOWER[name]
         return env
+
+    def unpack_syslog_ng(self, log):
+        """Debian installs rsyslog or syslog-ng, not both."""
+        self.syslog_ng.mkdir(exist_ok=True)
+        problem = None
+        if not (self.syslog_ng / "usr/sbin/syslog-ng").exists():
+            problem = self.command(log, ["apt-get", "download", "syslog-ng-core"], 120, cwd=self.syslog_ng)
+            for package in self.syslog_ng.glob("*.deb"):
+                problem = problem or self.command(log, ["dpkg", "-x", package, self.syslog_ng], 60)
+        return Result.one(problem)
 
     def wrapper(self, name):
         """ThreadSanitizer of clang 14 cannot live with every address space layout."""
@@ -292,6 +304,7 @@ def run_lints(runner):
 
 
 def run_quick(runner):
+    runner.step("syslog-ng: unpack", runner.unpack_syslog_ng)
     if not runner.step("plain: build", runner.compile, "plain", [["all"]]):
         return
     runner.step("plain: make check", runner.check, "plain")
@@ -318,6 +331,7 @@ class Builds:
 
 def run_all(runner):
     builds = Builds(runner)
+    runner.step("syslog-ng: unpack", runner.unpack_syslog_ng)
 
     def integration(name, *extra):
         runner.step(f"{name}: integration tests", runner.pytest, name, extra, 1500)
