@@ -52,6 +52,7 @@ reload_apply(struct change *c, const struct store_port *store)
 	struct hsw_error err = { "" };
 
 	c->store = store;
+	settings->is_shared |= c->server->claims != NULL && claims_have_company(store);
 	c->keeps_destinations = c->config != NULL && settings->is_shared;
 	if (settings_reload(settings, config, store, &watch, &err) == HSW_OK) {
 		c->status = 0; /* one webhook that fails does not keep the rest */

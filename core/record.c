@@ -16,7 +16,7 @@ const char record_webhook[] = "webhook";
 const char record_websocket[] = "websocket";
 const char record_key[] = "key";
 const char record_version[] = "version";
-const char record_attempts[] = "attempts";
+const char record_attempts[] = HSW_RECORD_ATTEMPTS;
 const char record_state[] = "state";
 const char record_lost[] = "lost:";
 

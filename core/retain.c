@@ -37,17 +37,19 @@ duration_text(int64_t ms, char text[DURATION_SIZE])
 
 struct floor {
 	const struct config *config;
+	bool is_shared;
 	int64_t seq;
 };
 
 /* Only destinations that are configured hold events back: those of sections, and all whose name has
- * a slash, as those of the API are forgotten with their configuration. */
+ * a slash, as those of the API are forgotten with their configuration. Not where daemons share the store: there
+ * that may be left to another one, which never does it, and the store itself keeps what any of them wants. */
 static int
 lower_floor(void *arg, struct hsw_str destination, int64_t cursor)
 {
 	struct floor *f = arg;
 
-	if (memchr(destination.s, '/', destination.len) != NULL && cursor < f->seq)
+	if (!f->is_shared && memchr(destination.s, '/', destination.len) != NULL && cursor < f->seq)
 		f->seq = cursor;
 	for (const struct config_section *s = f->config->sinks; s != NULL; s = s->next) {
 		if (str_is(destination, s->name) && cursor < f->seq)
@@ -199,7 +201,7 @@ retain_run(struct retain *r, const struct config *config, const struct store_por
 	int64_t *wait_ms, struct hsw_error *err)
 {
 	const struct store_conf *conf = &config->store;
-	struct floor floor = { config, INT64_MAX };
+	struct floor floor = { config, store->ops->join != NULL, INT64_MAX };
 	size_t n = 0;
 
 	int rc = expire_dead(r, conf->dead_retention_ms, store, err);

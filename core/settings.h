@@ -66,7 +66,7 @@ struct settings {
 	bool keep_undecryptable;
 	bool has_wrong_key; /* nothing may be written: values of two keys would stand there */
 	bool is_behind;     /* the last reload failed, and that was logged */
-	bool is_shared; /* other nodes are there: they may be about to use what this one does not know */
+	bool is_shared; /* other nodes were there: they may be about to use what this one does not know */
 };
 
 /* Settings of the configuration's instances: those that the catalog has, or, where that is NULL, new ones.

@@ -106,14 +106,23 @@ check(const struct postgres_store *s, const struct hsw_write *w, struct hsw_erro
 }
 
 static bool
+is_setting(const struct hsw_write *w)
+{
+	const struct hsw_str attempts = { HSW_RECORD_ATTEMPTS, sizeof(HSW_RECORD_ATTEMPTS) - 1 };
+
+	if (w->kind == HSW_WRITE_RECORD)
+		return w->record->kind.len != attempts.len ||
+			memcmp(w->record->kind.s, attempts.s, attempts.len) != 0;
+	return w->kind == HSW_WRITE_RECORD_IF || w->kind == HSW_WRITE_FORGET;
+}
+
+static bool
 has_settings(struct hsw_write *const *writes, size_t n)
 {
 	bool has = false;
 
 	for (size_t i = 0; i < n; i++)
-		has |= writes[i]->kind == HSW_WRITE_RECORD ||
-			writes[i]->kind == HSW_WRITE_RECORD_IF ||
-			writes[i]->kind == HSW_WRITE_FORGET;
+		has |= is_setting(writes[i]);
 	return has;
 }
 

@@ -55,6 +55,9 @@ enum hsw_write_kind {
 	HSW_WRITE_RECORD_IF
 };
 
+/* Of records that the daemon writes often, and reads only when it begins to deliver: what failed of late. */
+#define HSW_RECORD_ATTEMPTS "attempts"
+
 /* One piece of the configuration that is made at run time; text is opaque. The strings are borrowed
  * until the call (or the callback) returns. */
 struct hsw_store_record {
@@ -143,7 +146,9 @@ struct hsw_store_watch {
 /* What all daemons of the store did. */
 struct hsw_store_news {
 	int64_t last_seq; /* of the log; what it names, and all before it, can be read */
-	int64_t settings; /* grows with each transaction that has a HSW_WRITE_RECORD, _RECORD_IF or _FORGET */
+	/* Grows with each transaction that has a HSW_WRITE_RECORD, _RECORD_IF or _FORGET; need not, where that is a
+	 * record of kind HSW_RECORD_ATTEMPTS: each daemon reads all records again when it does. */
+	int64_t settings;
 };
 
 enum hsw_claim_state {

@@ -276,6 +276,25 @@ START_TEST(thousands_of_destinations_are_taken_in_the_time_of_a_beat)
 }
 END_TEST
 
+/* All daemons read all records again when it changes. */
+START_TEST(failed_attempts_are_no_settings)
+{
+	static const struct {
+		const char *kind, *version;
+	} cases[] = { { "attempts", "1" }, { "webhook", "2" }, { "attempts", "2" } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct hsw_store_record record = {
+			.kind = str(cases[i].kind), .name = str("crm"), .text = str("x")
+		};
+		struct hsw_write w = { .kind = HSW_WRITE_RECORD, .record = &record };
+		assert_ok(commit_one(w));
+		ck_assert_str_eq(sql("SELECT version FROM settings"), cases[i].version);
+	}
+	ck_assert_str_eq(sql("SELECT count(*) FROM records"), "2");
+}
+END_TEST
+
 START_TEST(who_needs_the_schema_alone_waits_for_the_others)
 {
 	void *first = store, *second;
@@ -639,7 +658,7 @@ UNIT_MAIN_WITH("store-postgres", start, end, an_id_that_came_before_is_not_appen
 	ids_that_are_too_old_are_deleted,
 	a_table_for_large_events_is_dropped_when_it_was_not_used_for_a_while,
 	a_second_daemon_of_the_same_name_is_refused_until_the_first_ends,
-	thousands_of_destinations_are_taken_in_the_time_of_a_beat,
+	thousands_of_destinations_are_taken_in_the_time_of_a_beat, failed_attempts_are_no_settings,
 	who_needs_the_schema_alone_waits_for_the_others,
 	a_newer_schema_and_one_of_somebody_else_are_refused,
 	an_older_schema_is_brought_up_to_date_with_all_that_it_holds,

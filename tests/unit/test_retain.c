@@ -13,10 +13,11 @@
 #define HOUR_MS INT64_C(3600000)
 
 static struct {
-	int64_t first, last; /* seq of what there is; first > last: nothing */
-	int64_t cursor;      /* of the sink */
-	int64_t before_ms;   /* of the last prune */
-	int64_t expire_ms;   /* of the last look at dead letters */
+	int64_t first, last;    /* seq of what there is; first > last: nothing */
+	int64_t cursor;         /* of the sink */
+	int64_t webhook_cursor; /* of one that the API made; 0: there is none */
+	int64_t before_ms;      /* of the last prune */
+	int64_t expire_ms;      /* of the last look at dead letters */
 	size_t expire_n, looks;
 	bool is_through;
 	int rc; /* of usage */
@@ -32,6 +33,8 @@ fake_cursors(void *self, hsw_cursor_fn *fn, void *arg, struct hsw_error *err)
 	(void)self;
 	(void)err;
 	fn(arg, str_of("removed"), 0);
+	if (fake.webhook_cursor > 0)
+		fn(arg, str_of("sales/hook"), fake.webhook_cursor);
 	return fn(arg, str_of("crm"), fake.cursor);
 }
 
@@ -79,7 +82,7 @@ fake_expire(void *self, int64_t before_ms, size_t max, size_t *n, int *is_throug
 	return HSW_OK;
 }
 
-static const struct hsw_store_ops ops = { .size = sizeof(ops),
+static struct hsw_store_ops ops = { .size = sizeof(ops),
 	.cursors = fake_cursors,
 	.prune = fake_prune,
 	.usage = fake_usage,
@@ -92,6 +95,7 @@ setup(void)
 	memset(&retain, 0, sizeof(retain));
 	fake.first = 1;
 	fake.last = fake.cursor = 20000;
+	ops.join = NULL;
 	config = (struct config){ .sinks = &sink, .store = { .retention_ms = 24 * HOUR_MS } };
 }
 
@@ -165,6 +169,30 @@ START_TEST(what_a_sink_waits_for_is_kept_whatever_it_takes)
 }
 END_TEST
 
+static int
+fake_join(void *self, const struct hsw_store_watch *watch, struct hsw_error *err)
+{
+	(void)self;
+	(void)watch;
+	(void)err;
+	return HSW_OK;
+}
+
+/* Where daemons share the store it is the store that knows who wants it, if anybody does. */
+START_TEST(what_a_webhook_waits_for_is_kept_where_this_daemon_is_alone)
+{
+	config.store.retention_size = 100 * EVENT_BYTES;
+	fake.webhook_cursor = 3000;
+	for (int i = 0; i < 1000; i++)
+		run();
+	ck_assert_int_eq(fake.first, 3001);
+	ops.join = fake_join;
+	for (int i = 0; i < 1000; i++)
+		run();
+	ck_assert_int_gt(fake.first, 10000);
+}
+END_TEST
+
 START_TEST(a_limit_that_is_taken_away_bites_no_more)
 {
 	config.store.retention_size = 10000 * EVENT_BYTES;
@@ -229,6 +257,7 @@ END_TEST
 
 UNIT_MAIN_WITH("retain", setup, metrics_free, without_a_limit_only_age_counts,
 	above_the_limit_the_oldest_go_until_a_twentieth_is_free, below_the_limit_nothing_goes_early,
-	what_a_sink_waits_for_is_kept_whatever_it_takes, a_limit_that_is_taken_away_bites_no_more,
-	a_shortage_is_logged_once_an_hour, dead_letters_are_looked_at_in_passes,
-	a_store_that_fails_is_told_of)
+	what_a_sink_waits_for_is_kept_whatever_it_takes,
+	what_a_webhook_waits_for_is_kept_where_this_daemon_is_alone,
+	a_limit_that_is_taken_away_bites_no_more, a_shortage_is_logged_once_an_hour,
+	dead_letters_are_looked_at_in_passes, a_store_that_fails_is_told_of)
