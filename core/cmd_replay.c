@@ -43,7 +43,7 @@ static const char usage[] =
 	"  -s, --sink NAME    the sink that gets them; of a webhook of the API: INSTANCE/LABEL\n"
 	"      --since TIME   received then or later\n"
 	"      --until TIME   received then or earlier; without it: until now\n"
-	"      --event TYPE   only of this type, such as message.exchange\n"
+	"      --event TYPE   only of this type, such as message.exchange, or raw\n"
 	"      --instance NAME\n"
 	"                     only of this instance\n"
 	"      --chat JID     only of this chat\n"
@@ -313,16 +313,12 @@ static bool
 take_event(struct replay_command *p)
 {
 	p->event = optarg;
-	if (event_type_of(str_of(optarg)) >= 0)
+	if (strcmp(optarg, "raw") == 0 || event_type_or_raw(str_of(optarg)) >= 0)
 		return true;
-	fprintf(stderr, "hookswitch replay: --event: found `%.60s`, expected", optarg);
+	fprintf(stderr, "hookswitch replay: --event: found `%.60s`, expected ", optarg);
 	for (int i = 0; i < TYPE_COUNT; i++)
-		fprintf(stderr, "%s %s",
-			i == 0                       ? ""
-				: i + 1 < TYPE_COUNT ? ","
-						     : " or",
-			event_type_names[i]);
-	fputc('\n', stderr);
+		fprintf(stderr, "%s, ", event_type_names[i]);
+	fputs("or raw\n", stderr);
 	return false;
 }
 

@@ -126,7 +126,11 @@ static void
 on_rejected(struct hsw_delivery *slot, const struct hsw_detail *detail)
 {
 	remember_error(slot->d, detail);
-	slot->d->answered_at_ms = clock_mono_ms();
+	/* What was never sent, or met a destination that is away, tells nothing of it. */
+	if (pace_is_pausing(detail->status))
+		judge_pace(slot->d, detail);
+	else if (detail->status != 0)
+		slot->d->answered_at_ms = clock_mono_ms();
 	circuit_told_nothing(slot->d);
 	delivery_let_chat_go(slot);
 	slot->attempts++;

@@ -283,8 +283,7 @@ destination_leave(struct destination *d, void (*left)(void *, size_t), void *arg
 	destination_unlink(d);
 	d->next = t->leaving;
 	t->leaving = d;
-	metric_set(d->lag, 0);
-	metric_set(d->waiting, 0);
+	destination_measure_gone(d);
 	destination_start_tick(t);
 }
 

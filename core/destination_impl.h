@@ -271,6 +271,8 @@ void destination_swaps_close(struct delivery_thread *);
 
 /* Events behind the tail of the log. */
 int64_t destination_lag(const struct destination *);
+/* It is not among those that are measured any more: its gauges would stand as they are for good. */
+void destination_measure_gone(const struct destination *);
 
 /* ---- circuit.c ---- */
 

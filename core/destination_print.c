@@ -72,6 +72,15 @@ destination_print_attempts(const struct destination *d, bool with_delivered, str
 }
 
 void
+destination_measure_gone(const struct destination *d)
+{
+	metric_set(d->lag, 0);
+	metric_set(d->waiting, 0);
+	metric_set(d->circuit, 0);
+	metric_set(d->allowed, 0);
+}
+
+void
 destinations_measure(struct delivery_thread *t)
 {
 	int64_t now = clock_mono_ms();

@@ -45,8 +45,7 @@ begin_before(struct destination_swap *s)
 	if (s->after != NULL)
 		return;
 	destination_unlink(d);
-	metric_set(d->lag, 0);
-	metric_set(d->waiting, 0);
+	destination_measure_gone(d);
 }
 
 void
@@ -161,6 +160,7 @@ resume(struct destination *d, struct destination_swap *s)
 	log_error("router", "the sink is closed, as it cannot be opened again as it was: %s",
 		err.text);
 	destination_unlink(d);
+	destination_measure_gone(d);
 	free_closed(d);
 	s->is_open = false;
 }

@@ -129,17 +129,25 @@ is_wanted_part(const struct sink_conf *conf, const struct hsw_store_event *e)
 bool
 redeliver_is_wanted(const struct sink_conf *conf, const struct hsw_store_event *e)
 {
-	int type = event_type_of(e->type);
+	int type = event_type_or_raw(e->type);
 
 	return type >= 0 && (router_types(conf->events) & 1u << type) != 0 &&
 		router_has_instance(conf, e->instance) && is_wanted_part(conf, e);
+}
+
+/* raw: of any name. */
+static bool
+is_type(const struct buf *wanted, struct hsw_str type)
+{
+	return is_same(wanted, type) ||
+		(str_is(str_of_buf(wanted), "raw") && event_type_or_raw(type) == TYPE_RAW);
 }
 
 static bool
 is_wanted(const struct replay *p, const struct hsw_store_event *e)
 {
 	return e->received_ms >= p->since_ms && e->received_ms <= p->until_ms &&
-		is_same(&p->event, e->type) && is_same(&p->instance, e->instance) &&
+		is_type(&p->event, e->type) && is_same(&p->instance, e->instance) &&
 		is_same(&p->chat, e->key) && redeliver_is_wanted(p->conf, e);
 }
 

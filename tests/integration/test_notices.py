@@ -87,6 +87,21 @@ def test_the_circuit_is_shown_by_status_and_metrics(start, destination):
     wait_for(lambda: shown() == ("closed", 0, 1), what="the circuit is closed")
 
 
+def test_a_sink_that_is_gone_is_no_longer_shown_as_down(start, destination):
+    destination.behave = lambda a, c: 503
+    daemon = start(DOWN)
+    daemon.accept(message(1))
+
+    def gauges():
+        return [metric(daemon, f'hookswitch_sink_{name}{{sink="out"}}')
+                for name in ("circuit", "retrying_events", "lag_events", "concurrency")]
+    wait_for(lambda: gauges()[0] == 2 and gauges()[3] > 0, what="the open circuit is shown")
+    text = daemon.ini.read_text().replace("[sink out]", "[sink other]")
+    daemon.write_ini(text)
+    daemon.command("reload")
+    assert gauges() == [0, 0, 0, 0]
+
+
 def test_notices_are_signed(start, operator, destination):
     destination.behave = lambda a, c: 410
     start(DOWN).accept(message(1))

@@ -212,8 +212,7 @@ def test_mistakes_of_replay_are_named(webhook):
                       (["-s", "out", "--since", "last week"], "--since: found `last week`"),
                       (["-s", "out", "--since", "1h", "now"], "`now` is none of its options"),
                       (["-s", "out", "--since", "1h", "--event", "message.foo"],
-                       "--event: found `message.foo`, expected " + ", ".join(EVENT_TYPES[:-1])
-                       + " or " + EVENT_TYPES[-1] + "\n"),
+                       "--event: found `message.foo`, expected " + ", ".join(EVENT_TYPES) + ", or raw\n"),
                       (["-s", "out", "--since", "1h", "--rate", "0"],
                        "--rate: found `0`, expected a number from 1 to 1000000\n"),
                       (["-s", "out", "--since", "1h", "--limit", "0"],

@@ -2,7 +2,7 @@
 """What has no canonical home, and receipts that come out of order."""
 import json
 
-from rig import FIXTURES, TOKEN, message
+from rig import FIXTURES, TOKEN, message, wait_for
 
 
 def post(daemon, content):
@@ -46,6 +46,35 @@ def test_it_survives_a_restart_as_any_event(webhook):
     daemon.start()
     receiver.wait(2)
     assert receiver.envelopes()[-1]["event"] == "raw.presence.update"
+
+
+def presence(number):
+    return (FIXTURES / "evolution/derived-v2-presence.update.json").read_text().replace(
+        '"lastKnownPresence"', f'"n": {number}, "lastKnownPresence"')
+
+
+def test_it_is_replayed_and_skipped_as_any_event(webhook):
+    daemon, receiver = webhook(options={"events": "raw, message.exchange", "ordering": "none"}, source="unmapped = raw")
+
+    def replay(*more):
+        return daemon.command("replay", "--sink", "out", "--since", "1h", *more).stdout.strip()
+    for number in range(3):
+        post(daemon, presence(number))
+    post(daemon, message(1))
+    receiver.wait(4)
+    wait_for(lambda: daemon.sink("out")["lag"] == 0)
+    assert (replay(), replay("--event", "raw"), replay("--event", "raw.presence.update", "--dry-run")) == (
+        "replayed 4", "replayed 3", "would replay 3")
+    receiver.wait(11)
+    receiver.behave = lambda a, c: 410
+    post(daemon, message(2))
+    wait_for(lambda: daemon.sink("out")["state"] == "disabled")
+    daemon.stop()
+    daemon.start()
+    for number in range(3, 7):
+        post(daemon, presence(number))
+    wait_for(lambda: daemon.sink("out")["state"] == "disabled" and daemon.sink("out")["lag"] == 5)
+    assert daemon.command("skip", "out").stdout.startswith("skipped 5")
 
 
 def status(number, state):

@@ -214,6 +214,34 @@ START_TEST(an_answer_settles_with_the_policy_of_eazewa)
 }
 END_TEST
 
+START_TEST(an_answer_that_drops_its_event_pauses_all_the_same)
+{
+	rig_sink_conf.drop_statuses.words[429 / 64] = UINT64_C(1) << 429 % 64;
+	rig_sink_conf.concurrency = 1;
+	fail_with(429, 400);
+	rig_open();
+	rig_append(2, 2);
+	rig_until(memory_store_dead() == 2);
+	ck_assert_int_ge(rig_attempt(1)->at_ms - rig_attempt(0)->at_ms, 395);
+	rig_close();
+}
+END_TEST
+
+/* One that the sink refused by itself, say for its size, in an outage. */
+START_TEST(what_was_never_sent_is_no_answer)
+{
+	rig_sink.tells_statuses = true;
+	rig_sink.fail_odd = true;
+	rig_sink.outcome = HSW_REJECT;
+	rig_set_retry(10, 10, 10);
+	rig_open();
+	rig_append(3, 3);
+	rig_until(strstr(rig_print(), "\"circuit\":\"open\"") != NULL);
+	ck_assert_uint_eq(memory_store_dead(), 1);
+	rig_close();
+}
+END_TEST
+
 START_TEST(no_answer_is_retried_without_end_with_an_endless_schedule)
 {
 	rig_set_retry(5, 5, 5);
@@ -522,6 +550,7 @@ UNIT_MAIN_WITH("delivery_pace", rig_reset, memory_store_clear,
 	an_event_that_nobody_takes_does_not_keep_the_circuit_open,
 	what_is_down_for_too_long_is_disabled_and_keeps_its_events, a_rate_is_kept,
 	an_answer_settles_with_the_policy_of_eazewa,
+	an_answer_that_drops_its_event_pauses_all_the_same, what_was_never_sent_is_no_answer,
 	no_answer_is_retried_without_end_with_an_endless_schedule,
 	skipped_events_are_no_sign_of_life, answers_about_one_event_do_not_open_the_circuit,
 	other_answers_open_it, an_event_alone_that_always_gets_500_dies_on_its_schedule,
