@@ -45,10 +45,6 @@ void message_parties(const struct translation *, struct json_object *key, struct
 	struct hsw_message *);
 /* Emits it; ignores it if it has no id or no chat. */
 int message_emit(struct translation *, const struct hsw_message *);
-/* Emits that the message was deleted. data's messageTimestamp is the message's own: when it was deleted is not
- * told. */
-int message_revoke(
-	struct translation *, struct json_object *key, struct json_object *data, struct hsw_str id);
 
 /* ---- the translators ---- */
 

@@ -132,24 +132,17 @@ evolution_sent_edit(struct translation *t, struct json_object *data)
 	return translate_edit(t, data, true);
 }
 
+/* The key itself, or the database's row with the key in it. Its messageTimestamp is the message's own: when it was
+ * deleted is not told. */
 int
-message_revoke(
-	struct translation *t, struct json_object *key, struct json_object *data, struct hsw_str id)
+evolution_deleted(struct translation *t, struct json_object *data)
 {
-	struct hsw_message m = { .id = id,
+	struct json_object *key = cj_object(data, "key") != NULL ? cj_object(data, "key") : data;
+	struct hsw_message m = { .id = cj_string(key, "id"),
 		.change = HSW_REVOKE,
 		.type = "message_revoke",
 		.time_ms = cj_time(data, "datetime") };
 
 	message_parties(t, key, data, &m);
 	return message_emit(t, &m);
-}
-
-/* The key itself, or the database's row with the key in it. */
-int
-evolution_deleted(struct translation *t, struct json_object *data)
-{
-	struct json_object *key = cj_object(data, "key") != NULL ? cj_object(data, "key") : data;
-
-	return message_revoke(t, key, data, cj_string(key, "id"));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* update.c - messages.update: receipts, and what becomes of a message: votes, edits, its end. */
+/* update.c - messages.update: receipts, and what becomes of a message: votes, edits. */
 #include "evolution.h"
 
 #include <string.h>
@@ -12,7 +12,10 @@ struct update {
 
 /* ---- receipts ---- */
 
-/* Baileys' WebMessageInfo.Status by its numbers, then the Cloud channel's; PENDING is no receipt. */
+/*
+ * Baileys' WebMessageInfo.Status by its numbers, then the Cloud channel's; PENDING is no receipt. DELETED is not here:
+ * Evolution writes it for every change without a status, such as an edit, but never for a deletion.
+ */
 static const struct word statuses[] = { { "ERROR", "server_error" }, { "PENDING", "" },
 	{ "SERVER_ACK", "sent" }, { "DELIVERY_ACK", "delivered" }, { "READ", "read" },
 	{ "PLAYED", "played" }, { "SENT", "sent" }, { "DELIVERED", "delivered" },
@@ -187,7 +190,5 @@ evolution_update(struct translation *t, struct json_object *data)
 		status = cj_get(changed, "status");
 	if (status == NULL && changed == NULL)
 		return emit_edit(t, &u, text); /* v1 tells no more than that there was one */
-	if (word_is(cj_text(status), "DELETED"))
-		return message_revoke(t, key, data, u.id);
 	return emit_status(t, &u, status_of(status, u.is_own));
 }
