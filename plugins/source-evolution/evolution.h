@@ -32,6 +32,8 @@ int evolution_ignore(struct translation *);
 
 /* Adds what an identifier, or an object with several of them, tells. */
 void evolution_party(struct hsw_party *, struct json_object *o);
+/* The one of a group that a message's key names, if it does. */
+void evolution_participant(struct hsw_party *, struct json_object *key);
 /* The chat of a message's key; data has the same members where the key has none. */
 void evolution_chat(struct json_object *key, struct json_object *data, struct hsw_party *chat);
 /* Who wrote it: of a group, else of a private chat. */

@@ -49,8 +49,7 @@ emit_status(struct translation *t, const struct update *u, const char *status)
 	struct hsw_party participant = { .type = HSW_JID_NONE };
 
 	evolution_chat(u->key, u->data, &s.chat);
-	evolution_party(&participant, cj_get(u->key, "participant"));
-	evolution_party(&participant, cj_get(u->key, "participantAlt"));
+	evolution_participant(&participant, u->key);
 	if (s.chat.type > HSW_JID_LID) {
 		s.recipient = u->is_own ? participant : s.recipient;
 		s.message_sender = u->is_own ? t->own : participant;

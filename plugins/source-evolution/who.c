@@ -21,11 +21,17 @@ add(struct hsw_party *p, struct hsw_str id)
 	canon_party_add(p, id);
 }
 
+/* Of people. Some versions name the group itself as the participant: that is nobody. */
 static void
 add_members(struct hsw_party *p, struct json_object *o, const char *const *names)
 {
-	for (; *names != NULL; names++)
-		add(p, cj_string(o, *names));
+	char jid[HSW_JID_MAX];
+
+	for (; *names != NULL; names++) {
+		struct hsw_str id = cj_string(o, *names);
+		if (canon_jid(id, jid) <= HSW_JID_LID)
+			add(p, id);
+	}
 }
 
 void
@@ -37,6 +43,14 @@ evolution_party(struct hsw_party *p, struct json_object *o)
 	add_members(p, o, names);
 	if (p->name.len == 0)
 		p->name = cj_string(o, "name");
+}
+
+void
+evolution_participant(struct hsw_party *p, struct json_object *key)
+{
+	static const char *const names[] = { "participant", "participantAlt", NULL };
+
+	add_members(p, key, names);
 }
 
 /* senderPn and senderLid are the chat's only when the other side wrote. */
