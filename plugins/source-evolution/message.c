@@ -107,6 +107,37 @@ evolution_history(struct translation *t, struct json_object *data)
 	return t->keeps_history ? translate(t, data, false, true) : evolution_ignore(t);
 }
 
+/* A LID is ours where an earlier event told that it belongs to our number. */
+static bool
+is_own(const struct translation *t, const struct hsw_party *p)
+{
+	char phone[HSW_JID_MAX];
+
+	return strcmp(canon_party_shown(t->canon, p, phone), canon_party_id(&t->own)) == 0;
+}
+
+/*
+ * Who changed the message: its key is as that one has it, and fromMe is true of whoever changes an own message. A
+ * chat of two has our own number there where the other side did it: false, as nothing tells who that is. (A
+ * chat with ourselves looks the same.) In a group there may be the participant.
+ */
+static bool
+find_editor(const struct translation *t, struct json_object *key, struct hsw_message *m)
+{
+	struct hsw_party editor = { .type = HSW_JID_NONE };
+
+	if (canon_party_id(&t->own)[0] == '\0')
+		return true;
+	if (m->chat.type <= HSW_JID_LID)
+		return !is_own(t, &m->chat);
+	evolution_participant(&editor, key);
+	if (canon_party_id(&editor)[0] != '\0' && !is_own(t, &editor)) {
+		m->is_outgoing = false;
+		m->sender = editor;
+	}
+	return true;
+}
+
 static int
 translate_edit(struct translation *t, struct json_object *data, bool is_api)
 {
@@ -117,7 +148,8 @@ translate_edit(struct translation *t, struct json_object *data, bool is_api)
 
 	message_parties(t, key, data, &m);
 	canon_protocol(data, &m);
-	return m.change != HSW_NEW ? message_emit(t, &m) : evolution_ignore(t);
+	bool is_known = m.change != HSW_NEW && (is_api || find_editor(t, key, &m));
+	return is_known ? message_emit(t, &m) : evolution_ignore(t);
 }
 
 int

@@ -59,6 +59,29 @@ def test_it_is_known_after_a_restart(webhook, how):
     assert last["data"]["chat"] == {"jid": PHONE, "lid": LID, "type": "private"}
 
 
+def edited(number, chat, **key):
+    return {"event": "messages.edited", "sender": PHONE, "data": {
+        "key": {"id": f"A{number}", "remoteJid": chat, "fromMe": True, **key},
+        "type": "MESSAGE_EDIT", "editedMessage": {"conversation": "new"}}}
+
+
+def test_an_edit_by_the_other_side_is_not_ours_and_teaches_nothing_of_us(webhook):
+    """Evolution's messages.edited has the key of the one who edited: it says fromMe of everybody."""
+    daemon, receiver = webhook(options={"ordering": "none", "concurrency": 1})
+    group, other = "120363421904721723@g.us", "987654321012345@lid"
+    post(daemon, {**body(1, group, fromMe=True, participant=LID), "sender": PHONE})
+    assert post(daemon, edited(2, LID))["ignored"] == 1
+    post(daemon, edited(3, group, participant=other))
+    post(daemon, edited(4, group, participant=LID))
+    post(daemon, body(5, other))
+    receiver.wait(4)
+    data = [e["data"] for e in receiver.envelopes()]
+    assert [(d["id"], d["direction"]) for d in data] == [
+        ("A1", "outgoing"), ("A3", "incoming"), ("A4", "outgoing"), ("A5", "incoming")]
+    assert data[1]["sender"] == {"jid": other}
+    assert data[3]["chat"] == {"jid": other, "type": "private"}
+
+
 def test_it_can_be_turned_off(webhook):
     daemon, receiver = webhook(options={"ordering": "none", "concurrency": 1}, ingest="identity = off")
     post(daemon, body(1, LID, senderPn=PHONE))
