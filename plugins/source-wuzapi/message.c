@@ -38,6 +38,17 @@ read_parties(struct json_object *info, struct hsw_message *m)
 
 /* ---- what ---- */
 
+/*
+ * The key of what was reacted to is as the one who reacted has it: in a chat of two, what is not theirs is ours. In a
+ * group only our own number would tell, which is not known.
+ */
+static void
+read_target(struct hsw_message *m)
+{
+	if (m->change == HSW_REACTION && !m->is_outgoing)
+		m->is_target_own = m->chat.type <= HSW_JID_LID && !m->is_target_own;
+}
+
 /* What it says is encrypted, but not what it edits; 2 is MESSAGE_EDIT. */
 static bool
 is_encrypted_edit(struct json_object *nodes, struct hsw_str edit, struct hsw_message *m)
@@ -109,6 +120,7 @@ translate(struct translation *t, struct json_object *event, bool is_api)
 
 	read_parties(cj_object(event, "Info"), &m);
 	canon_content_fill(&content, &m);
+	read_target(&m);
 	read_edit(event, nodes, &m);
 	read_media(t, &content, event, &m.media);
 	canon_context(cj_object(content.value, "contextInfo"), &m);
