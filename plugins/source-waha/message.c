@@ -143,6 +143,23 @@ waha_waiting(struct translation *t, struct json_object *payload)
 
 /* ---- changes ---- */
 
+/*
+ * Whether a reaction is to our message. GOWS has the id of that as the one who reacted has it: what is theirs begins
+ * with true_, and in a group the participant tells who wrote the others.
+ */
+static bool
+is_target_own(
+	const struct translation *t, const struct waha_id *target, const struct hsw_message *m)
+{
+	struct hsw_party author = { .type = HSW_JID_NONE };
+
+	if (m->is_outgoing || !word_is(cj_string(t->body, "engine"), "GOWS"))
+		return target->is_own == HSW_YES;
+	frame_party(&author, target->participant);
+	bool is_private = m->chat.type <= HSW_JID_LID;
+	return target->is_own == HSW_NO && (is_private || frame_is_same(&author, &t->own));
+}
+
 int
 waha_reaction(struct translation *t, struct json_object *payload)
 {
@@ -152,7 +169,6 @@ waha_reaction(struct translation *t, struct json_object *payload)
 		.type = "reaction",
 		.reaction = cj_string(reaction, "text"),
 		.target_id = target.id,
-		.is_target_own = target.is_own == HSW_YES,
 		.is_api = word_is(cj_string(payload, "source"), "api") };
 	struct waha_engine e;
 
@@ -160,6 +176,7 @@ waha_reaction(struct translation *t, struct json_object *payload)
 		return frame_ignore(t);
 	waha_engine_open(&e, payload);
 	waha_parties(t, &e, payload, &m);
+	m.is_target_own = is_target_own(t, &target, &m);
 	int rc = frame_emit_message(t, &m);
 	waha_engine_close(&e);
 	return rc;
