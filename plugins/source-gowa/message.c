@@ -73,8 +73,7 @@ gowa_reaction(struct translation *t, struct json_object *payload)
 		.change = HSW_REACTION,
 		.type = "reaction",
 		.reaction = cj_string(payload, "reaction"),
-		.target_id = cj_string(payload, "reacted_message_id"),
-		.is_target_own = cj_bool(payload, "reacted_from_me") };
+		.target_id = cj_string(payload, "reacted_message_id") };
 
 	if (m.target_id.len == 0)
 		return frame_ignore(t);
