@@ -70,6 +70,7 @@ read_edit(const struct translation *t, struct json_object *edit, struct content 
 	context_read(t, edited, &now);
 	m->change = HSW_EDIT;
 	m->target_id = cj_string(edit, "original_message_id");
+	m->edit_id = m->id;
 	m->content = now.content;
 	m->media = now.media;
 	m->details = now.details;

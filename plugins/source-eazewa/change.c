@@ -188,6 +188,7 @@ eazewa_edit(struct translation *t, struct json_object *data)
 	m.type = "message_edit";
 	m.target_id = m.id;
 	m.time_ms = cj_time(holder, "latestEditSenderTimestampMs");
+	m.edit_id = cj_literal(holder, "latestEditSenderTimestampMs"); /* the id is the message's */
 	m.content = cj_string(data, "newBody");
 	if (m.content.s == NULL)
 		m.content = view_string(&v, "body");

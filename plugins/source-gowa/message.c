@@ -88,7 +88,8 @@ gowa_edited(struct translation *t, struct json_object *payload)
 		.change = HSW_EDIT,
 		.type = "message_edit",
 		.content = cj_string(payload, "body"),
-		.target_id = cj_string(payload, "original_message_id") };
+		.target_id = cj_string(payload, "original_message_id"),
+		.edit_id = cj_string(payload, "id") };
 
 	if (m.target_id.len == 0)
 		return frame_ignore(t);

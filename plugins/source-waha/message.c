@@ -115,6 +115,7 @@ waha_message(struct translation *t, struct json_object *payload)
 
 	waha_engine_open(&e, payload);
 	waha_parties(t, &e, payload, &m);
+	m.edit_id = m.id;
 	waha_shape(t->canon, &e, payload, &m);
 	read_context(&e, payload, &m);
 	if (is_empty(&m))
@@ -182,6 +183,7 @@ waha_reaction(struct translation *t, struct json_object *payload)
 	return rc;
 }
 
+/* WEBJS has only the edited message itself, but when that was. */
 int
 waha_edited(struct translation *t, struct json_object *payload)
 {
@@ -194,8 +196,11 @@ waha_edited(struct translation *t, struct json_object *payload)
 
 	waha_engine_open(&e, payload);
 	waha_parties(t, &e, payload, &m);
-	if (m.target_id.len == 0)
+	m.edit_id = m.id;
+	if (m.target_id.len == 0) {
 		m.target_id = m.id;
+		m.edit_id = cj_literal(e.data, "latestEditSenderTimestampMs");
+	}
 	int rc = frame_emit_message(t, &m);
 	waha_engine_close(&e);
 	return rc;

@@ -119,6 +119,7 @@ translate(struct translation *t, struct json_object *event, bool is_api)
 	struct hsw_message m = { .is_api = is_api, .is_outgoing = is_api };
 
 	read_parties(cj_object(event, "Info"), &m);
+	m.edit_id = m.id;
 	canon_content_fill(&content, &m);
 	read_target(&m);
 	read_edit(event, nodes, &m);

@@ -207,7 +207,9 @@ natural_key(struct hsw_canon *c, const struct hsw_message *m)
 	canon_identity_text(c, names[m->change]);
 	if (m->change == HSW_EDIT)
 		canon_identity(c, m->content);
-	if (m->change == HSW_EDIT && m->content.s == NULL)
+	if (m->change == HSW_EDIT && m->edit_id.len > 0)
+		canon_identity(c, m->edit_id);
+	else if (m->change == HSW_EDIT && m->content.s == NULL)
 		canon_identity_time(c, m->time_ms);
 	if (m->change == HSW_REACTION) {
 		canon_identity_text(c,

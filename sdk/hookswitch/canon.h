@@ -245,6 +245,11 @@ struct hsw_message {
 	bool is_api, is_forwarded;
 	struct hsw_media media;
 	struct hsw_str target_id, reaction, vote;
+	/*
+	 * What tells an edit from an earlier one back to the same text: its own id, which comes again where the
+	 * provider sends it again, and with every hook that tells of it. s = NULL: it has none such.
+	 */
+	struct hsw_str edit_id;
 	bool is_target_own;
 	struct hsw_fill context; /* members of message.context */
 	struct hsw_fill details; /* further members of message: canon_location, ... */

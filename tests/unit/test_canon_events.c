@@ -268,6 +268,44 @@ START_TEST(edit_without_a_target_goes_by_its_id)
 }
 END_TEST
 
+static bool
+is_same(struct hsw_emit a, struct hsw_emit b)
+{
+	return a.identity_len == b.identity_len &&
+		memcmp(a.identity, b.identity, a.identity_len) == 0;
+}
+
+/* The identity of an edit to this text, s = NULL: not told, at this time. */
+static struct hsw_emit
+edit_of(const char *text, const char *edit_id, int64_t time_ms)
+{
+	struct hsw_message m = {
+		.id = str("1"), .change = HSW_EDIT, .target_id = str("T"), .time_ms = time_ms
+	};
+
+	if (text != NULL)
+		m.content = str(text);
+	if (edit_id != NULL)
+		m.edit_id = str(edit_id);
+	canon_party_add(&m.chat, str("55"));
+	canon_message(&canon, &m);
+	canon_finish();
+	return out;
+}
+
+START_TEST(edit_back_to_a_text_is_another_where_edits_have_ids)
+{
+	ck_assert(is_same(edit_of("a", NULL, 1), edit_of("a", NULL, 2)));
+	ck_assert(!is_same(edit_of("a", "1", 1), edit_of("a", "2", 1)));
+	ck_assert(is_same(edit_of("a", "1", 1), edit_of("a", "1", 2)));
+	ck_assert(!is_same(edit_of("a", "1", 1), edit_of("b", "1", 1)));
+	/* Without a text: by the time, unless there is an id. */
+	ck_assert(!is_same(edit_of(NULL, NULL, 1), edit_of(NULL, NULL, 2)));
+	ck_assert(is_same(edit_of(NULL, "1", 1), edit_of(NULL, "1", 2)));
+	ck_assert(!is_same(edit_of(NULL, "1", 1), edit_of(NULL, "2", 1)));
+}
+END_TEST
+
 /* The identity of a state, told at received_ms with this occasion and provider's time. */
 static struct hsw_emit
 state_at(int64_t received_ms, const char *occasion, int64_t time_ms)
@@ -280,13 +318,6 @@ state_at(int64_t received_ms, const char *occasion, int64_t time_ms)
 	canon_state(&canon, &s);
 	canon_finish();
 	return out;
-}
-
-static bool
-is_same(struct hsw_emit a, struct hsw_emit b)
-{
-	return a.identity_len == b.identity_len &&
-		memcmp(a.identity, b.identity, a.identity_len) == 0;
 }
 
 START_TEST(time_of_a_natural_key)
@@ -479,9 +510,9 @@ END_TEST
 UNIT_MAIN_WITH("canon events", canon_setup, canon_teardown, message_has_its_members_in_order,
 	message_with_nothing_known_has_its_nulls, other_events_have_their_members_in_order,
 	who_has_no_number_has_a_user_id_alone, codes_that_follow_each_other_stay_in_order,
-	edit_without_a_target_goes_by_its_id, chat_of_a_status_that_is_not_known_has_no_type,
-	a_lid_is_shown_with_the_phone_that_is_known, pairs_are_learned_of_people_alone,
-	a_daemon_of_before_remembers_nothing, time_of_a_natural_key,
-	what_follows_is_of_the_instance_that_was_named,
+	edit_without_a_target_goes_by_its_id, edit_back_to_a_text_is_another_where_edits_have_ids,
+	chat_of_a_status_that_is_not_known_has_no_type, a_lid_is_shown_with_the_phone_that_is_known,
+	pairs_are_learned_of_people_alone, a_daemon_of_before_remembers_nothing,
+	time_of_a_natural_key, what_follows_is_of_the_instance_that_was_named,
 	an_instance_is_named_to_a_daemon_of_before_too,
 	parts_of_a_natural_key_do_not_run_into_each_other, what_is_ignored_leaves_nothing_behind)
