@@ -89,7 +89,9 @@ with_field(jv object, const struct form_field *field)
 
 	if (!jv_object_has(jv_copy(object), jv_copy(name)))
 		return jv_object_set(object, name, value);
+	/* The object lets go of the array first: one of which it holds a reference, too, is copied to append to it. */
 	jv other = jv_object_get(jv_copy(object), jv_copy(name));
+	object = jv_object_set(object, jv_copy(name), jv_null());
 	if (jv_get_kind(other) != JV_KIND_ARRAY)
 		other = jv_array_append(jv_array(), other);
 	return jv_object_set(object, name, jv_array_append(other, value));

@@ -583,9 +583,28 @@ START_TEST(depth_of_the_json_is_bounded)
 }
 END_TEST
 
+/* An array that is copied with each of its fields is minutes of work here. */
+START_TEST(a_field_that_comes_often_is_read_at_once)
+{
+	const size_t n = 300000;
+	char *body = malloc(2 * n + sizeof("id=A"));
+	struct hsw_error err;
+
+	ck_assert_ptr_nonnull(body);
+	strcpy(body, "id=A");
+	for (size_t i = 0; i < n; i++)
+		strcpy(body + 4 + 2 * i, "&x");
+	struct json_object *events = map_body(
+		MESSAGE "data.message.content = (.x | length)\n", body, 5000, &err);
+	ck_assert_msg(events != NULL, "%s", err.text);
+	json_object_put(events);
+	free(body);
+}
+END_TEST
+
 UNIT_MAIN("source-map", every_payload_becomes_the_events_beside_it, what_no_payload_shows,
 	identity_is_the_same_for_the_same_event_alone,
 	an_event_is_the_same_by_whichever_source_it_came, a_bad_map_is_refused_with_its_line,
 	a_map_that_is_missing_is_refused, a_good_map_is_taken, what_a_map_can_do,
 	what_does_not_fit_is_refused_with_its_place, an_expression_without_end_is_stopped,
-	depth_of_the_json_is_bounded)
+	depth_of_the_json_is_bounded, a_field_that_comes_often_is_read_at_once)
