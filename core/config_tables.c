@@ -31,7 +31,8 @@ static const struct hsw_option server_options[] = {
 		"sockets." },
 	{ "base_url", HSW_OPT_URL, 0, S(base_url), NULL, 0, 0, NULL,
 		"The daemon's public URL, as receivers see it in instanceData.baseUrl. Without "
-		"it: http:// and the first listen address." },
+		"it: http:// and the first address of listen, or with listen = none https:// and "
+		"the first of listen_tls; localhost where that is a unix socket." },
 	{ "workers", HSW_OPT_STRING, 0, S(workers_text), "auto", 0, 0, NULL,
 		"Threads that take requests and deliver: auto (one per core) or 1 to 64." },
 	{ "plugin_dir", HSW_OPT_PATH, 0, S(plugin_dir), PLUGIN_DIR, 0, 0, NULL,
@@ -41,7 +42,8 @@ static const struct hsw_option server_options[] = {
 		"daemon's user can open it." },
 	{ "shutdown_timeout", HSW_OPT_MSEC, 0, S(shutdown_timeout_ms), "10s", 0, 3600000, NULL,
 		"How long a stop waits for requests and deliveries that are under way. What is not "
-		"delivered by then is delivered after the next start." },
+		"delivered by then is delivered after the next start, and what had overtaken it "
+		"comes again." },
 	{ "max_connections", HSW_OPT_INT, 0, S(max_connections), "10000", 1, 1000000, NULL,
 		"HTTP connections at once; further ones are answered 503." },
 	{ "header_timeout", HSW_OPT_MSEC, 0, S(header_timeout_ms), "10s", 100, 3600000, NULL,
@@ -64,8 +66,9 @@ static const struct hsw_option server_options[] = {
 		"Signs these requests as Standard Webhooks have it (webhook-signature): whsec_ and "
 		"base64 of the key, or a text that is the key; 24 to 64 bytes." },
 	{ "notify_lag", HSW_OPT_INT, 0, S(notify_lag), "0", 0, INT64_MAX / 2, NULL,
-		"A notice is sent when a sink is so many events behind, and another one when it is "
-		"less than half of that. 0: none." },
+		"A notice is sent when a sink is so many events of the journal behind, also such "
+		"as it does not want, and another one when it is less than half of that. 0: "
+		"none." },
 	{ "notify_dead_letters", HSW_OPT_INT, 0, S(notify_dead_letters), "0", 0, INT64_MAX / 2,
 		NULL, "A notice is sent whenever a sink has so many dead letters more. 0: none." },
 	{ NULL, HSW_OPT_STRING, 0, 0, NULL, 0, 0, NULL, NULL },
@@ -84,7 +87,8 @@ static const struct hsw_option api_options[] = {
 	{ "instance_rate_limit", HSW_OPT_STRING, 0, S(instance_rate_limit_text), "20/min", 0, 0,
 		NULL, "The same for making instances." },
 	{ "max_webhooks", HSW_OPT_INT, 0, S(max_webhooks), "3", 1, 100, NULL,
-		"How many webhooks of one instance may be enabled." },
+		"How many webhooks of one instance may be enabled; those of /api/config/ do not "
+		"count. An instance has at most 100 in all, disabled ones included." },
 	{ "https_only", HSW_OPT_BOOL, 0, S(https_only), "no", 0, 0, NULL,
 		"Refuse webhooks whose URL is not https, also those that were set before." },
 	{ "allow_private", HSW_OPT_LIST, 0, S(allow_private), "none", 0, 0, NULL,
@@ -213,9 +217,11 @@ static const struct hsw_option sink_options[] = {
 		"The types that are wanted, of message.exchange, message.status, call.update, "
 		"group.flow, instance.state, label.update, and raw (see unmapped of sources). "
 		"Without "
-		"it: the six types." },
+		"it: the six types, not raw." },
 	{ "instances", HSW_OPT_LIST, 0, S(instances), NULL, 0, 0, NULL,
-		"The instances whose events are wanted. Without it: all." },
+		"The instances whose events are wanted, of those that have a section; others, such "
+		"as those that the API makes, only with auto_create = yes of [ingest]. Without it: "
+		"all." },
 	{ "media_base64", HSW_OPT_BOOL, 0, S(media_base64), "no", 0, 0, NULL,
 		"Send media along as base64, where the provider gave it." },
 	{ "token", HSW_OPT_BOOL, 0, S(token), "no", 0, 0, NULL,
@@ -233,13 +239,13 @@ static const struct hsw_option sink_options[] = {
 		"chat until it is delivered or dead. strict: one delivery at a time, and one that "
 		"failed holds all. none: as they come." },
 	{ "concurrency", HSW_OPT_STRING, 0, S(concurrency_text), "0", 0, 0, NULL,
-		"Deliveries at once; 0: as many as the plugin thinks right; auto: as many as the "
-		"destination takes without getting slower, at most four times that." },
+		"Deliveries at once, at most 1024; 0: as many as the plugin thinks right; auto: as "
+		"many as the destination takes without getting slower, at most four times that." },
 	{ "rate", HSW_OPT_STRING, 0, S(rate), "none", 0, 0, NULL,
 		"Deliveries in a time at most, each event of a batch being one: N/s, N/min, N/h, "
 		"or none." },
 	{ "timeout", HSW_OPT_MSEC, 0, S(timeout_ms), "5s", 10, 3600000, NULL,
-		"How long one attempt may take." },
+		"How long one attempt may take, at most 1h." },
 	{ "policy", HSW_OPT_ENUM, 0, S(policy), "ryze", 0, 0, policies,
 		"How failed deliveries are dealt with where the section does not say otherwise. "
 		"ryze: retry = 1s, 15s, 4m, 1h. eazewa: retry = 3s, forever, and any HTTP answer, "
@@ -251,19 +257,21 @@ static const struct hsw_option sink_options[] = {
 		"are used up the event becomes a dead letter. With `forever` as the last word the "
 		"last wait repeats; it is at least 10ms then. `exponential 1s..1h x5`: five waits "
 		"that grow evenly from 1s "
-		"to 1h. `never`: there is only one attempt. Without it: the policy's." },
+		"to 1h. `never`: there is only one attempt. At most 32 waits, each of at most 7d. "
+		"Without it: the policy's." },
 	{ "retry_after_max", HSW_OPT_MSEC, 0, S(retry_after_max_ms), "1h", 0, 86400000, NULL,
 		"How long a wait a destination may ask for (Retry-After of HTTP: seconds or a "
-		"date); what is longer is taken for this. 0s: it is not asked." },
+		"date); what is longer is taken for this. At most 24h; 0s: it is not asked." },
 	{ "retry_on", HSW_OPT_LIST, 0, S(retry_on), NULL, 0, 0, NULL,
-		"The HTTP statuses after which another attempt is made, such as 429, 5xx; other "
-		"failures make the event a dead letter at once. No answer at all is always tried "
+		"The HTTP statuses after which another attempt is made, such as 429, 5xx; any "
+		"other one makes the event a dead letter at once (410 disables the destination), "
+		"or with policy = eazewa settles it as delivered. No answer at all is always tried "
 		"again. Without it: the policy's." },
 	{ "drop_on", HSW_OPT_LIST, 0, S(drop_on), NULL, 0, 0, NULL,
 		"The HTTP statuses that make the event a dead letter at once, such as 400, 413." },
 	{ "probe_interval", HSW_OPT_MSEC, 0, S(probe_interval_ms), "5s", 10, 3600000, NULL,
-		"While the circuit is open, one event is tried only so often, until one gets "
-		"through. These attempts do not count." },
+		"While the circuit is open, one event is tried only so often, at most 1h, until "
+		"one gets through. These attempts do not count." },
 	{ "failures_to_open", HSW_OPT_INT, 0, S(failures_to_open), "10", 1, 1000000, NULL,
 		"So many failed attempts in a row open the destination's circuit: it is taken to "
 		"be down, and its events wait without using up their attempts." },

@@ -10,8 +10,9 @@ static const struct {
 	{ "hookswitch_accepted_events_total", "Events that were stored, by source." },
 	{ "hookswitch_dead_expired_total", "Dead letters that dead_retention deleted." },
 	{ "hookswitch_deliveries_total",
-		"Attempts to deliver, by sink and result: delivered, failed (another one follows), "
-		"dead." },
+		"Attempts to deliver, by sink and result: delivered; failed, also the last one of "
+		"an event; dead: events that became dead letters, by such a failure or refused at "
+		"once." },
 	{ "hookswitch_duplicate_events_total", "Events that had come before, by source." },
 	{ "hookswitch_events_total", "Events that were stored, by instance." },
 	{ "hookswitch_http_connections", "HTTP connections that are open." },
@@ -33,7 +34,9 @@ static const struct {
 	{ "hookswitch_sink_dropped_total",
 		"WebSocket clients that were dropped, by reason: slow, no_pong." },
 	{ "hookswitch_sink_filtered_total", "Events that the sink's filter left out." },
-	{ "hookswitch_sink_lag_events", "Stored events that the sink has not settled." },
+	{ "hookswitch_sink_lag_events",
+		"Stored events from the oldest one on that the sink has not settled, also those "
+		"that it does not want." },
 	{ "hookswitch_sink_messages_cut_total", "Messages that were cut at max_message." },
 	{ "hookswitch_sink_messages_total", "Messages to WebSocket clients." },
 	{ "hookswitch_sink_refused_addresses_total",
