@@ -129,7 +129,8 @@ const struct hsw_option conf_options[] = {
 		.type = HSW_OPT_STRING,
 		.offset = MEMBER(batch),
 		.help = "Several events in one request: at most so many, and no longer after the "
-			"first one than this time, e.g. 100/200ms. `concurrency` counts events: "
+			"first one than this time, e.g. 100/200ms; 2 to 1000 events, and at most "
+			"a minute. `concurrency` counts events: "
 			"it is twice as many unless it is set, and never less than a batch. "
 			"A batch that is answered with a 4xx about what is in it (not 401, 403, "
 			"404, 407, 408, 410, 425, 429) goes again at once, each event alone: "
