@@ -149,7 +149,15 @@ send_switch(const struct api_call *call, int fd, struct hsw_str key)
 	return send(fd, answer, (size_t)n, MSG_NOSIGNAL) == n;
 }
 
-/* From live_expect on the client misses no event; so it stands before the answer. */
+/* Who came with the account's token goes with it. */
+static unsigned
+flags_of(const struct api_call *call)
+{
+	return call->of_token == NULL && !call->http->is_control ? HSW_CONN_ACCOUNT : 0;
+}
+
+/* From live_expect on the client misses no event; so it stands before the answer. Once the connection is given up,
+ * the request is gone. */
 static void
 upgrade(const struct api_call *call, const struct instance *instance)
 {
@@ -158,12 +166,13 @@ upgrade(const struct api_call *call, const struct instance *instance)
 	char key[KEY_LEN];
 
 	memcpy(key, http_header(call->http, "sec-websocket-key").s, KEY_LEN);
+	const unsigned flags = flags_of(call);
 	int fd = http_give_up(call->http, &early);
 	struct hsw_conn conn = { .fd = fd,
 		.instance = instance->name,
 		.key = { key, KEY_LEN },
 		.early = { early.data, early.len },
-		.flags = call->of_token == NULL && !call->http->is_control ? HSW_CONN_ACCOUNT : 0 };
+		.flags = flags };
 	live_expect(live);
 	if (early.failed || !send_switch(call, fd, conn.key)) {
 		close(fd);

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Another account token: who came with the one before is sent away, and sees nothing that comes later."""
+import socket
+
 import pytest
 
 from api_rig import ACCOUNT
 from rig import SLOW, message, number_of
 from test_reload import LIVE, edit, reload
 from test_websocket_api import Producer, Reader
-from ws_rig import CLOSE, Client
+from ws_rig import CLOSE, Client, upgrade_request
 
 CHANGED = "the account token was changed"
 ASKED_OFTEN = {"api": "rate_limit = none", "instance": LIVE}
@@ -34,6 +36,21 @@ def test_its_clients_are_sent_away_and_those_with_the_instance_s_token_stay(make
         assert [number_of(client.event()) for _ in range(3)] == [1, 2, 3]
     assert number_of(later.event()) == 3
     assert "SECRET" not in daemon.log_text()
+
+
+def test_a_client_whose_request_came_in_two_parts_is_sent_away_as_well(make_api):
+    """Its request is freed with the connection that is given up, as another one is kept by then for the next."""
+    daemon = make_api(server="workers = 1", **ASKED_OFTEN)
+    request = upgrade_request(headers={"token": ACCOUNT})
+    with socket.create_connection(("127.0.0.1", daemon.port), timeout=10 * SLOW) as client:
+        client.sendall(request[:40])
+        for _ in range(3):
+            assert daemon.request("GET", "/healthz")[0] == 200
+        client.sendall(request[40:])
+        assert client.recv(4096).startswith(b"HTTP/1.1 101 ")
+        edit(daemon, ACCOUNT, "other-SECRET")
+        reload(daemon)
+        assert CHANGED.encode() in client.recv(4096)
 
 
 def test_it_is_removed_and_nothing_else_of_api_sends_anybody_away(make_api):
