@@ -259,18 +259,26 @@ find_unknown(const struct api_call *call, const struct route *route)
 	return (struct hsw_str){ NULL, 0 };
 }
 
+static void
+refuse_parameter(const struct api_call *call, struct hsw_str name, const char *why)
+{
+	api_error(call, 400, "%.*s: %s",
+		name.len < QUERY_SHOWN_MAX ? (int)name.len : QUERY_SHOWN_MAX, name.s, why);
+}
+
 /* false: it was answered. */
 static bool
 check_query(const struct api_call *call, const struct route *route)
 {
-	if (!(route->flags & STRICT_QUERY))
-		return true;
-	const struct hsw_str unknown = find_unknown(call, route);
-	if (unknown.s == NULL)
-		return true;
-	api_error(call, 400, "%.*s: unknown parameter of the query",
-		unknown.len < QUERY_SHOWN_MAX ? (int)unknown.len : QUERY_SHOWN_MAX, unknown.s);
-	return false;
+	const struct hsw_str malformed = http_query_malformed(call->http);
+	const struct hsw_str unknown = route->flags & STRICT_QUERY ? find_unknown(call, route)
+								   : (struct hsw_str){ NULL, 0 };
+
+	if (unknown.s != NULL)
+		refuse_parameter(call, unknown, "unknown parameter of the query");
+	else if (malformed.s != NULL)
+		refuse_parameter(call, malformed, HTTP_QUERY_EXPECTED);
+	return unknown.s == NULL && malformed.s == NULL;
 }
 
 /* ---- routing ---- */

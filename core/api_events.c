@@ -306,8 +306,9 @@ read_label(const struct api_call *call, struct change *c)
 	struct buf label = BUF_INIT;
 
 	c->has_label = http_query_form(call->http, "label", &label);
-	c->label = strndup(label.len > 0 ? label.data : WEBHOOK_LABEL_DEFAULT,
-		label.len > 0 ? label.len : sizeof(WEBHOOK_LABEL_DEFAULT) - 1);
+	if (!label.failed)
+		c->label = strndup(label.len > 0 ? label.data : WEBHOOK_LABEL_DEFAULT,
+			label.len > 0 ? label.len : sizeof(WEBHOOK_LABEL_DEFAULT) - 1);
 	buf_free(&label);
 	if (c->label != NULL)
 		return true;

@@ -15,6 +15,7 @@
 
 #define DEAD_LIST_MAX 1000 /* dead letters of one answer */
 #define DEAD_AT_ONCE 2000  /* of them in one call of the store */
+#define NAME_SHOWN_MAX 60  /* bytes of a parameter's name, in an error */
 
 /* ---- status ---- */
 
@@ -287,6 +288,11 @@ read_query(struct tour *t)
 	t->config = config_ref(t->home->config);
 	if (http_query_form(r, "sink", &t->sink))
 		t->query.destination = (struct hsw_str){ t->sink.data, t->sink.len };
+	if (t->sink.failed) {
+		http_reply_error(r, 503, "", "Out of memory");
+		tour_free(t);
+		return false;
+	}
 	if (http_query_form(r, "id", &t->id_text)) {
 		if (!envelope_id_parse(
 			    (struct hsw_str){ t->id_text.data, t->id_text.len }, t->id)) {
@@ -347,6 +353,22 @@ purge(struct worker *w, struct http_request *r)
 		tour_go_to_store(t, dead_purge);
 }
 
+/* false: it was answered. What does not decode must not pass for what is not there: of which sink, which event. */
+static bool
+check_query(struct http_request *r)
+{
+	const struct hsw_str name = http_query_malformed(r);
+	struct hsw_error err;
+
+	if (name.s == NULL)
+		return true;
+	err_set(&err, HSW_EINVAL, "%.*s: %s",
+		name.len < NAME_SHOWN_MAX ? (int)name.len : NAME_SHOWN_MAX, name.s,
+		HTTP_QUERY_EXPECTED);
+	http_reply_error(r, 400, "", err.text);
+	return false;
+}
+
 bool
 control_handle(struct worker *w, struct http_request *r)
 {
@@ -368,7 +390,8 @@ control_handle(struct worker *w, struct http_request *r)
 
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
 		if (str_is(r->path, routes[i].path) && str_is(r->method, routes[i].method)) {
-			routes[i].fn(w, r);
+			if (check_query(r))
+				routes[i].fn(w, r);
 			return true;
 		}
 	}

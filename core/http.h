@@ -89,6 +89,11 @@ bool http_header_has_word(const struct http_request *, const char *name, const c
 bool http_query(const struct http_request *, const char *name, struct buf *out);
 /* The same as forms write it (application/x-www-form-urlencoded): a + is a space. */
 bool http_query_form(const struct http_request *, const char *name, struct buf *out);
+/* The name of the first parameter whose value is malformed: where a query decides what is done, none must pass for one
+ * that is not there. s = NULL: there is none. */
+struct hsw_str http_query_malformed(const struct http_request *);
+/* What is said of it then. */
+#define HTTP_QUERY_EXPECTED "expected %XX with two hex digits for each % in the query, and no %00"
 /* Appends `s` with %XX decoded; false: a bad escape or %00. */
 bool http_decode(struct hsw_str s, struct buf *out);
 

@@ -108,17 +108,26 @@ hex_value(char c)
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* The byte of the escape that begins at s[i]; -1: it is none, or a NUL. */
+static int
+escaped_byte(struct hsw_str s, size_t i)
+{
+	int high = i + 2 < s.len ? hex_value(s.s[i + 1]) : -1;
+	int low = i + 2 < s.len ? hex_value(s.s[i + 2]) : -1;
+
+	return high < 0 || low < 0 || (high == 0 && low == 0) ? -1 : high << 4 | low;
+}
+
 bool
 http_decode(struct hsw_str s, struct buf *out)
 {
 	for (size_t i = 0; i < s.len; i++) {
 		char c = s.s[i];
 		if (c == '%') {
-			int high = i + 2 < s.len ? hex_value(s.s[i + 1]) : -1;
-			int low = i + 2 < s.len ? hex_value(s.s[i + 2]) : -1;
-			if (high < 0 || low < 0 || (high == 0 && low == 0))
+			int byte = escaped_byte(s, i);
+			if (byte < 0)
 				return false;
-			c = (char)(high << 4 | low);
+			c = (char)byte;
 			i += 2;
 		}
 		buf_append(out, &c, 1);
@@ -126,24 +135,65 @@ http_decode(struct hsw_str s, struct buf *out)
 	return !out->failed;
 }
 
+static bool
+is_decodable(struct hsw_str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.s[i] == '%' && escaped_byte(s, i) < 0)
+			return false;
+	}
+	return true;
+}
+
+struct parameter {
+	struct hsw_str name, value; /* as they stand in the query */
+};
+
+/* Takes the first parameter off what is left of a query; without a "=" it has no value, s = NULL. */
+static struct parameter
+take_parameter(struct hsw_str *rest)
+{
+	const char *end = memchr(rest->s, '&', rest->len);
+	const struct hsw_str all = { rest->s, end != NULL ? (size_t)(end - rest->s) : rest->len };
+	const char *equals = memchr(all.s, '=', all.len);
+	struct parameter p = { .name = all };
+
+	if (equals != NULL) {
+		p.name.len = (size_t)(equals - all.s);
+		p.value = (struct hsw_str){ equals + 1, all.len - p.name.len - 1 };
+	}
+	rest->s += all.len + (end != NULL);
+	rest->len -= all.len + (end != NULL);
+	return p;
+}
+
 /* As it stands in the query. */
 static bool
 find_parameter(const struct http_request *r, const char *name, struct hsw_str *out)
 {
 	struct hsw_str rest = r->query;
-	size_t n = strlen(name);
 
 	while (rest.len > 0) {
-		const char *end = memchr(rest.s, '&', rest.len);
-		size_t len = end != NULL ? (size_t)(end - rest.s) : rest.len;
-		if (len > n && memcmp(rest.s, name, n) == 0 && rest.s[n] == '=') {
-			*out = (struct hsw_str){ rest.s + n + 1, len - n - 1 };
+		const struct parameter p = take_parameter(&rest);
+		if (p.value.s != NULL && str_is(p.name, name)) {
+			*out = p.value;
 			return true;
 		}
-		rest.s += len + (end != NULL);
-		rest.len -= len + (end != NULL);
 	}
 	return false;
+}
+
+struct hsw_str
+http_query_malformed(const struct http_request *r)
+{
+	struct hsw_str rest = r->query;
+
+	while (rest.len > 0) {
+		const struct parameter p = take_parameter(&rest);
+		if (p.value.s != NULL && !is_decodable(p.value))
+			return p.name;
+	}
+	return (struct hsw_str){ NULL, 0 };
 }
 
 bool

@@ -179,15 +179,19 @@ class Daemon:
             assert r.returncode == 0, r.stderr
         return r
 
-    def status(self):
-        """What `hookswitch status --json` prints, which costs much more: it is asked for time and again."""
+    def control(self, method, target):
+        """What the control socket answers: (status, text)."""
         path = re.search(r"^control = (.*?) *(;.*)?$", self.ini.read_text(), re.M)[1]
         c = ControlConnection(str(self.folder / path))
         with contextlib.closing(c):
-            c.request("GET", "/status")
+            c.request(method, target)
             r = c.getresponse()
-            text = r.read()
-        assert r.status == 200, text
+            return r.status, r.read()
+
+    def status(self):
+        """What `hookswitch status --json` prints, which costs much more: it is asked for time and again."""
+        status, text = self.control("GET", "/status")
+        assert status == 200, text
         return json.loads(text)
 
     def sink(self, name):

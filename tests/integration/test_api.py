@@ -512,6 +512,27 @@ def test_nothing_is_deleted_when_a_parameter_is_not_known(daemon, receiver, quer
     daemon.ok("DELETE", f"/api/events/webhook/sales?token={ACCOUNT}&label=default&", token=None)
 
 
+MALFORMED = "expected %XX with two hex digits for each % in the query, and no %00"
+
+
+@pytest.mark.parametrize("query, name", [
+    ("label=%", "label"), ("label=50%", "label"), ("label=50%&", "label"), ("label=%zz", "label"),
+    ("label=a%00", "label"), ("label=default&token=%4", "token")])
+def test_nothing_is_deleted_when_a_parameter_is_malformed(daemon, receiver, query, name):
+    daemon.webhook("sales", receiver.url)
+    daemon.webhook("sales", receiver.url, label="50")
+    for method, path in (("DELETE", "webhook"), ("GET", "getWebhook")):
+        assert daemon.fails(400, method, f"/api/events/{path}/sales?{query}") == f"{name}: {MALFORMED}"
+    assert sorted(w["label"] for w in daemon.webhooks("sales")) == ["50", "default"]
+
+
+@pytest.mark.parametrize("path", [
+    "/api/instance/list?instanceName=%", "/api/events/getWebsocket/sales?x=%", "/api/dead/sales?label=%",
+    "/api/dead/sales?limit=1%", "/api/deliveries/sales?failed=%zz", "/webhook/find/sales?x=%"])
+def test_a_malformed_parameter_is_told_from_one_that_is_not_there(daemon, path):
+    assert daemon.fails(400, "GET", path).endswith(f": {MALFORMED}")
+
+
 # ---- restarts and encryption ----
 
 

@@ -79,6 +79,18 @@ def test_purged_dead_letters_are_gone(webhook):
     assert daemon.status()["dead"] == {}
 
 
+@pytest.mark.parametrize("parameter", ["sink=%zz", "sink=out%", "id=%", "sink=out&id=%4"])
+def test_what_is_malformed_purges_and_replays_nothing(webhook, parameter):
+    daemon, receiver = webhook(lambda a, c: 500, {"retry": "never"})
+    daemon.accept(message(1))
+    wait_for(lambda: daemon.status()["dead"].get("out") == 1)
+    for method, path in (("POST", "/dead/purge"), ("POST", "/dead/replay"), ("GET", "/dead"), ("POST", "/skip"),
+                         ("GET", "/deliveries")):
+        status, text = daemon.control(method, f"{path}?{parameter}")
+        assert status == 400 and "two hex digits" in json.loads(text)["error"]["message"], (path, text)
+    assert daemon.status()["dead"] == {"out": 1}
+
+
 def test_certificates_are_checked(make_receiver, make_daemon, folder):
     context, cert = certificate(folder)
     receiver = make_receiver(context=context)

@@ -279,9 +279,38 @@ START_TEST(escapes_in_queries_are_whole_and_no_nul)
 }
 END_TEST
 
+START_TEST(a_malformed_value_is_told_from_one_that_is_not_there)
+{
+	static const struct {
+		const char *query, *name;
+	} rows[] = {
+		{ "", NULL },
+		{ "a", NULL },
+		{ "a=", NULL },
+		{ "a=1&b=%2f%C3%a9", NULL },
+		{ "%zz&&", NULL },
+		{ "a=%", "a" },
+		{ "a=1&b=50%", "b" },
+		{ "a=1&b=%zz&c=%", "b" },
+		{ "a=%00", "a" },
+		{ "a=b=%4&c", "a" },
+		{ "=%", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct http_request r = { .query = str_of(rows[i].query) };
+		const struct hsw_str name = http_query_malformed(&r);
+		ck_assert_msg(rows[i].name == NULL ? name.s == NULL
+						   : name.s != NULL && str_is(name, rows[i].name),
+			"row %zu: %.*s", i, (int)name.len, name.s);
+	}
+}
+END_TEST
+
 UNIT_MAIN_WITH("http", setup, teardown, header_values_are_without_the_space_around_them,
 	a_folded_header_line_is_refused, a_length_that_can_be_read_in_two_ways_is_refused,
 	paths_are_decoded_and_queries_are_not, malformed_targets_are_refused,
 	pipelined_requests_are_answered_in_order_until_one_is_malformed,
 	a_pipelined_request_that_is_whole_at_once_after_the_answer_before_it,
-	escapes_in_queries_are_whole_and_no_nul)
+	escapes_in_queries_are_whole_and_no_nul,
+	a_malformed_value_is_told_from_one_that_is_not_there)
