@@ -157,22 +157,36 @@ close_listeners(struct http_server *s)
 	}
 }
 
-void
-http_server_drain(struct http_server *s)
+static void
+close_conns(struct http_server *s, enum conn_state state)
 {
 	struct http_conn *c;
 
+	while ((c = TAILQ_FIRST(&s->conns[state])) != NULL)
+		http_conn_close(c);
+}
+
+void
+http_server_drain(struct http_server *s)
+{
 	s->is_draining = true;
 	event_del(s->resume);
 	for (struct listener *l = s->listeners; l != NULL; l = l->next)
 		on_accept(l->fd, EV_READ, l);
 	close_listeners(s);
-	while ((c = TAILQ_FIRST(&s->conns[CONN_HANDSHAKE])) != NULL)
-		http_conn_close(c);
-	while ((c = TAILQ_FIRST(&s->conns[CONN_IDLE])) != NULL)
-		http_conn_close(c);
-	while ((c = TAILQ_FIRST(&s->conns[CONN_LINGER])) != NULL)
-		http_conn_close(c);
+	close_conns(s, CONN_HANDSHAKE);
+	close_conns(s, CONN_IDLE);
+	close_conns(s, CONN_LINGER);
+}
+
+void
+http_server_cut(struct http_server *s)
+{
+	for (int i = 0; i < CONN_STATES; i++) {
+		if (i != CONN_BUSY)
+			close_conns(s, i);
+	}
+	pump_list_close(&s->pumps);
 }
 
 bool
@@ -188,15 +202,11 @@ http_server_is_idle(const struct http_server *s)
 void
 http_server_free(struct http_server *s)
 {
-	struct http_conn *c;
-
 	if (s == NULL)
 		return;
 	close_listeners(s);
-	for (int i = 0; i < CONN_STATES; i++) {
-		while ((c = TAILQ_FIRST(&s->conns[i])) != NULL)
-			http_conn_close(c);
-	}
+	for (int i = 0; i < CONN_STATES; i++)
+		close_conns(s, i);
 	if (s->sweep != NULL)
 		event_free(s->sweep);
 	if (s->resume != NULL)

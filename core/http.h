@@ -76,6 +76,8 @@ void http_server_set_tls(struct http_server *, struct tls *);
 /* Takes no new connection or request: closes the listeners and what is idle. What is being read or
  * worked on is finished, and its connection closed then. */
 void http_server_drain(struct http_server *);
+/* After that: closes what is left, but for requests that wait for their answers. */
+void http_server_cut(struct http_server *);
 /* Whether no connection is left. */
 bool http_server_is_idle(const struct http_server *);
 /* Closes everything; no request may be waiting for its answer. NULL is allowed. */

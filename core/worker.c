@@ -92,7 +92,8 @@ requests_are_done(struct worker *w)
 }
 
 /* First what providers wait for, then what is in flight to destinations; past the time that is given
- * back to the journal. Ends the loop when nothing is left. */
+ * back to the journal, and clients are cut off. Ends the loop when nothing is left: no request that is at the store
+ * or with another worker still, as it comes back here. How long that may take the main thread says. */
 static void
 on_drain(evutil_socket_t fd, short what, void *arg)
 {
@@ -106,9 +107,10 @@ on_drain(evutil_socket_t fd, short what, void *arg)
 		w->has_cancelled = true;
 		destinations_cancel(&w->delivery);
 	}
-	bool requests_done = requests_are_done(w) || is_late;
+	if (is_late)
+		http_server_cut(w->http);
 	bool clients_done = live_is_idle(w->live) || is_late;
-	if (requests_done && clients_done && destinations_are_idle(&w->delivery))
+	if (requests_are_done(w) && clients_done && destinations_are_idle(&w->delivery))
 		event_base_loopexit(w->base, NULL);
 	else
 		event_add(w->drain, &again);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stores under real conditions: steady load, full disks, a server that hangs, refuses to write or is replaced."""
+import concurrent.futures
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -19,6 +21,7 @@ import pytest
 from rig import BUILD, PLUGINS, SLOW, TOKEN, Daemon, free_port, message, wait_for
 from test_crash import Producers
 from test_postgres import BIN, Server
+from ws_rig import metric
 
 FULL = os.environ.get("HOOKSWITCH_TEST_SCALE") == "full"
 needs_postgres = pytest.mark.skipif(
@@ -386,6 +389,59 @@ def test_a_file_that_another_process_locks_for_a_moment_is_waited_for(webhook, f
         daemon.start()
     daemon.accept(message(3))
     arrive_exactly_once(receiver, [1, 2, 3])
+
+
+STOPPED_AFTER_MS = 100
+
+
+def ask_and_stop(daemon, *requests):
+    """The daemon is stopped while the requests are at the store, and its time is up; gives what will come of them."""
+    own = itertools.count(1)
+
+    def asked():
+        return metric(daemon, "hookswitch_http_requests_total") - next(own)
+    pool = concurrent.futures.ThreadPoolExecutor(len(requests))
+    before, answers = asked(), [pool.submit(request) for request in requests]
+    wait_for(lambda: asked() == before + len(requests), what="the requests are there")
+    daemon.process.send_signal(signal.SIGTERM)
+    time.sleep(4 * STOPPED_AFTER_MS / 1000)
+    return answers
+
+
+def ends_cleanly(daemon):
+    status = daemon.process.wait(30 * SLOW)
+    daemon.process = None
+    assert status == 0, daemon.log_text()[-3000:]
+    daemon.check_log()
+
+
+def test_requests_that_are_at_the_store_are_answered_when_the_time_to_stop_is_up(make_api, receiver):
+    daemon = make_api(server=f"workers = 2\nshutdown_timeout = {STOPPED_AFTER_MS}ms")
+    with contextlib.closing(sqlite3.connect(f"{daemon.folder}/hookswitch.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answers = ask_and_stop(
+            daemon, lambda: post(daemon, 1)[0], lambda: post(daemon, 2)[0],
+            lambda: daemon.request("GET", "/readyz")[0], lambda: daemon.control("GET", "/status")[0],
+            lambda: daemon.call("GET", "/api/dead/sales")[0],
+            lambda: daemon.call("POST", "/api/events/webhook/sales", {"enabled": True, "url": receiver.url})[0])
+        assert [a.result(30 * SLOW) for a in answers] == [503, 503, 503, 200, 200, 500]
+        other.execute("ROLLBACK")
+    ends_cleanly(daemon)
+
+
+def test_events_that_are_stored_when_the_time_to_stop_is_up_are_delivered_after_the_next_start(webhook, folder):
+    daemon, receiver = webhook(server=f"workers = 4\nshutdown_timeout = {STOPPED_AFTER_MS}ms")
+    numbers = list(range(12))
+    with contextlib.closing(sqlite3.connect(f"{folder}/hookswitch.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answers = ask_and_stop(daemon, *(lambda n=n: post(daemon, n)[0] for n in numbers))
+        other.execute("ROLLBACK")
+    statuses = [a.result(30 * SLOW) for a in answers]
+    # A slow machine comes too late for the store, which waits for a second.
+    assert set(statuses) <= {202, 503}
+    ends_cleanly(daemon)
+    daemon.start()
+    arrive_exactly_once(receiver, [n for n in numbers if statuses[n] == 202])
 
 
 def test_a_file_that_is_read_while_it_is_made_becomes_a_journal(make_daemon, folder):
