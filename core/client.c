@@ -13,12 +13,10 @@
 #include "err.h"
 #include "json_text.h"
 
-#define READ_TIMEOUT_S 60
-
 static int
-connect_to(const char *path, struct hsw_error *err)
+connect_to(const char *path, int timeout_s, struct hsw_error *err)
 {
-	const struct timeval timeout = { .tv_sec = READ_TIMEOUT_S };
+	const struct timeval timeout = { .tv_sec = timeout_s };
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 
 	if (strlen(path) >= sizeof(a.sun_path)) {
@@ -98,10 +96,10 @@ read_answer(const struct buf *answer, struct buf *out, struct hsw_error *err)
 
 int
 client_send(const char *path, const char *method, const char *target, struct hsw_str body,
-	struct buf *out, struct hsw_error *err)
+	int timeout_s, struct buf *out, struct hsw_error *err)
 {
 	struct buf request = BUF_INIT, answer = BUF_INIT;
-	int fd = connect_to(path, err);
+	int fd = connect_to(path, timeout_s, err);
 
 	if (fd < 0)
 		return HSW_ECLOSED;
@@ -110,11 +108,13 @@ client_send(const char *path, const char *method, const char *target, struct hsw
 		method, target, body.len);
 	buf_append(&request, body.s, body.len);
 	int rc = request.failed ? HSW_EIO : exchange(fd, &request, &answer);
-	if (rc == HSW_OK) {
+	if (rc == HSW_OK)
 		rc = read_answer(&answer, out, err);
-	} else {
+	else if (errno == EAGAIN)
+		err_set(err, rc, "the daemon has not answered for %d s; it may still be at it",
+			timeout_s);
+	else
 		err_set(err, rc, "talking to the daemon failed: %s", strerror(errno));
-	}
 	close(fd);
 	buf_free(&request);
 	buf_free(&answer);
@@ -125,7 +125,8 @@ int
 client_ask(const char *path, const char *method, const char *target, struct buf *out,
 	struct hsw_error *err)
 {
-	return client_send(path, method, target, (struct hsw_str){ NULL, 0 }, out, err);
+	return client_send(
+		path, method, target, (struct hsw_str){ NULL, 0 }, CLIENT_TIMEOUT_S, out, err);
 }
 
 /* RFC 3986 section 2.3 */

@@ -38,7 +38,7 @@ cmd_api_ask(
 	buf_append(&a->target, "", 1);
 	int rc = a->target.failed ? err_set(&a->err, HSW_ENOMEM, "out of memory")
 				  : client_send(a->config->server.control, method, a->target.data,
-					    str_of(text), &answer, &a->err);
+					    str_of(text), CLIENT_TIMEOUT_S, &answer, &a->err);
 	buf_free(&a->target);
 	if (rc == HSW_OK && (*out = json_text_parse(str_of_buf(&answer))) == NULL)
 		rc = err_set(&a->err, HSW_EIO, "the daemon's answer is not what was expected");

@@ -185,18 +185,29 @@ show(struct dead *d)
 	return HSW_OK;
 }
 
+/* The daemon does some of them in one request. What was done before one that fails counts, too. */
 static int
 act(struct dead *d, const char *path, const char *sink, const char *id, const char *counted,
 	size_t *n)
 {
-	struct json_object *root;
-	int rc = ask(d, "POST", path, sink, id, "", &root);
+	int64_t count = 0, after = 0;
+	bool more = true;
+	int rc = HSW_OK;
 
-	if (rc != HSW_OK)
-		return rc;
-	*n += (size_t)json_object_get_int64(json_object_object_get(root, counted));
-	json_object_put(root);
-	return HSW_OK;
+	while (more && rc == HSW_OK) {
+		struct json_object *root;
+		char query[96];
+		snprintf(query, sizeof(query), "count=%" PRId64 "&after=%" PRId64, count, after);
+		rc = ask(d, "POST", path, sink, id, query, &root);
+		if (rc == HSW_OK) {
+			count = json_object_get_int64(json_object_object_get(root, counted));
+			after = json_object_get_int64(json_object_object_get(root, "next"));
+			more = json_object_get_boolean(json_object_object_get(root, "more"));
+		}
+		json_object_put(root);
+	}
+	*n += (size_t)count;
+	return rc;
 }
 
 static int

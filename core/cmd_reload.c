@@ -61,7 +61,9 @@ reload(const char *socket_path, bool as_json)
 {
 	struct buf answer = BUF_INIT;
 	struct hsw_error err = { "" };
-	int rc = client_ask(socket_path, "POST", "/reload", &answer, &err);
+	/* A sink may take shutdown_timeout to change, which may be long. */
+	int rc = client_send(socket_path, "POST", "/reload", (struct hsw_str){ NULL, 0 },
+		CLIENT_NO_TIMEOUT, &answer, &err);
 	int status = rc == HSW_ECLOSED ? CMD_UNREACHABLE : CMD_FAILED;
 
 	if (rc != HSW_OK)

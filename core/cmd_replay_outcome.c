@@ -83,7 +83,7 @@ ask(struct outcome *o, size_t from, size_t n, struct look *look, struct hsw_erro
 	int rc = target.failed || body.failed
 		? err_set(err, HSW_ENOMEM, "out of memory")
 		: client_send(o->socket_path, "POST", target.data,
-			  (struct hsw_str){ body.data, body.len }, &answer, err);
+			  (struct hsw_str){ body.data, body.len }, CLIENT_TIMEOUT_S, &answer, err);
 	if (rc == HSW_OK && read_answer(o, &answer, look) != HSW_OK)
 		rc = err_set(err, HSW_EIO, "the daemon's answer is not what was expected");
 	buf_free(&target);

@@ -193,10 +193,18 @@ dead_list(struct store_call *call, const struct store_port *store)
 		tour_fail(t, rc);
 }
 
+/* Also of the requests before this one, of which it knows by `count`. */
 static void
-print_count(struct tour *t, const char *what)
+print_count(struct tour *t, const char *what, bool is_over)
 {
-	buf_printf(&t->out, "{\"success\":true,\"%s\":%zu}", what, t->count);
+	buf_printf(&t->out, "{\"success\":true,\"%s\":%zu,\"more\":%s,\"next\":%" PRId64 "}", what,
+		t->count, is_over ? "false" : "true", t->query.after);
+}
+
+static bool
+has_time(const struct tour *t)
+{
+	return clock_mono_ms() < t->until_ms;
 }
 
 /* Some at a time: events wait for the store meanwhile, and a million would take longer than it may. */
@@ -209,13 +217,14 @@ dead_purge(struct store_call *call, const struct store_port *store)
 	t->query.limit = DEAD_AT_ONCE;
 	int rc = store->ops->dead_purge(store->self, &t->query, &n, &t->error);
 	t->count += n;
-	if (rc == HSW_OK && n == DEAD_AT_ONCE) {
+	bool is_over = n < DEAD_AT_ONCE;
+	if (rc == HSW_OK && !is_over && has_time(t)) {
 		tour_go_to_store(t, dead_purge);
 		return;
 	}
 	if (rc == HSW_OK)
 		rc = refuse_unknown(t);
-	print_count(t, "purged");
+	print_count(t, "purged", is_over);
 	if (rc == HSW_OK)
 		tour_go_home(t);
 	else
@@ -238,11 +247,12 @@ replay_worker(struct mail *mail)
 		worker_post(&t->server->workers[t->stop], &t->mail);
 		return;
 	}
-	if (t->replayed.n == t->query.limit) {
+	bool is_over = t->replayed.n < t->query.limit;
+	if (!is_over && has_time(t)) {
 		tour_go_to_store(t, replay_dead);
 		return;
 	}
-	print_count(t, "replayed");
+	print_count(t, "replayed", is_over);
 	tour_go_home(t);
 }
 
@@ -307,6 +317,17 @@ read_query(struct tour *t)
 	return true;
 }
 
+/* The same for what is done piece by piece. */
+static bool
+read_round(struct tour *t)
+{
+	if (!read_query(t))
+		return false;
+	t->count = (size_t)control_number(t->http, "count");
+	t->until_ms = clock_mono_ms() + ROUNDS_MS;
+	return true;
+}
+
 static void
 dead(struct worker *w, struct http_request *r)
 {
@@ -334,7 +355,7 @@ replay(struct worker *w, struct http_request *r)
 {
 	struct tour *t = tour_new(w, r, "");
 
-	if (t == NULL || !read_query(t))
+	if (t == NULL || !read_round(t))
 		return;
 	bool is_of_api = t->query.destination.len > 0 &&
 		memchr(t->query.destination.s, '/', t->query.destination.len) != NULL;
@@ -349,7 +370,7 @@ purge(struct worker *w, struct http_request *r)
 {
 	struct tour *t = tour_new(w, r, "");
 
-	if (t != NULL && read_query(t))
+	if (t != NULL && read_round(t))
 		tour_go_to_store(t, dead_purge);
 }
 

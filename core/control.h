@@ -7,8 +7,10 @@
  *                                             `changed`, `restartNeeded`, `kept` and `errors` are lists of
  *                                             text
  *   GET  /dead[?sink=&id=&after=&limit=&body=1] dead letters
- *   POST /dead/replay[?sink=&id=]             makes them due again
- *   POST /dead/purge[?sink=&id=]              deletes them
+ *   POST /dead/replay[?sink=&id=&after=&count=] makes them due again
+ *   POST /dead/purge[?sink=&id=&count=]       deletes them; of very many, both, as many as half a second
+ *                                             is enough for: with `more`, `next` is the next call's
+ *                                             `after`, and the number, which is of all calls, its `count`
  *   GET  /deliveries?sink=[&failed=1]         the last attempts of a sink
  *   POST /replay?sink=&since=[&until=&event=&chat=&after=&limit=&dry=1]
  *                                             delivers settled events once more, a piece of the log

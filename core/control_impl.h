@@ -8,6 +8,10 @@
 #include "control.h"
 #include "tour.h"
 
+/* What one request does piece by piece, however much there is: then it is answered with where it got to, and who asks
+ * comes again. So an interrupted command stops where it is, and none waits for long. */
+#define ROUNDS_MS 500
+
 /* NULL: the configuration has no sink of that name. */
 const struct sink_conf *control_find_sink(const struct config *, struct hsw_str name);
 /* A number of the query; 0: it is not there, or is none. */

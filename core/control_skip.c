@@ -16,8 +16,6 @@
 #include "log.h"
 #include "skip.h"
 
-#define ROUNDS_MS 500 /* of one request */
-
 struct skip_request {
 	struct destination_skip skip;
 	const struct sink_conf *conf; /* in the tour's config, or in made */

@@ -28,8 +28,9 @@ struct tour {
 	struct hsw_dead_query query;
 	struct seq_list replayed; /* became retries */
 	size_t count;
-	bool is_dry;                 /* a replay that is counted only */
-	struct replay *replay;       /* owned */
+	int64_t until_ms;      /* by clock_mono_ms: what is done piece by piece is answered then */
+	bool is_dry;           /* a replay that is counted only */
+	struct replay *replay; /* owned */
 	const struct config *config; /* what the replay points into, a reference; or NULL */
 	void *own;                   /* of who made the tour; may be NULL */
 	void (*free_own)(void *);

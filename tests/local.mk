@@ -14,6 +14,7 @@ unit_tests = \
 	tests/unit/test_shown \
 	tests/unit/test_health \
 	tests/unit/test_http \
+	tests/unit/test_client \
 	tests/unit/test_address \
 	tests/unit/test_api \
 	tests/unit/test_base \
@@ -241,6 +242,12 @@ tests_unit_test_http_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_http_CFLAGS = $(unit_cflags)
 tests_unit_test_http_LDFLAGS = $(hookswitch_LDFLAGS)
 tests_unit_test_http_LDADD = $(unit_ldadd)
+
+tests_unit_test_client_SOURCES = tests/unit/test_client.c tests/unit/unit.h
+tests_unit_test_client_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_client_CFLAGS = $(unit_cflags)
+tests_unit_test_client_LDFLAGS = $(hookswitch_LDFLAGS)
+tests_unit_test_client_LDADD = $(unit_ldadd)
 
 tests_unit_test_ws_client_SOURCES = tests/unit/test_ws_client.c tests/unit/unit.h
 tests_unit_test_ws_client_CPPFLAGS = $(unit_cppflags)

@@ -223,5 +223,22 @@ def test_a_command_that_is_stopped_and_goes_on_still_gets_its_answer(make_daemon
         assert command.returncode == 0
 
 
+@pytest.mark.parametrize("what, done", [("purge", "purged"), ("replay", "replayed")])
+def test_of_many_dead_letters_the_command_asks_until_there_are_no_more(what, done, make_daemon, folder):
+    daemon = make_daemon({}, start=False)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(f"{folder}/control.sock")
+        listening.listen()
+        command = subprocess.Popen([PROGRAM, "dead", what, "--sink", "out", "--all", "-c", daemon.ini],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for asked, answer in (("count=0&after=0", f'"{done}":4000,"more":true,"next":7'),
+                              ("count=4000&after=7", f'"{done}":4500,"more":false,"next":9')):
+            connection, _ = listening.accept()
+            with connection:
+                assert connection.recv(4096).startswith(f"POST /dead/{what}?{asked}&sink=out ".encode())
+                connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n{%s}" % answer.encode())
+        assert command.communicate(timeout=60) == (f"{done} 4500\n", "")
+
+
 def state_of(pid):
     return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The daemon on store-postgres: the main job, the daemon killed, the server restarted and away."""
+import concurrent.futures
 import contextlib
+import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -272,23 +275,48 @@ def locked_row(server, query):
         session.wait()
 
 
+@pytest.fixture
+def dead_letters(webhook, server, request):
+    """A daemon with so many dead letters, and their schema."""
+    def make(many):
+        schema = re.sub(r"\W", "_", request.node.name)[-40:]
+        store = f"plugin = postgres\ndsn = {server.dsn}\nschema = {schema}"
+        daemon, receiver = webhook(store=store + f"\ntimeout = {3 * SLOW}s")
+        daemon.accept(message(1))
+        receiver.wait(1)
+        wait_for(lambda: daemon.sink("out")["cursor"] == 1)
+        server.sql(
+            f"SET search_path = {schema}; INSERT INTO events SELECT g + 1, received_at, decode(md5(g::text), 'hex'),"
+            f" instance, type, provider, key, layout, body FROM events, generate_series(1, {many}) g;"
+            f"UPDATE destinations SET cursor = {many} + 1; UPDATE log SET last_seq = {many} + 1;"
+            f"INSERT INTO dead SELECT d.id, g + 1, 5, received_at, 500, '' FROM destinations d, events,"
+            f" generate_series(1, {many}) g WHERE seq = 1")
+        return daemon, schema
+    return make
+
+
 @pytest.mark.parametrize("what", ["purge", "replay"])
-def test_dead_letters_go_some_at_a_time(what, webhook, server):
+def test_dead_letters_go_some_at_a_time(what, dead_letters, server):
     """So that events do not wait for all of them: those go that can, before one that cannot."""
-    many, schema = 5000, f"dead_letters_{what}"
-    store = f"plugin = postgres\ndsn = {server.dsn}\nschema = {schema}"
-    daemon, receiver = webhook(store=store + f"\ntimeout = {3 * SLOW}s")
-    daemon.accept(message(1))
-    receiver.wait(1)
-    wait_for(lambda: daemon.sink("out")["cursor"] == 1)
-    server.sql(
-        f"SET search_path = {schema}; INSERT INTO events SELECT g + 1, received_at, decode(md5(g::text), 'hex'),"
-        f" instance, type, provider, key, layout, body FROM events, generate_series(1, {many}) g;"
-        f"UPDATE destinations SET cursor = {many} + 1; UPDATE log SET last_seq = {many} + 1;"
-        f"INSERT INTO dead SELECT d.id, g + 1, 5, received_at, 500, '' FROM destinations d, events,"
-        f" generate_series(1, {many}) g WHERE seq = 1")
+    many = 5000
+    daemon, schema = dead_letters(many)
     with locked_row(server, f"SELECT seq FROM {schema}.dead WHERE seq = {many} + 1"):
         assert daemon.command("dead", what, "--all", check=False).returncode != 0
         assert 0 < int(server.sql(f"SELECT count(*) FROM {schema}.dead")) < many
     wait_for(lambda: daemon.command("dead", what, "--all", check=False).returncode == 0, 30, "the store is back")
+    assert server.sql(f"SELECT count(*) FROM {schema}.dead") == "0"
+
+
+@pytest.mark.parametrize("what, done", [("purge", "purged"), ("replay", "replayed")])
+def test_who_has_dead_letters_go_is_answered_before_long_and_comes_again(what, done, dead_letters, server):
+    daemon, schema = dead_letters(5000)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with locked_row(server, f"SELECT seq FROM {schema}.dead WHERE seq = 3000"):
+            asked = pool.submit(daemon.control, "POST", f"/dead/{what}?sink=out")
+            time.sleep(1)
+        status, text = asked.result(30 * SLOW)
+    answer = json.loads(text)
+    assert status == 200 and answer["more"] and answer[done] == 4000
+    rest = f"count=4000&after={answer['next']}&sink=out"
+    assert json.loads(daemon.control("POST", f"/dead/{what}?{rest}")[1])[done] == 5000
     assert server.sql(f"SELECT count(*) FROM {schema}.dead") == "0"
