@@ -42,7 +42,7 @@ struct http_request {
 	struct http_span names[HTTP_HEADERS_MAX], values[HTTP_HEADERS_MAX];
 	size_t n_headers;
 	bool in_value, is_head_complete, is_complete;
-	size_t head_len; /* what was read when the head was complete */
+	size_t head_len; /* with the empty line */
 	int error;       /* HTTP status, when it was found wrong; 0: none */
 	const char *error_text;
 };

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char head_too_large[] = "Request header is too large";
+
 static int
 fail(struct http_request *r, int status, const char *text)
 {
@@ -67,24 +69,15 @@ on_value(llhttp_t *p, const char *at, size_t n)
 	return 0;
 }
 
+/* Where the head ends is known to who called the parser only: see take_head. */
 static int
 on_head_complete(llhttp_t *p)
 {
 	struct http_conn *c = p->data;
-	struct http_request *r = c->request;
 
-	r->is_head_complete = true;
-	r->conn = c;
-	if (p->http_major != 1)
-		return fail(r, 505, "Only HTTP/1.0 and HTTP/1.1 are spoken here");
-	if (p->http_minor >= 1 && http_header(r, "host").s == NULL)
-		return fail(r, 400, "Missing Host header (RFC 9112 section 3.2)");
-	if (p->content_length > (uint64_t)c->server->shared->max_body_bytes)
-		return fail(r, 413, "Request body is too large");
-	struct hsw_str expect = http_header(r, "expect");
-	if (expect.s != NULL && http_is_name(expect, "100-continue") && p->http_minor >= 1)
-		http_conn_send_continue(c);
-	return 0;
+	c->request->is_head_complete = true;
+	c->request->conn = c;
+	return HPE_PAUSED;
 }
 
 static int
@@ -153,6 +146,60 @@ refuse_bad_syntax(struct http_conn *c, llhttp_errno_t error)
 	http_conn_refuse(c, 400, text);
 }
 
+/* What llhttp takes for another protocol, as CONNECT asks for one, it takes to have no body, whatever its head says
+ * of one: that must not be read as the next request. */
+static int
+check_framing(struct http_conn *c)
+{
+	const llhttp_t *p = &c->parser;
+
+	c->must_close |= p->method == HTTP_CONNECT;
+	if ((p->flags & F_TRANSFER_ENCODING) && !(p->flags & F_CHUNKED))
+		return fail(c->request, 400, "Transfer-Encoding must end with chunked");
+	return HPE_OK;
+}
+
+/* HPE_OK: the body may come. */
+static int
+check_head(struct http_conn *c)
+{
+	struct http_request *r = c->request;
+	const llhttp_t *p = &c->parser;
+
+	if ((int64_t)r->head_len > c->server->conf->max_header_bytes)
+		return fail(r, 431, head_too_large);
+	if (p->http_major != 1)
+		return fail(r, 505, "Only HTTP/1.0 and HTTP/1.1 are spoken here");
+	if (p->http_minor >= 1 && http_header(r, "host").s == NULL)
+		return fail(r, 400, "Missing Host header (RFC 9112 section 3.2)");
+	if (p->content_length > (uint64_t)c->server->shared->max_body_bytes)
+		return fail(r, 413, "Request body is too large");
+	return check_framing(c);
+}
+
+static void
+send_continue(struct http_conn *c)
+{
+	struct hsw_str expect = http_header(c->request, "expect");
+
+	if (expect.s != NULL && http_is_name(expect, "100-continue") && c->parser.http_minor >= 1)
+		http_conn_send_continue(c);
+}
+
+/* The parser has paused behind the head. */
+static llhttp_errno_t
+take_head(struct http_conn *c)
+{
+	struct http_request *r = c->request;
+
+	c->parsed = r->head_len = (size_t)(llhttp_get_error_pos(&c->parser) - c->in);
+	if (check_head(c) != HPE_OK)
+		return HPE_USER;
+	send_continue(c);
+	llhttp_resume(&c->parser);
+	return llhttp_execute(&c->parser, c->in + c->parsed, c->in_len - c->parsed);
+}
+
 /* Gives the parser what was read. */
 void
 http_conn_parse(struct http_conn *c)
@@ -160,6 +207,8 @@ http_conn_parse(struct http_conn *c)
 	struct http_request *r = c->request;
 	llhttp_errno_t error = llhttp_execute(&c->parser, c->in + c->parsed, c->in_len - c->parsed);
 
+	if (error == HPE_PAUSED && !r->is_complete)
+		error = take_head(c);
 	if (r->is_complete && error == HPE_PAUSED) {
 		c->parsed = (size_t)(llhttp_get_error_pos(&c->parser) - c->in);
 		dispatch(c);
@@ -172,13 +221,11 @@ http_conn_parse(struct http_conn *c)
 	c->parsed = c->in_len;
 	if (!r->is_head_complete) {
 		if ((int64_t)c->in_len >= c->server->conf->max_header_bytes)
-			http_conn_refuse(c, 431, "Request header is too large");
+			http_conn_refuse(c, 431, head_too_large);
 		return;
 	}
-	if (c->state == CONN_HEAD) {
+	if (c->state == CONN_HEAD)
 		http_conn_set_state(c, CONN_BODY);
-		r->head_len = c->in_len;
-	}
 	/* What is neither head nor body, sizes, extensions and trailers, may have any length. */
 	if (c->parser.flags & F_CHUNKED)
 		c->in_len = c->parsed = r->body_at.len > 0 ? r->body_at.at + r->body_at.len

@@ -307,10 +307,122 @@ START_TEST(a_malformed_value_is_told_from_one_that_is_not_there)
 }
 END_TEST
 
+#define HEAD_MAX 200
+
+/* A request whose head, with the empty line, has so many bytes. */
+static const char *
+of_length(int n)
+{
+	static char request[2 * HEAD_MAX];
+
+	n -= (int)sizeof(HEAD "X: \r\n\r\n") - 1;
+	snprintf(request, sizeof(request), HEAD "X: %0*d\r\n\r\n", n, 1);
+	return request;
+}
+
+static void
+limit_heads(void)
+{
+	static struct server_conf small;
+
+	small = conf;
+	small.max_header_bytes = HEAD_MAX;
+	http_server_set_conf(server, &small);
+}
+
+START_TEST(a_head_that_is_too_large_is_refused_when_it_comes_at_once_too)
+{
+	char both[4 * HEAD_MAX];
+
+	limit_heads();
+	ck_assert_int_eq(strlen(of_length(HEAD_MAX)), HEAD_MAX);
+	ck_assert_str_eq(ask(of_length(HEAD_MAX)), "200");
+	ck_assert_str_eq(ask(of_length(HEAD_MAX + 1)), "431");
+	snprintf(both, sizeof(both), "%s", of_length(HEAD_MAX));
+	snprintf(both + HEAD_MAX, sizeof(both) - HEAD_MAX, "%s", of_length(HEAD_MAX + 1));
+	ck_assert_str_eq(ask(both), "200 431");
+}
+END_TEST
+
+START_TEST(a_head_that_is_too_large_is_refused_when_it_comes_in_parts)
+{
+	for (int n = HEAD_MAX; n <= HEAD_MAX + 1; n++) {
+		int fd = dial();
+		limit_heads();
+		say(fd, "GET /1 HTTP/1.1\r\n");
+		turn();
+		say(fd,
+			of_length(n - 17 + (int)sizeof("GET / HTTP/1.1\r\n") - 1) +
+				sizeof("GET / HTTP/1.1\r\n") - 1);
+		ck_assert_str_eq(hear(fd), n == HEAD_MAX ? "200" : "431");
+	}
+}
+END_TEST
+
+START_TEST(a_body_is_no_part_of_the_head)
+{
+	char request[1024];
+
+	limit_heads();
+	snprintf(request, sizeof(request),
+		"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n%0100d%s", 1,
+		of_length(HEAD_MAX));
+	ck_assert_str_eq(ask(request), "200 200");
+	snprintf(request, sizeof(request),
+		"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n%0100d\r\n"
+		"0\r\nTrailer: %0100d\r\n\r\n%s",
+		1, 1, of_length(HEAD_MAX));
+	ck_assert_str_eq(ask(request), "200 200");
+}
+END_TEST
+
+/* What the parser takes for another protocol has no body to it: the bytes of one would be the next request. */
+START_TEST(a_body_is_never_the_next_request)
+{
+	static const struct {
+		const char *head, *statuses;
+	} rows[] = {
+		{ "CONNECT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 34\r\n\r\n", "200" },
+		{ "CONNECT /x HTTP/1.1\r\nHost: h\r\n\r\n", "200" },
+		{ "CONNECT h:1 HTTP/1.1\r\nHost: h\r\nContent-Length: 34\r\n\r\n", "400" },
+		{ "CONNECT /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", "200" },
+		{ "POST /x HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: x\r\n"
+		  "Transfer-Encoding: gzip\r\n\r\n",
+			"400" },
+		{ "POST /x HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: x\r\n"
+		  "Content-Length: 34\r\n\r\n",
+			"200" },
+		{ "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 34\r\n\r\n", "200" },
+	};
+	char request[512];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(request, sizeof(request), "%sGET /smuggled HTTP/1.1\r\nHost:h\r\n\r\n",
+			rows[i].head);
+		handled = 0;
+		const char *statuses = ask(request);
+		ck_assert_msg(strcmp(statuses, rows[i].statuses) == 0, "row %zu: %s", i, answer);
+		ck_assert_msg(strcmp(path, "/smuggled") != 0, "row %zu", i);
+		ck_assert_int_le(handled, 1);
+	}
+}
+END_TEST
+
+START_TEST(an_upgrade_that_is_not_made_leaves_the_connection_as_it_is)
+{
+	ck_assert_str_eq(
+		ask(HEAD "Connection: upgrade\r\nUpgrade: x\r\n\r\n" HEAD "\r\n"), "200 200");
+}
+END_TEST
+
 UNIT_MAIN_WITH("http", setup, teardown, header_values_are_without_the_space_around_them,
 	a_folded_header_line_is_refused, a_length_that_can_be_read_in_two_ways_is_refused,
 	paths_are_decoded_and_queries_are_not, malformed_targets_are_refused,
 	pipelined_requests_are_answered_in_order_until_one_is_malformed,
 	a_pipelined_request_that_is_whole_at_once_after_the_answer_before_it,
 	escapes_in_queries_are_whole_and_no_nul,
-	a_malformed_value_is_told_from_one_that_is_not_there)
+	a_malformed_value_is_told_from_one_that_is_not_there,
+	a_head_that_is_too_large_is_refused_when_it_comes_at_once_too,
+	a_head_that_is_too_large_is_refused_when_it_comes_in_parts, a_body_is_no_part_of_the_head,
+	a_body_is_never_the_next_request,
+	an_upgrade_that_is_not_made_leaves_the_connection_as_it_is)
