@@ -5,7 +5,10 @@
 #ifndef CMD_H
 #define CMD_H
 
+#include <stdbool.h>
+
 struct config;
+struct option;
 
 enum cmd_exit {
 	CMD_OK = 0,
@@ -37,6 +40,12 @@ int cmd_migrate(int argc, char **argv);
 /* Takes what every command has, -c and -h, and complains about what none has. -1: go on; otherwise the exit
  * status. */
 int cmd_option(int c, const char *usage, const char **config_path);
+/* A set of options by their letters, which are small: the one of c. */
+unsigned cmd_letter(int c);
+/* Whether an action of the command takes all options that were given: those of `letters`, -c and -h. Else it says which
+ * one it does not take. */
+bool cmd_takes(const char *command, const char *action, const char *letters, const struct option *,
+	unsigned given);
 /* Prints the usage; CMD_USAGE. */
 int cmd_wrong_usage(const char *usage);
 /* The part of the configuration that a client of the daemon needs. NULL: its errors were printed. */

@@ -46,7 +46,8 @@ void cmd_api_add_events(struct json_object *, char *list);
 struct cmd_action {
 	const char *name; /* NULL: the table's end */
 	int (*fn)(struct cmd_api *, const void *args);
-	int operands; /* that must follow its name */
+	int operands;        /* that must follow its name */
+	const char *options; /* that it takes, see cmd_takes */
 };
 
 /* The action of `command` that is named behind the options. NULL: none, or with other operands than it needs;

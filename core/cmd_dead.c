@@ -266,12 +266,13 @@ purge(struct dead *d)
 static const struct action {
 	const char *name;
 	int (*fn)(struct dead *);
-	bool needs_ids, takes_all;
+	bool needs_ids;
+	const char *options; /* see cmd_takes */
 } actions[] = {
-	{ "list", list, false, false },
-	{ "show", show, true, false },
-	{ "replay", replay, true, true },
-	{ "purge", purge, true, true },
+	{ "list", list, false, "sj" },
+	{ "show", show, true, "s" },
+	{ "replay", replay, true, "sa" },
+	{ "purge", purge, true, "sa" },
 };
 
 static const struct action *
@@ -287,9 +288,8 @@ find_action(const char *name)
 static bool
 is_well_called(const struct dead *d, const struct action *a)
 {
-	if (a == NULL || (d->all && !a->takes_all))
-		return false;
 	bool has_ids = d->n_ids > 0;
+
 	return a->needs_ids ? has_ids != d->all : !has_ids;
 }
 
@@ -318,9 +318,11 @@ cmd_dead(int argc, char **argv)
 		{ NULL, 0, NULL, 0 } };
 	struct dead d = { .err = { "the daemon's answer is not what was expected" } };
 	const char *path = config_default_path;
+	unsigned given = 0;
 	int c, status;
 
 	while ((c = getopt_long(argc, argv, "c:s:ah", options, NULL)) != -1) {
+		given |= cmd_letter(c);
 		switch (c) {
 		case 's':
 			d.sink = optarg;
@@ -337,6 +339,10 @@ cmd_dead(int argc, char **argv)
 		}
 	}
 	const struct action *action = optind < argc ? find_action(argv[optind]) : NULL;
+	if (action == NULL)
+		return cmd_wrong_usage(usage);
+	if (!cmd_takes("dead", action->name, action->options, options, given))
+		return CMD_USAGE;
 	d.ids = argv + optind + 1;
 	d.n_ids = argc - optind - 1;
 	return is_well_called(&d, action) ? run(&d, action, path) : cmd_wrong_usage(usage);

@@ -121,11 +121,11 @@ rm(struct cmd_api *a, const void *arg)
 }
 
 static const struct cmd_action actions[] = {
-	{ "list", list, 0 },
-	{ "add", add, 1 },
-	{ "token", token, 1 },
-	{ "rm", rm, 1 },
-	{ NULL, NULL, 0 },
+	{ "list", list, 0, "j" },
+	{ "add", add, 1, "t" },
+	{ "token", token, 1, "tn" },
+	{ "rm", rm, 1, "" },
+	{ NULL, NULL, 0, NULL },
 };
 
 int
@@ -137,9 +137,11 @@ cmd_instance(int argc, char **argv)
 		{ NULL, 0, NULL, 0 } };
 	const char *path = config_default_path;
 	struct args args = { 0 };
+	unsigned given = 0;
 	int c, status;
 
 	while ((c = getopt_long(argc, argv, "c:t:nh", options, NULL)) != -1) {
+		given |= cmd_letter(c);
 		switch (c) {
 		case 't':
 			args.token = optarg;
@@ -156,13 +158,13 @@ cmd_instance(int argc, char **argv)
 		}
 	}
 	const struct cmd_action *action = cmd_action_find(actions, "instance", usage, argc, argv);
-	if (action == NULL)
+	if (action == NULL || !cmd_takes("instance", action->name, action->options, options, given))
 		return CMD_USAGE;
 	if (args.token != NULL && *args.token == '\0') {
 		fputs("hookswitch: token is empty\n", stderr);
 		return CMD_USAGE;
 	}
-	if (args.makes_token && (args.token != NULL || action->fn != token))
+	if (args.makes_token && args.token != NULL)
 		return cmd_wrong_usage(usage);
 	args.name = argv[optind + 1];
 	return cmd_action_run(action, &args, path);

@@ -4,6 +4,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "config.h"
 
@@ -27,6 +28,27 @@ cmd_option(int c, const char *usage, const char **config_path)
 	default:
 		return cmd_wrong_usage(usage);
 	}
+}
+
+unsigned
+cmd_letter(int c)
+{
+	return c >= 'a' && c <= 'z' ? 1u << (c - 'a') : 0;
+}
+
+bool
+cmd_takes(const char *command, const char *action, const char *letters,
+	const struct option *options, unsigned given)
+{
+	for (const struct option *o = options; o->name != NULL; o++) {
+		if ((given & cmd_letter(o->val)) == 0 || o->val == 'c' ||
+			strchr(letters, o->val) != NULL)
+			continue;
+		fprintf(stderr, "hookswitch: %s %s: takes no --%s (see hookswitch %s --help)\n",
+			command, action, o->name, command);
+		return false;
+	}
+	return true;
 }
 
 struct config *

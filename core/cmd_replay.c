@@ -279,6 +279,8 @@ is_in_order(const struct replay_command *p)
 		fputs("hookswitch replay: --since is in the future\n", stderr);
 	else if (p->since_ms > p->until_ms)
 		fputs("hookswitch replay: --since is after --until\n", stderr);
+	else if (p->until_ms <= 0)
+		fputs("hookswitch replay: --until is not after the beginning of 1970\n", stderr);
 	else
 		return true;
 	return false;

@@ -121,8 +121,10 @@ take_until(struct skip *p)
 		fprintf(stderr, "hookswitch skip: --until: %s\n", err.text);
 	else if (p->until_ms > p->now_ms)
 		fputs("hookswitch skip: --until is in the future\n", stderr);
+	else if (p->until_ms <= 0)
+		fputs("hookswitch skip: --until is not after the beginning of 1970\n", stderr);
 	else
-		return p->until_ms > 0;
+		return true;
 	return false;
 }
 

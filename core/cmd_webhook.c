@@ -122,10 +122,10 @@ rm(struct cmd_api *a, const void *arg)
 }
 
 static const struct cmd_action actions[] = {
-	{ "list", list, 1 },
-	{ "set", set, 1 },
-	{ "rm", rm, 1 },
-	{ NULL, NULL, 0 },
+	{ "list", list, 1, "j" },
+	{ "set", set, 1, "luaebmd" },
+	{ "rm", rm, 1, "l" },
+	{ NULL, NULL, 0, NULL },
 };
 
 /* CMD_OK; -1: go on. */
@@ -174,15 +174,17 @@ cmd_webhook(int argc, char **argv)
 		{ NULL, 0, NULL, 0 } };
 	const char *path = config_default_path;
 	struct args args = { 0 };
+	unsigned given = 0;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:l:u:a:e:bmh", options, NULL)) != -1) {
+		given |= cmd_letter(c);
 		int status = read_option(c, &args, &path);
 		if (status >= 0)
 			return status;
 	}
 	const struct cmd_action *action = cmd_action_find(actions, "webhook", usage, argc, argv);
-	if (action == NULL)
+	if (action == NULL || !cmd_takes("webhook", action->name, action->options, options, given))
 		return CMD_USAGE;
 	args.instance = argv[optind + 1];
 	return cmd_action_run(action, &args, path);

@@ -82,9 +82,9 @@ set(struct cmd_api *a, const void *arg)
 }
 
 static const struct cmd_action actions[] = {
-	{ "set", set, 1 },
-	{ "show", show, 1 },
-	{ NULL, NULL, 0 },
+	{ "set", set, 1, "emdj" },
+	{ "show", show, 1, "j" },
+	{ NULL, NULL, 0, NULL },
 };
 
 /* CMD_OK; -1: go on. */
@@ -119,15 +119,18 @@ cmd_websocket(int argc, char **argv)
 		{ NULL, 0, NULL, 0 } };
 	const char *path = config_default_path;
 	struct args args = { 0 };
+	unsigned given = 0;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:e:mh", options, NULL)) != -1) {
+		given |= cmd_letter(c);
 		int status = read_option(c, &args, &path);
 		if (status >= 0)
 			return status;
 	}
 	const struct cmd_action *action = cmd_action_find(actions, "websocket", usage, argc, argv);
-	if (action == NULL)
+	if (action == NULL ||
+		!cmd_takes("websocket", action->name, action->options, options, given))
 		return CMD_USAGE;
 	args.instance = argv[optind + 1];
 	return cmd_action_run(action, &args, path);

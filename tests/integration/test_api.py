@@ -849,6 +849,19 @@ def test_a_word_that_is_no_command_is_told_which_are(daemon, command, names):
     assert r.returncode == 2 and f"expected {names}" in r.stderr
 
 
+@pytest.mark.parametrize("args, what", [
+    ("instance rm --token t-SECRET sales", "instance rm: takes no --token"),
+    ("instance list --new", "instance list: takes no --new"), ("instance add --json x", "instance add: takes no --json"),
+    ("webhook list --url http://x sales", "webhook list: takes no --url"),
+    ("webhook rm --disable sales", "webhook rm: takes no --disable"),
+    ("websocket show --events call.update sales", "websocket show: takes no --events"),
+    ("dead purge --json --all", "dead purge: takes no --json"), ("dead list --all", "dead list: takes no --all")])
+def test_an_option_that_would_be_passed_over_is_refused(daemon, args, what):
+    r = daemon.command(*args.split(), check=False)
+    assert (r.returncode, r.stdout) == (2, "") and r.stderr.startswith(f"hookswitch: {what} ")
+    assert len(daemon.ok("GET", "/api/instance/list")["instances"]) == 1
+
+
 def test_instances_by_command(daemon):
     token = daemon.command("instance", "add", "shop").stdout.strip()
     assert len(token) == 43 and daemon.command("instance", "token", "shop").stdout.strip() == token

@@ -255,6 +255,8 @@ def test_times_that_cannot_be_meant_are_refused(webhook):
     for args, why in ((["--since", at(60, datetime.timezone.utc)], "--since is in the future"),
                       (["--since", "1h", "--until", "2h"], "--since is after --until"),
                       (["--since", "2026-02-30"], "--since: found `2026-02-30`"),
+                      (["--since", "1970-01-01T00:00:00Z", "--until", "1970-01-01T00:00:00Z"],
+                       "--until is not after the beginning of 1970"),
                       (["--since", "1h", "--until", "later"], "--until: found `later`"),
                       (["--since", "1h", "--limit", "0"], "--limit"), (["--since", "1h", "--limit", "5x"], "--limit")):
         r = daemon.command("replay", "-s", "out", *args, check=False)

@@ -143,3 +143,12 @@ def test_a_webhook_of_the_api_is_skipped_and_other_sinks_are_not(folder, make_re
             assert daemon.command("skip", *args, check=False).returncode == 2, args
     finally:
         daemon.stop()
+
+
+def test_times_that_cannot_be_meant_are_refused_with_the_reason(make_daemon):
+    daemon = make_daemon({}, start=False)
+    for until, why in (("1970-01-01T00:00:00Z", "--until is not after the beginning of 1970"),
+                       ("1960-01-01T00:00:00Z", "--until"), ("9999-01-01T00:00:00Z", "--until is in the future"),
+                       ("later", "--until: ")):
+        r = daemon.command("skip", "out", "--until", until, check=False)
+        assert (r.returncode, r.stdout) == (2, "") and why in r.stderr, (until, r.stderr)
