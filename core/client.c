@@ -67,14 +67,15 @@ refused(struct hsw_str body, int status, struct hsw_error *err)
 {
 	struct json_object *root = json_text_parse(body);
 	struct json_object *error = NULL, *message = NULL;
+	int rc = status == 404 ? HSW_ENOENT : HSW_EINVAL;
 
 	if (json_object_object_get_ex(root, "error", &error) &&
 		json_object_object_get_ex(error, "message", &message))
-		err_set(err, HSW_EINVAL, "%s", json_object_get_string(message));
+		err_set(err, rc, "%s", json_object_get_string(message));
 	else
-		err_set(err, HSW_EINVAL, "the daemon answered with status %d", status);
+		err_set(err, rc, "the daemon answered with status %d", status);
 	json_object_put(root);
-	return HSW_EINVAL;
+	return rc;
 }
 
 /* Splits "HTTP/1.1 200 ...\r\n...\r\n\r\nbody". */

@@ -10,8 +10,8 @@
 
 /*
  * Sends `METHOD target` and reads the answer's body into out. HSW_OK: answered with 200.
- * HSW_ECLOSED: no daemon listens there. HSW_EIO, HSW_EINVAL: err says what went wrong, or what the
- * daemon answered.
+ * HSW_ECLOSED: no daemon listens there. HSW_ENOENT: answered with 404. HSW_EIO, HSW_EINVAL: err says what went wrong,
+ * or what the daemon answered.
  */
 int client_ask(const char *socket_path, const char *method, const char *target, struct buf *out,
 	struct hsw_error *err);

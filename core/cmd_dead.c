@@ -210,28 +210,46 @@ act(struct dead *d, const char *path, const char *sink, const char *id, const ch
 	return rc;
 }
 
+/* Where no sink was named, one that does not have it is left alone: were it removed, it would refuse. */
+static bool
+may_have(struct dead *d, const char *sink, const char *id)
+{
+	struct json_object *root = NULL;
+	bool may = true;
+
+	if (d->sink != NULL)
+		return may;
+	int rc = ask(d, "GET", "/dead", sink, id, "", &root);
+	if (rc == HSW_OK)
+		may = json_object_array_length(json_object_object_get(root, "dead")) > 0;
+	json_object_put(root);
+	return may && rc != HSW_ENOENT;
+}
+
 static int
-replay_sink(struct dead *d, const char *sink, size_t *n)
+act_on_all(struct dead *d, const char *path, const char *sink, const char *counted, size_t *n)
 {
 	int rc = HSW_OK;
 
 	if (d->all)
-		return act(d, "/dead/replay", sink, NULL, "replayed", n);
-	for (int i = 0; i < d->n_ids && rc == HSW_OK; i++)
-		rc = act(d, "/dead/replay", sink, d->ids[i], "replayed", n);
+		return act(d, path, sink, NULL, counted, n);
+	for (int i = 0; i < d->n_ids && rc == HSW_OK; i++) {
+		if (may_have(d, sink, d->ids[i]))
+			rc = act(d, path, sink, d->ids[i], counted, n);
+	}
 	return rc;
+}
+
+static int
+replay_sink(struct dead *d, const char *sink, size_t *n)
+{
+	return act_on_all(d, "/dead/replay", sink, "replayed", n);
 }
 
 static int
 purge_sink(struct dead *d, const char *sink, size_t *n)
 {
-	int rc = HSW_OK;
-
-	if (d->all)
-		return act(d, "/dead/purge", sink, NULL, "purged", n);
-	for (int i = 0; i < d->n_ids && rc == HSW_OK; i++)
-		rc = act(d, "/dead/purge", sink, d->ids[i], "purged", n);
-	return rc;
+	return act_on_all(d, "/dead/purge", sink, "purged", n);
 }
 
 static int

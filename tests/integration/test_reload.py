@@ -826,6 +826,22 @@ def test_dead_letters_of_a_sink_that_is_gone_do_not_keep_the_others_dead(make_da
     assert daemon.command("dead", "purge", "--all").stdout == "purged 1\n"
 
 
+def test_one_dead_letter_is_replayed_though_a_sink_that_is_gone_has_others(make_daemon, make_receiver):
+    bad, good = make_receiver(lambda *_: 400), make_receiver()
+    daemon = make_daemon({"a": hook(bad, drop_on="400")})
+    daemon.accept(message(1))
+    wait_for(lambda: daemon.status()["dead"] == {"a": 1})
+    reload_sinks(daemon, {"h": hook(bad, drop_on="400")}, ["a", "h"])
+    ids = [daemon.accept(message(number))["ids"][0] for number in (2, 3)]
+    wait_for(lambda: daemon.status()["dead"] == {"a": 1, "h": 2})
+    reload_sinks(daemon, {"h": hook(good)}, ["h"])
+    for done, number in (("replay", 0), ("purge", 1)):
+        r = daemon.command("dead", done, ids[number])
+        assert (r.stdout, r.stderr) == (f"{done.rstrip('e')}ed 1\n", "")
+    good.wait(1)
+    assert daemon.status()["dead"] == {"a": 1}
+
+
 @pytest.mark.threads
 def test_dead_letters_stay_and_are_replayed_by_the_new_one(make_on, make_receiver):
     bad, good = make_receiver(lambda *_: 400), make_receiver()
