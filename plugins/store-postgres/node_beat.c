@@ -157,9 +157,9 @@ add_releases(struct node *n)
 	return 2;
 }
 
-/* Queues a beat; returns the number of the statement that reads. */
+/* Queues a beat; returns the number of the statement that reads. *tells_wants: whether it says what is wanted. */
 static int
-add_beat(struct node *n)
+add_beat(struct node *n, bool *tells_wants)
 {
 	struct params p = params_of(n);
 	int added = 3;
@@ -168,7 +168,8 @@ add_beat(struct node *n)
 	lock_add(&n->link, LOCK_CLAIMS);
 	pthread_mutex_lock(&n->lock);
 	query_add_text(&n->link, n->share.is_retiring ? SAY_HERE("true") : SAY_HERE("false"), &p);
-	if (n->must_tell_wants)
+	*tells_wants = n->must_tell_wants;
+	if (*tells_wants)
 		added += add_wants(n);
 	added += add_releases(n);
 	n->must_tell_wants = false;
@@ -237,13 +238,15 @@ take_view(struct node *n, const PGresult *r, bool *is_whole)
 	return has_due;
 }
 
+/* Until the daemon has said what it wants, what this node wanted the last time stands: others keep events for it. */
 static int
 try_beat(struct node *n, PGresult **r, bool *is_conflict, struct hsw_error *err)
 {
-	int number = add_beat(n);
+	bool tells_wants;
+	int number = add_beat(n, &tells_wants);
 	int rc = query_run(&n->link, "saying that this node is there", number, r, is_conflict, err);
 
-	if (rc != HSW_OK) {
+	if (rc != HSW_OK && tells_wants) {
 		pthread_mutex_lock(&n->lock);
 		n->must_tell_wants = true;
 		pthread_mutex_unlock(&n->lock);

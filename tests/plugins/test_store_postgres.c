@@ -295,6 +295,47 @@ START_TEST(failed_attempts_are_no_settings)
 }
 END_TEST
 
+/* What a trigger raises is what the server would say. */
+static void
+raise_on_insert(const char *table, const char *condition, const char *state)
+{
+	char text[400];
+
+	snprintf(text, sizeof(text),
+		"CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+		"IF %s THEN RAISE 'as if' USING ERRCODE = '%s'; END IF; RETURN NEW; END $$",
+		condition, state);
+	sql(text);
+	snprintf(text, sizeof(text),
+		"CREATE OR REPLACE TRIGGER fail BEFORE INSERT ON %s"
+		" FOR EACH ROW EXECUTE FUNCTION fail()",
+		table);
+	sql(text);
+}
+
+START_TEST(what_a_node_wanted_stands_while_it_starts_though_a_beat_fails)
+{
+	const struct hsw_str crm = str("crm");
+
+	attach("crm");
+	assert_ok(join());
+	assert_ok(ops->want(store, &crm, 1, &error));
+	wait_until_held(1);
+	rig_close();
+	assert_ok(rig_open());
+	sql("CREATE SEQUENCE tries");
+	raise_on_insert("nodes", "nextval('tries') < 2", "55P03");
+	assert_ok(join());
+	ck_assert_str_eq(sql("SELECT last_value >= 2 FROM tries"), "t");
+	ck_assert_str_eq(sql("SELECT count(*) FROM wants"), "1");
+	/* It is told when it is another one. */
+	assert_ok(ops->want(store, &crm, 0, &error));
+	int64_t end_ms = session_now_ms() + 10000;
+	while (strcmp(sql("SELECT count(*) FROM wants"), "0") != 0)
+		ck_assert_msg(session_now_ms() < end_ms, "never told");
+}
+END_TEST
+
 START_TEST(who_needs_the_schema_alone_waits_for_the_others)
 {
 	void *first = store, *second;
@@ -479,21 +520,6 @@ START_TEST(a_server_that_does_not_answer_is_given_up_in_time)
 }
 END_TEST
 
-/* What a trigger on `events` raises is what the server would say. */
-static void
-raise_on_append(const char *condition, const char *state)
-{
-	char text[400];
-
-	snprintf(text, sizeof(text),
-		"CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-		"IF %s THEN RAISE 'as if' USING ERRCODE = '%s'; END IF; RETURN NEW; END $$",
-		condition, state);
-	sql(text);
-	sql("CREATE OR REPLACE TRIGGER fail BEFORE INSERT ON events"
-	    " FOR EACH ROW EXECUTE FUNCTION fail()");
-}
-
 START_TEST(failures_are_told_as_what_they_are)
 {
 	static const struct {
@@ -506,7 +532,7 @@ START_TEST(failures_are_told_as_what_they_are)
 	int64_t seq;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		raise_on_append("true", cases[i].state);
+		raise_on_insert("events", "true", cases[i].state);
 		int rc = append_event("one", 1, 0, &seq);
 		ck_assert_msg(rc == cases[i].rc, "%s: %d: %s", cases[i].state, rc, error.text);
 		sql("DROP TRIGGER fail ON events");
@@ -523,7 +549,7 @@ START_TEST(a_transaction_that_was_in_the_way_of_another_is_done_again)
 
 	for (int i = 0; i < 2; i++) {
 		sql("CREATE SEQUENCE tries");
-		raise_on_append("nextval('tries') < 3", states[i]);
+		raise_on_insert("events", "nextval('tries') < 3", states[i]);
 		assert_ok(append_event("one", 1, 0, &seq));
 		ck_assert_int_eq(seq, i + 1);
 		sql("DROP TRIGGER fail ON events");
@@ -659,6 +685,7 @@ UNIT_MAIN_WITH("store-postgres", start, end, an_id_that_came_before_is_not_appen
 	a_table_for_large_events_is_dropped_when_it_was_not_used_for_a_while,
 	a_second_daemon_of_the_same_name_is_refused_until_the_first_ends,
 	thousands_of_destinations_are_taken_in_the_time_of_a_beat, failed_attempts_are_no_settings,
+	what_a_node_wanted_stands_while_it_starts_though_a_beat_fails,
 	who_needs_the_schema_alone_waits_for_the_others,
 	a_newer_schema_and_one_of_somebody_else_are_refused,
 	an_older_schema_is_brought_up_to_date_with_all_that_it_holds,
