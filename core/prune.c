@@ -36,6 +36,12 @@ resize(const struct prune *p, size_t batch, int64_t took_ms)
 }
 
 int64_t
+prune_rest_ms(int64_t took_ms)
+{
+	return (took_ms > 0 ? took_ms : 1) * PRUNE_REST;
+}
+
+int64_t
 prune_done(struct prune *p, size_t n, int64_t took_ms)
 {
 	size_t batch = prune_batch(p);
@@ -43,6 +49,6 @@ prune_done(struct prune *p, size_t n, int64_t took_ms)
 	p->full = n >= batch ? p->full + 1 : 0;
 	p->batch = resize(p, batch, took_ms);
 	if (p->full > 0)
-		return (took_ms > 0 ? took_ms : 1) * PRUNE_REST;
+		return prune_rest_ms(took_ms);
 	return n > 0 ? PRUNE_STEADY_MS : PRUNE_EVERY_MS;
 }

@@ -29,5 +29,7 @@ struct prune {
 size_t prune_batch(const struct prune *);
 /* A batch deleted n events and took took_ms. Returns in how many ms the next one is due. */
 int64_t prune_done(struct prune *, size_t n, int64_t took_ms);
+/* The same for a call that did not come to what is to be deleted: it says nothing of what a batch takes. */
+int64_t prune_rest_ms(int64_t took_ms);
 
 #endif

@@ -180,7 +180,9 @@ tell_of_shortage(struct retain *r, const struct store_conf *conf, size_t n)
 {
 	char kept[DURATION_SIZE], asked[DURATION_SIZE];
 
-	if (n > 0 && age_ms(r) < conf->retention_ms && may_say(&r->say_early_at)) {
+	/* A store that is on its way past exceptions may not know yet how old the oldest is. */
+	if (n > 0 && r->usage.oldest_ms > 0 && age_ms(r) < conf->retention_ms &&
+		may_say(&r->say_early_at)) {
 		duration_text(age_ms(r), kept);
 		duration_text(conf->retention_ms, asked);
 		log_warn("store",
@@ -214,7 +216,12 @@ retain_run(struct retain *r, const struct config *config, const struct store_por
 		rc = store->ops->prune(store->self, floor.seq,
 			r->is_short ? now : now - conf->retention_ms,
 			batch_size(r, conf->retention_size), &n, err);
-	int64_t wait = prune_done(&r->prune, n, clock_mono_ms() - began);
+	int64_t took = clock_mono_ms() - began;
+	if (rc == HSW_OK && n == SIZE_MAX) {
+		*wait_ms = prune_rest_ms(took);
+		return HSW_OK;
+	}
+	int64_t wait = prune_done(&r->prune, n, took);
 	r->deleted += n;
 	if (rc != HSW_OK)
 		return rc;

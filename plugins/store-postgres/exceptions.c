@@ -144,18 +144,6 @@ store_dead_counts(void *self, hsw_count_fn *fn, void *arg, struct hsw_error *err
 	return rc;
 }
 
-static int
-change(struct postgres_store *s, enum statement which, const struct params *p, const char *doing,
-	size_t *n, struct hsw_error *err)
-{
-	PGresult *r = NULL;
-	int rc = query_one(s, which, p, doing, &r, err);
-
-	*n = rc == HSW_OK ? strtoul(PQcmdTuples(r), NULL, 10) : 0;
-	PQclear(r);
-	return rc;
-}
-
 int
 store_dead_replay(
 	void *self, const struct hsw_dead_query *q, int64_t due, size_t *n, struct hsw_error *err)
@@ -181,16 +169,26 @@ store_dead_replay(
 	return rc;
 }
 
+/* Where the answer was lost nobody knows which are gone. */
+static void
+look_again(struct postgres_store *s, int rc, size_t n, int64_t first)
+{
+	if (rc != HSW_OK || n > 0)
+		prune_look_again(s, rc == HSW_OK ? first : 1);
+}
+
 int
 store_dead_purge(void *self, const struct hsw_dead_query *q, size_t *n, struct hsw_error *err)
 {
 	struct postgres_store *s = self;
 	const struct params p = query_params(
 		s, q, begin_of(s, q), q->limit > 0 ? (int64_t)q->limit : INT64_MAX);
-	int rc = change(s, ST_DEAD_PURGE, &p, "deleting dead letters", n, err);
+	PGresult *r = NULL;
+	int rc = query_one(s, ST_DEAD_PURGE, &p, "deleting dead letters", &r, err);
 
-	if (rc == HSW_OK && *n > 0)
-		prune_look_again(s, 0);
+	*n = rc == HSW_OK ? (size_t)result_bigint(r, 0, 0) : 0;
+	look_again(s, rc, *n, *n > 0 ? result_bigint(r, 0, 1) : 1);
+	PQclear(r);
 	return rc;
 }
 
@@ -217,8 +215,7 @@ store_dead_expire(void *self, int64_t before_ms, size_t max, size_t *n, int *is_
 		s->expired_upto.destination = *is_through ? 0 : result_bigint(r, 0, 2);
 		s->expired_upto.seq = *is_through ? 0 : result_bigint(r, 0, 3);
 	}
+	look_again(s, rc, *n, *n > 0 ? result_bigint(r, 0, 4) : 1);
 	PQclear(r);
-	if (*n > 0)
-		prune_look_again(s, 0);
 	return rc;
 }

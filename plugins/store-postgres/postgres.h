@@ -45,6 +45,7 @@ enum statement {
 	ST_DEAD_PURGE,
 	ST_DEAD_EXPIRE,
 	ST_NEXT,
+	ST_NAMED,
 	ST_DELETE,
 	ST_TOO_NEW,
 	ST_FORGET_IDS,
@@ -71,11 +72,16 @@ struct postgres_conf {
 	int64_t timeout_ms;
 };
 
+/* Seqs that a call passes in search of events, at most: what was deleted takes time, too, until it is vacuumed. */
+#define LOOK_SEQS 500000
+
 /* What usage.c knows of the rows. */
 struct usage {
 	int64_t event_bytes; /* of one, on the average; 0: not known yet */
 	int64_t named;       /* retries and dead letters */
 	int64_t sample_at;   /* monotonic ms: not before */
+	int64_t bytes,
+		oldest_ms; /* as of the last look that came to an end, without what was deleted since */
 };
 
 #define TIMELINE_LEN 8
@@ -102,8 +108,13 @@ struct postgres_store {
 	int64_t staged_at;     /* monotonic ms: when it was used */
 	int64_t deadline_ms;   /* monotonic: of the running query */
 	struct names known;    /* what this daemon attached */
-	int64_t pruned_upto;   /* what is left up to here is named by an exception: prune.c */
-	int64_t old_upto;      /* where the last search for old events ended */
+	struct {
+		int64_t at;    /* the last seq that it looked at */
+		int64_t again; /* where the next one begins; 0: behind this one's end */
+		bool is_under_way;
+	} tour;             /* of deleting old events: prune.c */
+	int64_t named_upto; /* what is left up to here is named by an exception, as far as was seen */
+	int64_t old_upto;   /* where the last search for old events ended */
 	int64_t old_before_ms; /* and what counted as old in it */
 	struct {
 		int64_t destination, seq;

@@ -2,11 +2,13 @@
 /*
  * prune.c - deletes old events in batches, and ids that are too old to count.
  *
- *	seq:  1 ........ pruned_upto ..... d ..... x ..... d ..... end ........ last_seq
- *	      only what exceptions name    |  deleted   named      |  too new
+ *	seq:  1 ...... at ..... d ..... x ..... d ..... end ........ last_seq
+ *	      looked at  |  deleted   named   deleted   |  too new
  *
- * Up to pruned_upto nothing is left to delete, so kept events are not looked at again and again;
- * it goes back when an exception below it ends. It is not stored: the first call looks at all.
+ * A tour looks at all from where something may be left to `end`, some of it in each call, so that none takes
+ * long, however many exceptions there are. The next tour begins where this one ended, so kept events are not looked
+ * at again and again; or at the first event before that which was too new, or whose exception has ended since. Where
+ * it is is not stored: the first one after a start looks at all.
  *
  * There is no index on received_at. Times grow with seq, but for a clock that was set: so the end
  * is looked for by bisection, which passes over events of the future once enough old ones are
@@ -15,6 +17,8 @@
 #include "postgres.h"
 
 #include <stdlib.h>
+
+#define LOOK 5000 /* exceptions that a call passes, at most */
 
 struct pass {
 	struct postgres_store *store;
@@ -27,8 +31,10 @@ struct pass {
 void
 prune_look_again(struct postgres_store *s, int64_t seq)
 {
-	if (seq <= s->pruned_upto)
-		s->pruned_upto = seq > 0 ? seq - 1 : 0;
+	if (seq <= s->tour.at && (s->tour.again == 0 || seq < s->tour.again))
+		s->tour.again = seq;
+	if (seq > s->tour.at && seq <= s->named_upto)
+		s->named_upto = seq - 1;
 }
 
 /* The first event at or after from; *seq is INT64_MAX when there is none. */
@@ -82,20 +88,43 @@ find_end(struct pass *p, int64_t upto)
 	return rc;
 }
 
+/* Sets *stop to where so many exceptions were passed that the rest is for another call, or to the end. */
+static int
+find_stop(struct pass *p, int64_t *stop)
+{
+	struct params params = { 0 };
+	PGresult *r = NULL;
+	int64_t first = p->looked + 1, received_ms;
+	int rc = HSW_OK;
+
+	if (p->end - p->looked > LOOK_SEQS)
+		rc = next_event(p, first, &first, &received_ms);
+	*stop = first <= p->end && p->end - first > LOOK_SEQS ? first + LOOK_SEQS : p->end;
+	params_bigint(&params, p->looked);
+	params_bigint(&params, *stop);
+	params_bigint(&params, LOOK);
+	if (rc == HSW_OK)
+		rc = query_one(p->store, ST_NAMED, &params, "looking for old events", &r, p->err);
+	if (rc == HSW_OK && PQgetisnull(r, 0, 0) == 0)
+		*stop = result_bigint(r, 0, 0);
+	PQclear(r);
+	return rc;
+}
+
 /* *upto: the last seq that was looked at. */
 static int
-delete_batch(struct pass *p, size_t max, size_t *n, int64_t *upto)
+delete_batch(struct pass *p, int64_t stop, size_t max, size_t *n, int64_t *upto)
 {
 	struct params params = { 0 };
 	PGresult *r = NULL;
 
 	params_bigint(&params, p->looked);
-	params_bigint(&params, p->end);
+	params_bigint(&params, stop);
 	params_bigint(&params, p->before_ms);
 	params_bigint(&params, (int64_t)max);
 	int rc = query_one(p->store, ST_DELETE, &params, "deleting old events", &r, p->err);
 	*n = (size_t)PQntuples(r);
-	*upto = *n < max ? p->end : p->looked;
+	*upto = *n < max ? stop : p->looked;
 	for (int i = 0; i < PQntuples(r) && *n == max; i++) {
 		int64_t seq = result_bigint(r, i, 0);
 		if (seq > *upto)
@@ -105,21 +134,38 @@ delete_batch(struct pass *p, size_t max, size_t *n, int64_t *upto)
 	return rc;
 }
 
-/* The next call begins before the first event that was too new. */
+/* The next tour begins at the first event that was too new. */
 static int
-note_progress(struct pass *p, int64_t upto)
+note_too_new(struct pass *p, int64_t looked)
 {
+	struct postgres_store *s = p->store;
 	struct params params = { 0 };
 	PGresult *r = NULL;
 
 	params_bigint(&params, p->looked);
-	params_bigint(&params, upto);
+	params_bigint(&params, looked);
 	params_bigint(&params, p->before_ms);
-	int rc = query_one(p->store, ST_TOO_NEW, &params, "looking for old events", &r, p->err);
-	if (rc == HSW_OK)
-		p->store->pruned_upto = PQntuples(r) > 0 ? result_bigint(r, 0, 0) - 1 : upto;
+	int rc = query_one(s, ST_TOO_NEW, &params, "looking for old events", &r, p->err);
+	if (rc == HSW_OK && PQntuples(r) > 0) {
+		int64_t seq = result_bigint(r, 0, 0);
+		if (s->tour.again == 0 || seq < s->tour.again)
+			s->tour.again = seq;
+		if (seq <= s->named_upto)
+			s->named_upto = seq - 1;
+	}
 	PQclear(r);
 	return rc;
+}
+
+static void
+note_progress(struct postgres_store *s, int64_t looked)
+{
+	bool is_again = s->tour.again != 0 && s->tour.again <= looked;
+	int64_t named = is_again ? s->tour.again - 1 : looked;
+
+	s->tour.at = looked;
+	if (named > s->named_upto)
+		s->named_upto = named;
 }
 
 /* *is_done: fewer than max were left. */
@@ -145,29 +191,34 @@ forget_ids(struct postgres_store *s, size_t max, bool *is_done, struct hsw_error
 static int
 delete_found(struct pass *p, int64_t upto, size_t max, size_t *n)
 {
-	int64_t looked;
+	int64_t stop, looked;
 
 	*n = 0;
 	if (p->end > upto)
 		p->end = upto;
 	if (p->end <= p->looked)
 		return HSW_OK;
-	int rc = delete_batch(p, max, n, &looked);
-	if (rc == HSW_OK && *n == (size_t)(looked - p->looked))
-		p->store->pruned_upto = looked;
-	else if (rc == HSW_OK)
-		rc = note_progress(p, looked);
-	p->looked = p->store->pruned_upto;
-	return rc;
+	int rc = find_stop(p, &stop);
+	if (rc == HSW_OK)
+		rc = delete_batch(p, stop, max, n, &looked);
+	if (rc == HSW_OK && *n != (size_t)(looked - p->looked))
+		rc = note_too_new(p, looked);
+	if (rc != HSW_OK)
+		return rc;
+	note_progress(p->store, looked);
+	p->looked = looked;
+	return HSW_OK;
 }
 
+/* Some of a tour. *is_done: it came to its end. */
 static int
-delete_events(struct pass *p, int64_t upto, size_t max, size_t *n)
+delete_events(struct pass *p, int64_t upto, size_t max, size_t *n, bool *is_done)
 {
 	size_t more = 0;
 	int rc = delete_found(p, upto, max, n);
 
-	if (rc != HSW_OK || *n == max)
+	*is_done = false;
+	if (rc != HSW_OK || *n == max || p->looked < p->end)
 		return rc;
 	rc = find_end(p, upto);
 	p->store->old_upto = p->end;
@@ -175,6 +226,7 @@ delete_events(struct pass *p, int64_t upto, size_t max, size_t *n)
 	if (rc == HSW_OK)
 		rc = delete_found(p, upto, max - *n, &more);
 	*n += more;
+	*is_done = rc == HSW_OK && p->looked >= p->end;
 	return rc;
 }
 
@@ -191,17 +243,45 @@ keep_for_others(struct postgres_store *s, int64_t *upto, struct hsw_error *err)
 	return rc;
 }
 
+static void
+begin_tour(struct postgres_store *s)
+{
+	if (s->tour.is_under_way || s->tour.again == 0)
+		return;
+	s->tour.at = s->tour.again - 1;
+	s->tour.again = 0;
+}
+
+static int
+go_on(struct postgres_store *s, int64_t upto, int64_t before_ms, size_t max, size_t *n,
+	struct hsw_error *err)
+{
+	bool is_done;
+
+	begin_tour(s);
+	struct pass p = { .store = s,
+		.before_ms = before_ms,
+		.looked = s->tour.at,
+		/* Where less counts as old now, what lies up to there may be the whole log. */
+		.end = before_ms >= s->old_before_ms ? s->old_upto : 0,
+		.err = err };
+	int rc = delete_events(&p, upto, max, n, &is_done);
+	s->usage.bytes -= (int64_t)*n * s->usage.event_bytes;
+	if (s->usage.bytes < 0)
+		s->usage.bytes = 0;
+	if (rc != HSW_OK)
+		return rc;
+	s->tour.is_under_way = !is_done;
+	if (!is_done && *n < max)
+		*n = SIZE_MAX;
+	return HSW_OK;
+}
+
 int
 store_prune(
 	void *self, int64_t upto, int64_t before_ms, size_t max, size_t *n, struct hsw_error *err)
 {
 	struct postgres_store *s = self;
-	struct pass p = { .store = s,
-		.before_ms = before_ms,
-		.looked = s->pruned_upto,
-		/* Where less counts as old now, what lies up to there may be the whole log. */
-		.end = before_ms >= s->old_before_ms ? s->old_upto : 0,
-		.err = err };
 	bool is_done = true;
 
 	*n = 0;
@@ -213,8 +293,8 @@ store_prune(
 	if (rc == HSW_OK && max > 0 && s->node != NULL)
 		rc = keep_for_others(s, &upto, err);
 	if (rc == HSW_OK && max > 0)
-		rc = delete_events(&p, upto, max, n);
-	if (rc == HSW_OK && !is_done)
+		rc = go_on(s, upto, before_ms, max, n, err);
+	if (rc == HSW_OK && !is_done && *n < max)
 		*n = max;
 	return rc;
 }

@@ -5,8 +5,9 @@
 #define EVENT_COLUMNS "e.seq, e.received_at, e.id, e.instance, e.type, e.provider, e.key, e.layout"
 #define EXCEPTION_COLUMNS(time) "d.name, x.attempts, " time ", x.status, x.error, x.destination"
 #define NOTHING "''::bytea"
-/* Seqs behind the event e that no event has. */
-#define PASSED_OVER "COALESCE((SELECT sum(upto - after) FROM gaps WHERE after >= e.seq), 0)::bigint"
+/* Seqs behind this one that no event has. */
+#define PASSED_OVER(seq) \
+	"COALESCE((SELECT sum(upto - after) FROM gaps WHERE after >= " seq "), 0)::bigint"
 
 /*
  * Rows until their bodies reach $3 bytes. length() of a body that lies outside its row does not read it,
@@ -82,6 +83,31 @@
 /* Made by the session that needs it: what is prepared at its beginning cannot name it. */
 const char statement_append_staged[] = APPEND(STAGED);
 
+/* The n-th exception after $1, by seq, up to a seq; NULL: there are fewer. A walk over their indexes alone. */
+#define NTH_OF(table, n, upto)                                               \
+	"(SELECT seq FROM " table " WHERE seq > $1::bigint AND seq <= " upto \
+	" ORDER BY seq LIMIT 1 OFFSET " n " - 1)"
+#define NTH_EXCEPTION(n, upto)                                                     \
+	"(SELECT min(seq) FROM (" NTH_OF("retries", n, upto) " UNION ALL " NTH_OF( \
+		"dead", n, upto) ") x)"
+
+/* No exception names the event e. The bounds, which are e's, keep a join from reading the whole tables. */
+#define UNNAMED_BY(table, upto)                                          \
+	" AND NOT EXISTS (SELECT 1 FROM " table " x WHERE x.seq = e.seq" \
+	" AND x.seq > $1::bigint AND x.seq <= " upto ")"
+#define UNNAMED(upto) UNNAMED_BY("retries", upto) UNNAMED_BY("dead", upto)
+
+/* Of ST_USAGE: where so many seqs end, where so many exceptions do, and the first event before that which is free. */
+#define USAGE_SEQS                                                                  \
+	" CROSS JOIN LATERAL (SELECT $3::bigint + COALESCE((SELECT seq FROM events" \
+	" WHERE seq > $1::bigint ORDER BY seq LIMIT 1), last_seq) AS upto) f"
+#define USAGE_NAMED                                            \
+	" CROSS JOIN LATERAL (SELECT COALESCE(" NTH_EXCEPTION( \
+		"$2::bigint", "f.upto") ", f.upto) AS upto) l"
+#define USAGE_FREE                                                                         \
+	" LEFT JOIN LATERAL (SELECT seq, received_at FROM events e WHERE seq > $1::bigint" \
+	" AND seq <= l.upto" UNNAMED("l.upto") " ORDER BY seq LIMIT 1) e ON true"
+
 static const char *const statements[ST_COUNT] = {
 	/* The administrator's default may be another level. */
 	[ST_BEGIN] = "BEGIN ISOLATION LEVEL READ COMMITTED",
@@ -113,16 +139,14 @@ static const char *const statements[ST_COUNT] = {
 	[ST_READ_SEQS] = PAGE(" AND seq = ANY ($4::bigint[])"),
 	[ST_STATS] = "SELECT e.seq, last_seq,"
 		     " (SELECT sum(pg_total_relation_size(t::regclass))::bigint FROM"
-		     " unnest(ARRAY['events', 'ids', 'memos', 'retries', 'dead']) t), " PASSED_OVER
-		     " FROM log LEFT JOIN LATERAL"
-		     " (SELECT seq FROM events ORDER BY seq LIMIT 1) e ON true",
-	/* x.seq > $1 keeps a merge join from reading all dead letters before it: 0.2 against 280 ms for 100,000. */
-	[ST_USAGE] = "SELECT last_seq, e.seq, e.received_at, " PASSED_OVER
-		     " FROM log LEFT JOIN LATERAL"
-		     " (SELECT seq, received_at FROM events e WHERE seq > $1"
-		     " AND NOT EXISTS (SELECT 1 FROM retries x WHERE x.seq = e.seq AND x.seq > $1)"
-		     " AND NOT EXISTS (SELECT 1 FROM dead x WHERE x.seq = e.seq AND x.seq > $1)"
-		     " ORDER BY seq LIMIT 1) e ON true",
+		     " unnest(ARRAY['events', 'ids', 'memos', 'retries', 'dead']) t), " PASSED_OVER(
+			     "e.seq") " FROM log LEFT JOIN LATERAL"
+				      " (SELECT seq FROM events ORDER BY seq LIMIT 1) e ON true",
+	/* $1: after this seq; $2, $3: past so many exceptions and seqs, at most: the last column says where that is;
+	 * $4: the first seq that counts. */
+	[ST_USAGE] = "SELECT last_seq, e.seq, e.received_at, " PASSED_OVER(
+		"GREATEST(e.seq, $4::bigint)") ", l.upto FROM log" USAGE_SEQS USAGE_NAMED
+		USAGE_FREE,
 	/* $1: the first seq; $2: how many events follow; $3: how many of them. A gap lies before the seqs that
 	 * would be above `at` if no gap were there, and moves them by `passed` with those before it. */
 	[ST_SAMPLE] = "WITH g AS (SELECT after - (sum(upto - after) OVER w - (upto - after)) AS at,"
@@ -155,26 +179,27 @@ static const char *const statements[ST_COUNT] = {
 			   " 'replay: '::bytea || error FROM found"
 			   " ON CONFLICT (destination, seq) DO UPDATE SET attempts = 0,"
 			   " due_at = EXCLUDED.due_at, error = EXCLUDED.error",
-	[ST_DEAD_PURGE] = "WITH found AS (SELECT x.*" DEAD_MATCH ") DELETE FROM dead x USING"
-			  " found f WHERE x.destination = f.destination AND x.seq = f.seq",
+	[ST_DEAD_PURGE] = "WITH found AS (SELECT x.*" DEAD_MATCH "), gone AS (DELETE FROM dead x"
+			  " USING found f WHERE x.destination = f.destination AND x.seq = f.seq"
+			  " RETURNING x.seq) SELECT count(*), min(seq) FROM gone",
 	[ST_DEAD_EXPIRE] = "WITH looked AS (SELECT destination, seq, died_at FROM dead"
 			   " WHERE (destination, seq) > ($1::int, $2::bigint)"
 			   " ORDER BY destination, seq LIMIT $3),"
 			   " gone AS (DELETE FROM dead x USING looked l WHERE l.died_at < $4"
-			   " AND x.destination = l.destination AND x.seq = l.seq RETURNING 1)"
+			   " AND x.destination = l.destination AND x.seq = l.seq"
+			   " RETURNING x.seq)"
 			   " SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM looked),"
-			   " destination::bigint, seq FROM looked"
+			   " destination::bigint, seq, (SELECT min(seq) FROM gone) FROM looked"
 			   " ORDER BY destination DESC, seq DESC LIMIT 1",
 	[ST_NEXT] = "SELECT seq, received_at FROM events WHERE seq >= $1 ORDER BY seq LIMIT 1",
+	[ST_NAMED] = "SELECT " NTH_EXCEPTION("$3::bigint", "$2::bigint"),
 	/* $1, $2: after and up to which seq; $3: received before; $4: at most. */
 	[ST_DELETE] =
 		"DELETE FROM events WHERE seq = ANY (ARRAY(SELECT seq FROM events e WHERE seq > $1"
-		" AND seq <= $2 AND received_at < $3"
-		" AND NOT EXISTS (SELECT 1 FROM retries x WHERE x.seq = e.seq)"
-		" AND NOT EXISTS (SELECT 1 FROM dead x WHERE x.seq = e.seq)"
-		" ORDER BY seq LIMIT $4)) RETURNING seq",
-	[ST_TOO_NEW] = "SELECT seq FROM events WHERE seq > $1 AND seq <= $2 AND received_at >= $3"
-		       " ORDER BY seq LIMIT 1",
+		" AND seq <= $2 AND received_at < $3" UNNAMED("$2") " ORDER BY seq LIMIT $4))"
+								    " RETURNING seq",
+	[ST_TOO_NEW] = "SELECT seq FROM events e WHERE seq > $1 AND seq <= $2"
+		       " AND received_at >= $3" UNNAMED("$2") " ORDER BY seq LIMIT 1",
 	[ST_FORGET_IDS] = "DELETE FROM ids WHERE word = ANY (ARRAY("
 			  "SELECT word FROM ids WHERE at < $1 ORDER BY at LIMIT $2))",
 	[ST_RECORD] = "INSERT INTO records VALUES ($1, $2, $3)"
@@ -240,6 +265,7 @@ static const char *const names[ST_COUNT] = {
 	[ST_DEAD_PURGE] = "dead_purge",
 	[ST_DEAD_EXPIRE] = "dead_expire",
 	[ST_NEXT] = "next",
+	[ST_NAMED] = "named",
 	[ST_DELETE] = "delete",
 	[ST_TOO_NEW] = "too_new",
 	[ST_FORGET_IDS] = "forget_ids",

@@ -13,30 +13,45 @@
 #define SAMPLE_EVERY_MS 60000
 #define SAMPLE_WEIGHT 4 /* a new sample counts one part in so many */
 #define ROW_BYTES 100   /* beside what is sampled: headers, numbers, the id, the index */
+#define LOOK 20000      /* exceptions that a call passes, at most */
 
 struct range {
-	int64_t first; /* that no exception names; 0: there is none */
-	int64_t rows;  /* from it on */
+	int64_t first; /* seq that counts */
+	int64_t rows;  /* from it on; 0: there is none */
 	int64_t received_ms;
+	bool is_found; /* or known not to be there */
 };
 
-/* What is passed over needs no second look: exceptions name it. */
+/*
+ * What is passed over needs no second look: exceptions name it. What the next tour of pruning will look at may have
+ * been freed, so it may be the oldest; but the seqs between it and the log are those of events that are deleted, and
+ * do not count.
+ */
 static int
 find_range(struct postgres_store *s, struct range *range, struct hsw_error *err)
 {
+	bool is_back = s->tour.again != 0 && s->tour.again <= s->named_upto;
 	struct params p = { 0 };
 	PGresult *r = NULL;
 
-	params_bigint(&p, s->pruned_upto);
+	params_bigint(&p, is_back ? s->tour.again - 1 : s->named_upto);
+	params_bigint(&p, LOOK);
+	params_bigint(&p, LOOK_SEQS);
+	params_bigint(&p, s->named_upto + 1);
 	int rc = query_one(s, ST_USAGE, &p, "reading figures", &r, err);
 	*range = (struct range){ 0 };
 	if (rc == HSW_OK && PQntuples(r) > 0) {
-		int64_t last = result_bigint(r, 0, 0);
-		range->first = PQgetisnull(r, 0, 1) ? 0 : result_bigint(r, 0, 1);
-		range->received_ms = range->first != 0 ? result_bigint(r, 0, 2) : 0;
-		range->rows = range->first != 0 ? last - range->first + 1 - result_bigint(r, 0, 3)
-						: 0;
-		s->pruned_upto = range->first != 0 ? range->first - 1 : last;
+		int64_t last = result_bigint(r, 0, 0), upto = result_bigint(r, 0, 4);
+		bool is_there = PQgetisnull(r, 0, 1) == 0;
+		int64_t free = is_there ? result_bigint(r, 0, 1)
+			: upto < last   ? upto + 1
+					: last + 1;
+		if (free - 1 > s->named_upto)
+			s->named_upto = free - 1;
+		range->first = s->named_upto + 1;
+		range->rows = is_there ? last - range->first + 1 - result_bigint(r, 0, 3) : 0;
+		range->received_ms = is_there ? result_bigint(r, 0, 2) : 0;
+		range->is_found = is_there || upto >= last;
 	}
 	PQclear(r);
 	return rc;
@@ -76,11 +91,15 @@ store_usage(void *self, struct hsw_store_usage *usage, struct hsw_error *err)
 	int rc = find_range(s, &range, err);
 
 	*usage = (struct hsw_store_usage){ 0 };
-	if (rc == HSW_OK)
+	if (rc == HSW_OK && range.is_found)
 		rc = sample(s, &range, err);
 	if (rc != HSW_OK)
 		return rc;
-	usage->bytes = (range.rows + s->usage.named) * s->usage.event_bytes;
-	usage->oldest_ms = range.received_ms;
+	if (range.is_found) {
+		s->usage.bytes = (range.rows + s->usage.named) * s->usage.event_bytes;
+		s->usage.oldest_ms = range.received_ms;
+	}
+	usage->bytes = s->usage.bytes;
+	usage->oldest_ms = s->usage.oldest_ms;
 	return HSW_OK;
 }

@@ -91,14 +91,22 @@ store_dead_counts(void *self, hsw_count_fn *fn, void *arg, struct hsw_error *err
 	return sqlite_done(s, ST_DEAD_COUNTS, rc, "counting dead letters", err);
 }
 
+/* Runs a statement that tells the seqs that it deleted. *first: the lowest, if *n > 0. */
 static int
-delete_matching(
-	struct sqlite_store *s, const struct hsw_dead_query *q, size_t *n, struct hsw_error *err)
+delete_dead(struct sqlite_store *s, enum statement which, size_t *n, int64_t *first,
+	struct hsw_error *err)
 {
-	use_query(s, ST_DEAD_DELETE, q);
-	int rc = sqlite_run(s, ST_DEAD_DELETE, "deleting dead letters", err);
-	*n = rc == HSW_OK ? (size_t)sqlite3_changes(s->db) : 0;
-	return rc;
+	int step;
+
+	*n = 0;
+	*first = INT64_MAX;
+	while ((step = sqlite3_step(s->st[which])) == SQLITE_ROW) {
+		int64_t seq = sqlite3_column_int64(s->st[which], 0);
+		if (seq < *first)
+			*first = seq;
+		++*n;
+	}
+	return sqlite_done(s, which, step, "deleting dead letters", err);
 }
 
 int
@@ -106,6 +114,7 @@ store_dead_replay(
 	void *self, const struct hsw_dead_query *q, int64_t due, size_t *n, struct hsw_error *err)
 {
 	struct sqlite_store *s = self;
+	int64_t first;
 	int rc = file_check_in_place(s, err);
 
 	*n = 0;
@@ -115,8 +124,10 @@ store_dead_replay(
 		return rc;
 	sqlite3_bind_int64(use_query(s, ST_DEAD_TO_RETRY, q), 6, due);
 	rc = sqlite_run(s, ST_DEAD_TO_RETRY, "replaying dead letters", err);
-	if (rc == HSW_OK)
-		rc = delete_matching(s, q, n, err);
+	if (rc == HSW_OK) {
+		use_query(s, ST_DEAD_DELETE, q);
+		rc = delete_dead(s, ST_DEAD_DELETE, n, &first, err);
+	}
 	rc = sqlite_end(s, rc, err);
 	if (rc != HSW_OK)
 		*n = 0;
@@ -127,10 +138,14 @@ int
 store_dead_purge(void *self, const struct hsw_dead_query *q, size_t *n, struct hsw_error *err)
 {
 	struct sqlite_store *s = self;
-	int rc = delete_matching(s, q, n, err);
+	int64_t first;
 
-	if (rc == HSW_OK && *n > 0)
-		prune_look_again(s, 0);
+	use_query(s, ST_DEAD_DELETE, q);
+	int rc = delete_dead(s, ST_DEAD_DELETE, n, &first, err);
+	if (rc != HSW_OK)
+		*n = 0;
+	if (*n > 0)
+		prune_look_again(s, first);
 	return rc;
 }
 
@@ -155,7 +170,7 @@ store_dead_expire(void *self, int64_t before_ms, size_t max, size_t *n, int *is_
 	struct hsw_error *err)
 {
 	struct sqlite_store *s = self;
-	int64_t destination, seq;
+	int64_t destination, seq, first;
 	int rc = find_look(s, max, &destination, &seq, err);
 
 	*n = 0;
@@ -168,13 +183,14 @@ store_dead_expire(void *self, int64_t before_ms, size_t max, size_t *n, int *is_
 	sqlite3_bind_int64(st, 3, destination);
 	sqlite3_bind_int64(st, 4, seq);
 	sqlite3_bind_int64(st, 5, before_ms);
-	rc = sqlite_run(s, ST_DEAD_EXPIRE, "deleting old dead letters", err);
-	if (rc != HSW_OK)
+	rc = delete_dead(s, ST_DEAD_EXPIRE, n, &first, err);
+	if (rc != HSW_OK) {
+		*n = 0;
 		return rc;
-	*n = (size_t)sqlite3_changes(s->db);
+	}
 	s->expired_upto.destination = *is_through ? 0 : destination;
 	s->expired_upto.seq = *is_through ? 0 : seq;
 	if (*n > 0)
-		prune_look_again(s, 0);
+		prune_look_again(s, first);
 	return HSW_OK;
 }

@@ -2,17 +2,22 @@
 /*
  * prune.c - deletes old events, in ranges between those that an exception names.
  *
- *	seq:  1 ........ pruned_upto ..... d ..... x ..... d ..... end ........ last_seq
- *	      only what exceptions name    |  deleted   named      |  too new
+ *	seq:  1 ...... at ..... d ..... x ..... d ..... end ........ last_seq
+ *	      looked at  |  deleted   named   deleted   |  too new
  *
- * Up to pruned_upto nothing is left to delete, so kept events are not looked at again and again;
- * it goes back when an exception below it ends. It is not stored: the first call looks at all.
+ * A tour looks at all from where something may be left to `end`, some of it in each call, so that none takes
+ * long, however many exceptions there are. The next tour begins where this one ended, so kept events are not looked
+ * at again and again; or at the first event before that which was too new, or whose exception has ended since. Where
+ * it is is not stored: the first one after a start looks at all.
  *
  * There is no index on received_at. Times grow with seq, but for a clock that was set: so the end
  * is looked for by bisection, which passes over events of the future once enough old ones are
  * behind them.
  */
 #include "sqlite.h"
+
+#define PRUNE_LOOK 5000  /* exceptions that a call passes, at most */
+#define USAGE_LOOK 20000 /* and one that looks for the first event that none names */
 
 struct pass {
 	struct sqlite_store *store;
@@ -27,8 +32,10 @@ struct pass {
 void
 prune_look_again(struct sqlite_store *s, int64_t seq)
 {
-	if (seq <= s->pruned_upto)
-		s->pruned_upto = seq > 0 ? seq - 1 : 0;
+	if (seq <= s->tour.at && (s->tour.again == 0 || seq < s->tour.again))
+		s->tour.again = seq;
+	if (seq > s->tour.at && seq <= s->named_upto)
+		s->named_upto = seq - 1;
 }
 
 /* The first event at or after from; *seq is INT64_MAX when there is none. */
@@ -95,16 +102,28 @@ delete_range(struct pass *p, int64_t first, int64_t last)
 	return rc;
 }
 
+/* The retries and dead letters behind a seq, by seq. */
+static sqlite3_stmt *
+use_exceptions(struct sqlite_store *s, int64_t after, int64_t upto)
+{
+	sqlite3_stmt *st = sqlite_use(s, ST_EXCEPTIONS);
+
+	sqlite3_bind_int64(st, 1, after);
+	sqlite3_bind_int64(st, 2, upto);
+	return st;
+}
+
 static int
 delete_between(struct pass *p)
 {
-	sqlite3_stmt *st = sqlite_use(p->store, ST_EXCEPTIONS);
+	sqlite3_stmt *st = use_exceptions(p->store, p->looked, p->end);
 	int64_t at = p->looked + 1;
-	int step = SQLITE_DONE, rc = HSW_OK;
+	int step = SQLITE_ROW, rc = HSW_OK;
 
-	sqlite3_bind_int64(st, 1, p->looked);
-	sqlite3_bind_int64(st, 2, p->end);
-	while (rc == HSW_OK && p->left > 0 && (step = sqlite3_step(st)) == SQLITE_ROW) {
+	for (int i = 0; i < PRUNE_LOOK && rc == HSW_OK && p->left > 0; i++) {
+		step = sqlite3_step(st);
+		if (step != SQLITE_ROW)
+			break;
 		int64_t named = sqlite3_column_int64(st, 0);
 		if (named > at)
 			rc = delete_range(p, at, named - 1);
@@ -113,10 +132,10 @@ delete_between(struct pass *p)
 	int done = sqlite_done(p->store, ST_EXCEPTIONS, step, "reading exceptions", p->err);
 	if (rc == HSW_OK)
 		rc = done;
-	if (rc == HSW_OK && p->left > 0)
+	if (rc == HSW_OK && p->left > 0 && step == SQLITE_DONE)
 		rc = delete_range(p, at, p->end);
 	if (rc == HSW_OK && p->left > 0)
-		p->looked = p->end;
+		p->looked = step == SQLITE_DONE ? p->end : at - 1;
 	return rc;
 }
 
@@ -137,42 +156,91 @@ delete_old(struct pass *p, size_t max)
 	return sqlite_end(s, rc, p->err);
 }
 
+static void
+begin_tour(struct sqlite_store *s)
+{
+	if (s->tour.is_under_way || s->tour.again == 0)
+		return;
+	s->tour.at = s->tour.again - 1;
+	s->tour.again = 0;
+}
+
+static void
+note_progress(const struct pass *p)
+{
+	struct sqlite_store *s = p->store;
+	int64_t named = p->looked;
+
+	s->tour.at = p->looked;
+	if (p->too_new <= p->looked) {
+		prune_look_again(s, p->too_new);
+		if (p->too_new <= s->named_upto)
+			s->named_upto = p->too_new - 1;
+	}
+	if (s->tour.again != 0 && s->tour.again <= named)
+		named = s->tour.again - 1;
+	if (named > s->named_upto)
+		s->named_upto = named;
+}
+
 int
 store_prune(
 	void *self, int64_t upto, int64_t before_ms, size_t max, size_t *n, struct hsw_error *err)
 {
 	struct sqlite_store *s = self;
+
+	begin_tour(s);
 	struct pass p = { .store = s,
 		.before_ms = before_ms,
-		.looked = s->pruned_upto,
+		.looked = s->tour.at,
 		.too_new = INT64_MAX,
 		.left = max,
 		.err = err };
 	int rc = find_end(&p, upto);
-
 	*n = 0;
-	if (rc != HSW_OK || p.end <= p.looked || max == 0)
+	if (rc != HSW_OK || max == 0)
 		return rc;
-	rc = delete_old(&p, max);
-	if (rc == HSW_OK) {
-		*n = max - p.left;
-		s->pruned_upto = p.looked < p.too_new ? p.looked : p.too_new - 1;
-	}
-	return rc;
+	if (p.end > p.looked)
+		rc = delete_old(&p, max);
+	if (rc != HSW_OK)
+		return rc;
+	note_progress(&p);
+	s->tour.is_under_way = p.looked < p.end;
+	*n = s->tour.is_under_way && p.left > 0 ? SIZE_MAX : max - p.left;
+	return HSW_OK;
 }
 
-/* What is passed over needs no second look: exceptions name it. */
+/* What is passed over needs no second look: exceptions name it. What the next tour will look at may have been freed. */
 int
 prune_first_free(struct sqlite_store *s, int64_t *received_ms, struct hsw_error *err)
 {
-	sqlite3_stmt *st = sqlite_use(s, ST_FREE);
+	struct pass p = { .store = s, .err = err };
+	bool is_back = s->tour.again != 0 && s->tour.again <= s->named_upto;
+	int64_t after = is_back ? s->tour.again - 1 : s->named_upto, at = after + 1, seq, ms;
+	sqlite3_stmt *st = use_exceptions(s, after, INT64_MAX);
+	int step = SQLITE_ROW, rc = HSW_OK;
+	bool is_found = false;
 
-	sqlite3_bind_int64(st, 1, s->pruned_upto);
-	int rc = sqlite3_step(st);
-	*received_ms = rc == SQLITE_ROW ? sqlite3_column_int64(st, 1) : 0;
-	if (rc == SQLITE_ROW)
-		s->pruned_upto = sqlite3_column_int64(st, 0) - 1;
-	else if (rc == SQLITE_DONE)
-		s->pruned_upto = s->last_seq;
-	return sqlite_done(s, ST_FREE, rc, "looking for old events", err);
+	for (int i = 0; i < USAGE_LOOK && rc == HSW_OK && step == SQLITE_ROW && !is_found; i++) {
+		step = sqlite3_step(st);
+		int64_t named = step == SQLITE_ROW ? sqlite3_column_int64(st, 0) : INT64_MAX;
+		if (named > at) {
+			rc = next_event(&p, at, &seq, &ms);
+			is_found = rc == HSW_OK && seq < named;
+		}
+		if (step == SQLITE_ROW && !is_found)
+			at = named + 1;
+	}
+	int done = sqlite_done(s, ST_EXCEPTIONS, step, "looking for old events", err);
+	if (rc == HSW_OK)
+		rc = done;
+	if (rc != HSW_OK)
+		return rc;
+	int64_t named_upto = is_found ? seq - 1 : step == SQLITE_DONE ? s->last_seq : at - 1;
+	if (named_upto > s->named_upto)
+		s->named_upto = named_upto;
+	if (is_found || step == SQLITE_DONE)
+		s->oldest_ms = is_found ? ms : 0;
+	*received_ms = s->oldest_ms;
+	return HSW_OK;
 }

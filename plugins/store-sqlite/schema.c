@@ -97,10 +97,6 @@ static const char *const statements[ST_COUNT] = {
 	[ST_FIRST_SEQ] = "SELECT min(seq) FROM events",
 	[ST_USED] = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count,"
 		    " pragma_freelist_count, pragma_page_size",
-	[ST_FREE] = "SELECT seq, received_at FROM events e WHERE seq > ?1"
-		    " AND NOT EXISTS (SELECT 1 FROM retries x WHERE x.seq = e.seq)"
-		    " AND NOT EXISTS (SELECT 1 FROM dead x WHERE x.seq = e.seq)"
-		    " ORDER BY seq LIMIT 1",
 	[ST_RETRIES] = "SELECT " EVENT_COLUMNS ", x'', " EXCEPTION_COLUMNS(
 		"x.due_at") " FROM retries x CROSS JOIN events e ON e.seq = x.seq"
 			    " WHERE x.destination = ?1 AND x.seq > ?2 ORDER BY x.seq LIMIT ?3",
@@ -112,12 +108,12 @@ static const char *const statements[ST_COUNT] = {
 		"INSERT OR REPLACE INTO retries"
 		" SELECT x.destination, x.seq, 0, ?6, x.status, 'replay: ' || x.error" DEAD_MATCH,
 	[ST_DEAD_DELETE] = "DELETE FROM dead WHERE (destination, seq) IN"
-			   " (SELECT x.destination, x.seq" DEAD_MATCH ")",
+			   " (SELECT x.destination, x.seq" DEAD_MATCH ") RETURNING seq",
 	/* The last one of a look, or the end. */
 	[ST_DEAD_NEXT] = "SELECT destination, seq FROM dead WHERE (destination, seq) > (?1, ?2)"
 			 " ORDER BY destination, seq LIMIT 1 OFFSET ?3",
 	[ST_DEAD_EXPIRE] = "DELETE FROM dead WHERE (destination, seq) > (?1, ?2)"
-			   " AND (destination, seq) <= (?3, ?4) AND died_at < ?5",
+			   " AND (destination, seq) <= (?3, ?4) AND died_at < ?5 RETURNING seq",
 	[ST_NEXT] = "SELECT seq, received_at FROM events WHERE seq >= ?1 ORDER BY seq LIMIT 1",
 	[ST_EXCEPTIONS] = NAMED_BY("retries") " UNION " NAMED_BY("dead") " ORDER BY seq",
 	[ST_DELETE] = "DELETE FROM events WHERE seq BETWEEN ?1 AND ?2 AND received_at < ?3",

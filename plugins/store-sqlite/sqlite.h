@@ -30,7 +30,6 @@ enum statement {
 	ST_READ_ONE,
 	ST_FIRST_SEQ,
 	ST_USED,
-	ST_FREE,
 	ST_RETRIES,
 	ST_DEAD_LIST,
 	ST_DEAD_COUNTS,
@@ -68,8 +67,14 @@ struct sqlite_store {
 	struct names known; /* every row of the table */
 	struct {
 		int64_t destination, seq;
-	} expired_upto;      /* where the pass over the dead letters is */
-	int64_t pruned_upto; /* what is left up to here is named by an exception: prune.c */
+	} expired_upto; /* where the pass over the dead letters is */
+	struct {
+		int64_t at;    /* the last seq that it looked at */
+		int64_t again; /* where the next one begins; 0: behind this one's end */
+		bool is_under_way;
+	} tour;             /* of deleting old events: prune.c */
+	int64_t named_upto; /* what is left up to here is named by an exception, as far as was seen */
+	int64_t oldest_ms; /* when the first event behind it was received that none names */
 };
 
 /* ---- db.c ---- */
@@ -165,7 +170,7 @@ int store_prune(
 	void *self, int64_t upto, int64_t before_ms, size_t max, size_t *n, struct hsw_error *err);
 /* The event with this seq lost its last exception, or may have: it can be deleted now. */
 void prune_look_again(struct sqlite_store *, int64_t seq);
-/* When the first event was received that no exception names; 0: there is none. */
+/* When the first event was received that no exception names, as far as is known; 0: there is none. */
 int prune_first_free(struct sqlite_store *, int64_t *received_ms, struct hsw_error *err);
 
 #endif

@@ -224,7 +224,9 @@ struct hsw_store_ops {
 	 * Deletes up to max events with seq <= upto that were received before before_ms and that no
 	 * retry or dead letter names. *n: how many; fewer than max: nothing is left to delete. A
 	 * store that keeps more beside events for a while may delete of that, too, and says max where
-	 * some is left.
+	 * some is left. One that would take long to pass all that retries and dead letters name may
+	 * stop on the way, whatever it has deleted by then, and says SIZE_MAX: the next call, which
+	 * comes soon, goes on there.
 	 */
 	int (*prune)(void *self, int64_t upto, int64_t before_ms, size_t max, size_t *n,
 		struct hsw_error *err);

@@ -185,6 +185,120 @@ START_TEST(a_table_for_large_events_is_dropped_when_it_was_not_used_for_a_while)
 }
 END_TEST
 
+/* ---- retention, with many dead letters ---- */
+
+#define LOOK 5000 /* exceptions that a call passes */
+
+static void
+make_dead(int first, int last)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text),
+		"INSERT INTO dead SELECT 1, n, 1, n, 400, '' FROM generate_series(%d, %d) n", first,
+		last);
+	sql(text);
+}
+
+static size_t
+purge(int64_t after, size_t limit)
+{
+	const struct hsw_dead_query q = {
+		.destination = str("crm"), .after = after, .limit = limit
+	};
+	size_t n = 0;
+
+	ck_assert_int_eq(ops->dead_purge(store, &q, &n, &error), HSW_OK);
+	return n;
+}
+
+/* Until the store is through; how many calls that took. */
+static int
+prune_all(int64_t upto, int64_t before_ms)
+{
+	int calls = 1;
+
+	while (prune(upto, before_ms, 1000) >= 1000)
+		calls++;
+	return calls;
+}
+
+START_TEST(dead_letters_are_passed_in_steps_and_those_that_end_are_found)
+{
+	size_t n;
+	int is_through;
+
+	attach("crm");
+	int64_t last = append_many(2 * LOOK + 2010, 10);
+	make_dead(1, 2 * LOOK + 2000);
+	rig_reopen();
+	ck_assert_uint_eq(prune(last, 1000, 100), SIZE_MAX);
+	ck_assert_uint_eq(prune(last, 1000, 100), SIZE_MAX);
+	ck_assert_uint_eq(prune(last, 1000, 100), 10);
+	ck_assert_uint_eq(prune(last, 1000, 100), 0);
+	/* Nothing before those is looked at. */
+	ck_assert_uint_eq(purge(2 * LOOK + 1000, 5), 5);
+	ck_assert_uint_eq(prune(last, 1000, 100), 5);
+	ck_assert_int_eq(ops->dead_expire(store, 101, 1000, &n, &is_through, &error), HSW_OK);
+	ck_assert_uint_eq(n, 100);
+	ck_assert_uint_eq(prune(last, 1000, 1000), SIZE_MAX);
+	ck_assert_str_eq(sql("SELECT min(seq) FROM events"), "101");
+	/* What ends behind the tour is for the next one. */
+	ck_assert_uint_eq(purge(100, 1), 1);
+	ck_assert_int_eq(prune_all(last, 1000), 2);
+	ck_assert_int_eq(prune_all(last, 1000), 3);
+	ck_assert_str_eq(sql("SELECT min(seq) FROM events"), "102");
+	ck_assert_uint_eq(prune(last, 1000, 100), 0);
+}
+END_TEST
+
+START_TEST(an_event_that_was_too_new_before_many_dead_letters_goes_when_it_is_old)
+{
+	attach("crm");
+	append("the clock was ahead", 5000);
+	int64_t last = append_many(LOOK + 1, 10);
+	make_dead(2, LOOK + 1);
+	rig_reopen();
+	ck_assert_int_eq(prune_all(last, 1000), 2);
+	ck_assert_str_eq(sql("SELECT max(seq) FROM events"), "5001");
+	ck_assert_str_eq(sql("SELECT min(seq) FROM events"), "1");
+	prune_all(last, 6000);
+	ck_assert_str_eq(sql("SELECT min(seq) FROM events"), "2");
+}
+END_TEST
+
+static int64_t
+bytes_in_use(void)
+{
+	struct hsw_store_usage u;
+
+	assert_ok(ops->usage(store, &u, &error));
+	return u.bytes;
+}
+
+/* Where it did, retention_size would have deleted others early. */
+START_TEST(a_dead_letter_that_ends_makes_the_log_look_no_longer)
+{
+	size_t n;
+	int is_through;
+
+	attach("crm");
+	int64_t last = append_many(LOOK, 10);
+	make_dead(1, 10);
+	make_dead(LOOK - 9, LOOK - 5);
+	prune_all(last, 1000);
+	ck_assert_str_eq(sql("SELECT count(*) FROM events"), "15");
+	append_many(10, 2000);
+	int64_t bytes = bytes_in_use();
+	ck_assert_int_gt(bytes, 0);
+	assert_ok(ops->dead_expire(store, 2, 1000, &n, &is_through, &error));
+	ck_assert_uint_eq(n, 1);
+	ck_assert_int_le(bytes_in_use(), bytes);
+	prune_all(last, 1000);
+	ck_assert_int_le(bytes_in_use(), bytes);
+}
+END_TEST
+
 /* ---- one daemon ---- */
 
 static void
@@ -683,6 +797,9 @@ UNIT_MAIN_WITH("store-postgres", start, end, an_id_that_came_before_is_not_appen
 	of_a_batch_the_first_of_an_id_is_appended, without_a_window_the_same_id_is_appended_twice,
 	ids_that_are_too_old_are_deleted,
 	a_table_for_large_events_is_dropped_when_it_was_not_used_for_a_while,
+	dead_letters_are_passed_in_steps_and_those_that_end_are_found,
+	an_event_that_was_too_new_before_many_dead_letters_goes_when_it_is_old,
+	a_dead_letter_that_ends_makes_the_log_look_no_longer,
 	a_second_daemon_of_the_same_name_is_refused_until_the_first_ends,
 	thousands_of_destinations_are_taken_in_the_time_of_a_beat, failed_attempts_are_no_settings,
 	what_a_node_wanted_stands_while_it_starts_though_a_beat_fails,

@@ -94,6 +94,8 @@ START_TEST(what_took_long_rests_long)
 
 	ck_assert_int_eq(prune_done(&p, PRUNE_BATCH_MIN, 500), 500 * PRUNE_REST);
 	ck_assert_int_gt(prune_done(&p, PRUNE_BATCH_MIN, 0), 0);
+	ck_assert_int_eq(prune_rest_ms(500), 500 * PRUNE_REST);
+	ck_assert_int_gt(prune_rest_ms(0), 0);
 }
 END_TEST
 

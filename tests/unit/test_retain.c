@@ -20,7 +20,8 @@ static struct {
 	int64_t expire_ms;      /* of the last look at dead letters */
 	size_t expire_n, looks;
 	bool is_through;
-	int rc; /* of usage */
+	int rc;             /* of usage */
+	bool is_on_its_way; /* past what exceptions name */
 } fake;
 
 static struct config_section sink = { .name = "crm" };
@@ -45,7 +46,9 @@ fake_prune(
 	(void)self;
 	(void)err;
 	fake.before_ms = before_ms;
-	*n = 0;
+	*n = fake.is_on_its_way ? SIZE_MAX : 0;
+	if (fake.is_on_its_way)
+		return HSW_OK;
 	/* They came an hour ago. */
 	if (before_ms <= clock_wall_ms() - HOUR_MS)
 		return HSW_OK;
@@ -242,6 +245,25 @@ START_TEST(dead_letters_are_looked_at_in_passes)
 }
 END_TEST
 
+START_TEST(a_store_that_is_on_its_way_is_asked_again_soon)
+{
+	fake.is_on_its_way = true;
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_lt(run(), PRUNE_STEADY_MS / 10);
+	/* It tells nothing of what deleting takes, or that nothing can be deleted. */
+	ck_assert_uint_eq(prune_batch(&retain.prune), PRUNE_BATCH_MIN);
+	config.store.retention_size = 10000 * EVENT_BYTES;
+	retain.measure_at = 0;
+	ck_assert_int_lt(run(), PRUNE_STEADY_MS / 10);
+	ck_assert(retain.is_short);
+	ck_assert_int_eq(retain.say_full_at, 0);
+	ck_assert_int_eq(retain.say_early_at, 0);
+	fake.is_on_its_way = false;
+	fake.cursor = 0;
+	ck_assert_int_ge(run(), PRUNE_STEADY_MS);
+}
+END_TEST
+
 START_TEST(a_store_that_fails_is_told_of)
 {
 	const struct store_port port = { &ops, NULL };
@@ -260,4 +282,5 @@ UNIT_MAIN_WITH("retain", setup, metrics_free, without_a_limit_only_age_counts,
 	what_a_sink_waits_for_is_kept_whatever_it_takes,
 	what_a_webhook_waits_for_is_kept_where_this_daemon_is_alone,
 	a_limit_that_is_taken_away_bites_no_more, a_shortage_is_logged_once_an_hour,
-	dead_letters_are_looked_at_in_passes, a_store_that_fails_is_told_of)
+	dead_letters_are_looked_at_in_passes, a_store_that_is_on_its_way_is_asked_again_soon,
+	a_store_that_fails_is_told_of)
