@@ -77,6 +77,17 @@ struct place {
 	int64_t seq;
 };
 
+/* One that another node attached since the connection was made is not known here yet. */
+static int
+know_destination(struct postgres_store *s, const struct hsw_dead_query *q, struct hsw_error *err)
+{
+	int rc = session_need(s, err);
+
+	if (rc != HSW_OK || q->destination.len == 0 || destinations_id(s, q->destination) != 0)
+		return rc;
+	return destinations_load(s, err);
+}
+
 /* Parameters 1 to 6 of all statements with DEAD_MATCH. */
 static struct params
 query_params(const struct postgres_store *s, const struct hsw_dead_query *q, struct place from,
@@ -109,9 +120,9 @@ store_dead(void *self, const struct hsw_dead_query *q, hsw_exception_fn *fn, voi
 	struct postgres_store *s = self;
 	size_t chunk = q->with_body ? CHUNK_WITH_BODY : CHUNK;
 	size_t left = q->limit > 0 ? q->limit : SIZE_MAX;
+	int rc = know_destination(s, q, err);
 	struct place from = begin_of(s, q);
 	bool goes_on = true;
-	int rc = HSW_OK;
 
 	while (rc == HSW_OK && goes_on && left > 0) {
 		size_t some = left < chunk ? left : chunk;
@@ -149,15 +160,15 @@ store_dead_replay(
 	void *self, const struct hsw_dead_query *q, int64_t due, size_t *n, struct hsw_error *err)
 {
 	struct postgres_store *s = self;
-	struct params p = query_params(
-		s, q, begin_of(s, q), q->limit > 0 ? (int64_t)q->limit : INT64_MAX);
-
-	params_bigint(&p, due);
 	PGresult *r = NULL;
-	int rc = session_need(s, err);
+	int rc = know_destination(s, q, err);
+
 	*n = 0;
 	if (rc != HSW_OK)
 		return rc;
+	struct params p = query_params(
+		s, q, begin_of(s, q), q->limit > 0 ? (int64_t)q->limit : INT64_MAX);
+	params_bigint(&p, due);
 	const int64_t id = destinations_id(s, q->destination);
 	query_add(s, ST_DEAD_REPLAY, &p);
 	if (s->node != NULL)
@@ -181,10 +192,15 @@ int
 store_dead_purge(void *self, const struct hsw_dead_query *q, size_t *n, struct hsw_error *err)
 {
 	struct postgres_store *s = self;
+	PGresult *r = NULL;
+	int rc = know_destination(s, q, err);
+
+	*n = 0;
+	if (rc != HSW_OK)
+		return rc;
 	const struct params p = query_params(
 		s, q, begin_of(s, q), q->limit > 0 ? (int64_t)q->limit : INT64_MAX);
-	PGresult *r = NULL;
-	int rc = query_one(s, ST_DEAD_PURGE, &p, "deleting dead letters", &r, err);
+	rc = query_one(s, ST_DEAD_PURGE, &p, "deleting dead letters", &r, err);
 
 	*n = rc == HSW_OK ? (size_t)result_bigint(r, 0, 0) : 0;
 	look_again(s, rc, *n, *n > 0 ? result_bigint(r, 0, 1) : 1);

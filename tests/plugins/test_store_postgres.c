@@ -450,6 +450,40 @@ START_TEST(what_a_node_wanted_stands_while_it_starts_though_a_beat_fails)
 }
 END_TEST
 
+START_TEST(dead_letters_of_a_destination_that_another_node_attached_are_found)
+{
+	const struct hsw_dead_query q = { .destination = str("crm"), .limit = 1 };
+	void *other = store;
+	size_t n = 0;
+
+	/* It knows what there is now. */
+	assert_ok(rig_open());
+	void *here[] = { store, NULL, NULL };
+	assert_ok(rig_open());
+	here[1] = store;
+	assert_ok(rig_open());
+	here[2] = store;
+	store = other;
+	attach("crm");
+	append("one", 1);
+	append("two", 1);
+	append("three", 1);
+	for (int64_t seq = 1; seq <= 3; seq++)
+		set_dead("crm", seq, 1, 1);
+	store = here[0];
+	ck_assert_str_eq(dead_of("crm"), "crm:1 crm:2 crm:3");
+	ck_assert_str_eq(dead_of("nobody"), "");
+	assert_ok(ops->dead_replay(here[1], &q, 1, &n, &error));
+	ck_assert_uint_eq(n, 1);
+	assert_ok(ops->dead_purge(here[2], &q, &n, &error));
+	ck_assert_uint_eq(n, 1);
+	ck_assert_str_eq(dead_of("crm"), "crm:3");
+	for (int i = 0; i < 3; i++)
+		ops->close(here[i]);
+	store = other;
+}
+END_TEST
+
 START_TEST(who_needs_the_schema_alone_waits_for_the_others)
 {
 	void *first = store, *second;
@@ -803,6 +837,7 @@ UNIT_MAIN_WITH("store-postgres", start, end, an_id_that_came_before_is_not_appen
 	a_second_daemon_of_the_same_name_is_refused_until_the_first_ends,
 	thousands_of_destinations_are_taken_in_the_time_of_a_beat, failed_attempts_are_no_settings,
 	what_a_node_wanted_stands_while_it_starts_though_a_beat_fails,
+	dead_letters_of_a_destination_that_another_node_attached_are_found,
 	who_needs_the_schema_alone_waits_for_the_others,
 	a_newer_schema_and_one_of_somebody_else_are_refused,
 	an_older_schema_is_brought_up_to_date_with_all_that_it_holds,
