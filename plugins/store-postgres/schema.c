@@ -70,6 +70,8 @@ static const char *const migrations[] = {
 	" LATERAL (SELECT max(seq) AS seq FROM events WHERE seq <= at) b,"
 	" LATERAL (SELECT min(seq) AS seq FROM events WHERE seq > at) a"
 	" WHERE COALESCE(a.seq - 1, last_seq) - b.seq >= 1000000;",
+	/* Of the server's WAL when a node used the log last; NULL: not known. */
+	"ALTER TABLE log ADD COLUMN timeline bytea;",
 };
 
 #define VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

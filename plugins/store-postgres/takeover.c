@@ -8,20 +8,35 @@
 #include <string.h>
 
 #define TAKEOVER_SEQS 1000000 /* more than are lost with a server */
-#define IF_OTHERS " WHERE EXISTS (SELECT FROM nodes WHERE name <> $2::text)"
 
+/*
+ * $1: how many; $2: this node; $3: the server's timeline; $4: the last one that this daemon has seen, or empty.
+ * The last one that any node has seen is kept with the log, as a daemon that was just started has seen none.
+ * Timelines grow: who has seen a later one is back at a server that was given up.
+ */
+#define IS_ANOTHER                                                \
+	" WHERE (timeline <> $3::bytea OR $3::bytea < $4::bytea)" \
+	" AND EXISTS (SELECT FROM nodes WHERE name <> $2::text)"
+
+/* *is_known: it is the one that is kept with the log. */
 static int
-read_timeline(struct postgres_store *s, char out[TIMELINE_LEN + 1], struct hsw_error *err)
+read_timeline(
+	struct postgres_store *s, char out[TIMELINE_LEN + 1], bool *is_known, struct hsw_error *err)
 {
 	PGresult *r = NULL;
 
-	query_add_text(s, "SELECT convert_to(pg_walfile_name(pg_current_wal_lsn()), 'UTF8')", NULL);
+	query_add_text(s,
+		"SELECT t, COALESCE(timeline = t, false)::int FROM log,"
+		" (SELECT convert_to(left(pg_walfile_name(pg_current_wal_lsn()), 8), 'UTF8') AS t) "
+		"w",
+		NULL);
 	int rc = query_run(s, "setting up", 0, &r, NULL, err);
 	if (rc == HSW_OK) {
 		struct hsw_str name = result_bytes(r, 0, 0);
 		size_t len = name.len < TIMELINE_LEN ? name.len : TIMELINE_LEN;
 		memcpy(out, name.s, len);
 		out[len] = '\0';
+		*is_known = result_int(r, 0, 1) != 0;
 	}
 	PQclear(r);
 	return rc;
@@ -71,21 +86,29 @@ go_on_alone(struct postgres_store *s, struct hsw_error *err)
 	return rc;
 }
 
-/* What the others were given nobody can tell: the one that comes first may know of less than they. */
+/* What the others were given nobody can tell: the one that comes first may know of less than they. It does this for
+ * all of them. */
 static int
-go_on_among_others(struct postgres_store *s, struct hsw_error *err)
+go_on_among_others(struct postgres_store *s, const char *timeline, struct hsw_error *err)
 {
 	struct params p = { 0 };
 
 	params_bigint(&p, TAKEOVER_SEQS);
 	params_bytes(&p, (struct hsw_str){ s->node_name, strlen(s->node_name) });
+	params_bytes(&p, (struct hsw_str){ timeline, strlen(timeline) });
+	params_bytes(&p, (struct hsw_str){ s->timeline, strlen(s->timeline) });
 	begin(s);
 	query_add_text(s,
-		"INSERT INTO gaps SELECT last_seq, last_seq + $1::bigint FROM log" IF_OTHERS, &p);
-	query_add_text(s, "UPDATE log SET last_seq = last_seq + $1" IF_OTHERS, &p);
+		"INSERT INTO gaps SELECT last_seq, last_seq + $1::bigint FROM log" IS_ANOTHER, &p);
 	query_add_text(s,
-		"SELECT setval(numbers, nextval(numbers) + $1)"
-		" FROM pg_get_serial_sequence('memos', 'n') AS numbers" IF_OTHERS,
+		"SELECT setval(numbers, nextval(numbers) + $1::bigint) FROM log,"
+		" pg_get_serial_sequence('memos', 'n') AS numbers" IS_ANOTHER,
+		&p);
+	query_add_text(s, "UPDATE log SET last_seq = last_seq + $1::bigint" IS_ANOTHER, &p);
+	p = (struct params){ 0 };
+	params_bytes(&p, (struct hsw_str){ timeline, strlen(timeline) });
+	query_add_text(s,
+		"UPDATE log SET timeline = $1::bytea WHERE timeline IS DISTINCT FROM $1::bytea",
 		&p);
 	forget_gaps(s);
 	query_add(s, ST_COMMIT, NULL);
@@ -100,14 +123,15 @@ int
 takeover_go_on(struct postgres_store *s, struct hsw_error *err)
 {
 	char timeline[sizeof(s->timeline)];
-	int rc = s->node != NULL ? read_timeline(s, timeline, err) : HSW_OK;
+	bool is_known = true;
+	int rc = s->node != NULL ? read_timeline(s, timeline, &is_known, err) : HSW_OK;
 
 	if (rc == HSW_OK && s->last_seq != 0)
 		rc = go_on_alone(s, err);
 	if (rc != HSW_OK || s->node == NULL)
 		return rc;
-	if (s->timeline[0] != '\0' && strcmp(s->timeline, timeline) != 0)
-		rc = go_on_among_others(s, err);
+	if (!is_known || strcmp(timeline, s->timeline) < 0)
+		rc = go_on_among_others(s, timeline, err);
 	if (rc == HSW_OK)
 		memcpy(s->timeline, timeline, sizeof(s->timeline));
 	return rc;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is told of the journal after a server of PostgreSQL took over: nodes pass a million seqs over for it."""
+"""What is told of the journal after a server of PostgreSQL took over: the first node passes a million seqs over for all."""
 import json
 import re
 import time
@@ -62,7 +62,7 @@ def test_what_was_passed_over_is_neither_used_nor_owed(small_nodes, pair, operat
         a.accept(message(number))
     for name in "ab":
         wait_for(lambda n=name: set(range(1, 101)) <= set(small_nodes.receivers[n].numbers()), 30, f"all at {name}")
-    assert int(replica.sql("SELECT max(seq) FROM hookswitch.events")) > 2_000_000
+    assert int(replica.sql("SELECT max(seq) FROM hookswitch.events")) > 1_000_000
     # What is in use is looked at every second, and what is old every two.
     until = time.monotonic() + 6
     while time.monotonic() < until:

@@ -550,6 +550,7 @@ static void
 make_old(void)
 {
 	sql("DROP TABLE settings, nodes, wants, claims, gaps");
+	sql("ALTER TABLE log DROP COLUMN timeline");
 	sql("UPDATE log SET version = 1");
 }
 

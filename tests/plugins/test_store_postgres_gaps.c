@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../plugins/store-postgres/postgres.h"
+#include "../../plugins/store-postgres/node.h"
 #include "unit.h"
 
 #define EVENT_BYTES 1000
@@ -98,7 +98,7 @@ take_over_without(int64_t seq)
 	store->connect_at = 0;
 	session_drop(store);
 	assert_ok(store_stats(store, &stats, &error));
-	ck_assert_int_eq(stats.last_seq, seq);
+	ck_assert_int_ge(stats.last_seq, seq);
 }
 
 static int
@@ -235,6 +235,7 @@ START_TEST(gaps_of_an_older_schema_are_found)
 	take_over_without(6 * MILLION + 30);
 	ck_assert_int_eq(events(), 51);
 	sql("DROP TABLE gaps");
+	sql("ALTER TABLE log DROP COLUMN timeline");
 	sql("UPDATE log SET version = 3");
 	postgres_close(store);
 	open_store();
@@ -243,6 +244,105 @@ START_TEST(gaps_of_an_older_schema_are_found)
 }
 END_TEST
 
+/* ---- several nodes ---- */
+
+static void
+ignore_proof(void *arg, int64_t until_ms)
+{
+	(void)arg;
+	(void)until_ms;
+}
+
+static void
+ignore_wake(void *arg)
+{
+	(void)arg;
+}
+
+/* A daemon that was just started: it has seen no server before. */
+static void
+start_node(const char *name)
+{
+	static const struct hsw_store_watch watch = { sizeof(watch), NULL, ignore_proof,
+		ignore_wake };
+
+	if (store != NULL)
+		postgres_close(store);
+	conf.node = name;
+	open_store();
+	assert_ok(node_join(store, &watch, &error));
+}
+
+START_TEST(a_node_that_was_just_started_gives_no_seq_of_a_lost_server_away)
+{
+	append(5);
+	start_node("a");
+	start_node("b");
+	ck_assert_str_eq(gaps(), "");
+	/* As the server has it that took over. */
+	sql("UPDATE log SET timeline = '00000000'");
+	start_node("c");
+	ck_assert_str_eq(gaps(), "5-1000005");
+	ck_assert_int_eq(append(1), 1 * MILLION + 6);
+	ck_assert_str_eq(
+		sql("SELECT nextval(pg_get_serial_sequence('memos', 'n')) > 1000000"), "t");
+	/* It did that for all. */
+	start_node("a");
+	start_node("b");
+	ck_assert_str_eq(gaps(), "5-1000005");
+	ck_assert_int_eq(append(1), 1 * MILLION + 7);
+}
+END_TEST
+
+START_TEST(a_node_that_meets_an_earlier_server_again_passes_over_what_came_since)
+{
+	append(5);
+	start_node("a");
+	start_node("b");
+	memcpy(store->timeline, "7FFFFFFF", TIMELINE_LEN);
+	take_over_without(1 * MILLION);
+	ck_assert_str_eq(gaps(), "5-1000000 1000000-2000000");
+	ck_assert_str_eq(store->timeline, "00000001");
+}
+END_TEST
+
+/* It knows what it was given, or delivers some again. */
+START_TEST(a_node_alone_passes_nothing_over)
+{
+	append(5);
+	start_node("a");
+	sql("UPDATE log SET timeline = '00000000'");
+	start_node("a");
+	ck_assert_str_eq(gaps(), "");
+	ck_assert_str_eq(sql("SELECT convert_from(timeline, 'UTF8') FROM log"), "00000001");
+}
+END_TEST
+
+/* Nodes of the version before go on beside it. */
+START_TEST(where_no_timeline_was_kept_the_first_node_only_notes_it)
+{
+	append(5);
+	start_node("a");
+	sql("ALTER TABLE log DROP COLUMN timeline");
+	sql("UPDATE log SET version = 4");
+	ck_assert_int_eq(append(1), 6);
+	struct postgres_store *older = store, *newer;
+	store = NULL;
+	start_node("b");
+	ck_assert_str_eq(gaps(), "");
+	ck_assert_str_eq(sql("SELECT convert_from(timeline, 'UTF8') FROM log"), "00000001");
+	ck_assert_int_eq(append(1), 7);
+	newer = store;
+	store = older;
+	ck_assert_int_eq(append(1), 8);
+	postgres_close(older);
+	store = newer;
+}
+END_TEST
+
 UNIT_MAIN_WITH("store-postgres-gaps", start, end, what_was_passed_over_is_no_event,
 	what_is_left_behind_a_gap_is_counted, events_of_all_sizes_are_in_the_sample,
-	gaps_that_nobody_has_before_him_any_more_are_forgotten, gaps_of_an_older_schema_are_found)
+	gaps_that_nobody_has_before_him_any_more_are_forgotten, gaps_of_an_older_schema_are_found,
+	a_node_that_was_just_started_gives_no_seq_of_a_lost_server_away,
+	a_node_that_meets_an_earlier_server_again_passes_over_what_came_since,
+	a_node_alone_passes_nothing_over, where_no_timeline_was_kept_the_first_node_only_notes_it)
