@@ -273,7 +273,8 @@ may_start(const struct destination *d, int64_t now)
 	bool is_open = !d->is_draining || now < d->leave_by_ms;
 
 	return is_open && !d->is_disabled && d->skip == NULL && now >= d->blocked_until_ms &&
-		!destinations_are_paused(d->thread, now) && pace_allows(&d->pace, d->n_flying, now);
+		!destinations_wait_for_claim(d->thread, now) &&
+		pace_allows(&d->pace, d->n_flying, now);
 }
 
 /* Retries that are due go first, also those that are still being read. A new event of the log must not

@@ -27,10 +27,10 @@ destinations_are_paused(const struct delivery_thread *t, int64_t now_ms)
 bool
 destinations_wait_for_claim(struct delivery_thread *t, int64_t now_ms)
 {
-	bool is_paused = destinations_are_paused(t, now_ms);
-
-	t->has_waiting |= is_paused;
-	return is_paused;
+	if (!destinations_are_paused(t, now_ms))
+		return false;
+	t->has_waiting = true;
+	return true;
 }
 
 static void

@@ -62,7 +62,7 @@ def ended():
 def test_the_first_configuration_of_readme_works_as_printed(folder, ended):
     folder = pathlib.Path(folder)
     receiver = free_port()
-    daemon = FirstDaemon(folder, block_after("Write first.ini:"), receiver=receiver)
+    daemon = FirstDaemon(folder, block_after("the paths in it are relative to that folder:"), receiver=receiver)
     ended.append(daemon)
     (folder / "first.ini").symlink_to(daemon.ini)
     (folder / "tests").symlink_to(SOURCE / "tests")
