@@ -81,15 +81,24 @@ claims_start(struct server *server, struct claims **out, struct hsw_error *err)
 	return HSW_OK;
 }
 
+static bool
+is_wanted(void *settings, struct hsw_str destination)
+{
+	return settings_want(settings, destination);
+}
+
 static void
 begin(void *arg, const struct store_port *store)
 {
 	struct starting *s = arg;
+	struct server *server = s->claims->server;
 
 	s->rc = claim_tell(s->claims, store, s->err);
-	if (s->rc == HSW_OK)
+	if (s->rc == HSW_OK) {
 		claim_compare_config(s->claims, store);
-	store_post_call(journal_store(s->claims->server->journal), &s->claims->call);
+		journal_set_wants(server->journal, is_wanted, server->settings);
+	}
+	store_post_call(journal_store(server->journal), &s->claims->call);
 }
 
 int

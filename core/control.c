@@ -298,11 +298,6 @@ read_query(struct tour *t)
 	t->config = config_ref(t->home->config);
 	if (http_query_form(r, "sink", &t->sink))
 		t->query.destination = (struct hsw_str){ t->sink.data, t->sink.len };
-	if (t->sink.failed) {
-		http_reply_error(r, 503, "", "Out of memory");
-		tour_free(t);
-		return false;
-	}
 	if (http_query_form(r, "id", &t->id_text)) {
 		if (!envelope_id_parse(
 			    (struct hsw_str){ t->id_text.data, t->id_text.len }, t->id)) {
@@ -311,6 +306,11 @@ read_query(struct tour *t)
 			return false;
 		}
 		t->query.id = (struct hsw_str){ (char *)t->id, sizeof(t->id) };
+	}
+	if (t->sink.failed || t->id_text.failed) {
+		http_reply_error(r, 503, "", "Out of memory");
+		tour_free(t);
+		return false;
 	}
 	t->query.after = control_number(r, "after");
 	t->query.with_body = control_number(r, "body") != 0;

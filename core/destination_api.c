@@ -178,6 +178,8 @@ destination_put(
 		return HSW_EIO;
 	d->cursor = d->position = cursor;
 	destination_link(d);
+	if (t->is_draining)
+		destination_drain(d, 0);
 	return HSW_OK;
 }
 

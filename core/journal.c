@@ -165,6 +165,13 @@ journal_follow(struct journal *j, const struct store_port *store, int64_t last_s
 }
 
 void
+journal_set_wants(struct journal *j, bool (*wants)(void *, struct hsw_str), void *arg)
+{
+	j->retain.wants = wants;
+	j->retain.wants_arg = arg;
+}
+
+void
 journal_unfollow(struct journal *j)
 {
 	follow_stop(j->follow);

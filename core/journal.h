@@ -67,6 +67,10 @@ int64_t journal_count(struct journal *, int64_t after, int64_t upto);
 int journal_share(struct journal *);
 /* The store thread: the log goes up to there, and others may have added memos. */
 void journal_follow(struct journal *, const struct store_port *, int64_t last_seq);
+/* The store thread: of the destinations of the API those alone hold events back from now on that wants() knows, which
+ * is called on that thread, and what the store keeps for others. */
+void journal_set_wants(
+	struct journal *, bool (*wants)(void *arg, struct hsw_str destination), void *arg);
 /* The store thread: what others append is not fed any more. */
 void journal_unfollow(struct journal *);
 

@@ -36,25 +36,35 @@ duration_text(int64_t ms, char text[DURATION_SIZE])
 /* ---- who still waits ---- */
 
 struct floor {
+	const struct retain *retain;
 	const struct config *config;
-	bool is_shared;
 	int64_t seq;
 };
 
-/* Only destinations that are configured hold events back: those of sections, and all whose name has
- * a slash, as those of the API are forgotten with their configuration. Not where daemons share the store: there
- * that may be left to another one, which never does it, and the store itself keeps what any of them wants. */
+/* Only destinations that are configured hold events back: those of sections, and those whose name has a slash, as these
+ * are the API's and are forgotten with their configuration: or that is left to another daemon, which may never do it,
+ * where wants() tells. */
+static bool
+holds_back(const struct floor *f, struct hsw_str destination)
+{
+	const struct retain *r = f->retain;
+
+	if (memchr(destination.s, '/', destination.len) != NULL)
+		return r->wants == NULL || r->wants(r->wants_arg, destination);
+	for (const struct config_section *s = f->config->sinks; s != NULL; s = s->next) {
+		if (str_is(destination, s->name))
+			return true;
+	}
+	return false;
+}
+
 static int
 lower_floor(void *arg, struct hsw_str destination, int64_t cursor)
 {
 	struct floor *f = arg;
 
-	if (!f->is_shared && memchr(destination.s, '/', destination.len) != NULL && cursor < f->seq)
+	if (cursor < f->seq && holds_back(f, destination))
 		f->seq = cursor;
-	for (const struct config_section *s = f->config->sinks; s != NULL; s = s->next) {
-		if (str_is(destination, s->name) && cursor < f->seq)
-			f->seq = cursor;
-	}
 	return HSW_OK;
 }
 
@@ -203,7 +213,7 @@ retain_run(struct retain *r, const struct config *config, const struct store_por
 	int64_t *wait_ms, struct hsw_error *err)
 {
 	const struct store_conf *conf = &config->store;
-	struct floor floor = { config, store->ops->join != NULL, INT64_MAX };
+	struct floor floor = { r, config, INT64_MAX };
 	size_t n = 0;
 
 	int rc = expire_dead(r, conf->dead_retention_ms, store, err);

@@ -23,6 +23,10 @@
 /* Zeroed: nothing is known yet. */
 struct retain {
 	struct prune prune;
+	/* Whether this daemon wants a destination of the API's: what other daemons want the store keeps by itself. NULL:
+	 * each of them counts. */
+	bool (*wants)(void *arg, struct hsw_str destination);
+	void *wants_arg;
 	bool is_short;                /* more than retention_size is in use, or was until now */
 	struct hsw_store_usage usage; /* as of the last look */
 	int64_t event_bytes;          /* that deleting one set free, at the most; 0: not seen yet */

@@ -114,7 +114,8 @@ struct postgres_store {
 		bool is_under_way;
 	} tour;             /* of deleting old events: prune.c */
 	int64_t named_upto; /* what is left up to here is named by an exception, as far as was seen */
-	int64_t old_upto;   /* where the last search for old events ended */
+	int64_t looked_upto;   /* and what is left up to here is that, or for the next tour */
+	int64_t old_upto;      /* where the last search for old events ended */
 	int64_t old_before_ms; /* and what counted as old in it */
 	struct {
 		int64_t destination, seq;

@@ -164,6 +164,8 @@ note_progress(struct postgres_store *s, int64_t looked)
 	int64_t named = is_again ? s->tour.again - 1 : looked;
 
 	s->tour.at = looked;
+	if (looked > s->looked_upto)
+		s->looked_upto = looked;
 	if (named > s->named_upto)
 		s->named_upto = named;
 }
@@ -230,7 +232,7 @@ delete_events(struct pass *p, int64_t upto, size_t max, size_t *n, bool *is_done
 	return rc;
 }
 
-/* A destination that only other nodes know holds events back, too. */
+/* A destination that only other nodes know holds events back, too; and, before this one has joined, its own. */
 static int
 keep_for_others(struct postgres_store *s, int64_t *upto, struct hsw_error *err)
 {
@@ -290,7 +292,7 @@ store_prune(
 	int rc = append_drop_stage(s, err);
 	if (rc == HSW_OK && max > 0)
 		rc = forget_ids(s, max, &is_done, err);
-	if (rc == HSW_OK && max > 0 && s->node != NULL)
+	if (rc == HSW_OK && max > 0)
 		rc = keep_for_others(s, &upto, err);
 	if (rc == HSW_OK && max > 0)
 		rc = go_on(s, upto, before_ms, max, n, err);

@@ -24,20 +24,21 @@ struct range {
 
 /*
  * What is passed over needs no second look: exceptions name it. What the next tour of pruning will look at may have
- * been freed, so it may be the oldest; but the seqs between it and the log are those of events that are deleted, and
- * do not count.
+ * been freed, so it may be the oldest; but the seqs between it and the log, as far as was looked at, are those of
+ * events that are deleted, and do not count.
  */
 static int
 find_range(struct postgres_store *s, struct range *range, struct hsw_error *err)
 {
 	bool is_back = s->tour.again != 0 && s->tour.again <= s->named_upto;
+	int64_t first = 1 + (s->looked_upto > s->named_upto ? s->looked_upto : s->named_upto);
 	struct params p = { 0 };
 	PGresult *r = NULL;
 
 	params_bigint(&p, is_back ? s->tour.again - 1 : s->named_upto);
 	params_bigint(&p, LOOK);
 	params_bigint(&p, LOOK_SEQS);
-	params_bigint(&p, s->named_upto + 1);
+	params_bigint(&p, first);
 	int rc = query_one(s, ST_USAGE, &p, "reading figures", &r, err);
 	*range = (struct range){ 0 };
 	if (rc == HSW_OK && PQntuples(r) > 0) {
@@ -48,7 +49,7 @@ find_range(struct postgres_store *s, struct range *range, struct hsw_error *err)
 					: last + 1;
 		if (free - 1 > s->named_upto)
 			s->named_upto = free - 1;
-		range->first = s->named_upto + 1;
+		range->first = free > first ? free : first;
 		range->rows = is_there ? last - range->first + 1 - result_bigint(r, 0, 3) : 0;
 		range->received_ms = is_there ? result_bigint(r, 0, 2) : 0;
 		range->is_found = is_there || upto >= last;

@@ -223,6 +223,8 @@ prune_first_free(struct sqlite_store *s, int64_t *received_ms, struct hsw_error 
 
 	for (int i = 0; i < USAGE_LOOK && rc == HSW_OK && step == SQLITE_ROW && !is_found; i++) {
 		step = sqlite3_step(st);
+		if (step != SQLITE_ROW && step != SQLITE_DONE)
+			break;
 		int64_t named = step == SQLITE_ROW ? sqlite3_column_int64(st, 0) : INT64_MAX;
 		if (named > at) {
 			rc = next_event(&p, at, &seq, &ms);

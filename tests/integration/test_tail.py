@@ -76,7 +76,8 @@ class Tail:
         self.process = subprocess.Popen([PROGRAM, "tail", *args], stdout=stdout, stderr=subprocess.PIPE,
                                         env=environment)
         self.err = b""
-        threading.Thread(target=self.drain, daemon=True).start()
+        self.reader = threading.Thread(target=self.drain, daemon=True)
+        self.reader.start()
 
     def drain(self):
         while (chunk := os.read(self.process.stderr.fileno(), 4096)):
@@ -91,7 +92,7 @@ class Tail:
 
     def wait(self):
         status = self.process.wait(30 * SLOW)
-        wait_for(lambda: self.err.endswith(b"\n"))
+        self.reader.join(10)  # all of it, not a first line
         return status, self.err.decode()
 
 

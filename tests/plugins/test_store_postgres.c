@@ -299,6 +299,28 @@ START_TEST(a_dead_letter_that_ends_makes_the_log_look_no_longer)
 }
 END_TEST
 
+/* As with retention_size: what is in use is looked at before each batch, and must fall. */
+START_TEST(what_is_in_use_falls_with_each_batch_though_a_retry_ends_behind)
+{
+	attach("crm");
+	int64_t last = append_many(1000, 10);
+	set_retry("crm", 5, 1, 10);
+	ck_assert_uint_eq(prune(last, 1000, 10), 10);
+	int64_t bytes = bytes_in_use();
+	set_settled("crm", 5);
+	for (int i = 0; i < 5; i++) {
+		int64_t before = bytes;
+		ck_assert_uint_eq(prune(last, 1000, 10), 10);
+		bytes = bytes_in_use();
+		ck_assert_msg(bytes < before, "%lld of %lld", (long long)bytes, (long long)before);
+	}
+	/* It is found by the next tour. */
+	prune_all(last, 1000);
+	prune_all(last, 1000);
+	ck_assert_str_eq(sql("SELECT count(*) FROM events"), "0");
+}
+END_TEST
+
 /* ---- one daemon ---- */
 
 static void
@@ -387,6 +409,25 @@ START_TEST(thousands_of_destinations_are_taken_in_the_time_of_a_beat)
 	int64_t end_ms = session_now_ms() + 60000;
 	while (strcmp(sql("SELECT count(*) FROM claims WHERE node <> ''"), "1") != 0)
 		ck_assert_msg(session_now_ms() < end_ms, "gave nothing back");
+}
+END_TEST
+
+START_TEST(what_nodes_want_is_kept_by_one_that_has_not_joined_yet)
+{
+	const struct hsw_str names[] = { str("sales/hook"), str("crm") };
+
+	attach("crm");
+	attach("sales/hook");
+	int64_t last = append_many(100, 10);
+	set_cursor("crm", last);
+	assert_ok(join());
+	assert_ok(ops->want(store, names, 2, &error));
+	wait_until_held(2);
+	rig_close();
+	assert_ok(rig_open());
+	ck_assert_uint_eq(prune(last, 1000, 100), 0);
+	set_cursor("sales/hook", last - 10);
+	ck_assert_uint_eq(prune(last, 1000, 100), 90);
 }
 END_TEST
 
@@ -835,6 +876,8 @@ UNIT_MAIN_WITH("store-postgres", start, end, an_id_that_came_before_is_not_appen
 	dead_letters_are_passed_in_steps_and_those_that_end_are_found,
 	an_event_that_was_too_new_before_many_dead_letters_goes_when_it_is_old,
 	a_dead_letter_that_ends_makes_the_log_look_no_longer,
+	what_is_in_use_falls_with_each_batch_though_a_retry_ends_behind,
+	what_nodes_want_is_kept_by_one_that_has_not_joined_yet,
 	a_second_daemon_of_the_same_name_is_refused_until_the_first_ends,
 	thousands_of_destinations_are_taken_in_the_time_of_a_beat, failed_attempts_are_no_settings,
 	what_a_node_wanted_stands_while_it_starts_though_a_beat_fails,

@@ -85,7 +85,7 @@ fake_expire(void *self, int64_t before_ms, size_t max, size_t *n, int *is_throug
 	return HSW_OK;
 }
 
-static struct hsw_store_ops ops = { .size = sizeof(ops),
+static const struct hsw_store_ops ops = { .size = sizeof(ops),
 	.cursors = fake_cursors,
 	.prune = fake_prune,
 	.usage = fake_usage,
@@ -98,7 +98,6 @@ setup(void)
 	memset(&retain, 0, sizeof(retain));
 	fake.first = 1;
 	fake.last = fake.cursor = 20000;
-	ops.join = NULL;
 	config = (struct config){ .sinks = &sink, .store = { .retention_ms = 24 * HOUR_MS } };
 }
 
@@ -172,24 +171,22 @@ START_TEST(what_a_sink_waits_for_is_kept_whatever_it_takes)
 }
 END_TEST
 
-static int
-fake_join(void *self, const struct hsw_store_watch *watch, struct hsw_error *err)
+static bool
+wants_none(void *arg, struct hsw_str destination)
 {
-	(void)self;
-	(void)watch;
-	(void)err;
-	return HSW_OK;
+	(void)arg;
+	ck_assert(str_is(destination, "sales/hook"));
+	return false;
 }
 
-/* Where daemons share the store it is the store that knows who wants it, if anybody does. */
-START_TEST(what_a_webhook_waits_for_is_kept_where_this_daemon_is_alone)
+START_TEST(what_a_webhook_waits_for_is_kept_until_nobody_wants_it)
 {
 	config.store.retention_size = 100 * EVENT_BYTES;
 	fake.webhook_cursor = 3000;
 	for (int i = 0; i < 1000; i++)
 		run();
 	ck_assert_int_eq(fake.first, 3001);
-	ops.join = fake_join;
+	retain.wants = wants_none;
 	for (int i = 0; i < 1000; i++)
 		run();
 	ck_assert_int_gt(fake.first, 10000);
@@ -280,7 +277,7 @@ END_TEST
 UNIT_MAIN_WITH("retain", setup, metrics_free, without_a_limit_only_age_counts,
 	above_the_limit_the_oldest_go_until_a_twentieth_is_free, below_the_limit_nothing_goes_early,
 	what_a_sink_waits_for_is_kept_whatever_it_takes,
-	what_a_webhook_waits_for_is_kept_where_this_daemon_is_alone,
+	what_a_webhook_waits_for_is_kept_until_nobody_wants_it,
 	a_limit_that_is_taken_away_bites_no_more, a_shortage_is_logged_once_an_hour,
 	dead_letters_are_looked_at_in_passes, a_store_that_is_on_its_way_is_asked_again_soon,
 	a_store_that_fails_is_told_of)
