@@ -233,10 +233,11 @@ class Arrival:
 
 class Receiver:
     """An HTTP server that does to each request what `behave` says: it is called with the Arrival and the
-    socket, and returns a status, or True when it has answered by itself, or None to close."""
+    socket, and returns a status, or True when it has answered by itself, or None to close. Without one it answers
+    200, and has answered, or will before it closes, what it counts among the arrivals."""
 
     def __init__(self, behave=None, context=None, port=None):
-        self.behave = behave or (lambda arrival, connection: 200)
+        self.behave = behave
         self.context = context
         self.port = port or free_port()
         self.arrivals = []
@@ -302,11 +303,17 @@ class Receiver:
         arrival = Arrival(line.split()[1].decode(), headers, body)
         with self.lock:
             self.arrivals.append(arrival)
+            if not self.behave:
+                return self.answer(connection, 200)
         result = self.behave(arrival, connection)
         if isinstance(result, int) and result is not True:
-            connection.sendall(f"HTTP/1.1 {result} X\r\nContent-Length: 0\r\n\r\n".encode())
-            return True
+            return self.answer(connection, result)
         return bool(result)
+
+    @staticmethod
+    def answer(connection, status):
+        connection.sendall(f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n".encode())
+        return True
 
     def envelopes(self):
         with self.lock:
