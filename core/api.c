@@ -245,16 +245,12 @@ find_unknown(const struct api_call *call, const struct route *route)
 	struct hsw_str rest = call->http->query;
 
 	while (rest.len > 0) {
-		const char *end = memchr(rest.s, '&', rest.len);
-		size_t len = end != NULL ? (size_t)(end - rest.s) : rest.len;
-		const char *equals = memchr(rest.s, '=', len);
-		struct hsw_str name = { rest.s, equals != NULL ? (size_t)(equals - rest.s) : len };
-		bool is_known = str_is(name, "token") ||
-			((route->flags & TAKES_LABEL) && str_is(name, "label"));
-		if (len > 0 && (!is_known || equals == NULL))
-			return name;
-		rest.s += len + (end != NULL);
-		rest.len -= len + (end != NULL);
+		const struct http_parameter p = http_take_parameter(&rest);
+		bool is_known = str_is(p.name, "token") ||
+			((route->flags & TAKES_LABEL) && str_is(p.name, "label"));
+		bool is_nothing = p.name.len == 0 && p.value.s == NULL; /* && */
+		if (!is_nothing && (!is_known || p.value.s == NULL))
+			return p.name;
 	}
 	return (struct hsw_str){ NULL, 0 };
 }

@@ -91,6 +91,11 @@ bool http_header_has_word(const struct http_request *, const char *name, const c
 bool http_query(const struct http_request *, const char *name, struct buf *out);
 /* The same as forms write it (application/x-www-form-urlencoded): a + is a space. */
 bool http_query_form(const struct http_request *, const char *name, struct buf *out);
+struct http_parameter {
+	struct hsw_str name, value; /* as they stand in the query */
+};
+/* Takes the first parameter off what is left of a query; without a "=" it has no value, s = NULL. */
+struct http_parameter http_take_parameter(struct hsw_str *rest);
 /* The name of the first parameter whose value is malformed: where a query decides what is done, none must pass for one
  * that is not there. s = NULL: there is none. */
 struct hsw_str http_query_malformed(const struct http_request *);

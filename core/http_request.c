@@ -145,18 +145,13 @@ is_decodable(struct hsw_str s)
 	return true;
 }
 
-struct parameter {
-	struct hsw_str name, value; /* as they stand in the query */
-};
-
-/* Takes the first parameter off what is left of a query; without a "=" it has no value, s = NULL. */
-static struct parameter
-take_parameter(struct hsw_str *rest)
+struct http_parameter
+http_take_parameter(struct hsw_str *rest)
 {
 	const char *end = memchr(rest->s, '&', rest->len);
 	const struct hsw_str all = { rest->s, end != NULL ? (size_t)(end - rest->s) : rest->len };
 	const char *equals = memchr(all.s, '=', all.len);
-	struct parameter p = { .name = all };
+	struct http_parameter p = { .name = all };
 
 	if (equals != NULL) {
 		p.name.len = (size_t)(equals - all.s);
@@ -174,7 +169,7 @@ find_parameter(const struct http_request *r, const char *name, struct hsw_str *o
 	struct hsw_str rest = r->query;
 
 	while (rest.len > 0) {
-		const struct parameter p = take_parameter(&rest);
+		const struct http_parameter p = http_take_parameter(&rest);
 		if (p.value.s != NULL && str_is(p.name, name)) {
 			*out = p.value;
 			return true;
@@ -189,7 +184,7 @@ http_query_malformed(const struct http_request *r)
 	struct hsw_str rest = r->query;
 
 	while (rest.len > 0) {
-		const struct parameter p = take_parameter(&rest);
+		const struct http_parameter p = http_take_parameter(&rest);
 		if (p.value.s != NULL && !is_decodable(p.value))
 			return p.name;
 	}

@@ -61,7 +61,7 @@ add_write(struct postgres_store *s, const struct hsw_write *w)
 			touch_add(s, id, id);
 		return;
 	case HSW_WRITE_SETTLED:
-		prune_look_again(s, w->seq);
+		prune_tour_look_again(&s->tour, w->seq);
 		add_short(s, ST_SETTLED, w, id);
 		return;
 	case HSW_WRITE_DEAD:

@@ -109,6 +109,6 @@ store_detach(void *self, struct hsw_str destination, struct hsw_error *err)
 	if (rc == HSW_OK && names_find(&s->known, destination) == id)
 		names_remove(&s->known, destination);
 	if (rc == HSW_OK)
-		prune_look_again(s, 1);
+		prune_tour_look_again(&s->tour, 1);
 	return rc;
 }

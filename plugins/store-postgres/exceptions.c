@@ -185,7 +185,7 @@ static void
 look_again(struct postgres_store *s, int rc, size_t n, int64_t first)
 {
 	if (rc != HSW_OK || n > 0)
-		prune_look_again(s, rc == HSW_OK ? first : 1);
+		prune_tour_look_again(&s->tour, rc == HSW_OK ? first : 1);
 }
 
 int

@@ -2,6 +2,7 @@ if PQ_FOUND
 plugin_LTLIBRARIES += plugins/store-postgres.la
 postgres_sources = \
 	plugins/common/names.c plugins/common/names.h \
+	plugins/common/prune_tour.c plugins/common/prune_tour.h \
 	plugins/store-postgres/append.c \
 	plugins/store-postgres/array.c \
 	plugins/store-postgres/commit.c \

@@ -16,6 +16,7 @@
 #include <hookswitch/store.h>
 
 #include "names.h"
+#include "prune_tour.h"
 
 /* The statements, prepared once for each connection. Their texts and parameters: statements.c. */
 enum statement {
@@ -108,13 +109,8 @@ struct postgres_store {
 	int64_t staged_at;     /* monotonic ms: when it was used */
 	int64_t deadline_ms;   /* monotonic: of the running query */
 	struct names known;    /* what this daemon attached */
-	struct {
-		int64_t at;    /* the last seq that it looked at */
-		int64_t again; /* where the next one begins; 0: behind this one's end */
-		bool is_under_way;
-	} tour;             /* of deleting old events: prune.c */
-	int64_t named_upto; /* what is left up to here is named by an exception, as far as was seen */
-	int64_t looked_upto;   /* and what is left up to here is that, or for the next tour */
+	struct prune_tour tour;
+	int64_t looked_upto; /* what is left up to here is named by an exception, or for the next tour */
 	int64_t old_upto;      /* where the last search for old events ended */
 	int64_t old_before_ms; /* and what counted as old in it */
 	struct {
@@ -329,8 +325,6 @@ int store_forget_memos(void *self, struct hsw_str kind, int64_t before_ms, struc
 
 int store_prune(
 	void *self, int64_t upto, int64_t before_ms, size_t max, size_t *n, struct hsw_error *err);
-/* The event with this seq lost its last exception, or may have: it can be deleted now. */
-void prune_look_again(struct postgres_store *, int64_t seq);
 
 /* ---- postgres.c ---- */
 

@@ -2,13 +2,7 @@
 /*
  * prune.c - deletes old events in batches, and ids that are too old to count.
  *
- *	seq:  1 ...... at ..... d ..... x ..... d ..... end ........ last_seq
- *	      looked at  |  deleted   named   deleted   |  too new
- *
- * A tour looks at all from where something may be left to `end`, some of it in each call, so that none takes
- * long, however many exceptions there are. The next tour begins where this one ended, so kept events are not looked
- * at again and again; or at the first event before that which was too new, or whose exception has ended since. Where
- * it is is not stored: the first one after a start looks at all.
+ * What was looked at, and what is next, is prune_tour.h's business.
  *
  * There is no index on received_at. Times grow with seq, but for a clock that was set: so the end
  * is looked for by bisection, which passes over events of the future once enough old ones are
@@ -27,15 +21,6 @@ struct pass {
 	int64_t end;    /* the last seq to look at */
 	struct hsw_error *err;
 };
-
-void
-prune_look_again(struct postgres_store *s, int64_t seq)
-{
-	if (seq <= s->tour.at && (s->tour.again == 0 || seq < s->tour.again))
-		s->tour.again = seq;
-	if (seq > s->tour.at && seq <= s->named_upto)
-		s->named_upto = seq - 1;
-}
 
 /* The first event at or after from; *seq is INT64_MAX when there is none. */
 static int
@@ -146,28 +131,10 @@ note_too_new(struct pass *p, int64_t looked)
 	params_bigint(&params, looked);
 	params_bigint(&params, p->before_ms);
 	int rc = query_one(s, ST_TOO_NEW, &params, "looking for old events", &r, p->err);
-	if (rc == HSW_OK && PQntuples(r) > 0) {
-		int64_t seq = result_bigint(r, 0, 0);
-		if (s->tour.again == 0 || seq < s->tour.again)
-			s->tour.again = seq;
-		if (seq <= s->named_upto)
-			s->named_upto = seq - 1;
-	}
+	if (rc == HSW_OK && PQntuples(r) > 0)
+		prune_tour_too_new(&s->tour, result_bigint(r, 0, 0));
 	PQclear(r);
 	return rc;
-}
-
-static void
-note_progress(struct postgres_store *s, int64_t looked)
-{
-	bool is_again = s->tour.again != 0 && s->tour.again <= looked;
-	int64_t named = is_again ? s->tour.again - 1 : looked;
-
-	s->tour.at = looked;
-	if (looked > s->looked_upto)
-		s->looked_upto = looked;
-	if (named > s->named_upto)
-		s->named_upto = named;
 }
 
 /* *is_done: fewer than max were left. */
@@ -207,7 +174,9 @@ delete_found(struct pass *p, int64_t upto, size_t max, size_t *n)
 		rc = note_too_new(p, looked);
 	if (rc != HSW_OK)
 		return rc;
-	note_progress(p->store, looked);
+	prune_tour_passed(&p->store->tour, looked);
+	if (looked > p->store->looked_upto)
+		p->store->looked_upto = looked;
 	p->looked = looked;
 	return HSW_OK;
 }
@@ -245,22 +214,13 @@ keep_for_others(struct postgres_store *s, int64_t *upto, struct hsw_error *err)
 	return rc;
 }
 
-static void
-begin_tour(struct postgres_store *s)
-{
-	if (s->tour.is_under_way || s->tour.again == 0)
-		return;
-	s->tour.at = s->tour.again - 1;
-	s->tour.again = 0;
-}
-
 static int
 go_on(struct postgres_store *s, int64_t upto, int64_t before_ms, size_t max, size_t *n,
 	struct hsw_error *err)
 {
 	bool is_done;
 
-	begin_tour(s);
+	prune_tour_begin(&s->tour);
 	struct pass p = { .store = s,
 		.before_ms = before_ms,
 		.looked = s->tour.at,

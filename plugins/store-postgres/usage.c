@@ -30,12 +30,12 @@ struct range {
 static int
 find_range(struct postgres_store *s, struct range *range, struct hsw_error *err)
 {
-	bool is_back = s->tour.again != 0 && s->tour.again <= s->named_upto;
-	int64_t first = 1 + (s->looked_upto > s->named_upto ? s->looked_upto : s->named_upto);
+	int64_t named = s->tour.named_upto;
+	int64_t first = 1 + (s->looked_upto > named ? s->looked_upto : named);
 	struct params p = { 0 };
 	PGresult *r = NULL;
 
-	params_bigint(&p, is_back ? s->tour.again - 1 : s->named_upto);
+	params_bigint(&p, prune_tour_free_after(&s->tour));
 	params_bigint(&p, LOOK);
 	params_bigint(&p, LOOK_SEQS);
 	params_bigint(&p, first);
@@ -47,8 +47,7 @@ find_range(struct postgres_store *s, struct range *range, struct hsw_error *err)
 		int64_t free = is_there ? result_bigint(r, 0, 1)
 			: upto < last   ? upto + 1
 					: last + 1;
-		if (free - 1 > s->named_upto)
-			s->named_upto = free - 1;
+		prune_tour_found_named(&s->tour, free - 1);
 		range->first = free > first ? free : first;
 		range->rows = is_there ? last - range->first + 1 - result_bigint(r, 0, 3) : 0;
 		range->received_ms = is_there ? result_bigint(r, 0, 2) : 0;

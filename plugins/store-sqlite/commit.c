@@ -70,7 +70,7 @@ write_for_destination(struct sqlite_store *s, const struct hsw_write *w, struct 
 		bind_exception(use_for(s, ST_RETRY, w, id), w, w->due_ms);
 		return sqlite_run(s, ST_RETRY, "writing a retry", err);
 	case HSW_WRITE_SETTLED:
-		prune_look_again(s, w->seq);
+		prune_tour_look_again(&s->tour, w->seq);
 		use_for(s, ST_SETTLED, w, id);
 		return sqlite_run(s, ST_SETTLED, "deleting a retry", err);
 	case HSW_WRITE_DEAD:

@@ -98,7 +98,7 @@ store_detach(void *self, struct hsw_str destination, struct hsw_error *err)
 	rc = sqlite_end(s, rc, err);
 	if (rc == HSW_OK) {
 		names_remove(&s->known, destination);
-		prune_look_again(s, 1);
+		prune_tour_look_again(&s->tour, 1);
 	}
 	return rc;
 }

@@ -106,7 +106,10 @@ delete_dead(struct sqlite_store *s, enum statement which, size_t *n, int64_t *fi
 			*first = seq;
 		++*n;
 	}
-	return sqlite_done(s, which, step, "deleting dead letters", err);
+	int rc = sqlite_done(s, which, step, "deleting dead letters", err);
+	if (rc != HSW_OK)
+		*n = 0;
+	return rc;
 }
 
 int
@@ -142,10 +145,8 @@ store_dead_purge(void *self, const struct hsw_dead_query *q, size_t *n, struct h
 
 	use_query(s, ST_DEAD_DELETE, q);
 	int rc = delete_dead(s, ST_DEAD_DELETE, n, &first, err);
-	if (rc != HSW_OK)
-		*n = 0;
 	if (*n > 0)
-		prune_look_again(s, first);
+		prune_tour_look_again(&s->tour, first);
 	return rc;
 }
 
@@ -184,13 +185,11 @@ store_dead_expire(void *self, int64_t before_ms, size_t max, size_t *n, int *is_
 	sqlite3_bind_int64(st, 4, seq);
 	sqlite3_bind_int64(st, 5, before_ms);
 	rc = delete_dead(s, ST_DEAD_EXPIRE, n, &first, err);
-	if (rc != HSW_OK) {
-		*n = 0;
+	if (rc != HSW_OK)
 		return rc;
-	}
 	s->expired_upto.destination = *is_through ? 0 : destination;
 	s->expired_upto.seq = *is_through ? 0 : seq;
 	if (*n > 0)
-		prune_look_again(s, first);
+		prune_tour_look_again(&s->tour, first);
 	return HSW_OK;
 }

@@ -1,6 +1,7 @@
 plugin_LTLIBRARIES += plugins/store-sqlite.la
 plugins_store_sqlite_la_SOURCES = \
 	plugins/common/names.c plugins/common/names.h \
+	plugins/common/prune_tour.c plugins/common/prune_tour.h \
 	plugins/store-sqlite/commit.c \
 	plugins/store-sqlite/db.c \
 	plugins/store-sqlite/destinations.c \

@@ -2,13 +2,7 @@
 /*
  * prune.c - deletes old events, in ranges between those that an exception names.
  *
- *	seq:  1 ...... at ..... d ..... x ..... d ..... end ........ last_seq
- *	      looked at  |  deleted   named   deleted   |  too new
- *
- * A tour looks at all from where something may be left to `end`, some of it in each call, so that none takes
- * long, however many exceptions there are. The next tour begins where this one ended, so kept events are not looked
- * at again and again; or at the first event before that which was too new, or whose exception has ended since. Where
- * it is is not stored: the first one after a start looks at all.
+ * What was looked at, and what is next, is prune_tour.h's business.
  *
  * There is no index on received_at. Times grow with seq, but for a clock that was set: so the end
  * is looked for by bisection, which passes over events of the future once enough old ones are
@@ -28,15 +22,6 @@ struct pass {
 	size_t left;     /* how many may still be deleted */
 	struct hsw_error *err;
 };
-
-void
-prune_look_again(struct sqlite_store *s, int64_t seq)
-{
-	if (seq <= s->tour.at && (s->tour.again == 0 || seq < s->tour.again))
-		s->tour.again = seq;
-	if (seq > s->tour.at && seq <= s->named_upto)
-		s->named_upto = seq - 1;
-}
 
 /* The first event at or after from; *seq is INT64_MAX when there is none. */
 static int
@@ -156,40 +141,13 @@ delete_old(struct pass *p, size_t max)
 	return sqlite_end(s, rc, p->err);
 }
 
-static void
-begin_tour(struct sqlite_store *s)
-{
-	if (s->tour.is_under_way || s->tour.again == 0)
-		return;
-	s->tour.at = s->tour.again - 1;
-	s->tour.again = 0;
-}
-
-static void
-note_progress(const struct pass *p)
-{
-	struct sqlite_store *s = p->store;
-	int64_t named = p->looked;
-
-	s->tour.at = p->looked;
-	if (p->too_new <= p->looked) {
-		prune_look_again(s, p->too_new);
-		if (p->too_new <= s->named_upto)
-			s->named_upto = p->too_new - 1;
-	}
-	if (s->tour.again != 0 && s->tour.again <= named)
-		named = s->tour.again - 1;
-	if (named > s->named_upto)
-		s->named_upto = named;
-}
-
 int
 store_prune(
 	void *self, int64_t upto, int64_t before_ms, size_t max, size_t *n, struct hsw_error *err)
 {
 	struct sqlite_store *s = self;
 
-	begin_tour(s);
+	prune_tour_begin(&s->tour);
 	struct pass p = { .store = s,
 		.before_ms = before_ms,
 		.looked = s->tour.at,
@@ -204,45 +162,61 @@ store_prune(
 		rc = delete_old(&p, max);
 	if (rc != HSW_OK)
 		return rc;
-	note_progress(&p);
+	if (p.too_new <= p.looked)
+		prune_tour_too_new(&s->tour, p.too_new);
+	prune_tour_passed(&s->tour, p.looked);
 	s->tour.is_under_way = p.looked < p.end;
 	*n = s->tour.is_under_way && p.left > 0 ? SIZE_MAX : max - p.left;
 	return HSW_OK;
 }
 
-/* What is passed over needs no second look: exceptions name it. What the next tour will look at may have been freed. */
-int
-prune_first_free(struct sqlite_store *s, int64_t *received_ms, struct hsw_error *err)
-{
-	struct pass p = { .store = s, .err = err };
-	bool is_back = s->tour.again != 0 && s->tour.again <= s->named_upto;
-	int64_t after = is_back ? s->tour.again - 1 : s->named_upto, at = after + 1, seq, ms;
-	sqlite3_stmt *st = use_exceptions(s, after, INT64_MAX);
-	int step = SQLITE_ROW, rc = HSW_OK;
-	bool is_found = false;
+struct search {
+	int64_t after; /* no event up to there is free */
+	bool is_found; /* and the next one is */
+	int64_t received_ms;
+	bool is_over; /* else there were more exceptions than one call passes */
+};
 
-	for (int i = 0; i < USAGE_LOOK && rc == HSW_OK && step == SQLITE_ROW && !is_found; i++) {
+/* Passes exceptions until there is an event before the next one. */
+static int
+find_free(struct pass *p, struct search *found)
+{
+	sqlite3_stmt *st = use_exceptions(p->store, found->after, INT64_MAX);
+	int64_t seq;
+	int step = SQLITE_ROW, rc = HSW_OK;
+
+	for (int i = 0; i < USAGE_LOOK && rc == HSW_OK && !found->is_over; i++) {
 		step = sqlite3_step(st);
 		if (step != SQLITE_ROW && step != SQLITE_DONE)
 			break;
 		int64_t named = step == SQLITE_ROW ? sqlite3_column_int64(st, 0) : INT64_MAX;
-		if (named > at) {
-			rc = next_event(&p, at, &seq, &ms);
-			is_found = rc == HSW_OK && seq < named;
-		}
-		if (step == SQLITE_ROW && !is_found)
-			at = named + 1;
+		seq = named;
+		if (named > found->after + 1)
+			rc = next_event(p, found->after + 1, &seq, &found->received_ms);
+		found->is_found = seq < named;
+		found->is_over = found->is_found || step == SQLITE_DONE;
+		if (seq < INT64_MAX)
+			found->after = found->is_found ? seq - 1 : named;
 	}
-	int done = sqlite_done(s, ST_EXCEPTIONS, step, "looking for old events", err);
-	if (rc == HSW_OK)
-		rc = done;
+	int done = sqlite_done(p->store, ST_EXCEPTIONS, step, "looking for old events", p->err);
+	return rc == HSW_OK ? done : rc;
+}
+
+/* What is passed over needs no second look: exceptions name it. */
+int
+prune_first_free(struct sqlite_store *s, int64_t *received_ms, struct hsw_error *err)
+{
+	struct pass p = { .store = s, .err = err };
+	struct search found = { .after = prune_tour_free_after(&s->tour) };
+	int rc = find_free(&p, &found);
+
 	if (rc != HSW_OK)
 		return rc;
-	int64_t named_upto = is_found ? seq - 1 : step == SQLITE_DONE ? s->last_seq : at - 1;
-	if (named_upto > s->named_upto)
-		s->named_upto = named_upto;
-	if (is_found || step == SQLITE_DONE)
-		s->oldest_ms = is_found ? ms : 0;
+	if (found.is_over && !found.is_found)
+		found.after = s->last_seq;
+	prune_tour_found_named(&s->tour, found.after);
+	if (found.is_over)
+		s->oldest_ms = found.is_found ? found.received_ms : 0;
 	*received_ms = s->oldest_ms;
 	return HSW_OK;
 }

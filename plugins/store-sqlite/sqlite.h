@@ -12,6 +12,7 @@
 #include <hookswitch/store.h>
 
 #include "names.h"
+#include "prune_tour.h"
 
 /* The statements, prepared once. Their texts and parameters: schema.c. */
 enum statement {
@@ -68,13 +69,8 @@ struct sqlite_store {
 	struct {
 		int64_t destination, seq;
 	} expired_upto; /* where the pass over the dead letters is */
-	struct {
-		int64_t at;    /* the last seq that it looked at */
-		int64_t again; /* where the next one begins; 0: behind this one's end */
-		bool is_under_way;
-	} tour;             /* of deleting old events: prune.c */
-	int64_t named_upto; /* what is left up to here is named by an exception, as far as was seen */
-	int64_t oldest_ms; /* when the first event behind it was received that none names */
+	struct prune_tour tour;
+	int64_t oldest_ms; /* when the first event was received that no exception names, as far as is known */
 };
 
 /* ---- db.c ---- */
@@ -168,8 +164,6 @@ int store_forget_memos(void *self, struct hsw_str kind, int64_t before_ms, struc
 
 int store_prune(
 	void *self, int64_t upto, int64_t before_ms, size_t max, size_t *n, struct hsw_error *err);
-/* The event with this seq lost its last exception, or may have: it can be deleted now. */
-void prune_look_again(struct sqlite_store *, int64_t seq);
 /* When the first event was received that no exception names, as far as is known; 0: there is none. */
 int prune_first_free(struct sqlite_store *, int64_t *received_ms, struct hsw_error *err);
 

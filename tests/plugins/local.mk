@@ -1,11 +1,12 @@
 # Tests of plugins, made with what is installed for those of strangers. What every store must do is tested by
 # store_sqlite.sh and store_postgres.sh.
 if TESTS_ENABLED
+prune_rig = tests/plugins/prune_rig.c tests/plugins/prune_rig.h
 store_rig = sdk/harness/store_rig.h tests/unit/unit.h
 store_test_cppflags = -D_GNU_SOURCE -I$(top_srcdir)/sdk -I$(top_srcdir)/sdk/harness -I$(top_srcdir)/tests/unit
 
 check_PROGRAMS += tests/plugins/test_store_sqlite
-tests_plugins_test_store_sqlite_SOURCES = tests/plugins/test_store_sqlite.c $(store_rig)
+tests_plugins_test_store_sqlite_SOURCES = tests/plugins/test_store_sqlite.c $(prune_rig) $(store_rig)
 tests_plugins_test_store_sqlite_CPPFLAGS = $(store_test_cppflags)
 tests_plugins_test_store_sqlite_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(SQLITE_CFLAGS)
 tests_plugins_test_store_sqlite_LDADD = $(harness_ldadd) $(CHECK_LIBS) $(SQLITE_LIBS)
@@ -20,7 +21,7 @@ TESTS += tests/plugins/store_sqlite.sh tests/plugins/test_store_sqlite
 
 if PQ_FOUND
 check_PROGRAMS += tests/plugins/test_store_postgres
-tests_plugins_test_store_postgres_SOURCES = tests/plugins/test_store_postgres.c $(store_rig)
+tests_plugins_test_store_postgres_SOURCES = tests/plugins/test_store_postgres.c $(prune_rig) $(store_rig)
 tests_plugins_test_store_postgres_CPPFLAGS = $(store_test_cppflags) -I$(top_srcdir)/plugins/common
 tests_plugins_test_store_postgres_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(PQ_CFLAGS)
 tests_plugins_test_store_postgres_LDADD = $(plugins_store_postgres_la_OBJECTS) $(harness_ldadd) $(CHECK_LIBS) $(PQ_LIBS) -lpthread
