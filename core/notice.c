@@ -78,6 +78,8 @@ pop(struct notices *s)
 	s->flight.attempts = 0;
 	if (s->n > 0)
 		set_timer(s, 0);
+	else
+		event_del(s->timer);
 }
 
 static void
@@ -112,7 +114,6 @@ on_ended(struct hsw_delivery *flight, enum hsw_outcome outcome, const struct hsw
 	const char *text = detail != NULL && detail->text != NULL ? detail->text : "failed";
 
 	if (outcome == HSW_DELIVERED) {
-		event_del(s->timer);
 		s->is_flying = false;
 		metric_add(s->sent, 1);
 		pop(s);
