@@ -133,7 +133,7 @@ static const struct hsw_option ingest_options[] = {
 		"sends it "
 		"by two webhooks, is answered like the first, counted, and delivered once. 0s "
 		"turns it "
-		"off. The newest four million events are remembered, also over restarts." },
+		"off. At least the newest 3.6 million events are remembered, also over restarts." },
 	{ "identity", HSW_OPT_ENUM, 0, S(identity), "learn", 0, 0, identities,
 		"learn: what an event tells of the phone number and the LID of one person is "
 		"remembered, for each instance, and a later event that has the LID alone gets the "

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * seen.c - see seen.h. Sets of 64-bit words with open addressing: one of the transaction that is being put
- * together, and SPANS that each cover a part of the window, so that the oldest goes as a whole.
+ * together, and spans that each cover a part of the window, or have their share of what is kept at most, so that the
+ * oldest goes as a whole.
  */
 #include "seen.h"
 
@@ -10,7 +11,8 @@
 
 #include "log.h"
 
-#define SPANS 9        /* one more than the window has, as the newest is not full */
+#define PARTS 8            /* of the window, and of what is kept at most */
+#define SPANS (2 * PARTS + 2) /* that many are closed by time and by number; the first and the newest are not full */
 #define SET_FIRST 1024 /* slots of a set at first */
 
 struct set {
@@ -18,10 +20,15 @@ struct set {
 	size_t size, n;
 };
 
+struct span {
+	struct set set;
+	int64_t began_ms, ended_ms;
+};
+
 struct seen {
-	int64_t span_ms;
-	int64_t began_ms;        /* of the newest span */
-	struct set spans[SPANS]; /* the newest first */
+	int64_t window_ms;
+	struct span spans[SPANS]; /* the newest first */
+	int n_spans;
 	struct set added;
 	uint64_t *list; /* of added, in order */
 	size_t n, cap, max;
@@ -36,7 +43,8 @@ seen_new(int64_t window_ms, size_t max)
 	if (s == NULL)
 		return NULL;
 	s->max = max;
-	s->span_ms = window_ms / (SPANS - 1) + 1;
+	s->window_ms = window_ms;
+	s->n_spans = 1;
 	return s;
 }
 
@@ -46,7 +54,7 @@ seen_free(struct seen *s)
 	if (s == NULL)
 		return;
 	for (int i = 0; i < SPANS; i++)
-		free(s->spans[i].slots);
+		free(s->spans[i].set.slots);
 	free(s->added.slots);
 	free(s->list);
 	free(s);
@@ -112,26 +120,40 @@ set_clear(struct set *set)
 	}
 }
 
-/* ---- time ---- */
+/* ---- spans ---- */
 
 static void
-next_span(struct seen *s, int64_t began_ms)
+drop_oldest(struct seen *s)
 {
-	free(s->spans[SPANS - 1].slots);
-	memmove(&s->spans[1], &s->spans[0], (SPANS - 1) * sizeof(s->spans[0]));
-	s->spans[0] = (struct set){ NULL, 0, 0 };
-	s->began_ms = began_ms;
+	struct span *oldest = &s->spans[--s->n_spans];
+
+	free(oldest->set.slots);
+	*oldest = (struct span){ 0 };
+}
+
+static void
+begin_span(struct seen *s, int64_t now_ms)
+{
+	if (s->n_spans == SPANS)
+		drop_oldest(s);
+	memmove(&s->spans[1], &s->spans[0], (size_t)s->n_spans * sizeof(s->spans[0]));
+	s->spans[0] = (struct span){ .began_ms = now_ms };
+	s->n_spans++;
 }
 
 static void
 pass_time(struct seen *s, int64_t now_ms)
 {
-	if (s->began_ms == 0 || now_ms < s->began_ms)
-		s->began_ms = now_ms; /* the start, or a clock that was set back */
-	for (int i = 0; i < SPANS && now_ms - s->began_ms >= s->span_ms; i++)
-		next_span(s, s->began_ms + s->span_ms);
-	if (now_ms - s->began_ms >= s->span_ms)
-		s->began_ms = now_ms;
+	struct span *newest = &s->spans[0];
+	bool is_full = newest->set.n >= s->max / PARTS;
+
+	if (newest->set.n == 0 || now_ms < newest->began_ms)
+		newest->began_ms = now_ms; /* it is the first, or the clock was set back */
+	if (is_full || now_ms - newest->began_ms > s->window_ms / PARTS)
+		begin_span(s, now_ms);
+	newest->ended_ms = now_ms;
+	while (s->n_spans > 1 && now_ms - s->spans[s->n_spans - 1].ended_ms > s->window_ms)
+		drop_oldest(s);
 }
 
 static void
@@ -139,8 +161,8 @@ bound(struct seen *s)
 {
 	size_t n = 0;
 
-	for (int i = 0; i < SPANS; i++)
-		n += s->spans[i].n;
+	for (int i = 0; i < s->n_spans; i++)
+		n += s->spans[i].set.n;
 	if (n < s->max)
 		return;
 	if (!s->has_complained)
@@ -149,7 +171,10 @@ bound(struct seen *s)
 			"recognised when they come again",
 			s->max);
 	s->has_complained = true;
-	next_span(s, s->began_ms);
+	while (n >= s->max && s->n_spans > 1) {
+		n -= s->spans[s->n_spans - 1].set.n;
+		drop_oldest(s);
+	}
 }
 
 /* ---- ids ---- */
@@ -163,8 +188,8 @@ seen_add(struct seen *s, const unsigned char id[HSW_EVENT_ID_BYTES])
 	word |= word == 0;
 	if (set_has(&s->added, word))
 		return false;
-	for (int i = 0; i < SPANS; i++) {
-		if (set_has(&s->spans[i], word))
+	for (int i = 0; i < s->n_spans; i++) {
+		if (set_has(&s->spans[i].set, word))
 			return false;
 	}
 	if (s->n == s->cap) {
@@ -198,7 +223,7 @@ seen_commit(struct seen *s, int64_t now_ms)
 {
 	pass_time(s, now_ms);
 	for (size_t i = 0; i < s->n; i++)
-		set_put(&s->spans[0], s->list[i]);
+		set_put(&s->spans[0].set, s->list[i]);
 	seen_rollback(s);
 	bound(s);
 }
@@ -211,7 +236,7 @@ seen_recall(struct seen *s, int64_t at_ms, struct hsw_str added)
 		uint64_t word;
 		memcpy(&word, added.s + i, sizeof(word));
 		if (word != 0)
-			set_put(&s->spans[0], word);
+			set_put(&s->spans[0].set, word);
 	}
 	bound(s);
 }
