@@ -185,26 +185,49 @@ add_entry(struct reader *r, const char *key, const char *value)
 
 static void read_file(struct reader *, const char *path);
 
+/* Why a folder could not be read; what is not there has no files. */
+static _Thread_local int folder_error;
+
+static int
+on_folder_error(const char *path, int error)
+{
+	(void)path;
+	if (error != ENOENT)
+		folder_error = error;
+	return error != ENOENT;
+}
+
+static void
+read_matches(struct reader *r, const char *pattern, const char *full)
+{
+	bool is_pattern = strpbrk(pattern, "*?[") != NULL;
+	glob_t found = { 0 };
+
+	folder_error = 0;
+	int rc = glob(full, 0, on_folder_error, &found);
+	if (rc == GLOB_NOMATCH && !is_pattern)
+		FAIL(r, "include = %s: no such file", pattern);
+	else if (rc != 0 && rc != GLOB_NOMATCH)
+		FAIL(r, "include = %s: %s", pattern,
+			strerror(folder_error != 0 ? folder_error : ENOMEM));
+	for (size_t i = 0; rc == 0 && i < found.gl_pathc; i++)
+		read_file(r, found.gl_pathv[i]);
+	globfree(&found);
+}
+
 static void
 include(struct reader *r, const char *pattern)
 {
 	char *copy = strdup(r->file), *full = NULL;
-	glob_t found = { 0 };
 
-	if (copy == NULL)
-		return;
 	if (pattern[0] == '/')
 		full = strdup(pattern);
-	else if (asprintf(&full, "%s/%s", dirname(copy), pattern) < 0)
+	else if (copy == NULL || asprintf(&full, "%s/%s", dirname(copy), pattern) < 0)
 		full = NULL;
-	bool is_pattern = strpbrk(pattern, "*?[") != NULL;
-	if (full != NULL && glob(full, 0, NULL, &found) == 0) {
-		for (size_t i = 0; i < found.gl_pathc; i++)
-			read_file(r, found.gl_pathv[i]);
-	} else if (!is_pattern) {
-		FAIL(r, "include = %s: no such file", pattern);
-	}
-	globfree(&found);
+	if (full != NULL)
+		read_matches(r, pattern, full);
+	else
+		FAIL(r, "out of memory");
 	free(full);
 	free(copy);
 }
@@ -297,6 +320,8 @@ read_lines(struct reader *r, FILE *f)
 		else
 			read_line(r, line, (size_t)n);
 	}
+	if (ferror(f))
+		FAIL(r, "the rest of the file cannot be read: %s", strerror(errno));
 	free(line);
 }
 

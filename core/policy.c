@@ -64,7 +64,7 @@ read_exponential(struct sink_conf *c, const char *text)
 	int64_t first, last;
 	int n;
 
-	if (sscanf(text, "exponential %23[0-9a-z]..%23[0-9a-z] x%d%c", from, to, &n, &end) != 3 ||
+	if (sscanf(text, "exponential %23[0-9a-z]..%23[0-9a-z] x%3d%c", from, to, &n, &end) != 3 ||
 		option_parse_msec(from, &first) != HSW_OK ||
 		option_parse_msec(to, &last) != HSW_OK || first < 1 || last < first ||
 		last > STEP_MAX_MS || n < 1 || n > RETRY_STEPS_MAX)

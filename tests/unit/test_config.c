@@ -270,6 +270,7 @@ START_TEST(options_without_sense_are_refused)
 		{ false, "retry = 1s, forever, 2s\n", "`forever`" },
 		{ false, "retry = exponential 1h..1s x5\n", "`exponential" },
 		{ false, "retry = exponential 1s..1h x33\n", "`exponential" },
+		{ false, "retry = exponential 1s..1h x4294967301\n", "`exponential" },
 		{ false, "retry = 8d\n", "`8d`" },
 		{ false, "policy = stripe\n", "stripe" },
 	};

@@ -135,6 +135,24 @@ START_TEST(cycles_and_missing_files_are_refused)
 }
 END_TEST
 
+/* Where they counted as empty, the sinks in them would be gone. */
+START_TEST(folders_and_files_that_cannot_be_read_are_refused)
+{
+	char loop[128];
+
+	snprintf(loop, sizeof(loop), "%s/loop.d", folder);
+	ck_assert_int_eq(symlink("loop.d", loop), 0);
+	read_text("[a]\nk = 1\ninclude = loop.d/*.ini\n");
+	ck_assert_uint_eq(errors.count, 1);
+	assert_error(0, "a.ini:3:", "loop.d/*.ini: Too many levels of symbolic links");
+	config_errors_free(&errors);
+	ini_free(&ini);
+	ini_read(&ini, "/proc/self/mem", &errors);
+	ck_assert_uint_eq(errors.count, 1);
+	assert_error(0, "/proc/self/mem:0:", "the rest of the file cannot be read: Input/output error");
+}
+END_TEST
+
 START_TEST(binary_and_endless_lines_are_refused)
 {
 	char *line = malloc(INI_LINE_MAX + 10);
@@ -154,4 +172,5 @@ END_TEST
 
 UNIT_MAIN_WITH("ini", begin, end, values_comments_and_quotes, every_mistake_is_told_with_its_line,
 	includes_are_read_in_order_relative_to_their_file, cycles_and_missing_files_are_refused,
+	folders_and_files_that_cannot_be_read_are_refused,
 	binary_and_endless_lines_are_refused)
