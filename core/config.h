@@ -228,7 +228,7 @@ struct config_change {
 	const char *key; /* of CONFIG_CHANGED: which key; once for each */
 };
 
-/* Calls fn for each difference between the files, as they were written. */
+/* Calls fn for each difference between the files, as they were written, and between the secrets that others have. */
 void config_compare(const struct config *before, const struct config *after,
 	void (*fn)(void *arg, const struct config_change *), void *arg);
 /* Calls fn for each section that has a name, with a sum of what is written there: other where that is other, and no

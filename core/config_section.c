@@ -72,6 +72,8 @@ set_key(struct loader *l, struct ini_entry *e, void *core_conf, void *plugin_con
 		fail_unknown(l, e);
 	else if (copy == NULL || option_set(o, conf, e->value, dirname(copy), &err) != HSW_OK)
 		is_good = false;
+	else if (o->type == HSW_OPT_SECRET)
+		e->secret = *(char *const *)((char *)conf + o->offset);
 	if (!is_good)
 		config_fail_key(l, e->key, "%s", copy != NULL ? err.text : "out of memory");
 	free(copy);

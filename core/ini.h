@@ -27,6 +27,7 @@ struct ini_entry {
 	const char *file;
 	int line;
 	bool is_used; /* the reader's own mark */
+	const char *secret; /* what the value stands for, which may be in a file; the configuration's. NULL: no secret */
 };
 
 struct ini_section {
@@ -48,7 +49,8 @@ struct ini {
 void ini_read(struct ini *ini, const char *path, struct config_errors *errors);
 void ini_free(struct ini *);
 
-/* Calls fn for each difference of sections and keys, wherever they stand. */
+/* Calls fn for each difference of sections and keys, wherever they stand; a secret that a file has is different where
+ * the file has another one now. */
 void ini_compare(const struct ini *before, const struct ini *after,
 	void (*fn)(void *arg, const struct config_change *), void *arg);
 

@@ -56,13 +56,20 @@ tell_alone(const struct comparison *c, const struct ini_section *s, int what)
 		tell(c, s, CONFIG_CHANGED, e->key);
 }
 
+static bool
+is_same_value(const struct ini_entry *a, const struct ini_entry *b)
+{
+	return strcmp(a->value, b->value) == 0 &&
+		(a->secret == NULL || b->secret == NULL || strcmp(a->secret, b->secret) == 0);
+}
+
 static void
 compare_section(const struct comparison *c, const struct ini_section *before,
 	const struct ini_section *after)
 {
 	for (const struct ini_entry *e = before->entries; e != NULL; e = e->next) {
 		const struct ini_entry *now = find_entry(after, e->key);
-		if (now == NULL || strcmp(now->value, e->value) != 0)
+		if (now == NULL || !is_same_value(now, e))
 			tell(c, after, CONFIG_CHANGED, e->key);
 	}
 	for (const struct ini_entry *e = after->entries; e != NULL; e = e->next) {

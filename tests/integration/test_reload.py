@@ -62,6 +62,19 @@ def test_a_source_is_added_changed_and_removed(daemon):
     assert status_of(daemon, "evolution", TOKEN) == 202
 
 
+def test_a_secret_whose_file_has_another_one_now_is_taken_over(make_daemon, make_receiver, folder):
+    receiver, secret = make_receiver(), pathlib.Path(folder) / "secret"
+    secret.write_text("one-SECRET\n")
+    d = make_daemon({"out": {"plugin": "webhook", "url": receiver.url, "authorization": f"@{secret}"}})
+    assert "changed=no" in hup(d)
+    secret.write_text("two-SECRET\n")
+    log = hup(d)
+    assert "[sink out] authorization changed: takes effect now" in log and "SECRET" not in log
+    d.accept(message(1))
+    receiver.wait(1)
+    assert receiver.arrivals[0].headers["authorization"] == "two-SECRET"
+
+
 @pytest.mark.threads
 def test_requests_go_on_while_sources_change(daemon, folder):
     answers, stop = [], threading.Event()
