@@ -27,6 +27,7 @@ struct view {
 	struct hsw_request request;
 	const struct http_request *http;
 	const struct ingress_env *env;
+	struct hsw_str who; /* what is known of LIDs is this one's, not of another instance that had the name */
 };
 
 /* ---- paths ---- */
@@ -72,7 +73,7 @@ phone_of(const struct hsw_request *request, struct hsw_str lid, char *out, size_
 {
 	const struct view *view = request->daemon;
 
-	return identities_phone(view->env->identities, request->instance, lid, out, size);
+	return identities_phone(view->env->identities, view->who, lid, out, size);
 }
 
 static void
@@ -80,7 +81,7 @@ learn(const struct hsw_request *request, struct hsw_str lid, struct hsw_str phon
 {
 	const struct view *view = request->daemon;
 
-	identities_learn(view->env->identities, view->env->port, request->instance, lid, phone);
+	identities_learn(view->env->identities, view->env->port, view->who, lid, phone);
 }
 
 /* instance: NULL: the events name theirs. */
@@ -89,13 +90,14 @@ view_init(struct view *view, const struct ingress_env *env, const struct http_re
 	const struct instance *instance, struct hsw_str rest)
 {
 	bool remembers = env->identities != NULL;
+	struct hsw_str name = instance != NULL ? instance->name : (struct hsw_str){ "", 0 };
 
 	*view = (struct view){
 		.request = { .size = sizeof(struct hsw_request),
 			.method = r->method,
 			.path = rest,
 			.query = r->query,
-			.instance = instance != NULL ? instance->name : (struct hsw_str){ "", 0 },
+			.instance = name,
 			.body = r->body,
 			.received_ms = clock_wall_ms(),
 			.header = get_header,
@@ -104,6 +106,7 @@ view_init(struct view *view, const struct ingress_env *env, const struct http_re
 			.daemon = view },
 		.http = r,
 		.env = env,
+		.who = instance != NULL && instance->id[0] != '\0' ? str_of(instance->id) : name,
 	};
 }
 

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from api_rig import ApiDaemon
 from rig import TOKEN, wait_for
 from test_nodes import make_nodes  # noqa: F401 (a fixture)
 from test_postgres import BIN, PLUGINS, server, store  # noqa: F401 (fixtures)
@@ -43,6 +44,23 @@ def test_a_later_event_with_the_lid_alone_gets_the_number(webhook):
     again = post(daemon, body(1, LID))
     assert again["duplicates"] == 1
     assert first["accepted"] == 1
+
+
+def test_another_instance_of_the_name_knows_nothing_of_it(tmp_path, make_receiver):
+    receiver = make_receiver()
+    d = ApiDaemon(tmp_path).start()
+    try:
+        for n in (1, 3):
+            d.ok("POST", "/api/instance/new", {"name": "shop", "webhookURL": receiver.url}, status=201)
+            if n == 1:
+                post(d, body(1, LID, senderPn=PHONE), "shop")
+            post(d, body(n + 1, LID), "shop")
+            receiver.wait(3 if n == 3 else 2)
+            d.ok("DELETE", "/api/instance/delete/shop")
+    finally:
+        d.stop()
+    known = {e["data"]["id"]: e["data"]["chat"]["jid"] for e in receiver.envelopes()}
+    assert known == {"A1": PHONE, "A2": PHONE, "A4": LID}
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
