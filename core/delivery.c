@@ -112,14 +112,15 @@ on_failed(struct hsw_delivery *slot, const struct hsw_detail *detail)
 		die(slot);
 		return;
 	}
-	delivery_step_aside(slot);
 	if (!slot->is_counted) {
 		slot->is_counted = true;
 		d->in_retry++;
 	}
 	slot->due_ms = clock_mono_ms() + delay;
 	attempts_note_next(&d->attempts, clock_wall_ms() + delay);
+	/* It is stored before those that wait behind it are: after a crash they do not overtake it. */
 	delivery_save(slot, HSW_WRITE_RETRY);
+	delivery_step_aside(slot);
 }
 
 static void
@@ -259,6 +260,7 @@ skip(struct hsw_delivery *slot)
 		return;
 	}
 	land(slot);
+	d->has_skipped = true;
 	circuit_told_nothing(d);
 	delivery_let_chat_go(slot);
 	settle(slot);
@@ -290,8 +292,13 @@ next_slot(struct destination *d, int64_t now)
 		return circuit_probe(d, now);
 	if (!TAILQ_EMPTY(&d->retries_ready))
 		return TAILQ_FIRST(&d->retries_ready);
-	if (d->n_loading > 0 || (due != NULL && due->due_ms <= now))
+	if (d->n_loading > 0)
 		return NULL;
+	bool has_room = destination_has_room_for_retries(d);
+	if (has_room && due != NULL && due->due_ms <= now)
+		return NULL;
+	if (!has_room && d->n_flying == 0) /* events of the log are what they wait behind */
+		return TAILQ_FIRST(&d->ready);
 	if (d->conf->ordering == ORDERING_STRICT && d->in_retry > 0)
 		return NULL;
 	if ((int64_t)d->in_retry >= d->conf->max_retrying)
@@ -330,8 +337,9 @@ start(struct hsw_delivery *slot, int64_t now)
 		finish(slot, HSW_REJECT, &damaged);
 		return true;
 	}
+	d->has_skipped = false;
 	int rc = d->ops->deliver(d->self, slot);
-	if (rc != HSW_EAGAIN)
+	if (rc != HSW_EAGAIN && !d->has_skipped)
 		pace_started(&d->pace, now);
 	if (rc == HSW_OK) /* the slot may be gone already */
 		return true;
@@ -363,7 +371,7 @@ next_wake(const struct destination *d, int64_t now)
 	if (now < d->blocked_until_ms) /* whatever is due: it is neither read nor tried before */
 		return d->blocked_until_ms < at ? d->blocked_until_ms : at;
 	if (first != NULL && !d->is_reading && d->n_retries_ready < destination_retries_max(d) &&
-		first->due_ms < at)
+		destination_has_room_for_retries(d) && first->due_ms < at)
 		at = first->due_ms;
 	if (TAILQ_EMPTY(&d->ready) && TAILQ_EMPTY(&d->retries_ready))
 		return at;

@@ -127,9 +127,19 @@ leave_chat(struct hsw_delivery *slot)
 	delivery_make_ready(next);
 }
 
+static size_t
+body_bytes(const struct hsw_delivery *slot)
+{
+	return slot->envelope != NULL ? slot->envelope->body.len : 0;
+}
+
 static void
 slot_free(struct hsw_delivery *slot)
 {
+	if (slot->is_retry) {
+		slot->d->n_retries_held--;
+		slot->d->retries_held_bytes -= body_bytes(slot);
+	}
 	envelope_unref(slot->envelope);
 	free(slot->note);
 	free(slot);
@@ -243,6 +253,8 @@ delivery_add(struct destination *d, struct hsw_envelope *envelope, const struct 
 		slot->attempts = retry->attempts;
 		slot->is_replay = retry->is_replay;
 		slot->first_ms = retry->first_ms;
+		d->n_retries_held++;
+		d->retries_held_bytes += envelope->body.len;
 	} else {
 		TAILQ_INSERT_TAIL(&d->unsettled, slot, order);
 		d->n_window++;
@@ -272,6 +284,7 @@ delivery_forget(struct destination *d, const struct retry *r)
 	slot->d = d;
 	slot->seq = r->seq;
 	slot->is_retry = slot->is_counted = true;
+	d->n_retries_held++;
 	slot->attempts = r->attempts;
 	delivery_save(slot, HSW_WRITE_SETTLED);
 }

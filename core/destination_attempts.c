@@ -102,7 +102,8 @@ make_note(struct destination *d)
 void
 destination_save_attempts(struct destination *d)
 {
-	if (d->is_saving_attempts || d->wants_attempts || !destination_drop_attempts(d))
+	if (d->is_saving_attempts || d->is_still || d->wants_attempts ||
+		!destination_drop_attempts(d))
 		return;
 	d->has_attempts_failed = !make_note(d);
 	if (d->has_attempts_failed) {

@@ -35,7 +35,7 @@ destination_write_cursor(struct destination *d)
 {
 	int64_t seq = destination_cursor(d);
 
-	if (d->is_writing_cursor)
+	if (d->is_writing_cursor || d->is_still)
 		return;
 	d->is_dirty = false;
 	d->settled = 0;

@@ -29,7 +29,7 @@
 #include "pace.h"
 #include "retry.h"
 
-#define WINDOW_EVENTS 1024      /* slots of the log in memory */
+#define WINDOW_EVENTS 1024      /* slots of the log in memory, and as many of retries */
 #define WINDOW_BYTES (4u << 20) /* their bodies */
 #define RETRY_LOAD_MAX 64       /* due retries that are read at once */
 #define LOG_FAILURE_EVERY_MS 60000
@@ -108,6 +108,8 @@ struct destination {
 	struct hsw_delivery *chats;    /* hash by key_hash: the first slot of each chat */
 	size_t n_window, window_bytes; /* slots of the log */
 	size_t n_flying, n_retries_ready, n_saving; /* n_saving: their notes are at the store */
+	size_t n_retries_held, retries_held_bytes;  /* slots of retries, wherever they wait; their bodies */
+	bool has_skipped;                           /* the sink passed over what it was given last */
 	struct retry_heap retries;
 	struct lanes lanes; /* of ORDERING_CHAT_STRICT: chats that an event in retry holds */
 	size_t in_retry; /* events in retry: in the heap, loading, as slots or being saved as such */
@@ -123,6 +125,7 @@ struct destination {
 	bool is_unknown;        /* and is held because nothing is known of it yet: it may be up */
 	bool probes_first;      /* and probes take the earliest event, whatever was tried last */
 	bool is_disabled, is_draining;
+	bool is_still; /* it drained, and may be freed at any time: nothing more is written */
 	bool is_ended; /* the sink was told that nothing follows */
 	int64_t changed_ms; /* where it goes: what came back of an attempt before tells nothing; 0: never */
 	int64_t opened_at_ms;     /* the circuit */
@@ -227,8 +230,10 @@ void destination_recall_attempts(struct destination *);
 void destination_push_retry(struct destination *, struct retry);
 /* The chat goes on: the next one of its lane is tried, if it may be. */
 void destination_advance(struct destination *, struct lane *);
-/* So many retries may be in memory: what may fly, or enough to probe with. */
+/* So many retries may be ready: what may fly, or enough to probe with. */
 size_t destination_retries_max(const struct destination *);
+/* Whether more of them may be read: most may wait for their chats. */
+bool destination_has_room_for_retries(const struct destination *);
 /* Takes more events in, if there is room. */
 void destination_refill(struct destination *);
 /* Whether its section asks for the event. */

@@ -170,12 +170,20 @@ destination_retries_max(const struct destination *d)
 	return d->is_held && d->concurrency < HELD_PAGE_EVENTS ? HELD_PAGE_EVENTS : d->concurrency;
 }
 
+bool
+destination_has_room_for_retries(const struct destination *d)
+{
+	return d->n_retries_held < WINDOW_EVENTS && d->retries_held_bytes < WINDOW_BYTES;
+}
+
 static void
 read_retries(struct destination *d, int64_t now)
 {
 	struct journal_page *page = d->page;
 	size_t n = 0, most = destination_retries_max(d);
 
+	if (!destination_has_room_for_retries(d))
+		return;
 	while (n < RETRY_LOAD_MAX && d->n_retries_ready + n < most &&
 		retry_take_due(&d->retries, now, &d->loading[n]))
 		n++;

@@ -92,6 +92,8 @@ advance(struct destination_swap *s)
 		unlink_swap(s);
 		free_closed(s->before);
 		s->is_open = false;
+	} else if (s->before != NULL) {
+		s->before->is_still = true;
 	}
 	s->drained(s);
 }
@@ -169,6 +171,8 @@ void
 destination_swap_end(struct destination_swap *s)
 {
 	unlink_swap(s);
+	if (s->before != NULL)
+		s->before->is_still = false;
 	if (s->thread->is_draining) {
 		free_closed(s->after);
 		return;

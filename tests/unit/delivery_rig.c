@@ -456,6 +456,47 @@ rig_drain_while_it_reads(void)
 	rig_until(!rig.thread.first->is_reading);
 }
 
+static struct {
+	struct destination_swap swap;
+	struct store_call call;
+	bool is_drained;
+	_Atomic bool is_read;
+} change;
+
+static void
+on_drained(struct destination_swap *swap)
+{
+	(void)swap;
+	change.is_drained = true;
+}
+
+static void
+read_successor(struct store_call *call, const struct store_port *store)
+{
+	(void)call;
+	destination_swap_read(&change.swap, store);
+	atomic_store(&change.is_read, true);
+}
+
+void
+rig_swap_begin(void)
+{
+	memset(&change, 0, sizeof(change));
+	change.swap.drained = on_drained;
+	destination_swap_begin(&change.swap, &rig.thread, "out", &rig.section, 0);
+	rig_until(change.is_drained);
+}
+
+void
+rig_swap_end(void)
+{
+	change.call.fn = read_successor;
+	store_post_call(journal_store(rig.journal), &change.call);
+	rig_until(atomic_load(&change.is_read));
+	destination_swap_end(&change.swap);
+	ck_assert_msg(change.swap.rc == HSW_OK, "%s", change.swap.error.text);
+}
+
 const char *
 rig_print(void)
 {

@@ -45,6 +45,10 @@ void rig_close(void);
 void rig_restart(void);
 /* As a reload begins: the destination drains while it reads the log, and has read it. */
 void rig_drain_while_it_reads(void);
+/* A reload with another section: the destination has drained, and its successor is not yet read. */
+void rig_swap_begin(void);
+/* The successor takes its place. */
+void rig_swap_end(void);
 /* Appends n events, spread over so many chats, and waits until they are stored. */
 void rig_append(int n, int chats);
 /* Appends one; how it ended. */

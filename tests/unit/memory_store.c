@@ -38,6 +38,7 @@ static struct {
 } store = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 _Atomic int memory_store_refuses;
+_Atomic int memory_store_keeps = -1;
 _Atomic int memory_store_refuses_reads;
 
 static void
@@ -119,6 +120,16 @@ cursor_of(const char *name)
 	return NULL;
 }
 
+static bool
+may_keep(void)
+{
+	int left = atomic_load(&memory_store_keeps);
+
+	if (left > 0)
+		atomic_store(&memory_store_keeps, left - 1);
+	return left != 0;
+}
+
 static void
 do_write(struct hsw_write *w)
 {
@@ -134,7 +145,8 @@ do_write(struct hsw_write *w)
 			*cursor_of(name) = w->seq;
 		break;
 	case HSW_WRITE_RETRY:
-		put_exception(w, name, false);
+		if (may_keep())
+			put_exception(w, name, false);
 		break;
 	case HSW_WRITE_SETTLED:
 		drop(find_exception(name, w->seq, false));
@@ -386,4 +398,5 @@ memory_store_clear(void)
 	store.n = store.n_exceptions = store.n_destinations = 0;
 	atomic_store(&memory_store_refuses, HSW_OK);
 	atomic_store(&memory_store_refuses_reads, 0);
+	atomic_store(&memory_store_keeps, -1);
 }

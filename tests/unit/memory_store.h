@@ -14,6 +14,8 @@ extern const struct hsw_store_ops memory_store_ops;
 
 /* What commit answers instead of working; HSW_OK: it works. */
 extern _Atomic int memory_store_refuses;
+/* So many more retries are kept; further ones are lost, as by a crash before they were written. -1: all. */
+extern _Atomic int memory_store_keeps;
 /* So many reads of single events fail. */
 extern _Atomic int memory_store_refuses_reads;
 

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "delivery_rig.h"
+#include "destination_impl.h"
 #include "memory_store.h"
 
 START_TEST(events_arrive_in_order_and_move_the_cursor)
@@ -348,6 +349,29 @@ START_TEST(a_skip_that_the_claim_ended_holds_nothing_up)
 }
 END_TEST
 
+/* It is freed as soon as its successor is there. */
+START_TEST(what_gives_way_to_a_successor_writes_nothing_more)
+{
+	rig_sink.fail_first_attempts_of_seq = 1;
+	rig_set_retry(60000, 60000, 60000);
+	rig_open();
+	rig_append(1, 1);
+	rig_until(memory_store_retries() == 1 && memory_store_cursor("out") == 1);
+	struct destination *d = rig_destination();
+	atomic_store(&memory_store_refuses, HSW_EAGAIN);
+	destination_save_attempts(d);
+	ck_assert(d->is_saving_attempts);
+	rig_until(d->has_attempts_failed);
+	atomic_store(&memory_store_refuses, HSW_OK);
+	rig_swap_begin();
+	destination_save_attempts(d);
+	ck_assert(!d->is_saving_attempts);
+	rig_swap_end();
+	ck_assert(rig_destination()->has_unsaved_attempts);
+	rig_close();
+}
+END_TEST
+
 UNIT_MAIN_WITH("delivery", rig_reset, memory_store_clear,
 	events_arrive_in_order_and_move_the_cursor, one_chat_has_one_delivery_in_flight,
 	without_ordering_only_concurrency_bounds, a_backlog_beyond_the_window_is_read_in_pages,
@@ -360,4 +384,5 @@ UNIT_MAIN_WITH("delivery", rig_reset, memory_store_clear,
 	a_sink_that_takes_nothing_now_is_asked_again, a_store_that_refuses_loses_nothing,
 	replayed_dead_letters_are_delivered, filters_pass_events_over_and_still_move_the_cursor,
 	too_many_in_retry_stop_the_intake, a_short_lapse_of_the_claim_stops_nothing,
-	a_skip_that_the_claim_ended_holds_nothing_up)
+	a_skip_that_the_claim_ended_holds_nothing_up,
+	what_gives_way_to_a_successor_writes_nothing_more)

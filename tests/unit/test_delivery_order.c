@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "delivery_rig.h"
+#include "destination_impl.h"
 #include "memory_store.h"
 
 #define CHATS 500
@@ -166,9 +167,84 @@ START_TEST(held_chats_fill_no_more_than_max_retrying)
 }
 END_TEST
 
+START_TEST(after_a_crash_none_overtakes_what_failed_before_it)
+{
+	open_with(ORDERING_CHAT_STRICT);
+	rig_append(10, 1);
+	rig_until(rig_in_flight() == 1);
+	atomic_store(&memory_store_keeps, 1);
+	rig_finish_in_flight(HSW_RETRY);
+	rig_until(memory_store_retries() == 1);
+	rig_for_ms(50);
+	rig_crash_cursor = 0;
+	rig_restart();
+	atomic_store(&memory_store_keeps, -1);
+	run_until_all_are_settled(10, 0);
+	rig_assert_first_deliveries_in_order(0, 10);
+	rig_close();
+}
+END_TEST
+
+static void
+retry_all_of(int64_t first, int64_t last)
+{
+	static int64_t seqs[5000];
+	size_t n = (size_t)(last - first + 1);
+
+	ck_assert_uint_le(n, sizeof(seqs) / sizeof(seqs[0]));
+	for (size_t i = 0; i < n; i++)
+		seqs[i] = first + (int64_t)i;
+	rig_retry(seqs, n);
+}
+
+START_TEST(retries_of_one_chat_do_not_all_come_into_memory)
+{
+	rig_sink_conf.ordering = ORDERING_CHAT;
+	rig_open();
+	rig_append(5000, 1);
+	rig_until(rig_delivered() == 5000);
+	rig_sink.is_async = true;
+	retry_all_of(1, 5000);
+	rig_until(rig_in_flight() == 1);
+	rig_for_ms(200);
+	ck_assert_uint_ge(rig_destination()->n_retries_held, WINDOW_EVENTS);
+	ck_assert_uint_lt(rig_destination()->n_retries_held, WINDOW_EVENTS + RETRY_LOAD_MAX);
+	rig_sink.is_async = false;
+	rig_finish_in_flight(HSW_DELIVERED);
+	rig_until(rig_delivered() == 10000);
+	rig_assert_goes_up_from(5000);
+	rig_until(rig_destination()->n_retries_held == 0);
+	ck_assert_uint_eq(rig_destination()->retries_held_bytes, 0);
+	rig_close();
+}
+END_TEST
+
+/* No more of them are read, and nothing else is to go while so many are in retry: it goes all the same. */
+START_TEST(an_event_of_the_log_that_many_retries_wait_behind_goes)
+{
+	rig_sink_conf.ordering = ORDERING_CHAT;
+	rig_sink_conf.max_retrying = 1000;
+	rig_sink.fail_first_attempts_of_seq = 1;
+	rig_sink.status = 429;
+	rig_sink.retry_after_ms = 500;
+	rig_open();
+	rig_append(1, 1);
+	rig_until(memory_store_retries() == 1);
+	rig_append(1500, 1);
+	retry_all_of(3, 1501);
+	rig_until(rig_destination()->n_retries_held >= WINDOW_EVENTS);
+	ck_assert_uint_eq(rig_attempts(), 1);
+	rig_until(rig_delivered() == 1501 + 1499);
+	rig_close();
+}
+END_TEST
+
 UNIT_MAIN_WITH("delivery_order", rig_reset, memory_store_clear,
 	chat_strict_keeps_500_chats_in_order_over_failures_and_restarts,
 	strict_keeps_all_in_order_over_failures_and_restarts, strict_has_one_delivery_in_flight,
 	a_failed_event_holds_its_chat_and_no_other, a_dead_event_lets_its_chat_go_on,
 	a_held_chat_waits_through_a_store_that_refuses, one_that_drains_is_fed_nothing_more,
-	held_chats_fill_no_more_than_max_retrying)
+	held_chats_fill_no_more_than_max_retrying,
+	after_a_crash_none_overtakes_what_failed_before_it,
+	retries_of_one_chat_do_not_all_come_into_memory,
+	an_event_of_the_log_that_many_retries_wait_behind_goes)

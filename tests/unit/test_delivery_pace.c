@@ -201,6 +201,17 @@ START_TEST(a_rate_is_kept)
 }
 END_TEST
 
+START_TEST(what_is_passed_over_does_not_count_for_the_rate)
+{
+	rig_sink_conf.rate_interval_us = 60000000;
+	rig_sink.skip_odd = true;
+	rig_open();
+	rig_append(2, 1);
+	rig_until(rig_delivered() == 1);
+	rig_close();
+}
+END_TEST
+
 START_TEST(an_answer_settles_with_the_policy_of_eazewa)
 {
 	rig_sink_conf.policy = POLICY_EAZEWA;
@@ -549,6 +560,7 @@ UNIT_MAIN_WITH("delivery_pace", rig_reset, memory_store_clear,
 	a_probe_is_one_delivery_and_half_open,
 	an_event_that_nobody_takes_does_not_keep_the_circuit_open,
 	what_is_down_for_too_long_is_disabled_and_keeps_its_events, a_rate_is_kept,
+	what_is_passed_over_does_not_count_for_the_rate,
 	an_answer_settles_with_the_policy_of_eazewa,
 	an_answer_that_drops_its_event_pauses_all_the_same, what_was_never_sent_is_no_answer,
 	no_answer_is_retried_without_end_with_an_endless_schedule,
