@@ -183,6 +183,12 @@ def test_json_gives_the_frames(serve, tail):
     assert [t.line().rstrip("\n") for _ in frames] == frames
 
 
+def test_an_event_that_is_deeply_nested_is_shown(serve, tail):
+    deep = text("well")
+    deep["data"]["context"] = json.loads("[" * 80 + "]" * 80)
+    assert "well" in tail(serve(sending(deep))).line()
+
+
 def test_only_the_types_that_are_asked_for(serve, tail):
     t = tail(serve(sending(text("1"), envelope("call.update"), envelope("instance.state", state="connected"))),
              "--events", "call.update, instance.state")
