@@ -408,6 +408,20 @@ START_TEST(new_files_and_folders_get_their_owner)
 }
 END_TEST
 
+START_TEST(what_belongs_to_the_owner_already_is_not_given_away)
+{
+	char user[16], group[16];
+
+	snprintf(user, sizeof(user), "%u", geteuid());
+	snprintf(group, sizeof(group), "%u", getegid());
+	fate.chown_forbidden = true;
+	struct hsw_handle *h = OPEN("%{instance}/out", "user", user, "group", group);
+	ck_assert_int_eq(fake_wait(put_for(h, "sales", LINE))->outcome, HSW_DELIVERED);
+	ck_assert_str_eq(content("sales/out"), LINE "\n");
+	fake_close(h);
+}
+END_TEST
+
 /* As logrotate's create makes it: the daemon may write to it, but not give it away. */
 START_TEST(an_empty_file_of_another_owner_is_written_as_it_is)
 {
@@ -489,5 +503,6 @@ UNIT_MAIN_WITH("sink-file-rotate", file_rig_setup, file_rig_teardown,
 	only_the_newest_are_kept, what_is_too_old_is_deleted, a_locked_file_is_not_compressed,
 	a_rotation_that_fails_costs_no_event, what_a_link_leads_to_is_rotated,
 	a_descriptor_is_not_rotated, new_files_and_folders_get_their_owner,
+	what_belongs_to_the_owner_already_is_not_given_away,
 	an_empty_file_of_another_owner_is_written_as_it_is, bad_options_are_refused_with_their_name,
 	closing_does_not_wait_for_the_compression)
