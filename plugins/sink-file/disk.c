@@ -198,6 +198,16 @@ open_flags(const char *path)
 		O_NOCTTY;
 }
 
+/* What is mended is no new line: rotation and keep_age go by when the last one was written. Fails
+ * where the file is somebody else's who lets us write. */
+static void
+keep_time(int fd, const struct stat *st)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, st->st_mtim };
+
+	(void)futimens(fd, times);
+}
+
 static int
 check_opened(struct disk_file *f, struct disk_mended *mended)
 {
@@ -215,7 +225,10 @@ check_opened(struct disk_file *f, struct disk_mended *mended)
 		return EWOULDBLOCK;
 	if (fstat(f->fd, &st) != 0)
 		return errno;
-	return mend_end(f->fd, st.st_size, mended);
+	int rc = mend_end(f->fd, st.st_size, mended);
+	if (rc == 0 && (mended->cut_bytes > 0 || mended->completed))
+		keep_time(f->fd, &st);
+	return rc;
 }
 
 int
