@@ -141,17 +141,18 @@ end_waiting(struct sink *s, const char *text)
 
 /* ---- what the server says ---- */
 
-/* Answers after which another attempt may help: it has no room or no time, or somebody mends its configuration. */
-static const char *const passing[] = { "OOM", "READONLY", "LOADING", "CLUSTERDOWN", "MASTERDOWN",
-	"TRYAGAIN", "BUSY", "MISCONF", "NOREPLICAS", "NOAUTH", "WRONGPASS", "NOPERM" };
+/* How answers begin after which another attempt may help: it has no room or no time, or somebody mends its
+ * configuration. The first two come with a connection that it closes, and seem to be of the first command. */
+static const char *const passing[] = { "DENIED", "ERR max number of clients", "OOM", "READONLY",
+	"LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "BUSY", "MISCONF", "NOREPLICAS",
+	"NOAUTH", "WRONGPASS", "NOPERM" };
 
 static enum hsw_outcome
 outcome_of(const char *answer)
 {
-	size_t n = strcspn(answer, " ");
-
 	for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++) {
-		if (strlen(passing[i]) == n && memcmp(passing[i], answer, n) == 0)
+		size_t n = strlen(passing[i]);
+		if (strncmp(passing[i], answer, n) == 0 && (answer[n] == ' ' || answer[n] == '\0'))
 			return HSW_RETRY;
 	}
 	return HSW_REJECT;

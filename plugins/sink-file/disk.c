@@ -131,10 +131,22 @@ mend_end(int fd, off_t size, struct disk_mended *mended)
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
+/* What is right already is left alone: a sandbox may forbid chown, even one that changes nothing. */
 static bool
-is_owned(const struct disk_owner *o)
+is_owned_by(const struct stat *st, const struct disk_owner *o)
 {
-	return o->uid != (uid_t)-1 || o->gid != (gid_t)-1;
+	return (o->uid == (uid_t)-1 || o->uid == st->st_uid) &&
+		(o->gid == (gid_t)-1 || o->gid == st->st_gid);
+}
+
+static int
+give_folder_away(const char *folder, const struct disk_owner *owner)
+{
+	struct stat st;
+
+	if (stat(folder, &st) != 0)
+		return errno;
+	return is_owned_by(&st, owner) || chown(folder, owner->uid, owner->gid) == 0 ? 0 : errno;
 }
 
 /* Makes the folders of path behind its first fixed_len bytes. */
@@ -152,12 +164,9 @@ make_folders(const char *path, size_t fixed_len, const struct disk_owner *owner)
 			return ENAMETOOLONG;
 		memcpy(folder, path, len);
 		folder[len] = '\0';
-		if (mkdir(folder, mode) != 0) {
-			if (errno != EEXIST)
-				return errno;
-		} else if (is_owned(owner) && chown(folder, owner->uid, owner->gid) != 0) {
-			return errno;
-		}
+		int rc = mkdir(folder, mode) == 0 ? give_folder_away(folder, owner) : errno;
+		if (rc != 0 && rc != EEXIST)
+			return rc;
 	}
 	return 0;
 }
@@ -169,11 +178,11 @@ give_away(const struct disk_file *f, const struct disk_owner *owner)
 {
 	struct stat st;
 
-	if (!f->regular || !is_owned(owner))
+	if (!f->regular)
 		return 0;
 	if (fstat(f->fd, &st) != 0)
 		return errno;
-	if (st.st_size > 0 || fchown(f->fd, owner->uid, owner->gid) == 0)
+	if (st.st_size > 0 || is_owned_by(&st, owner) || fchown(f->fd, owner->uid, owner->gid) == 0)
 		return 0;
 	return errno == EPERM && st.st_uid != geteuid() ? 0 : errno;
 }
@@ -187,6 +196,16 @@ open_flags(const char *path)
 
 	return (readable ? O_RDWR : O_WRONLY) | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK |
 		O_NOCTTY;
+}
+
+/* What is mended is no new line: rotation and keep_age go by when the last one was written. Fails
+ * where the file is somebody else's who lets us write. */
+static void
+keep_time(int fd, const struct stat *st)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, st->st_mtim };
+
+	(void)futimens(fd, times);
 }
 
 static int
@@ -206,7 +225,10 @@ check_opened(struct disk_file *f, struct disk_mended *mended)
 		return EWOULDBLOCK;
 	if (fstat(f->fd, &st) != 0)
 		return errno;
-	return mend_end(f->fd, st.st_size, mended);
+	int rc = mend_end(f->fd, st.st_size, mended);
+	if (rc == 0 && (mended->cut_bytes > 0 || mended->completed))
+		keep_time(f->fd, &st);
+	return rc;
 }
 
 int

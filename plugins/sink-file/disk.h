@@ -35,8 +35,8 @@ struct disk_mended {
 
 /*
  * Opens for appending, makes the folders behind the first fixed_len bytes of the path, locks
- * against other writers (EWOULDBLOCK) and mends the end. Not regular files (pipes, terminals) are
- * written as they are, without ever blocking.
+ * against other writers (EWOULDBLOCK) and mends the end, but leaves the time of the last line. Not
+ * regular files (pipes, terminals) are written as they are, without ever blocking.
  */
 int disk_open(struct disk_file *, const char *path, size_t fixed_len, const struct disk_owner *,
 	struct disk_mended *);

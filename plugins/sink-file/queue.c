@@ -48,11 +48,12 @@ failure_text(const struct entry *e, char *text, size_t size)
 		tolower((unsigned char)why[0]), why + 1);
 }
 
-/* No line would get to such a disk; other errors may be of the one file. */
+/* No line would get to such a disk; other errors may be of the one file. Many a file system is
+ * read-only after its disk failed. */
 static bool
 is_of_disk(int error)
 {
-	return error == ENOSPC || error == EDQUOT || error == EIO;
+	return error == ENOSPC || error == EDQUOT || error == EIO || error == EROFS;
 }
 
 static enum hsw_outcome

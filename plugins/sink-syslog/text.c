@@ -68,7 +68,11 @@ add_members(struct buffer *b, const char *key, struct json_object *object, int d
 
 	json_object_object_foreach(object, name, value)
 	{
-		snprintf(longer, sizeof(longer), "%s%s%s", key, key[0] != '\0' ? "." : "", name);
+		int len = snprintf(
+			longer, sizeof(longer), "%s%s%s", key, key[0] != '\0' ? "." : "", name);
+		/* It was cut, perhaps inside a character: the last byte that is left tells. */
+		if (len >= KEY_MAX)
+			longer[utf8_fit(longer, (size_t)len, KEY_MAX - 2)] = '\0';
 		for (char *c = longer; *c != '\0'; c++) {
 			if (!is_bare(c, 1))
 				*c = '_';

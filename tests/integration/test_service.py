@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Under a service manager: what the daemon tells it, and sockets that it hands over."""
+import ctypes
+import ctypes.util
+import errno
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,6 +15,8 @@ import pytest
 
 from rig import PLUGINS, PROGRAM, SLOW, message, wait_for
 from sdk_rig import SOURCE
+
+SECCOMP = ctypes.util.find_library("seccomp")
 
 
 class Manager:
@@ -268,3 +274,45 @@ def test_a_socket_that_nothing_names_stops_the_start(run, folder, kind):
     daemon.process = None
     assert f"a socket that no listen, listen_tls or control names: {text}. Name it in [server]" in daemon.log_text()
     assert not os.path.exists(f"{folder}/control.sock")
+
+
+def calls_of(names):
+    """System calls by name, sets such as @chown taken apart."""
+    for name in names:
+        if not name.startswith("@"):
+            yield name
+            continue
+        lines = subprocess.run(["systemd-analyze", "syscall-filter", "--no-pager", name],
+                               capture_output=True, text=True, check=True).stdout.split("\n")[1:]
+        yield from calls_of(line.strip() for line in lines if line.strip() and "#" not in line)
+
+
+def calls_allowed():
+    """What the unit's SystemCallFilter= leaves, which systemd applies line by line."""
+    allowed = set(calls_of(["@default", "execve"]))
+    for line in (SOURCE / "contrib/systemd/hookswitch.service").read_text().splitlines():
+        if line.startswith("SystemCallFilter=~"):
+            allowed -= set(calls_of(line.partition("~")[2].split()))
+        elif line.startswith("SystemCallFilter="):
+            allowed |= set(calls_of(line.partition("=")[2].split()))
+    return allowed
+
+
+@pytest.mark.skipif(not SECCOMP or not shutil.which("systemd-analyze"), reason="there is no systemd or no libseccomp")
+@pytest.mark.skipif(SLOW > 1, reason="sanitizers need other system calls, too")
+def test_the_units_filter_leaves_what_a_file_of_its_own_owner_needs(make_daemon, folder):
+    library = ctypes.CDLL(SECCOMP)
+    library.seccomp_init.restype = ctypes.c_void_p
+    allow, refuse = 0x7fff0000, 0x00050000 | errno.EPERM
+    context = ctypes.c_void_p(library.seccomp_init(refuse))
+    for name in calls_allowed():
+        number = library.seccomp_syscall_resolve_name(name.encode())
+        if number >= 0:
+            library.seccomp_rule_add(context, allow, number, 0)
+    daemon = make_daemon({"archive": {"plugin": "file", "path": f"{folder}/%{{instance}}/out.ndjson", "max_size": 1,
+                                      "compress": "yes", "user": os.geteuid(), "group": os.getegid()}}, start=False)
+    daemon.start(preexec=lambda: os._exit(1) if library.seccomp_load(context) else None)
+    for number in 1, 2:
+        daemon.accept(message(number))
+        wait_for(lambda: daemon.sink("archive")["lag"] == 0, what="it is written")
+    wait_for(lambda: len(list(Path(folder).glob("sales/out.ndjson.*Z.gz"))) == 1, what="the full file is compressed")

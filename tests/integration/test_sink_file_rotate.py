@@ -13,6 +13,7 @@ import time
 import pytest
 
 from rig import SLOW, message, number_of, wait_for, whole_lines
+from sdk_rig import SOURCE
 
 STAMP = re.compile(r"out\.ndjson\.\d{8}T\d{6}\.\d{3}Z(\.gz)?")
 HOUR, DAY = 3600, 86400
@@ -194,3 +195,15 @@ def test_a_new_hour_or_day_begins_a_new_file_while_the_daemon_runs(make_daemon, 
     for name, days in names.items():
         made = {path.name: numbers(path) for path in (tmp_path / name).iterdir()}
         assert made == {f"2026-03-{day}.ndjson": files for day, files in zip(days, groups["hourly"])}, name
+
+
+# ---- rotation by others ----
+
+@pytest.mark.parametrize("sample", ["contrib/logrotate/hookswitch", "contrib/debian/hookswitch.logrotate"])
+def test_logrotate_takes_every_file_once_but_those_of_a_day(tmp_path, sample):
+    rotated_names = ["archive", "sales2", "sales22", "sales-1", "sales-12", "sales-123", "5511912345678", "7", "42"]
+    for name in rotated_names + ["2026-11-21", "sales-2026-11-21"]:
+        (tmp_path / f"{name}.ndjson").touch()
+    text = re.sub("(?m)^#.*", "", (SOURCE / sample).read_text())
+    patterns = re.findall(r"/var/log/hookswitch/(\S*\.ndjson)", text)
+    assert sorted(p.stem for pattern in patterns for p in tmp_path.glob(pattern)) == sorted(rotated_names)

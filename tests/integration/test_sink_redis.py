@@ -174,6 +174,22 @@ def test_a_server_that_has_no_room_or_is_a_replica_gets_it_later(start, redis, n
     wait_for(lambda: redis.numbers() == [1], what="it was added")
 
 
+def test_a_server_that_takes_no_more_connections_gets_it_later(start, redis):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(str(redis.path))
+        held = s.makefile("rwb", buffering=0)
+        held.write(b"CONFIG SET maxclients 1\r\n")
+        assert redis.read(held) == "OK"
+        daemon = start(ordering="strict")
+        for i in range(3):
+            daemon.accept(message(i))
+        wait_for(lambda: "max number of clients" in reason(daemon), what="the log tells it")
+        assert not daemon.status()["dead"]
+        held.write(b"CONFIG SET maxclients 100\r\n")
+        assert redis.read(held) == "OK"
+    wait_for(lambda: redis.numbers() == [0, 1, 2], what="they were added")
+
+
 def test_a_key_of_another_type_is_a_dead_letter_that_tells_so(start, redis):
     redis.command("SET", "hookswitch", "x")
     daemon = start()

@@ -5,6 +5,7 @@
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@ struct fate fate = { .writev_bytes = -1 };
 HSW_EXPORT ssize_t writev(int fd, const struct iovec *iov, int n);
 HSW_EXPORT int fdatasync(int fd);
 HSW_EXPORT int ftruncate(int fd, off_t size);
+HSW_EXPORT int chown(const char *path, uid_t uid, gid_t gid);
+HSW_EXPORT int fchown(int fd, uid_t uid, gid_t gid);
 HSW_EXPORT int clock_gettime(clockid_t clock, struct timespec *now);
 
 /* Writes the first bytes of the pieces. */
@@ -75,6 +78,24 @@ ftruncate(int fd, off_t size)
 		return -1;
 	}
 	return (int)syscall(SYS_ftruncate, fd, size);
+}
+
+int
+chown(const char *path, uid_t uid, gid_t gid)
+{
+	if (!fate.chown_forbidden)
+		return fchownat(AT_FDCWD, path, uid, gid, 0);
+	errno = EPERM;
+	return -1;
+}
+
+int
+fchown(int fd, uid_t uid, gid_t gid)
+{
+	if (!fate.chown_forbidden)
+		return (int)syscall(SYS_fchown, fd, uid, gid);
+	errno = EPERM;
+	return -1;
 }
 
 int

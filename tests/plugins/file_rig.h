@@ -2,8 +2,8 @@
 /*
  * file_rig.h - sink-file in a folder of its own, on a system that fails when it is told to.
  *
- * The rig's writev, fdatasync, ftruncate and clock_gettime come before libc's in the plugin too
- * (the program is linked with -rdynamic): tests make them fail, come back short, or wait.
+ * The rig's writev, fdatasync, ftruncate, chown, fchown and clock_gettime come before libc's in the
+ * plugin too (the program is linked with -rdynamic): tests make them fail, come back short, or wait.
  */
 #ifndef FILE_RIG_H
 #define FILE_RIG_H
@@ -18,6 +18,7 @@ extern struct fate {
 	ssize_t writev_bytes; /* >= 0: the first writev ends after so many bytes, the next fails */
 	int writev_error;
 	unsigned ftruncate_errors; /* so many calls fail */
+	bool chown_forbidden;      /* as a filter of system calls does */
 	_Atomic int fdatasync_error;
 	_Atomic int fdatasync_ms;
 	_Atomic unsigned fdatasyncs;

@@ -89,6 +89,27 @@ START_TEST(a_short_write_on_a_full_disk_leaves_whole_lines)
 }
 END_TEST
 
+START_TEST(a_disk_that_takes_no_line_holds_them_all)
+{
+	static const struct {
+		int error;
+		enum hsw_outcome outcome;
+	} cases[] = { { ENOSPC, HSW_HOLD }, { EDQUOT, HSW_HOLD }, { EIO, HSW_HOLD },
+		{ EROFS, HSW_HOLD }, { EFBIG, HSW_RETRY } };
+	struct hsw_handle *h = OPEN("out", "fsync", "never");
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fate.writev_bytes = 0;
+		fate.writev_error = cases[i].error;
+		ck_assert_int_eq(fake_wait(put(h, "{}"))->outcome, cases[i].outcome);
+	}
+	fate.writev_bytes = -1;
+	put_and_wait(h, "{}");
+	ck_assert_str_eq(content("out"), "{}\n");
+	fake_close(h);
+}
+END_TEST
+
 START_TEST(half_a_line_that_cannot_be_taken_back_is_cut_before_the_next)
 {
 	struct hsw_handle *h = OPEN("out", "fsync", "never");
@@ -409,7 +430,7 @@ END_TEST
 
 UNIT_MAIN_WITH("sink-file-disk", file_rig_setup, file_rig_teardown,
 	a_last_line_without_newline_is_cut_or_ended, a_long_unfinished_line_is_cut,
-	a_short_write_on_a_full_disk_leaves_whole_lines,
+	a_short_write_on_a_full_disk_leaves_whole_lines, a_disk_that_takes_no_line_holds_them_all,
 	half_a_line_that_cannot_be_taken_back_is_cut_before_the_next,
 	a_file_at_its_size_limit_keeps_whole_lines, fsync_always_waits_for_the_disk_and_gathers,
 	a_failed_fdatasync_is_told_and_the_file_opened_anew, fsync_interval_syncs_once_for_many,

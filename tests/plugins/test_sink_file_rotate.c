@@ -189,6 +189,27 @@ START_TEST(a_new_day_or_hour_begins_a_new_file)
 }
 END_TEST
 
+START_TEST(what_a_crash_left_half_is_rotated_with_its_day)
+{
+	static const char *const ends[] = { "{\"n", "{\"old\":2}" };
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		char name[16], pattern[32], text[64];
+		snprintf(name, sizeof(name), "out%zu", i);
+		snprintf(pattern, sizeof(pattern), "%s.*Z", name);
+		snprintf(text, sizeof(text), "{\"old\":1}\n%s", ends[i]);
+		fill(name, text, strlen(text));
+		age(name, DAY);
+		struct hsw_handle *h = OPEN(name, "rotate", "daily");
+		put_and_wait(h, LINE);
+		ck_assert_str_eq(content(name), LINE "\n");
+		ck_assert_str_eq(unpacked(nth(pattern, 0)),
+			i == 0 ? "{\"old\":1}\n" : "{\"old\":1}\n{\"old\":2}\n");
+		fake_close(h);
+	}
+}
+END_TEST
+
 START_TEST(an_empty_file_is_not_rotated)
 {
 	fill("out", "", 0);
@@ -408,6 +429,20 @@ START_TEST(new_files_and_folders_get_their_owner)
 }
 END_TEST
 
+START_TEST(what_belongs_to_the_owner_already_is_not_given_away)
+{
+	char user[16], group[16];
+
+	snprintf(user, sizeof(user), "%u", geteuid());
+	snprintf(group, sizeof(group), "%u", getegid());
+	fate.chown_forbidden = true;
+	struct hsw_handle *h = OPEN("%{instance}/out", "user", user, "group", group);
+	ck_assert_int_eq(fake_wait(put_for(h, "sales", LINE))->outcome, HSW_DELIVERED);
+	ck_assert_str_eq(content("sales/out"), LINE "\n");
+	fake_close(h);
+}
+END_TEST
+
 /* As logrotate's create makes it: the daemon may write to it, but not give it away. */
 START_TEST(an_empty_file_of_another_owner_is_written_as_it_is)
 {
@@ -483,11 +518,12 @@ END_TEST
 UNIT_MAIN_WITH("sink-file-rotate", file_rig_setup, file_rig_teardown,
 	a_full_file_is_rotated_and_no_line_is_lost, rotated_files_do_not_stay_open,
 	many_files_are_rotated_in_one_turn, a_new_day_or_hour_begins_a_new_file,
-	an_empty_file_is_not_rotated, rotated_files_are_compressed,
-	a_clock_that_is_set_back_costs_no_compressed_file,
+	what_a_crash_left_half_is_rotated_with_its_day, an_empty_file_is_not_rotated,
+	rotated_files_are_compressed, a_clock_that_is_set_back_costs_no_compressed_file,
 	what_an_earlier_run_compressed_is_not_replaced, what_a_crash_left_half_is_done_again,
 	only_the_newest_are_kept, what_is_too_old_is_deleted, a_locked_file_is_not_compressed,
 	a_rotation_that_fails_costs_no_event, what_a_link_leads_to_is_rotated,
 	a_descriptor_is_not_rotated, new_files_and_folders_get_their_owner,
+	what_belongs_to_the_owner_already_is_not_given_away,
 	an_empty_file_of_another_owner_is_written_as_it_is, bad_options_are_refused_with_their_name,
 	closing_does_not_wait_for_the_compression)

@@ -258,6 +258,29 @@ START_TEST(text_has_the_members_of_data)
 }
 END_TEST
 
+START_TEST(a_key_that_is_too_long_ends_with_a_whole_character)
+{
+	struct fake_event event = plain;
+	char name[201], json[300];
+
+	peer_open(&peer, AF_INET, SOCK_DGRAM);
+	for (int odd = 0; odd < 2; odd++) {
+		memset(name, 'x', sizeof(name) - 1);
+		for (size_t i = (size_t)odd; i + 1 < sizeof(name) - 1; i += 2)
+			memcpy(name + i, "\xc3\xa9", 2);
+		name[sizeof(name) - 1] = '\0';
+		int len = snprintf(json, sizeof(json), "{\"data\":{\"%s\":[1]}}", name);
+		const struct fake_piece piece = { .bytes = json, .len = (size_t)len };
+		event.pieces = &piece;
+		const char *body = body_of(MESSAGE_OF(&event, "message", "text", NULL));
+		size_t kept = strcspn(body, ".=");
+		ck_assert_uint_ge(kept, 150);
+		ck_assert_uint_eq((kept - (size_t)odd) % 2, 0);
+		ck_assert_int_eq(strncmp(body, name, kept), 0);
+	}
+}
+END_TEST
+
 START_TEST(secrets_are_left_out)
 {
 	struct fake_event event = plain;
@@ -322,4 +345,5 @@ UNIT_MAIN_WITH("sink-syslog", setup, teardown, a_message_of_rfc5424_has_all_part
 	structured_data_is_escaped_and_bounded, an_event_without_a_chat_has_none,
 	what_is_too_long_is_cut_and_says_so, a_message_of_the_greatest_length_is_not_cut,
 	the_first_rule_that_fits_gives_the_severity, the_first_rule_that_fits_gives_the_facility,
-	text_has_the_members_of_data, secrets_are_left_out, bad_options_are_refused_with_their_name)
+	text_has_the_members_of_data, a_key_that_is_too_long_ends_with_a_whole_character,
+	secrets_are_left_out, bad_options_are_refused_with_their_name)
