@@ -152,8 +152,10 @@ static int
 check_framing(struct http_conn *c)
 {
 	const llhttp_t *p = &c->parser;
+	bool is_old = p->http_minor == 0 && (p->flags & F_TRANSFER_ENCODING) != 0;
 
-	c->must_close |= p->method == HTTP_CONNECT;
+	/* Of an HTTP/1.0 message with a coding others may see another end (RFC 9112 section 6.1). */
+	c->must_close |= p->method == HTTP_CONNECT || is_old;
 	if ((p->flags & F_TRANSFER_ENCODING) && !(p->flags & F_CHUNKED))
 		return fail(c->request, 400, "Transfer-Encoding must end with chunked");
 	return HPE_OK;

@@ -1,7 +1,8 @@
 # llhttp comes as C sources; compile a linked copy so that its objects are ours.
 noinst_LIBRARIES += core/libllhttp.a
 nodist_core_libllhttp_a_SOURCES = core/llhttp/llhttp.c core/llhttp/api.c core/llhttp/http.c
-core_libllhttp_a_CPPFLAGS = $(LLHTTP_CFLAGS)
+# What is no request is refused as a whole: a proxy before us may have read something else in it.
+core_libllhttp_a_CPPFLAGS = -DLLHTTP_STRICT_MODE=1 $(LLHTTP_CFLAGS)
 core_libllhttp_a_CFLAGS = $(HSW_PROGRAM_CFLAGS) $(HSW_SANITIZE_CFLAGS) -w
 core/llhttp/%.c: $(LLHTTP_DIR)/%.c
 	$(AM_V_GEN)$(MKDIR_P) core/llhttp && $(LN_S) -f $< $@

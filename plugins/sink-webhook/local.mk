@@ -1,4 +1,4 @@
-# llhttp once more, for a shared object.
+# llhttp once more, for a shared object; it reads answers, and is not strict with them.
 noinst_LTLIBRARIES += plugins/libhswllhttp.la
 nodist_plugins_libhswllhttp_la_SOURCES = $(nodist_core_libllhttp_a_SOURCES)
 plugins_libhswllhttp_la_CPPFLAGS = $(LLHTTP_CFLAGS)

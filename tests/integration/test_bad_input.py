@@ -156,7 +156,11 @@ def test_who_sends_a_body_that_is_refused_to_its_end_still_reads_why(is_chunked,
     "POST /in/evolution/sales HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     "POST /in/evolution/sales HTTP/1.1\r\n\r\n",
     "POST /x HTTP/9.9\r\nHost: x\r\n\r\n", "garbage\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-    "GET / HTTP/1.1\nHost : x\r\n\r\n"])
+    "GET / HTTP/1.1\nHost : x\r\n\r\n",
+    "POST /in/evolution/sales HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n\r\n",
+    "POST /in/evolution/sales HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\rXhello\r\n0\r\n\r\n",
+    "GET /healthz HTTP/1.1\r\nHost: x\r\n\rX",
+    "GET /healthz HTTP/1.1\r\nHost: x\r\nX-A:\r?Transfer-Encoding: chunked\r\n\r\n"])
 def test_malformed_http_is_refused_and_the_connection_closed(lines, quiet):
     answer = raw(quiet.port, lines.encode("latin-1"), timeout=3)
     assert 400 <= parse(answer)[0] <= 505 and b"Connection: close" in answer

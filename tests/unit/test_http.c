@@ -239,6 +239,22 @@ START_TEST(pipelined_requests_are_answered_in_order_until_one_is_malformed)
 }
 END_TEST
 
+/* Who is before us, and speaks 1.0, may see another end of it. */
+START_TEST(a_coding_of_http_1_0_ends_the_connection)
+{
+	static const char old[] = "POST / HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\n";
+	char requests[512];
+
+	snprintf(requests, sizeof(requests),
+		"%sTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" HEAD "\r\n", old);
+	handled = 0;
+	ck_assert_str_eq(ask(requests), "200");
+	ck_assert_int_eq(handled, 1);
+	snprintf(requests, sizeof(requests), "%sContent-Length: 0\r\n\r\n" HEAD "\r\n", old);
+	ck_assert_str_eq(ask(requests), "200 200");
+}
+END_TEST
+
 static void
 answer_kept(evutil_socket_t fd, short what, void *arg)
 {
@@ -419,6 +435,7 @@ UNIT_MAIN_WITH("http", setup, teardown, header_values_are_without_the_space_arou
 	a_folded_header_line_is_refused, a_length_that_can_be_read_in_two_ways_is_refused,
 	paths_are_decoded_and_queries_are_not, malformed_targets_are_refused,
 	pipelined_requests_are_answered_in_order_until_one_is_malformed,
+	a_coding_of_http_1_0_ends_the_connection,
 	a_pipelined_request_that_is_whole_at_once_after_the_answer_before_it,
 	escapes_in_queries_are_whole_and_no_nul,
 	a_malformed_value_is_told_from_one_that_is_not_there,
