@@ -118,10 +118,12 @@ hold_disabled(struct destination *d)
 		s->is_undecryptable ? undecryptable : s->disabled_reason);
 }
 
+/* While the thread ends others may have ended, to which this would go; the event that told it stays, and tells it
+ * again after the next start. */
 void
 destination_tell_gone(const struct destination *d, int status)
 {
-	if (d->owned != NULL && d->thread->on_gone != NULL)
+	if (d->owned != NULL && d->thread->on_gone != NULL && !d->thread->is_draining)
 		d->thread->on_gone(d->thread->on_gone_arg, d->owned, status);
 }
 

@@ -171,9 +171,7 @@ http_server_drain(struct http_server *s)
 {
 	s->is_draining = true;
 	event_del(s->resume);
-	for (struct listener *l = s->listeners; l != NULL; l = l->next)
-		on_accept(l->fd, EV_READ, l);
-	close_listeners(s);
+	close_listeners(s); /* what waits in a socket that was handed over is the next daemon's */
 	close_conns(s, CONN_HANDSHAKE);
 	close_conns(s, CONN_IDLE);
 	close_conns(s, CONN_LINGER);

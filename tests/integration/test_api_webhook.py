@@ -3,11 +3,14 @@
 import base64
 import hmac
 import re
+import signal
+import threading
+import time
 
 import pytest
 
 from api_rig import ApiDaemon
-from rig import message, wait_for
+from rig import SLOW, message, wait_for
 from test_nodes import make_nodes  # noqa: F401 (a fixture)
 from test_postgres import BIN, PLUGINS, server, store  # noqa: F401 (fixtures)
 
@@ -17,6 +20,27 @@ from test_postgres import BIN, PLUGINS, server, store  # noqa: F401 (fixtures)
 def disabled(daemon):
     """The webhook, once it says that it is disabled."""
     return wait_for(lambda: next((w for w in daemon.webhooks("sales") if not w["enabled"]), None), what="disabled")
+
+
+@pytest.mark.parametrize("label", ["a", "b", "c", "d"])  # some of each worker's
+def test_one_that_turns_out_to_be_gone_during_the_stop_does_not_hold_it_up(make_api, receiver, label):
+    asked, answer = threading.Event(), threading.Event()
+
+    def late(arrival, connection):
+        asked.set()
+        answer.wait(20)
+        return 410
+    receiver.behave = late
+    d = make_api(server="workers = 2")
+    d.webhook("sales", receiver.url, label=label)
+    d.accept(message(1))
+    assert asked.wait(20)
+    d.process.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    answer.set()
+    assert d.process.wait(8 * SLOW) == 0
+    d.start()
+    disabled(d)
 
 
 def test_a_webhook_that_is_gone_says_so_until_it_is_set_again(daemon, receiver):
