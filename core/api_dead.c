@@ -281,6 +281,18 @@ read_ids(struct inquiry *q, struct json_object *root, struct hsw_error *err)
 	return HSW_OK;
 }
 
+/* An empty one is the default's, as it is wherever a label is told; only without it all are meant. */
+static int
+read_label(struct inquiry *q, struct json_object *root, struct hsw_error *err)
+{
+	int rc = api_json_text(root, "label", WEBHOOK_LABEL_MAX, &q->label, err);
+
+	if (rc != HSW_OK || q->label != NULL || json_object_object_get(root, "label") == NULL)
+		return rc;
+	q->label = strdup(WEBHOOK_LABEL_DEFAULT);
+	return q->label != NULL ? HSW_OK : err_set(err, HSW_ENOMEM, "Out of memory");
+}
+
 void
 api_dead_replay(struct api_call *call)
 {
@@ -290,7 +302,7 @@ api_dead_replay(struct api_call *call)
 	struct hsw_error err = { "" };
 
 	if (q != NULL) {
-		int rc = api_json_text(root, "label", WEBHOOK_LABEL_MAX, &q->label, &err);
+		int rc = read_label(q, root, &err);
 		if (rc == HSW_OK)
 			rc = read_ids(q, root, &err);
 		if (rc == HSW_OK) {
