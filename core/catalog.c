@@ -426,13 +426,18 @@ catalog_find_websocket(
 	return v->now->entries[at].instance;
 }
 
+bool
+catalog_may_make(const struct catalog_view *v, struct hsw_str name)
+{
+	return v->catalog->auto_create && config_name_is_valid(name);
+}
+
 struct instance *
 catalog_find(const struct catalog_view *v, struct hsw_str name)
 {
-	if (!config_name_is_valid(name))
-		return NULL;
 	struct instance *i = catalog_find_known(v, name);
-	if (i == NULL && v->catalog->auto_create)
+
+	if (i == NULL && catalog_may_make(v, name))
 		i = find_or_make(v->catalog, name);
 	return i;
 }

@@ -116,7 +116,9 @@ void catalog_view_fini(struct catalog_view *);
 /* The instance of that name; NULL: unknown, and not allowed to be made (or the name is malformed).
  * It is the view's: take a reference to keep it past the end of this turn. */
 struct instance *catalog_find(const struct catalog_view *, struct hsw_str name);
-/* The same, but auto_create makes nothing. */
+/* Whether catalog_find may make one of that name, where there is none. */
+bool catalog_may_make(const struct catalog_view *, struct hsw_str name);
+/* As catalog_find, but auto_create makes nothing. */
 struct instance *catalog_find_known(const struct catalog_view *, struct hsw_str name);
 /* The same, with its WebSocket. */
 struct instance *catalog_find_websocket(

@@ -53,6 +53,8 @@ ingress_skip_slash(struct hsw_str *path)
 	}
 }
 
+static const char unknown_instance[] = "Unknown instance";
+
 /* ---- requests, as sources see them ---- */
 
 static struct hsw_str
@@ -84,13 +86,12 @@ learn(const struct hsw_request *request, struct hsw_str lid, struct hsw_str phon
 	identities_learn(view->env->identities, view->env->port, view->who, lid, phone);
 }
 
-/* instance: NULL: the events name theirs. */
+/* name: the instance's; empty: the events name theirs. instance: NULL: or it is not made yet. */
 static void
 view_init(struct view *view, const struct ingress_env *env, const struct http_request *r,
-	const struct instance *instance, struct hsw_str rest)
+	const struct instance *instance, struct hsw_str name, struct hsw_str rest)
 {
 	bool remembers = env->identities != NULL;
-	struct hsw_str name = instance != NULL ? instance->name : (struct hsw_str){ "", 0 };
 
 	*view = (struct view){
 		.request = { .size = sizeof(struct hsw_request),
@@ -111,8 +112,8 @@ view_init(struct view *view, const struct ingress_env *env, const struct http_re
 }
 
 static void
-challenge(struct ingress *in, struct source *source, struct instance *instance,
-	struct http_request *r, struct hsw_str rest)
+challenge(struct ingress *in, struct source *source, const struct instance *instance,
+	struct hsw_str name, struct http_request *r, struct hsw_str rest)
 {
 	struct view view;
 	struct hsw_reply reply = {
@@ -120,7 +121,7 @@ challenge(struct ingress *in, struct source *source, struct instance *instance,
 	};
 	struct hsw_error err = { "the source could not answer it" };
 
-	view_init(&view, &in->env, r, instance, rest);
+	view_init(&view, &in->env, r, instance, name, rest);
 	int rc = source->ops->challenge(source->self, &view.request, &reply, &err);
 
 	if (rc == HSW_OK)
@@ -132,15 +133,35 @@ challenge(struct ingress *in, struct source *source, struct instance *instance,
 		ingress_refuse_result(in, source, r, rc, err.text);
 }
 
+/* Of one with a name only whoever may send makes it. NULL: there is none, and the request is answered. */
+static struct instance *
+find_or_refuse(struct ingress *in, struct source *source, struct hsw_str name, struct http_request *r)
+{
+	struct instance *instance = catalog_find(in->env.catalog, name);
+
+	if (instance == NULL)
+		ingress_refuse(source, r, 404, "", unknown_instance);
+	return instance;
+}
+
 static void
-translate(struct ingress *in, struct source *source, struct instance *instance,
+translate(struct ingress *in, struct source *source, struct instance *instance, struct hsw_str name,
 	struct http_request *r, struct hsw_str rest)
 {
 	struct view view;
 	struct hsw_error err = { "the source could not read it" };
 	int rc = HSW_OK;
 
-	view_init(&view, &in->env, r, instance, rest);
+	view_init(&view, &in->env, r, instance, name, rest);
+	if (source->ops->verify != NULL)
+		rc = source->ops->verify(source->self, &view.request, &err);
+	if (rc != HSW_OK) {
+		ingress_refuse_result(in, source, r, rc, err.text);
+		return;
+	}
+	if (instance == NULL && name.len > 0 &&
+		(instance = find_or_refuse(in, source, name, r)) == NULL)
+		return;
 	if (instance != NULL)
 		ingress_set_instance(&in->emit, instance);
 	in->has_named = in->is_mixed = false;
@@ -150,17 +171,15 @@ translate(struct ingress *in, struct source *source, struct instance *instance,
 	in->body = r->body;
 	in->content_type = http_header(r, "content-type");
 	in->instance = instance;
-	if (source->ops->verify != NULL)
-		rc = source->ops->verify(source->self, &view.request, &err);
-	if (rc == HSW_OK)
-		rc = source->ops->translate(
-			source->self, &view.request, ingress_take_event, &in->emit, &err);
+	rc = source->ops->translate(
+		source->self, &view.request, ingress_take_event, &in->emit, &err);
 	if (rc == HSW_OK) {
 		emit_finish(&in->emit);
 		ingress_store(in, source, instance, r);
 	} else {
 		ingress_refuse_result(in, source, r, rc, err.text);
 	}
+	status_order_take_back(in->env.statuses, &in->marks); /* unless they wait for the store */
 	emit_reset(&in->emit);
 }
 
@@ -188,9 +207,9 @@ handle_by_event(struct ingress *in, struct source *source, struct http_request *
 	if (auth != AUTH_OK)
 		ingress_refuse(source, r, 401, "", auth_message(auth));
 	else if (is_challenge)
-		challenge(in, source, NULL, r, rest);
+		challenge(in, source, NULL, (struct hsw_str){ "", 0 }, r, rest);
 	else
-		translate(in, source, NULL, r, rest);
+		translate(in, source, NULL, (struct hsw_str){ "", 0 }, r, rest);
 }
 
 /* false: it was answered. */
@@ -241,14 +260,12 @@ ingress_handle(struct ingress *in, struct http_request *r)
 		ingress_refuse(source, r, 401, "", auth_message(auth));
 		return;
 	}
-	if (instance == NULL) /* only now: it may be made */
-		instance = catalog_find(in->env.catalog, name);
-	if (instance == NULL)
-		ingress_refuse(source, r, 404, "", "Unknown instance");
+	if (instance == NULL && !catalog_may_make(in->env.catalog, name))
+		ingress_refuse(source, r, 404, "", unknown_instance);
 	else if (is_challenge)
-		challenge(in, source, instance, r, rest);
+		challenge(in, source, instance, name, r, rest);
 	else
-		translate(in, source, instance, r, rest);
+		translate(in, source, instance, name, r, rest);
 }
 
 /* ---- opening ---- */

@@ -93,8 +93,8 @@ goes_backwards(const struct source *source, const struct hsw_emit *e, const stru
 		source->ingress->env.statuses != NULL &&
 		strcmp(event->type, event_type_names[TYPE_MESSAGE_STATUS]) == 0 &&
 		event->pieces == 1 &&
-		status_order_is_backwards(
-			source->ingress->env.statuses, who(&e->origin), event->data[0].bytes);
+		status_order_is_backwards(source->ingress->env.statuses, &source->ingress->marks,
+			who(&e->origin), event->data[0].bytes);
 }
 
 /* A body with something of another instance in it is nobody's. */

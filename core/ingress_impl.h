@@ -13,6 +13,7 @@
 #include "emit.h"
 #include "ingress.h"
 #include "metrics.h"
+#include "status_order.h"
 
 #define INGRESS_PREFIX "/in/"
 
@@ -42,6 +43,7 @@ struct ingress {
 	uint64_t named;                  /* hash of what its first event named */
 	bool has_named, is_mixed;        /* its events named something; and not all the same */
 	struct buf raw;                  /* the body as its first envelope has it */
+	struct status_marks marks;       /* of the request that is being translated */
 	char retry_after[48];            /* header line of a 503 */
 	size_t waiting;                  /* requests that wait for the store */
 	bool is_retired;

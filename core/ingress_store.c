@@ -17,6 +17,7 @@ struct waiting {
 	size_t events, ignored, duplicates;
 	size_t saving;  /* states of instances that are on their way to the store */
 	struct buf ids; /* "...","..." */
+	struct status_marks marks;
 };
 
 static void
@@ -27,6 +28,7 @@ waiting_free(struct waiting *w)
 	free(w->envelopes);
 	instance_unref(w->instance);
 	buf_free(&w->ids);
+	status_marks_free(&w->marks);
 	free(w);
 }
 
@@ -100,6 +102,7 @@ on_stored(void *arg, int rc, size_t duplicates)
 	struct waiting *w = arg;
 
 	if (rc != HSW_OK) {
+		status_order_take_back(w->ingress->env.statuses, &w->marks);
 		ingress_refuse(w->source, w->http, 503, w->ingress->retry_after,
 			"The event could not be stored, try again later");
 		finish(w);
@@ -177,6 +180,8 @@ ingress_store(struct ingress *in, struct source *source, struct instance *instan
 			in->env.journal, in->env.port, emit->envelopes, emit->n, on_stored, w);
 		emit->n = 0; /* the references are the journal's */
 		if (rc == HSW_OK) {
+			w->marks = in->marks;
+			in->marks = (struct status_marks){ NULL, 0, 0 };
 			in->waiting++;
 			return;
 		}

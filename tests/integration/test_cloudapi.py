@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Meta over HTTP: it asks whether the address is ours, and signs what it sends."""
+import contextlib
 import hashlib
 import hmac
 import json
+import sqlite3
 
 import pytest
 
-from rig import FIXTURES
+from rig import FIXTURES, wait_for
 
 APP_SECRET, VERIFY_TOKEN = "app-SECRET-1", "verify SECRET&1"
 SOURCE = f"[source meta]\nplugin = cloudapi\napp_secret = {APP_SECRET}\nverify_token = {VERIFY_TOKEN}"
@@ -155,6 +157,33 @@ def test_receipts_go_forward_for_each_instance_alone(webhook):
     receiver.wait(3)
     assert {name: sorted(e["data"]["status"] for e in of) for name, of in by_instance(receiver).items()} == {
         "sales": ["read"], "support": ["delivered", "read"]}
+
+
+def test_a_receipt_that_could_not_be_stored_was_never_there(webhook, folder):
+    path = f"{folder}/locked.db"
+    daemon, receiver = webhook(source=NUMBERS + "\nstatus_order = monotonic", instances=SHOP, store=f"path = {path}")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert post(daemon, receipt("106", "A", "delivered"), receipt("106", "A", "read"))[0] == 503
+        other.execute("ROLLBACK")
+    wait_for(lambda: daemon.request("GET", "/readyz")[0] == 200)
+    assert post(daemon, receipt("106", "A", "delivered"), receipt("106", "A", "read"))[1]["accepted"] == 2
+    assert post(daemon, receipt("106", "A", "sent"))[1]["ignored"] == 1
+    receiver.wait(2)
+
+
+def test_who_has_not_signed_makes_no_instance(webhook):
+    daemon, _ = webhook(source=SOURCE, ingest="auto_create = yes")
+    known = lambda: sorted(i["name"] for i in daemon.status()["instances"])
+    before = known()
+    assert daemon.request("GET", ASKED.replace("sales", "other") + "wrong")[0] == 403
+    assert daemon.request("GET", ASKED.replace("sales", "other") + "verify%20SECRET%261")[2] == b"1158201444"
+    body = PAYLOAD.read_bytes()
+    assert daemon.request("POST", "/in/meta/other", body, {"x-hub-signature-256": "sha256=00"})[0] == 401
+    assert daemon.request("POST", "/in/meta/no%20name", body, {"x-hub-signature-256": signature(body)})[0] == 404
+    assert known() == before
+    assert daemon.request("POST", "/in/meta/other", body, {"x-hub-signature-256": signature(body)})[0] == 202
+    assert known() == sorted([*before, "other"])
 
 
 @pytest.mark.parametrize("path", ["/in/meta", "/in/meta/", "/in/meta/sales", "/in/meta/nobody", "/in/meta?x=1"])
