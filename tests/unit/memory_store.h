@@ -7,6 +7,7 @@
 #define MEMORY_STORE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include <hookswitch/store.h>
 
@@ -14,6 +15,8 @@ extern const struct hsw_store_ops memory_store_ops;
 
 /* What commit answers instead of working; HSW_OK: it works. */
 extern _Atomic int memory_store_refuses;
+/* It commits, and answers HSW_EAGAIN. */
+extern _Atomic bool memory_store_loses_answers;
 /* So many reads of single events fail. */
 extern _Atomic int memory_store_refuses_reads;
 
