@@ -60,7 +60,8 @@ struct hsw_kv_ops {
 	 * there is something new among them; a map that is nearly full refuses such batches with HSW_ELIMIT and
 	 * keeps its last room for the others, which record progress and delete.
 	 * HSW_ELIMIT: full, and none was made; HSW_EAGAIN: busy or away (both: it may work later); HSW_EIO,
-	 * HSW_ENOMEM. After these three all or none may have been made: the library looks, before it goes on.
+	 * HSW_ENOMEM. After these three all or none may have been made: the library looks, before it goes on, and
+	 * does not append those events again. What `scan` shows by then is durable when the next write was HSW_OK.
 	 */
 	int (*write)(void *self, const struct hsw_kv_change *changes, size_t n, int is_new,
 		struct hsw_error *err);
@@ -133,7 +134,8 @@ struct hsw_kv_ops {
  * one of a newer version. */
 int hsw_kv_open(const struct hsw_kv_ops *kv, const struct hsw_host *host, struct hsw_handle *handle,
 	const void *conf, void **self, struct hsw_error *err);
-/* commit. HSW_EINVAL: a destination that is not attached, or a name that makes too long a key. */
+/* commit. HSW_EINVAL: a destination that is not attached, or a name that makes too long a key. HSW_ENOENT of a
+ * HSW_WRITE_RECORD_IF that comes again: also where it failed before and was done all the same. */
 int hsw_kv_commit(void *self, struct hsw_write *const *writes, size_t n, struct hsw_error *err);
 /* read. */
 int hsw_kv_read(void *self, int64_t after, size_t max_events, size_t max_bytes, hsw_event_fn *fn,

@@ -179,6 +179,26 @@ def test_a_full_store_refuses_events_and_goes_on_when_it_is_larger(daemon_on_it,
     assert len(receiver.arrivals) == accepted + 1
 
 
+def test_a_write_that_fails_and_is_done_is_neither_lost_nor_doubled(sdk, daemon_on_it, make_receiver):
+    folder, _ = sdk
+    build(folder, "foo.c", 'return code == MDB_SUCCESS ? HSW_OK : fail(err, "cannot write", code); } static int store_scan',
+          f'if (code == MDB_SUCCESS && access("{folder}/lost", F_OK) == 0) code = EIO;'
+          'return code == MDB_SUCCESS ? HSW_OK : fail(err, "cannot write", code); } static int store_scan')
+    receiver = make_receiver()
+    daemon = daemon_on_it({"out": {"plugin": "webhook", "url": receiver.url}})
+    daemon.accept(message(1))
+    receiver.wait(1)
+    (folder / "lost").touch()
+    assert daemon.post(message(2))[0] in (500, 503)
+    (folder / "lost").unlink()
+    assert daemon.accept(message(2))["duplicates"] == 1
+    receiver.wait(2)  # though nothing else comes
+    daemon.accept(message(3))
+    receiver.wait(3)
+    wait_for(lambda: daemon.sink("out")["lag"] == 0, what="all are settled")
+    assert receiver.numbers() == [1, 2, 3]
+
+
 def test_a_file_of_another_kind_and_one_that_is_in_use_are_refused(sdk, daemon_on_it):
     folder, _ = sdk
     daemon = daemon_on_it({})
