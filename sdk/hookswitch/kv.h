@@ -155,10 +155,10 @@ int hsw_kv_dead(void *self, const struct hsw_dead_query *q, hsw_exception_fn *fn
 	struct hsw_error *err);
 /* dead_counts: walks through all dead letters. */
 int hsw_kv_dead_counts(void *self, hsw_count_fn *fn, void *arg, struct hsw_error *err);
-/* dead_replay: takes memory for each letter, about 200 bytes. */
+/* dead_replay: takes memory for each letter, about 600 bytes. */
 int hsw_kv_dead_replay(
 	void *self, const struct hsw_dead_query *q, int64_t due, size_t *n, struct hsw_error *err);
-/* dead_purge: as dead_replay. */
+/* dead_purge: takes memory for each letter, about 250 bytes. */
 int hsw_kv_dead_purge(void *self, const struct hsw_dead_query *q, size_t *n, struct hsw_error *err);
 /* prune. */
 int hsw_kv_prune(
@@ -171,7 +171,7 @@ void hsw_kv_idle(void *self);
 void hsw_kv_close(void *self);
 /* records. */
 int hsw_kv_records(void *self, hsw_record_fn *fn, void *arg, struct hsw_error *err);
-/* detach: takes memory for each retry and dead letter, about 100 bytes. */
+/* detach: takes memory for each retry and dead letter, about 250 bytes. */
 int hsw_kv_detach(void *self, struct hsw_str destination, struct hsw_error *err);
 /* memos. */
 int hsw_kv_memos(void *self, struct hsw_str kind, int64_t since_ms, hsw_memo_fn *fn, void *arg,
