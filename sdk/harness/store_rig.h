@@ -4,8 +4,8 @@
  * a host that can only log, configured through its option table. What fails ends the process, see expect.h.
  *
  * In the values of options %d stands for an empty folder and %n for a word that was not used before, both anew for
- * each test. Without rig_use STORE_PLUGIN names the .so and STORE_CONF its options, `key=value;key=value`; the
- * defaults test store-sqlite.
+ * each test; any other % for itself. Without rig_use STORE_PLUGIN names the .so and STORE_CONF its options,
+ * `key=value;key=value`; the defaults test store-sqlite.
  */
 #ifndef STORE_RIG_H
 #define STORE_RIG_H

@@ -89,6 +89,15 @@ def test_the_harness_finds_breaches_of_stores(sdk, breach):
     assert re.search(rf"^not ok \d+ - {found_by}", done.stdout, re.MULTILINE), done.stdout + done.stderr
 
 
+@pytest.mark.skipif(SANITIZED, reason="the harness would end with the sanitizer's status")
+def test_a_percent_sign_of_an_option_stays(sdk):
+    plugin = build(sdk[0], "foo.c", "s->fd = open(path,",
+                   'const char *at = __builtin_strstr(path, "/a%40%"); if (at == NULL || at[6] != 0) return EINVAL;'
+                   ' s->fd = open(path,')
+    done = harness(plugin, "-o", "path=%d/a%40%")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 LOSING = ("foo.c", "s->fd = open(path,", "unlink(path); s->fd = open(path,")
 
 
