@@ -51,7 +51,7 @@ void set_retry(const char *destination, int64_t seq, int attempts, int64_t due_m
 void set_settled(const char *destination, int64_t seq) RIG_NAME(set_settled);
 void set_dead(const char *destination, int64_t seq, int attempts, int64_t at_ms) RIG_NAME(set_dead);
 int64_t attach(const char *destination) RIG_NAME(attach);
-/* How many were deleted. */
+/* What the store says: how many were deleted, at most max, or SIZE_MAX. */
 size_t prune(int64_t upto, int64_t before_ms, size_t max) RIG_NAME(prune);
 /* The seqs of the log as "1 2 5", at most 100 of them. */
 const char *log_seqs(void) RIG_NAME(log_seqs);
