@@ -13,6 +13,8 @@
 
 #include "calls.h"
 
+#define DEPTH_MAX 1000 /* of an event's JSON */
+
 struct hsw_emit {
 	struct json_object *events;
 	unsigned refuse_from;
@@ -67,7 +69,7 @@ join(const struct hsw_event *event, unsigned parts, size_t *len)
 static struct json_object *
 parse(const char *text, size_t len)
 {
-	struct json_tokener *tokener = json_tokener_new();
+	struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
 
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	struct json_object *o = json_tokener_parse_ex(tokener, text, (int)len);
@@ -128,20 +130,30 @@ hex_of(struct hsw_str s)
 	return o;
 }
 
+/* The instance that an event names; one of the first headers has no such member. */
+static struct hsw_str
+instance_of(const struct hsw_event *event)
+{
+	const size_t end = offsetof(struct hsw_event, instance) + sizeof(event->instance);
+
+	return event->size >= end ? event->instance : (struct hsw_str){ "", 0 };
+}
+
 static int
 take(struct hsw_emit *e, const struct hsw_event *event)
 {
 	if (e->refuse_from != 0 && json_object_array_length(e->events) + 1 >= e->refuse_from)
 		return HSW_ELIMIT;
+	if (event->size < offsetof(struct hsw_event, instance) || event->provider_event.len == 0)
+		die("an event has no size, or no name", event->type != NULL ? event->type : "");
+	struct hsw_str instance = instance_of(event);
 	struct json_object *o = json_object_new_object();
 	json_object_array_add(e->events, o);
 	e->bytes += event->provider_event.len + event->key.len + event->identity.len;
 	for (size_t i = 0; i < event->pieces; i++)
 		e->bytes += event->data[i].bytes.len;
-	if (event->instance.len > 0)
-		json_object_object_add(o, "instance", string_of(event->instance));
-	if (event->size != sizeof(*event) || event->provider_event.len == 0)
-		die("an event has no size, or no name", event->type != NULL ? event->type : "");
+	if (instance.len > 0)
+		json_object_object_add(o, "instance", string_of(instance));
 	json_object_object_add(
 		o, "type", event->type != NULL ? json_object_new_string(event->type) : NULL);
 	json_object_object_add(o, "key", string_of(event->key));

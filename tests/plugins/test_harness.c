@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_harness.c - the harness takes what the daemon takes, and finds what the daemon refuses. */
+#include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <hookswitch/harness.h>
+#include <hookswitch/harness_events.h>
 
 #include "unit.h"
 
@@ -101,5 +105,85 @@ START_TEST(items_of_a_list_have_no_blanks_around_them)
 }
 END_TEST
 
+/* ---- events ---- */
+
+/* The source that is tested emits this one. */
+static struct hsw_event event;
+
+static int
+translate(void *self, const struct hsw_request *request,
+	int (*emit)(struct hsw_emit *, const struct hsw_event *), struct hsw_emit *out,
+	struct hsw_error *err)
+{
+	(void)self;
+	(void)err;
+	(void)request;
+	return emit(out, &event);
+}
+
+static const struct hsw_source_ops source = { .size = sizeof(source), .translate = translate };
+
+/* A breach ends the process. */
+static bool
+is_taken(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct hsw_error err;
+		int rc;
+		ck_assert_ptr_nonnull(freopen("/dev/null", "w", stdout));
+		json_object_put(events_translate_with(
+			&source, NULL, "", (struct hsw_str){ "", 0 }, &err, &rc));
+		_exit(rc == HSW_OK ? EXIT_SUCCESS : EXIT_FAILURE);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status) == EXIT_SUCCESS;
+}
+
+static void
+set_event(const struct hsw_piece *pieces, size_t n)
+{
+	event = (struct hsw_event){ .size = sizeof(event),
+		.type = "message.exchange",
+		.provider_event = { "message", 7 },
+		.identity = { "1", 1 },
+		.data = pieces,
+		.pieces = n };
+}
+
+START_TEST(data_may_be_nested_deeply)
+{
+	char text[1024];
+	int n = snprintf(text, sizeof(text), "{\"a\":%0200d}", 0);
+	const struct hsw_piece piece = { { text, (size_t)n }, 0 };
+
+	memset(text + 5, '[', 100);
+	memset(text + 105, ']', 100);
+	set_event(&piece, 1);
+	ck_assert(is_taken());
+}
+END_TEST
+
+START_TEST(an_event_is_as_large_as_its_headers_say)
+{
+	static const struct hsw_piece piece = { { "{}", 2 }, 0 };
+	const uint32_t first = offsetof(struct hsw_event, instance);
+
+	set_event(&piece, 1);
+	event.instance = (struct hsw_str){ (const char *)1, SIZE_MAX };
+	event.size = first;
+	ck_assert(is_taken());
+	event.size = first - 1;
+	ck_assert(!is_taken());
+	event.size = sizeof(event) + 8;
+	event.instance = (struct hsw_str){ "", 0 };
+	ck_assert(is_taken());
+}
+END_TEST
+
 UNIT_MAIN("harness", options_have_the_values_that_the_daemon_takes,
-	items_of_a_list_have_no_blanks_around_them)
+	items_of_a_list_have_no_blanks_around_them, data_may_be_nested_deeply,
+	an_event_is_as_large_as_its_headers_say)
