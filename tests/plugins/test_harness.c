@@ -109,6 +109,7 @@ END_TEST
 
 /* The source that is tested emits this one. */
 static struct hsw_event event;
+static bool names_instances;
 
 static int
 translate(void *self, const struct hsw_request *request,
@@ -117,11 +118,20 @@ translate(void *self, const struct hsw_request *request,
 {
 	(void)self;
 	(void)err;
-	(void)request;
+	ck_assert_int_eq(request->instance.len == 0, names_instances);
 	return emit(out, &event);
 }
 
-static const struct hsw_source_ops source = { .size = sizeof(source), .translate = translate };
+static int
+tell_names_instances(void *self)
+{
+	(void)self;
+	return names_instances;
+}
+
+static const struct hsw_source_ops source = {
+	.size = sizeof(source), .translate = translate, .names_instances = tell_names_instances
+};
 
 /* A breach ends the process. */
 static bool
@@ -154,6 +164,41 @@ set_event(const struct hsw_piece *pieces, size_t n)
 		.pieces = n };
 }
 
+START_TEST(pieces_are_those_that_the_daemon_takes)
+{
+#define PIECE(text, part)                        \
+	{                                        \
+		{ text, sizeof(text) - 1 }, part \
+	}
+	static const struct {
+		struct hsw_piece pieces[3];
+		size_t n;
+		bool is_taken;
+	} cases[] = {
+		{ { PIECE("{\"a\":1}", 0) }, 1, true },
+		{ { PIECE("{\"a\":1", 0), PIECE(",\"b\":2", HSW_MEDIA), PIECE("}", 0) }, 3, true },
+		{ { PIECE("{\"a\":1", 0), PIECE(",\"b\":2", HSW_CODES), PIECE("}", 0) }, 3, true },
+		{ { PIECE("{\"a\":1", 0), PIECE(",\"b\":2", HSW_KEYS), PIECE("}", 0) }, 3, true },
+		{ { PIECE("{\"a\":1", 0), PIECE(",\"b\":2", HSW_TOKEN), PIECE("}", 0) }, 3, false },
+		{ { PIECE("{\"a\":1", 0), PIECE(",\"b\":2", HSW_RAW), PIECE("}", 0) }, 3, false },
+		{ { PIECE("{\"a\":1", 0), PIECE(",\"b\":2", HSW_MEDIA | HSW_KEYS), PIECE("}", 0) },
+			3, false },
+		{ { PIECE("{\"a\":1", 0), PIECE("", 0), PIECE("}", 0) }, 3, true },
+		{ { PIECE("", 0), PIECE("{\"a\":1}", 0) }, 2, false },
+		{ { PIECE("{\"a\":1}", 0), PIECE("", 0) }, 2, false },
+		{ { PIECE(" {\"a\":1}", 0) }, 1, false },
+		{ { PIECE("{\"a\":1}\n", 0) }, 1, false },
+		{ { PIECE("[1]", 0) }, 1, false },
+	};
+#undef PIECE
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		set_event(cases[i].pieces, cases[i].n);
+		ck_assert_msg(is_taken() == cases[i].is_taken, "case %zu", i);
+	}
+}
+END_TEST
+
 START_TEST(data_may_be_nested_deeply)
 {
 	char text[1024];
@@ -184,6 +229,22 @@ START_TEST(an_event_is_as_large_as_its_headers_say)
 }
 END_TEST
 
+START_TEST(only_events_of_a_source_that_says_so_name_an_instance)
+{
+	static const struct hsw_piece piece = { { "{}", 2 }, 0 };
+
+	set_event(&piece, 1);
+	event.instance = (struct hsw_str){ "sales", 5 };
+	ck_assert(!is_taken());
+	names_instances = true;
+	ck_assert(is_taken());
+	/* As a spoilt body may have it: the daemon ignores it. */
+	event.instance.len = 0;
+	ck_assert(is_taken());
+}
+END_TEST
+
 UNIT_MAIN("harness", options_have_the_values_that_the_daemon_takes,
-	items_of_a_list_have_no_blanks_around_them, data_may_be_nested_deeply,
-	an_event_is_as_large_as_its_headers_say)
+	items_of_a_list_have_no_blanks_around_them, pieces_are_those_that_the_daemon_takes,
+	data_may_be_nested_deeply, an_event_is_as_large_as_its_headers_say,
+	only_events_of_a_source_that_says_so_name_an_instance)
