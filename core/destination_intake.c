@@ -70,9 +70,10 @@ void
 destinations_feed(struct delivery_thread *t, struct hsw_envelope *const *envelopes, size_t n)
 {
 	/* A commit whose answer was lost may have been done: its events are read from the log. */
-	bool has_gap = envelopes[0]->seq > t->tail_seq + 1;
+	bool has_gap = n == 0 || envelopes[0]->seq > t->tail_seq + 1;
 
-	t->tail_seq = envelopes[n - 1]->seq;
+	if (n > 0)
+		t->tail_seq = envelopes[n - 1]->seq;
 	for (struct destination *d = t->first; d != NULL; d = d->next) {
 		if (has_gap && d->is_live) {
 			d->is_live = false;

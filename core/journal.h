@@ -21,7 +21,8 @@
 /* One worker, as the journal knows it. */
 struct journal_port {
 	struct mailbox *box;
-	/* Committed envelopes, ascending, on the worker's thread; borrowed (ref to keep). */
+	/* Committed envelopes, ascending, on the worker's thread; borrowed (ref to keep). NULL, 0: the log has
+	 * some that are not fed. */
 	void (*feed)(void *arg, struct hsw_envelope *const *envelopes, size_t n);
 	void *arg;
 	bool is_idle; /* the worker serves no destination yet: it is fed from journal_feed on */

@@ -33,6 +33,7 @@ struct group {
 	int rc;
 	_Atomic unsigned refs;
 	bool is_held_back; /* its events are read from the log, behind others' */
+	bool has_unfed;    /* the log has events of before that nobody was fed */
 	struct group_mail mails[];
 };
 
@@ -94,6 +95,8 @@ group_run(struct mail *mail)
 		if (a->port == m->port)
 			a->done(a->arg, g->rc, a->n - a->write.admitted);
 	}
+	if (g->has_unfed && journal_is_fed(g->journal, m->port))
+		port->feed(port->arg, NULL, 0);
 	if (g->rc == HSW_OK && !g->is_held_back && journal_is_fed(g->journal, m->port)) {
 		for (struct append *a = g->appends; a != NULL; a = a->next) {
 			if (a->write.admitted > 0)
@@ -133,7 +136,7 @@ post_to(struct journal *j, struct group *g, const bool *ports)
 /* Tells the workers how a transaction ended; first those that answer nobody, so that whoever gets an answer
  * may stop the daemon, and the event is with the others. Store thread. */
 static void
-post_group(struct journal *j, struct append *appends, int rc)
+post_group(struct journal *j, struct append *appends, int rc, bool has_unfed)
 {
 	struct group *g = appends->group;
 	bool answering[JOURNAL_PORTS_MAX] = { false }, fed[JOURNAL_PORTS_MAX] = { false };
@@ -149,6 +152,7 @@ post_group(struct journal *j, struct append *appends, int rc)
 	g->journal = j;
 	g->appends = appends;
 	g->rc = rc;
+	g->has_unfed = has_unfed;
 	atomic_init(&g->refs, refs);
 	/* Not to be touched after the last post: the group may be gone. */
 	post_to(j, g, fed);
@@ -226,13 +230,13 @@ journal_complete(void *arg)
 }
 
 /* Store thread. The events got their seq; those that had come before by another daemon, or in a transaction
- * whose end was never told, got none and go behind the others. */
-static void
+ * whose end was never told, got none and go behind the others: true: there are such. */
+static bool
 number(struct append *a)
 {
-	size_t kept = 0;
+	size_t kept = 0, admitted = a->write.admitted;
 
-	for (size_t i = 0; i < a->write.admitted; i++) {
+	for (size_t i = 0; i < admitted; i++) {
 		struct hsw_envelope *e = a->envelopes[i];
 		e->seq = a->write.writes[i].event->seq;
 		if (e->seq == 0)
@@ -242,6 +246,7 @@ number(struct append *a)
 		a->envelopes[kept++] = e;
 	}
 	a->write.admitted = kept;
+	return kept < admitted;
 }
 
 void
@@ -249,6 +254,7 @@ journal_committed(void *arg, struct store_write *const *jobs, size_t n, int rc)
 {
 	struct journal *j = arg;
 	struct append *first = NULL, **last = &first;
+	bool has_unfed = false;
 
 	if (j->seen != NULL && rc == HSW_OK)
 		seen_commit(j->seen, clock_wall_ms());
@@ -260,14 +266,15 @@ journal_committed(void *arg, struct store_write *const *jobs, size_t n, int rc)
 			continue;
 		}
 		struct append *a = (struct append *)jobs[i];
-		if (rc == HSW_OK)
-			number(a);
+		/* Where others append, what nobody was fed is followed. */
+		if (rc == HSW_OK && number(a) && j->follow == NULL)
+			has_unfed = true;
 		a->next = NULL;
 		*last = a;
 		last = &a->next;
 	}
 	if (first != NULL)
-		post_group(j, first, rc);
+		post_group(j, first, rc, has_unfed);
 }
 
 /* ---- appending ---- */

@@ -12,9 +12,13 @@
 #include <hookswitch/harness.h>
 
 #include "calls.h"
+#include "suite.h"
+
+#define DEPTH_MAX 1000 /* of an event's JSON */
 
 struct hsw_emit {
 	struct json_object *events;
+	bool is_by_event; /* events name their instances */
 	unsigned refuse_from;
 	size_t bytes;
 };
@@ -67,7 +71,7 @@ join(const struct hsw_event *event, unsigned parts, size_t *len)
 static struct json_object *
 parse(const char *text, size_t len)
 {
-	struct json_tokener *tokener = json_tokener_new();
+	struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
 
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	struct json_object *o = json_tokener_parse_ex(tokener, text, (int)len);
@@ -90,6 +94,23 @@ data_with(const struct hsw_event *event, unsigned parts)
 	return o;
 }
 
+/* What the daemon refuses. */
+static void
+check_pieces(const struct hsw_event *event)
+{
+	if (event->pieces == 0 || event->pieces > HSW_PIECES_MAX || event->identity.len == 0)
+		die("an event has no pieces, or no identity", event->type);
+	for (size_t i = 0; i < event->pieces; i++) {
+		unsigned part = event->data[i].part;
+		if (part != 0 && part != HSW_MEDIA && part != HSW_CODES && part != HSW_KEYS)
+			die("a piece is neither for all nor of media, codes or keys", event->type);
+	}
+	const struct hsw_str first = event->data[0].bytes;
+	const struct hsw_str last = event->data[event->pieces - 1].bytes;
+	if (first.len == 0 || first.s[0] != '{' || last.len == 0 || last.s[last.len - 1] != '}')
+		die("an event's data does not begin with { and end with }", event->type);
+}
+
 static void
 check(const struct hsw_event *event)
 {
@@ -100,8 +121,7 @@ check(const struct hsw_event *event)
 		is_known |= strcmp(types[i], event->type) == 0;
 	if (!is_known)
 		die("no type of event", event->type);
-	if (event->pieces == 0 || event->pieces > HSW_PIECES_MAX || event->identity.len == 0)
-		die("an event has no pieces, or no identity", event->type);
+	check_pieces(event);
 	for (unsigned set = 0; set < 8; set++) {
 		unsigned parts = 0;
 		for (unsigned i = 0; i < 3; i++)
@@ -128,20 +148,35 @@ hex_of(struct hsw_str s)
 	return o;
 }
 
+/* The instance that an event names; one of the first headers has no such member. */
+static struct hsw_str
+instance_of(const struct hsw_emit *e, const struct hsw_event *event)
+{
+	const size_t end = offsetof(struct hsw_event, instance) + sizeof(event->instance);
+
+	if (event->size < end || event->instance.len == 0)
+		return (struct hsw_str){ "", 0 };
+	if (!e->is_by_event)
+		die("an event names its instance, and names_instances does not say so",
+			event->type != NULL ? event->type : "");
+	return event->instance;
+}
+
 static int
 take(struct hsw_emit *e, const struct hsw_event *event)
 {
 	if (e->refuse_from != 0 && json_object_array_length(e->events) + 1 >= e->refuse_from)
 		return HSW_ELIMIT;
+	if (event->size < offsetof(struct hsw_event, instance) || event->provider_event.len == 0)
+		die("an event has no size, or no name", event->type != NULL ? event->type : "");
+	struct hsw_str instance = instance_of(e, event);
 	struct json_object *o = json_object_new_object();
 	json_object_array_add(e->events, o);
 	e->bytes += event->provider_event.len + event->key.len + event->identity.len;
 	for (size_t i = 0; i < event->pieces; i++)
 		e->bytes += event->data[i].bytes.len;
-	if (event->instance.len > 0)
-		json_object_object_add(o, "instance", string_of(event->instance));
-	if (event->size != sizeof(*event) || event->provider_event.len == 0)
-		die("an event has no size, or no name", event->type != NULL ? event->type : "");
+	if (instance.len > 0)
+		json_object_object_add(o, "instance", string_of(instance));
 	json_object_object_add(
 		o, "type", event->type != NULL ? json_object_new_string(event->type) : NULL);
 	json_object_object_add(o, "key", string_of(event->key));
@@ -204,11 +239,19 @@ str(const char *s)
 	return (struct hsw_str){ s != NULL ? s : "", s != NULL ? strlen(s) : 0 };
 }
 
+bool
+fake_names_instances(const struct hsw_source_ops *ops, void *self)
+{
+	return SUITE_HAS(ops, names_instances) && ops->names_instances(self) != 0;
+}
+
 void
 events_of_request(const struct hsw_source_ops *ops, void *self, const struct events_request *wanted,
 	struct events_result *result)
 {
-	struct hsw_emit out = { json_object_new_array(), wanted->refuse_from, 0 };
+	struct hsw_emit out = { .events = json_object_new_array(),
+		.is_by_event = fake_names_instances(ops, self),
+		.refuse_from = wanted->refuse_from };
 	void *pages;
 	size_t size;
 	char *body = fence(wanted->body, &pages, &size);
@@ -217,7 +260,7 @@ events_of_request(const struct hsw_source_ops *ops, void *self, const struct eve
 					   .method = str("POST"),
 					   .path = str(wanted->path),
 					   .query = str(wanted->query),
-					   .instance = str(EVENTS_INSTANCE),
+					   .instance = str(out.is_by_event ? "" : EVENTS_INSTANCE),
 					   .body = { body, wanted->body.len },
 					   .received_ms = EVENTS_RECEIVED_MS,
 					   .header = find_header },

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 struct unit {
 	const char *suffix;
@@ -20,6 +21,7 @@ static const struct unit time_units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60 
 	{ "h", 3600 * 1000 }, { "d", 24 * 3600 * 1000 }, { NULL, 0 } };
 static const struct unit no_units[] = { { "", 1 }, { NULL, 0 } };
 
+/* As the daemon: in any case, and 0 needs no unit. */
 static bool
 parse_number(const char *s, const struct unit *units, int64_t *out)
 {
@@ -29,18 +31,20 @@ parse_number(const char *s, const struct unit *units, int64_t *out)
 	*out = strtoll(s, &end, 10);
 	if (errno != 0 || end == s)
 		return false;
+	if (*out == 0 && *end == '\0')
+		return true;
 	for (; units->suffix != NULL; units++) {
-		if (strcmp(units->suffix, end) == 0)
+		if (strcasecmp(units->suffix, end) == 0)
 			return !__builtin_mul_overflow(*out, units->factor, out);
 	}
 	return false;
 }
 
 static int
-word_index(const char *const *words, const char *s)
+word_index(const char *const *words, const char *s, int (*compare)(const char *, const char *))
 {
 	for (int i = 0; words[i] != NULL; i++) {
-		if (strcmp(words[i], s) == 0)
+		if (compare(words[i], s) == 0)
 			return i;
 	}
 	return -1;
@@ -56,10 +60,10 @@ parse_list(const char *s)
 	size_t n = 0;
 
 	while (list != NULL && *s != '\0') {
-		s += strspn(s, " ,");
+		s += strspn(s, " \t,");
 		size_t len = strcspn(s, ",");
 		size_t keep = len;
-		while (keep > 0 && s[keep - 1] == ' ')
+		while (keep > 0 && (s[keep - 1] == ' ' || s[keep - 1] == '\t'))
 			keep--;
 		if (keep > 0)
 			list[n++] = strndup(s, keep);
@@ -90,16 +94,21 @@ set_number(const struct hsw_option *o, void *member, const char *value)
 }
 
 static bool
-set_word(const struct hsw_option *o, void *member, const char *value)
+set_bool(bool *member, const char *value)
 {
-	static const char *const truths[] = { "no", "yes", NULL };
-	int i = word_index(o->type == HSW_OPT_BOOL ? truths : o->choices, value);
+	static const char *const words[] = { "no", "yes", "false", "true", "off", "on", "0", "1",
+		NULL };
+	int i = word_index(words, value, strcasecmp);
 
-	if (i >= 0 && o->type == HSW_OPT_BOOL)
-		*(bool *)member = i == 1;
-	else
-		*(int *)member = i;
+	*member = i % 2 == 1;
 	return i >= 0;
+}
+
+static bool
+set_enum(const struct hsw_option *o, int *member, const char *value)
+{
+	*member = word_index(o->choices, value, strcmp);
+	return *member >= 0;
 }
 
 static bool
@@ -119,8 +128,9 @@ set_member(const struct hsw_option *o, void *conf, const char *value)
 		*(const char ***)member = parse_list(value);
 		return true;
 	case HSW_OPT_BOOL:
+		return set_bool(member, value);
 	case HSW_OPT_ENUM:
-		return set_word(o, member, value);
+		return set_enum(o, member, value);
 	case HSW_OPT_INT:
 	case HSW_OPT_SIZE:
 	case HSW_OPT_MSEC:

@@ -4,8 +4,8 @@
  * a host that can only log, configured through its option table. What fails ends the process, see expect.h.
  *
  * In the values of options %d stands for an empty folder and %n for a word that was not used before, both anew for
- * each test. Without rig_use STORE_PLUGIN names the .so and STORE_CONF its options, `key=value;key=value`; the
- * defaults test store-sqlite.
+ * each test; any other % for itself. Without rig_use STORE_PLUGIN names the .so and STORE_CONF its options,
+ * `key=value;key=value`; the defaults test store-sqlite.
  */
 #ifndef STORE_RIG_H
 #define STORE_RIG_H
@@ -51,7 +51,7 @@ void set_retry(const char *destination, int64_t seq, int attempts, int64_t due_m
 void set_settled(const char *destination, int64_t seq) RIG_NAME(set_settled);
 void set_dead(const char *destination, int64_t seq, int attempts, int64_t at_ms) RIG_NAME(set_dead);
 int64_t attach(const char *destination) RIG_NAME(attach);
-/* How many were deleted. */
+/* What the store says: how many were deleted, at most max, or SIZE_MAX. */
 size_t prune(int64_t upto, int64_t before_ms, size_t max) RIG_NAME(prune);
 /* The seqs of the log as "1 2 5", at most 100 of them. */
 const char *log_seqs(void) RIG_NAME(log_seqs);

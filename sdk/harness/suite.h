@@ -7,6 +7,7 @@
 
 #include <hookswitch/harness.h>
 #include <hookswitch/harness_suite.h>
+#include <hookswitch/source.h>
 
 /* Tables end with a name that is NULL. What fails ends the process, see expect.h. */
 struct suite_test {
@@ -39,6 +40,9 @@ void fake_handles_open_and_close_again(const struct fake_subject *);
 #define SUITE_HAS(ops, member)                                                          \
 	((ops)->size >= offsetof(__typeof__(*(ops)), member) + sizeof((ops)->member) && \
 		(ops)->member != NULL)
+
+/* Whether a source's events name their instances; self: what its open made. */
+bool fake_names_instances(const struct hsw_source_ops *, void *self);
 
 /* Sinks of HSW_SINK_LIVE, which get broadcasts instead of deliveries. */
 bool fake_is_live(const struct fake_subject *);

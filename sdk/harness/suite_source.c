@@ -105,6 +105,21 @@ source_has_its_functions(const struct fake_subject *s)
 		ops->open && ops->translate && ops->close, "open, translate and close are needed");
 }
 
+/* The daemon ignores an event that is nobody's. */
+static void
+check_instances(const struct fake_subject *s, struct hsw_handle *h, const char *name,
+	struct json_object *events)
+{
+	if (!fake_names_instances(ops_of(s), fake_self(h)))
+		return;
+	for (size_t i = 0; i < json_object_array_length(events); i++) {
+		struct json_object *event = json_object_array_get_idx(events, i);
+		expect_that(json_object_object_get(event, "type") == NULL ||
+				json_object_object_get(event, "instance") != NULL,
+			"%s: event %zu does not name its instance", name, i + 1);
+	}
+}
+
 static void
 check_same_again(const struct fake_subject *s, struct hsw_handle *h, const struct fake_payload *p)
 {
@@ -115,6 +130,7 @@ check_same_again(const struct fake_subject *s, struct hsw_handle *h, const struc
 
 	expect_that(one.rc == HSW_OK, "%s: %d: %s", p->name, one.rc, one.err.text);
 	check_result(s, &one, p->body);
+	check_instances(s, h, p->name, one.events);
 	expect_that(strcmp(text, json_object_to_json_string(again.events)) == 0 &&
 			strcmp(text, json_object_to_json_string(elsewhere.events)) == 0,
 		"%s: becomes\n%s\nand then\n%s\nand by another handle\n%s", p->name, text,
@@ -251,13 +267,14 @@ challenge_all(const struct fake_subject *s, struct hsw_handle *h)
 {
 	static const char *const queries[] = { "", "&", "=", "%", "%zz=%00", "hub.challenge",
 		"hub.mode=subscribe&hub.verify_token=&hub.challenge=" };
+	const char *instance = fake_names_instances(ops_of(s), fake_self(h)) ? "" : EVENTS_INSTANCE;
 
 	for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
 		const struct hsw_request r = { .size = sizeof(r),
 			.method = { "GET", 3 },
 			.path = { "", 0 },
 			.query = { queries[i], strlen(queries[i]) },
-			.instance = { EVENTS_INSTANCE, sizeof(EVENTS_INSTANCE) - 1 },
+			.instance = { instance, strlen(instance) },
 			.body = { "", 0 },
 			.received_ms = EVENTS_RECEIVED_MS,
 			.header = no_header };

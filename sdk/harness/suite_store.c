@@ -358,6 +358,16 @@ events_that_an_exception_names_are_kept_until_it_ends(void)
 	expect_text(log_seqs(), "");
 }
 
+/* Until the store is through: it may stop on the way, and need not tell then how much it has deleted. */
+static void
+prune_through(int64_t upto, int64_t before_ms)
+{
+	int calls = 0;
+
+	while (prune(upto, before_ms, 60) >= 60)
+		expect_lt(calls++, 10000);
+}
+
 static void
 many_kept_events_do_not_hide_old_ones_behind_them(void)
 {
@@ -366,12 +376,13 @@ many_kept_events_do_not_hide_old_ones_behind_them(void)
 
 	for (int64_t seq = 1; seq <= 900; seq++)
 		set_dead("crm", seq, 1, 1);
-	expect_eq(prune(last, 2, 60), 60);
-	expect_eq(prune(last, 2, 60), 40);
+	prune_through(last, 2);
+	expect_eq(read_page(0, SIZE_MAX, SIZE_MAX, -1), 900);
 	rig_reopen();
 	set_dead("crm", append("new", 1), 1, 1);
 	append("newer", 1);
-	expect_eq(prune(INT64_MAX, 2, 60), 1);
+	prune_through(INT64_MAX, 2);
+	expect_eq(read_page(0, SIZE_MAX, SIZE_MAX, -1), 901);
 }
 
 static void
@@ -433,14 +444,26 @@ the_oldest_event_that_nothing_names_is_told(void)
 	expect_text(log_seqs(), "1");
 }
 
+/* A text of which a store that compresses makes nothing smaller: any bytes but NUL. */
+static void
+fill(char *text, size_t size, uint64_t *random)
+{
+	for (size_t i = 0; i + 1 < size; i++) {
+		*random = *random * 6364136223846793005u + 1442695040888963407u;
+		text[i] = (char)(1 + (*random >> 33) % 255);
+	}
+}
+
 static void
 room_in_use_falls_with_what_is_deleted(void)
 {
 	static char body[3000];
+	uint64_t random = 1;
 
-	memset(body, 'x', sizeof(body) - 1);
-	for (int i = 0; i < 1000; i++)
+	for (int i = 0; i < 1000; i++) {
+		fill(body, sizeof(body), &random);
 		append(body, 1);
+	}
 	int64_t full = usage().bytes;
 	expect_gt(full, 2900 * 1000);
 	expect_le(full, 4500 * 1000);

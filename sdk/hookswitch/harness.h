@@ -129,7 +129,8 @@ struct event_base *fake_base(struct hsw_handle *);
 
 /*
  * A conf struct filled by the table, strings owned by it. NULL: err tells which option is wrong.
- * Only what a test needs is checked; the daemon is stricter.
+ * Only what a test needs is checked; the daemon is stricter. Values are taken as they are: ${NAME}, and the @file of a
+ * secret, are not replaced by what they stand for.
  */
 void *fake_conf_new(const struct hsw_plugin *, const char *const *options, struct hsw_error *err);
 void fake_conf_free(const struct hsw_plugin *, void *conf);

@@ -3,9 +3,10 @@
  * hookswitch/harness_events.h - for tests of sources: translates requests and collects the events as json-c's
  * objects. `pkg-config --cflags --libs hookswitch-harness`.
  *
- * Every event is checked on the way: it must be valid JSON with each choice of its parts, have a natural key, and
- * its type must be one of the six. What does not hold is printed as TAP's "Bail out!", and ends the program with
- * status 1. All on one thread.
+ * Every event is checked on the way: it must be valid JSON with each choice of its parts, from its first { to its
+ * last }, have no other parts than source.h says, and a natural key; its type must be one of the six, and it names an
+ * instance only where names_instances says so. What does not hold is printed as TAP's "Bail out!", and ends the
+ * program with status 1. All on one thread.
  */
 #ifndef HOOKSWITCH_HARNESS_EVENTS_H
 #define HOOKSWITCH_HARNESS_EVENTS_H
@@ -20,7 +21,7 @@
 extern "C" {
 #endif
 
-/* When and for whom the requests of events_translate are received. */
+/* When and for whom requests are received; for nobody where the events name their instances. */
 #define EVENTS_RECEIVED_MS 1795239228123
 #define EVENTS_RECEIVED "2026-11-21T05:33:48.123Z"
 #define EVENTS_INSTANCE "sales"

@@ -39,7 +39,7 @@ struct fake_subject {
 	const struct hsw_plugin *plugin;
 	/*
 	 * "key", "value", ..., NULL; NULL: none. Of stores %d in a value is an empty folder and %n a word that was
-	 * not used before, both anew for each test.
+	 * not used before, both anew for each test; any other % is itself.
 	 */
 	const char *const *options;
 	/* Of sources. */

@@ -60,7 +60,8 @@ struct hsw_kv_ops {
 	 * there is something new among them; a map that is nearly full refuses such batches with HSW_ELIMIT and
 	 * keeps its last room for the others, which record progress and delete.
 	 * HSW_ELIMIT: full, and none was made; HSW_EAGAIN: busy or away (both: it may work later); HSW_EIO,
-	 * HSW_ENOMEM. After these three all or none may have been made: the library looks, before it goes on.
+	 * HSW_ENOMEM. After these three all or none may have been made: the library looks, before it goes on, and
+	 * does not append those events again. What `scan` shows by then is durable when the next write was HSW_OK.
 	 */
 	int (*write)(void *self, const struct hsw_kv_change *changes, size_t n, int is_new,
 		struct hsw_error *err);
@@ -133,7 +134,8 @@ struct hsw_kv_ops {
  * one of a newer version. */
 int hsw_kv_open(const struct hsw_kv_ops *kv, const struct hsw_host *host, struct hsw_handle *handle,
 	const void *conf, void **self, struct hsw_error *err);
-/* commit. HSW_EINVAL: a destination that is not attached, or a name that makes too long a key. */
+/* commit. HSW_EINVAL: a destination that is not attached, or a name that makes too long a key. HSW_ENOENT of a
+ * HSW_WRITE_RECORD_IF that comes again: also where it failed before and was done all the same. */
 int hsw_kv_commit(void *self, struct hsw_write *const *writes, size_t n, struct hsw_error *err);
 /* read. */
 int hsw_kv_read(void *self, int64_t after, size_t max_events, size_t max_bytes, hsw_event_fn *fn,
@@ -153,10 +155,10 @@ int hsw_kv_dead(void *self, const struct hsw_dead_query *q, hsw_exception_fn *fn
 	struct hsw_error *err);
 /* dead_counts: walks through all dead letters. */
 int hsw_kv_dead_counts(void *self, hsw_count_fn *fn, void *arg, struct hsw_error *err);
-/* dead_replay: takes memory for each letter, about 200 bytes. */
+/* dead_replay: takes memory for each letter, about 600 bytes. */
 int hsw_kv_dead_replay(
 	void *self, const struct hsw_dead_query *q, int64_t due, size_t *n, struct hsw_error *err);
-/* dead_purge: as dead_replay. */
+/* dead_purge: takes memory for each letter, about 250 bytes. */
 int hsw_kv_dead_purge(void *self, const struct hsw_dead_query *q, size_t *n, struct hsw_error *err);
 /* prune. */
 int hsw_kv_prune(
@@ -169,7 +171,7 @@ void hsw_kv_idle(void *self);
 void hsw_kv_close(void *self);
 /* records. */
 int hsw_kv_records(void *self, hsw_record_fn *fn, void *arg, struct hsw_error *err);
-/* detach: takes memory for each retry and dead letter, about 100 bytes. */
+/* detach: takes memory for each retry and dead letter, about 250 bytes. */
 int hsw_kv_detach(void *self, struct hsw_str destination, struct hsw_error *err);
 /* memos. */
 int hsw_kv_memos(void *self, struct hsw_str kind, int64_t since_ms, hsw_memo_fn *fn, void *arg,

@@ -43,8 +43,8 @@ struct hsw_request {
 };
 
 /*
- * A run of bytes of an event's data. part = 0: every destination gets it. Else one of enum hsw_part:
- * only destinations that want that part do, so the text must be valid JSON with and without it, e.g.
+ * A run of bytes of an event's data. part = 0: every destination gets it. Else one of HSW_MEDIA, HSW_CODES and
+ * HSW_KEYS: only destinations that want that part do, so the text must be valid JSON with and without it, e.g.
  * a piece of HSW_MEDIA is the whole member `,"base64":"..."`.
  */
 struct hsw_piece {
@@ -68,7 +68,8 @@ struct hsw_event {
 	struct hsw_str identity;
 	/* The conversation, for ordered delivery: the chat's jid; "" where there is none. */
 	struct hsw_str key;
-	/* The `data` object, a JSON object as text (RFC 8259, UTF-8), in up to HSW_PIECES_MAX pieces. */
+	/* The `data` object, a JSON object as text (RFC 8259, UTF-8), in up to HSW_PIECES_MAX pieces. The first
+	 * one begins with `{` and the last one ends with `}`: no blanks around it, and neither is empty. */
 	const struct hsw_piece *data;
 	size_t pieces;
 	/*

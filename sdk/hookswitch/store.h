@@ -37,7 +37,8 @@ enum hsw_write_kind {
 	 * Append `event`; its seq is set. at_ms, where it is not 0: an event with the same id that was
 	 * received since then may be in the journal, by another daemon or by a commit that failed but
 	 * was done after all. A store that can tell does not append it again, and sets seq to 0. One
-	 * that a single daemon writes need not look: that daemon remembers.
+	 * that a single daemon writes, and of which a commit that failed was certainly not done, need not
+	 * look: that daemon remembers what was.
 	 */
 	HSW_WRITE_EVENT,
 	HSW_WRITE_CURSOR, /* destination's cursor = seq, unless it is already further */
@@ -182,7 +183,8 @@ struct hsw_store_ops {
 		void **self, struct hsw_error *err);
 	/*
 	 * Does all n writes in one transaction and returns HSW_OK only when it is durable. Events get
-	 * their seq, ascending in the order given. On error nothing of the batch is kept:
+	 * their seq, ascending in the order given. On error nothing of the batch is kept, or, where the
+	 * store cannot tell, perhaps all of it (see HSW_WRITE_EVENT):
 	 * HSW_ELIMIT (disk full: it may work later), HSW_EAGAIN (busy, read-only or unreachable: it may
 	 * work later), HSW_ENOENT (HSW_WRITE_RECORD_IF), HSW_EIO.
 	 */

@@ -15,12 +15,17 @@ struct batch {
 	struct hsw_error *err;
 };
 
+/* The meta row is written also for an event that is there already: with this batch that one is durable, too. */
 static void
-write_event(struct batch *b, struct hsw_store_event *e)
+write_event(struct batch *b, struct hsw_store_event *e, int64_t since_ms)
 {
+	b->has_meta = true;
+	e->seq = 0;
+	if (since_ms != 0 && kv_is_stored(b->store, e, since_ms))
+		return;
 	e->seq = ++b->meta.last_seq;
 	b->meta.events++;
-	b->is_new = b->has_meta = true;
+	b->is_new = true;
 	kv_add_event(
 		kv_list_put(&b->changes, &(struct kv_key){ .table = KV_EVENT, .seq = e->seq }), e);
 }
@@ -150,7 +155,7 @@ write_one(struct batch *b, const struct hsw_write *w)
 {
 	switch (w->kind) {
 	case HSW_WRITE_EVENT:
-		write_event(b, w->event);
+		write_event(b, w->event, w->at_ms);
 		return HSW_OK;
 	case HSW_WRITE_CURSOR:
 	case HSW_WRITE_RETRY:

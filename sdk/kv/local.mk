@@ -1,6 +1,7 @@
 # What a store on an ordered map of bytes is made with (hookswitch/kv.h); `pkg-config --libs hookswitch` has it, too.
 lib_LIBRARIES += sdk/libhswkv.a
 sdk_libhswkv_a_SOURCES = \
+	sdk/kv/again.c \
 	sdk/kv/code.c \
 	sdk/kv/code.h \
 	sdk/kv/commit.c \

@@ -216,12 +216,18 @@ load(struct kv_store *s, struct hsw_error *err)
 int
 kv_ready(struct kv_store *s, struct hsw_error *err)
 {
+	const struct kv_meta before = s->meta;
+
 	if (!s->is_unsure)
 		return HSW_OK;
 	s->is_unsure = false;
 	int rc = load(s, err);
-	if (rc != HSW_OK)
+	if (rc == HSW_OK)
+		rc = kv_note_stored(s, before.last_seq, err);
+	if (rc != HSW_OK) {
+		s->meta = before;
 		s->is_unsure = true;
+	}
 	return rc;
 }
 
@@ -272,5 +278,6 @@ hsw_kv_close(void *self)
 
 	s->ops->close(s->backend);
 	kv_destinations_free(s);
+	free(s->stored);
 	free(s);
 }

@@ -30,6 +30,8 @@ struct kv_store {
 	/* The last dead letter that the pass of dead_expire has looked at; 0, "": none. */
 	int64_t expired_seq;
 	struct kv_strings expired_who;
+	struct kv_stored *stored; /* see again.c; stored_count: of all that ever were in it */
+	size_t stored_count;
 };
 
 __attribute__((format(printf, 3, 4))) int kv_error(
@@ -52,6 +54,13 @@ int kv_scan(struct kv_store *s, const struct kv_key *from, bool is_one, kv_row_f
 /* The row of this key, if there is one. */
 int kv_get(struct kv_store *s, const struct kv_key *key, kv_row_fn *fn, void *arg,
 	struct hsw_error *err);
+
+/* ---- events that come again ---- */
+
+/* The events behind seq `after` are those of a write that failed. HSW_OK or why they could not be read. */
+int kv_note_stored(struct kv_store *s, int64_t after, struct hsw_error *err);
+/* Whether the event is one of those, and was received since then. */
+bool kv_is_stored(const struct kv_store *s, const struct hsw_store_event *e, int64_t since_ms);
 
 /* ---- destinations ---- */
 

@@ -68,6 +68,15 @@ def test_plugins_of_the_first_headers_work(folder, plugins):
     assert "type message.exchange, attempt 1, received once" in daemon.log_text()
 
 
+def test_the_harness_tests_a_source_of_the_first_headers(folder, plugins):
+    payload = pathlib.Path(folder) / "payload"
+    payload.write_text("text 1")
+    done = subprocess.run([rig.BUILD / "hookswitch-plugin-test", plugins / "source-first.so", "--payload", payload,
+                           "--header", "X-Proof: first", "--header", "X-Id: FIRST1"],
+                          capture_output=True, text=True, timeout=300)
+    assert re.search(r"^ok \d+ - payloads become the same events again$", done.stdout, re.MULTILINE), done
+
+
 @pytest.mark.parametrize("name,ahead", [("MAJOR", -1), ("MAJOR", 1), ("MINOR", -1), ("MINOR", 0), ("MINOR", 1)])
 def test_a_plugin_of_another_major_or_a_newer_minor_version_is_refused(folder, name, ahead):
     folder = pathlib.Path(folder)

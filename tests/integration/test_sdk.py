@@ -89,6 +89,10 @@ SOURCE_BREACHES = {
     "it sleeps in translate": ("struct source *s = self;\n	struct json_object *body",
                                "int usleep(unsigned); static int calls; if (calls++ % 10 == 0) usleep(15000);\n"
                                "	struct source *s = self;\n	struct json_object *body", "translate took "),
+    "no instance is named": ("static const struct hsw_source_ops ops = {",
+                             "static int named(void *self) { (void)self; return 1; }\n"
+                             "static const struct hsw_source_ops ops = { .names_instances = named,",
+                             "event 1 does not name its instance"),
     "it says too much": ("return HSW_EINVAL; /*", "{ snprintf(err->text, sizeof(err->text), \"a\\nb\"); "
                          "return HSW_EINVAL; } /*", "more than one line"),
 }

@@ -89,6 +89,45 @@ def test_the_harness_finds_breaches_of_stores(sdk, breach):
     assert re.search(rf"^not ok \d+ - {found_by}", done.stdout, re.MULTILINE), done.stdout + done.stderr
 
 
+# What a store may do: the file, what is changed in it and to what.
+ALLOWED = {
+    "it stops on the way": ("kv/prune.c", "*n = p.n; s->pruned_upto",
+                            "*n = looked - s->pruned_upto > 800 ? SIZE_MAX : p.n; s->pruned_upto"),
+    "it compresses": ("foo.c", "return (int64_t)((st.ms_branch_pages + st.ms_leaf_pages + st.ms_overflow_pages) *"
+                      " st.ms_psize);", """
+	int64_t n = 0;
+	MDB_txn *txn;
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
+	mdb_cursor_open(txn, s->dbi, &cursor);
+	while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == MDB_SUCCESS) {
+		const char *bytes = value.mv_data;
+		for (size_t i = 1; i < value.mv_size; i++)
+			n += bytes[i] != bytes[i - 1];
+	}
+	mdb_cursor_close(cursor);
+	mdb_txn_abort(txn);
+	return n;"""),
+}
+
+
+@pytest.mark.skipif(SANITIZED, reason="the harness would end with the sanitizer's status")
+@pytest.mark.parametrize("way", ALLOWED)
+def test_the_harness_passes_stores_that_do_what_they_may(sdk, way):
+    done = harness(build(sdk[0], *ALLOWED[way]))
+    assert done.returncode == 0 and "# SKIP" not in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(SANITIZED, reason="the harness would end with the sanitizer's status")
+def test_a_percent_sign_of_an_option_stays(sdk):
+    plugin = build(sdk[0], "foo.c", "s->fd = open(path,",
+                   'const char *at = __builtin_strstr(path, "/a%40%"); if (at == NULL || at[6] != 0) return EINVAL;'
+                   ' s->fd = open(path,')
+    done = harness(plugin, "-o", "path=%d/a%40%")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 LOSING = ("foo.c", "s->fd = open(path,", "unlink(path); s->fd = open(path,")
 
 
@@ -177,6 +216,26 @@ def test_a_full_store_refuses_events_and_goes_on_when_it_is_larger(daemon_on_it,
     daemon.accept(message(1000))
     receiver.wait(accepted + 1)
     assert len(receiver.arrivals) == accepted + 1
+
+
+def test_a_write_that_fails_and_is_done_is_neither_lost_nor_doubled(sdk, daemon_on_it, make_receiver):
+    folder, _ = sdk
+    build(folder, "foo.c", 'return code == MDB_SUCCESS ? HSW_OK : fail(err, "cannot write", code); } static int store_scan',
+          f'if (code == MDB_SUCCESS && access("{folder}/lost", F_OK) == 0) code = EIO;'
+          'return code == MDB_SUCCESS ? HSW_OK : fail(err, "cannot write", code); } static int store_scan')
+    receiver = make_receiver()
+    daemon = daemon_on_it({"out": {"plugin": "webhook", "url": receiver.url}})
+    daemon.accept(message(1))
+    receiver.wait(1)
+    (folder / "lost").touch()
+    assert daemon.post(message(2))[0] in (500, 503)
+    (folder / "lost").unlink()
+    assert daemon.accept(message(2))["duplicates"] == 1
+    receiver.wait(2)  # though nothing else comes
+    daemon.accept(message(3))
+    receiver.wait(3)
+    wait_for(lambda: daemon.sink("out")["lag"] == 0, what="all are settled")
+    assert receiver.numbers() == [1, 2, 3]
 
 
 def test_a_file_of_another_kind_and_one_that_is_in_use_are_refused(sdk, daemon_on_it):

@@ -11,6 +11,13 @@ tests_plugins_test_store_sqlite_CPPFLAGS = $(store_test_cppflags)
 tests_plugins_test_store_sqlite_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(SQLITE_CFLAGS)
 tests_plugins_test_store_sqlite_LDADD = $(harness_ldadd) $(CHECK_LIBS) $(SQLITE_LIBS)
 
+check_PROGRAMS += tests/plugins/test_harness
+TESTS += tests/plugins/test_harness
+tests_plugins_test_harness_SOURCES = tests/plugins/test_harness.c tests/unit/unit.h
+tests_plugins_test_harness_CPPFLAGS = -D_GNU_SOURCE -I$(top_srcdir)/sdk -I$(top_srcdir)/tests/unit
+tests_plugins_test_harness_CFLAGS = $(AM_CFLAGS) $(JSONC_CFLAGS) $(CHECK_CFLAGS)
+tests_plugins_test_harness_LDADD = $(harness_ldadd) $(CHECK_LIBS)
+
 check_PROGRAMS += tests/plugins/bench_store
 tests_plugins_bench_store_SOURCES = tests/plugins/bench_store.c core/prune.c core/prune.h $(store_rig)
 tests_plugins_bench_store_CPPFLAGS = $(store_test_cppflags)

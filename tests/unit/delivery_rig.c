@@ -336,6 +336,13 @@ rig_append_result(int chats)
 	return rig.stored_rc;
 }
 
+int
+rig_repeat_result(int chats)
+{
+	rig.next_id--;
+	return rig_append_result(chats);
+}
+
 void
 rig_retry(const int64_t *seqs, size_t n)
 {
@@ -346,6 +353,12 @@ struct destination *
 rig_destination(void)
 {
 	return rig.thread.first;
+}
+
+bool
+rig_is_fed(void)
+{
+	return rig.thread.first->is_live;
 }
 
 void

@@ -53,8 +53,12 @@ void rig_swap_end(void);
 void rig_append(int n, int chats);
 /* Appends one; how it ended. */
 int rig_append_result(int chats);
+/* Appends the last one again. */
+int rig_repeat_result(int chats);
 void rig_retry(const int64_t *seqs, size_t n);
 struct destination *rig_destination(void);
+/* It has read the log to its end, and reads no more of it. */
+bool rig_is_fed(void);
 /* The destination is this node's until then; *held_until_ms may change. Between rig_open and rig_close. */
 void rig_watch(const _Atomic int64_t *held_until_ms);
 

@@ -7,6 +7,7 @@
 #define MEMORY_STORE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include <hookswitch/store.h>
 
@@ -16,6 +17,8 @@ extern const struct hsw_store_ops memory_store_ops;
 extern _Atomic int memory_store_refuses;
 /* So many more retries are kept; further ones are lost, as by a crash before they were written. -1: all. */
 extern _Atomic int memory_store_keeps;
+/* It commits, and answers HSW_EAGAIN. */
+extern _Atomic bool memory_store_loses_answers;
 /* So many reads of single events fail. */
 extern _Atomic int memory_store_refuses_reads;
 

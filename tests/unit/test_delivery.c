@@ -259,6 +259,23 @@ START_TEST(a_store_that_refuses_loses_nothing)
 }
 END_TEST
 
+START_TEST(what_a_lost_answer_left_in_the_log_is_delivered_when_it_is_repeated)
+{
+	rig_open();
+	rig_append(1, 1);
+	rig_until(rig_delivered() == 1 && rig_is_fed());
+	atomic_store(&memory_store_loses_answers, true);
+	ck_assert_int_eq(rig_append_result(0), HSW_EAGAIN);
+	atomic_store(&memory_store_loses_answers, false);
+	ck_assert_int_eq(rig_repeat_result(0), HSW_OK);
+	rig_until(rig_delivered() == 2);
+	rig_append(1, 1);
+	rig_until(rig_delivered() == 3);
+	rig_until(memory_store_cursor("out") == 3);
+	rig_close();
+}
+END_TEST
+
 START_TEST(replayed_dead_letters_are_delivered)
 {
 	int64_t seqs[2] = { 1, 2 };
@@ -382,6 +399,7 @@ UNIT_MAIN_WITH("delivery", rig_reset, memory_store_clear,
 	what_was_in_flight_comes_again_after_a_restart,
 	an_attempt_past_its_deadline_is_cancelled_and_retried,
 	a_sink_that_takes_nothing_now_is_asked_again, a_store_that_refuses_loses_nothing,
+	what_a_lost_answer_left_in_the_log_is_delivered_when_it_is_repeated,
 	replayed_dead_letters_are_delivered, filters_pass_events_over_and_still_move_the_cursor,
 	too_many_in_retry_stop_the_intake, a_short_lapse_of_the_claim_stops_nothing,
 	a_skip_that_the_claim_ended_holds_nothing_up,

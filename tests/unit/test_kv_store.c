@@ -22,10 +22,11 @@ struct pair {
 static struct {
 	struct pair pairs[PAIRS];
 	size_t n;
-	int fails;    /* what the next write returns; 0: it does not fail */
-	bool is_done; /* it does all the same */
-	bool is_new;  /* what the last write was told */
-	bool is_busy; /* a call is under way */
+	int fails;      /* what the next write returns; 0: it does not fail */
+	bool is_done;   /* it does all the same */
+	int scan_fails; /* which scan from now on fails; 0: none */
+	bool is_new;    /* what the last write was told */
+	bool is_busy;   /* a call is under way */
 	int opened;
 } map;
 
@@ -106,6 +107,8 @@ map_scan(void *self, struct hsw_str from, hsw_kv_fn *fn, void *arg, struct hsw_e
 	ck_assert_ptr_eq(self, &map);
 	ck_assert(!map.is_busy);
 	ck_assert_uint_gt(from.len, 0);
+	if (map.scan_fails > 0 && --map.scan_fails == 0)
+		return HSW_EIO;
 	map.is_busy = true;
 	for (size_t i = place(from); i < map.n; i++) {
 		const struct pair *p = &map.pairs[i];
@@ -253,6 +256,14 @@ dead(void)
 	return n;
 }
 
+static int
+take_event(void *arg, const struct hsw_store_event *e)
+{
+	(void)e;
+	++*(int *)arg;
+	return HSW_OK;
+}
+
 /* ---- within a batch ---- */
 
 START_TEST(the_furthest_cursor_of_a_batch_counts)
@@ -364,6 +375,85 @@ START_TEST(after_a_write_that_failed_and_was_done_its_seqs_are_not_used_again)
 }
 END_TEST
 
+/* An event that may have come before, since that time; its seq. */
+static int
+append_known(char id, int64_t since_ms, int64_t *seq)
+{
+	struct hsw_store_event e = {
+		.seq = -1, .received_ms = 1000, .id = { id }, .body = str("{}")
+	};
+	int rc = commit_one(
+		(struct hsw_write){ .kind = HSW_WRITE_EVENT, .event = &e, .at_ms = since_ms });
+
+	*seq = e.seq;
+	return rc;
+}
+
+/* It fails, and is done. */
+static void
+append_in_doubt(char id)
+{
+	int64_t seq;
+
+	map.fails = HSW_EAGAIN;
+	map.is_done = true;
+	ck_assert_int_eq(append_known(id, 1, &seq), HSW_EAGAIN);
+	map.is_done = false;
+}
+
+static int64_t
+events(void)
+{
+	struct hsw_store_stats stats;
+
+	assert_ok(hsw_kv_stats(store, &stats, &error));
+	return stats.events;
+}
+
+START_TEST(an_event_of_a_write_that_failed_and_was_done_is_not_appended_again)
+{
+	int64_t seq;
+	int n = 0;
+
+	assert_ok(append_known('a', 1, &seq));
+	append_in_doubt('b');
+	append_in_doubt('c');
+	map.is_new = true;
+	for (int i = 0; i < 2; i++) {
+		assert_ok(append_known('b', 1, &seq));
+		ck_assert_int_eq(seq, 0);
+	}
+	ck_assert(!map.is_new);
+	assert_ok(append_known('c', 1000, &seq));
+	ck_assert_int_eq(seq, 0);
+	assert_ok(append_known('d', 1, &seq));
+	ck_assert_int_eq(seq, 4);
+	/* What was received before that time, and what is not asked for, is another event. */
+	assert_ok(append_known('c', 1001, &seq));
+	ck_assert_int_eq(seq, 5);
+	assert_ok(append_known('b', 0, &seq));
+	ck_assert_int_eq(seq, 6);
+	ck_assert_int_eq(events(), 6);
+	assert_ok(hsw_kv_read(store, 0, 100, SIZE_MAX, take_event, &n, &error));
+	ck_assert_int_eq(n, 6);
+}
+END_TEST
+
+START_TEST(events_of_a_write_that_failed_are_found_though_the_store_cannot_be_read_at_first)
+{
+	int64_t seq;
+
+	append_in_doubt('a');
+	for (int i = 1; i <= 3; i++) {
+		map.scan_fails = i;
+		ck_assert_int_eq(append_known('b', 1, &seq), HSW_EIO);
+	}
+	assert_ok(append_known('a', 1, &seq));
+	ck_assert_int_eq(seq, 0);
+	ck_assert_int_eq(events(), 1);
+}
+END_TEST
+
 START_TEST(after_a_write_that_failed_all_is_as_before)
 {
 	const int results[] = { HSW_EIO, HSW_EAGAIN, HSW_ELIMIT, HSW_ENOMEM, 7, -100 };
@@ -431,14 +521,6 @@ START_TEST(a_newer_journal_is_refused)
 	setup();
 }
 END_TEST
-
-static int
-take_event(void *arg, const struct hsw_store_event *e)
-{
-	(void)e;
-	++*(int *)arg;
-	return HSW_OK;
-}
 
 static int
 take_cursor(void *arg, struct hsw_str name, int64_t cursor)
@@ -599,6 +681,8 @@ UNIT_MAIN_WITH("kv_store", setup, teardown, the_furthest_cursor_of_a_batch_count
 	a_record_of_the_batch_is_the_one_that_is_there,
 	only_batches_with_something_new_are_said_to_have_it,
 	after_a_write_that_failed_and_was_done_its_seqs_are_not_used_again,
+	an_event_of_a_write_that_failed_and_was_done_is_not_appended_again,
+	events_of_a_write_that_failed_are_found_though_the_store_cannot_be_read_at_first,
 	after_a_write_that_failed_all_is_as_before, a_name_that_makes_too_long_a_key_is_refused,
 	something_else_than_a_journal_is_refused, a_newer_journal_is_refused,
 	a_damaged_row_is_an_error_and_never_a_crash, a_retry_whose_event_is_gone_is_not_listed,
