@@ -156,7 +156,12 @@ class Runner:
         self.syslog_ng.mkdir(exist_ok=True)
         problem = None
         if not (self.syslog_ng / "usr/sbin/syslog-ng").exists():
-            problem = self.command(log, ["apt-get", "download", "syslog-ng-core"], 120, cwd=self.syslog_ng)
+            download = ["apt-get", "-o", "Acquire::Retries=3", "download", "syslog-ng-core"]
+            problem = self.command(log, download, 120, cwd=self.syslog_ng)
+            if problem:
+                # The lists may name one that the archive has no more.
+                self.command(log, ["apt-get", "-o", "Acquire::Retries=3", "update"], 120)
+                problem = self.command(log, download, 120, cwd=self.syslog_ng)
             for package in self.syslog_ng.glob("*.deb"):
                 problem = problem or self.command(log, ["dpkg", "-x", package, self.syslog_ng], 60)
         return Result.one(problem)
