@@ -19,7 +19,7 @@ extern struct fate {
 	int writev_error;
 	unsigned ftruncate_errors; /* so many calls fail */
 	_Atomic int fdatasync_error;
-	_Atomic int fdatasync_ms;
+	_Atomic bool fdatasync_waits; /* until it is false again */
 	_Atomic unsigned fdatasyncs;
 	_Atomic int64_t wall_ms; /* not 0: the time of day stands still there */
 } fate;
