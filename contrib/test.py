@@ -18,12 +18,14 @@ import sys
 import tarfile
 import threading
 import time
+import traceback
 import xml.etree.ElementTree
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 CORES = len(os.sched_getaffinity(0))
 FUZZ_SECONDS = 3
 LOG_TAIL = 25
+RUN_SECONDS = 1140  # what has not ended by then has failed
 
 # Tests wait more than they work: one more of them at a time than there are cores. What works and waits for nothing
 # gives way to them.
@@ -66,6 +68,7 @@ class Runner:
         self.logs.mkdir(parents=True, exist_ok=True)
         self.syslog_ng = build / "syslog-ng"
         self.total = Result()
+        self.deadline = time.monotonic() + RUN_SECONDS
         self.counting = threading.Lock()  # steps run at once
 
     # ---- commands -------------------------------------------------------------------------------
@@ -73,6 +76,9 @@ class Runner:
     def command(self, log, argv, timeout, cwd=TOP, env=None):
         """Runs argv with its output in the log. None, or what went wrong."""
         full_env = {**os.environ, **(env or {})}
+        timeout = min(timeout, self.deadline - time.monotonic())
+        if timeout <= 0:
+            return f"not begun within {RUN_SECONDS} s"
         with open(log, "ab") as out:
             out.write(f"\n$ cd {cwd} && {shlex.join(map(str, argv))}\n".encode())
             out.flush()
@@ -86,7 +92,7 @@ class Runner:
                 status = process.wait(timeout)
             except subprocess.TimeoutExpired:
                 self.end(process)
-                return f"no end after {timeout} s"
+                return f"no end after {timeout:.0f} s"
             except BaseException:
                 self.end(process)
                 raise
@@ -109,7 +115,10 @@ class Runner:
         log = self.logs / (name.replace(": ", "-").replace(" ", "-").replace("/", "-") + ".log")
         log.unlink(missing_ok=True)
         start = time.monotonic()
-        result = function(log, *args)
+        try:
+            result = function(log, *args)
+        except Exception:
+            result = Result.one(traceback.format_exc().rstrip())
         seconds = time.monotonic() - start
         if result.passed + result.failed + result.skipped == 0:
             result = Result.one("nothing ran")
@@ -156,7 +165,12 @@ class Runner:
         self.syslog_ng.mkdir(exist_ok=True)
         problem = None
         if not (self.syslog_ng / "usr/sbin/syslog-ng").exists():
-            problem = self.command(log, ["apt-get", "download", "syslog-ng-core"], 120, cwd=self.syslog_ng)
+            download = ["apt-get", "-o", "Acquire::Retries=3", "download", "syslog-ng-core"]
+            problem = self.command(log, download, 120, cwd=self.syslog_ng)
+            if problem:
+                # The lists may name one that the archive has no more.
+                self.command(log, ["apt-get", "-o", "Acquire::Retries=3", "update"], 120)
+                problem = self.command(log, download, 120, cwd=self.syslog_ng)
             for package in self.syslog_ng.glob("*.deb"):
                 problem = problem or self.command(log, ["dpkg", "-x", package, self.syslog_ng], 60)
         return Result.one(problem)
@@ -289,7 +303,7 @@ def sources(pattern):
 def scripts():
     found = [TOP / "autogen.sh"]
     for path in sources("*"):
-        if path.is_file():
+        if path.is_file() and "__pycache__" not in path.parts:
             with open(path, "rb") as file:
                 if file.readline().startswith((b"#!/bin/sh", b"#!/bin/bash")):
                     found.append(path)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,13 +60,18 @@ writev(int fd, const struct iovec *iov, int n)
 int
 fdatasync(int fd)
 {
+	struct stat st;
+
 	fate.fdatasyncs++;
-	if (fate.fdatasync_ms > 0)
-		usleep((useconds_t)fate.fdatasync_ms * 1000);
+	while (fate.fdatasync_waits)
+		usleep(1000);
 	if (fate.fdatasync_error != 0) {
 		errno = fate.fdatasync_error;
 		return -1;
 	}
+	/* No test needs a file on the disk, and a slow one would take too long for hundreds of them. */
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return 0;
 	return (int)syscall(SYS_fdatasync, fd);
 }
 

@@ -20,7 +20,7 @@ extern struct fate {
 	unsigned ftruncate_errors; /* so many calls fail */
 	bool chown_forbidden;      /* as a filter of system calls does */
 	_Atomic int fdatasync_error;
-	_Atomic int fdatasync_ms;
+	_Atomic bool fdatasync_waits; /* until it is false again */
 	_Atomic unsigned fdatasyncs;
 	_Atomic int64_t wall_ms; /* not 0: the time of day stands still there */
 } fate;

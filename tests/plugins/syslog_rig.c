@@ -62,7 +62,7 @@ bind_unix(struct peer *p)
 }
 
 void
-peer_open(struct peer *p, int family, int type)
+peer_bind(struct peer *p, int family, int type)
 {
 	p->family = family;
 	p->type = type;
@@ -74,8 +74,20 @@ peer_open(struct peer *p, int family, int type)
 		bind_unix(p);
 	else
 		bind_inet(p);
-	if (type == SOCK_STREAM)
+}
+
+void
+peer_listen(struct peer *p)
+{
+	if (p->type == SOCK_STREAM)
 		ck_assert_int_eq(listen(p->listener, 16), 0);
+}
+
+void
+peer_open(struct peer *p, int family, int type)
+{
+	peer_bind(p, family, type);
+	peer_listen(p);
 }
 
 void

@@ -20,7 +20,10 @@ struct peer {
 void syslog_rig_setup(void);
 void syslog_rig_teardown(void);
 
-/* Begins to listen at a port, or path, of its own; after peer_close at the same one. */
+/* Takes a port, or path, of its own; after peer_close the same one. Streams are refused there. */
+void peer_bind(struct peer *, int family, int type);
+void peer_listen(struct peer *);
+/* Both. */
 void peer_open(struct peer *, int family, int type);
 void peer_close(struct peer *);
 /* Closes the connection only. */

@@ -4,6 +4,7 @@
 
 #include <netdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -11,10 +12,10 @@
 #include "unit.h"
 
 #define LOOKUP_MS 1500 /* of a name that hangs */
-#define PROMPT_MS 500  /* nothing else takes so long */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned lookups, ended;
+static atomic_bool is_held; /* a name hangs until it is false again */
 
 __attribute__((visibility("default"))) int
 getaddrinfo(
@@ -27,7 +28,9 @@ getaddrinfo(
 	pthread_mutex_lock(&lock);
 	lookups++;
 	pthread_mutex_unlock(&lock);
-	nanosleep(&t, NULL);
+	do
+		nanosleep(&t, NULL);
+	while (is_held);
 	pthread_mutex_lock(&lock);
 	ended++;
 	pthread_mutex_unlock(&lock);
@@ -41,15 +44,6 @@ read_locked(const unsigned *n)
 	unsigned value = *n;
 	pthread_mutex_unlock(&lock);
 	return value;
-}
-
-static int64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 static void
@@ -75,12 +69,12 @@ START_TEST(a_name_that_hangs_blocks_nobody)
 {
 	for (int i = 0; i < 2; i++) {
 		struct hsw_handle *other = OPEN("/", NULL), *h = OPEN_URL(urls[i], NULL);
+		is_held = true;
 		struct hsw_delivery *d = put(h);
 		wait_lookups(h, (unsigned)i + 1);
-		int64_t start = now_ms();
 		fake_cancel(d);
 		fake_close(h);
-		ck_assert_int_lt(now_ms() - start, PROMPT_MS);
+		is_held = false;
 		wait_threads(other);
 		fake_close(other);
 	}

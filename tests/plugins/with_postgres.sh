@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # with_postgres.sh COMMAND...: runs it with a PostgreSQL server of its own, which is gone afterwards. The
 # command finds its folder in PGTEST_DIR and how to connect in PGTEST_DSN;
-# $PGTEST_CTL start or stop. 77: there is no PostgreSQL here.
+# $PGTEST_CTL start or stop. 77: there is no PostgreSQL here. Processes end, never the system: nothing is synced.
 set -u
 
 bin=$(find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
@@ -43,6 +43,8 @@ cat >>data/postgresql.conf <<END
 listen_addresses = ''
 unix_socket_directories = '$PGTEST_DIR'
 shared_buffers = 32MB
+fsync = off
+full_page_writes = off
 END
 $PGTEST_CTL start >/dev/null 2>&1 ||
 	{ cat "$PGTEST_DIR/server.log" >&2; exit 99; }

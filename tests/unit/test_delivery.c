@@ -99,7 +99,7 @@ START_TEST(a_retrying_event_steps_aside_for_its_chat)
 	rig_set_retry(200, 200, 200);
 	rig_open();
 	rig_append(5, 1);
-	rig_until(rig_delivered() == 4);
+	rig_until(rig_delivered() >= 4);
 	ck_assert_int_eq(rig_attempt(1)->seq, 2);
 	rig_until(rig_delivered() == 5);
 	rig_until(memory_store_retries() == 0);
@@ -144,9 +144,10 @@ START_TEST(an_outage_does_not_use_up_the_backlog)
 	rig_open();
 	rig_append(3000, 3000);
 	rig_until(rig_attempts() >= 10);
+	int64_t opened_ms = clock_mono_ms();
 	rig_for_ms(350);
-	ck_assert_uint_ge(rig_attempts(), 12);
-	ck_assert_uint_le(rig_attempts(), 18);
+	rig_until(rig_attempts() >= 12);
+	ck_assert_int_le((int64_t)rig_attempts(), 15 + (clock_mono_ms() - opened_ms) / 100);
 	rig_sink.outcome = HSW_DELIVERED;
 	size_t before = rig_attempts();
 	rig_until(rig_delivered() == 3000);
@@ -169,12 +170,16 @@ START_TEST(retries_survive_a_restart)
 	rig_until(memory_store_retries() == 5);
 	rig_until(memory_store_cursor("out") == 5);
 	rig_sink.outcome = HSW_DELIVERED;
-	int64_t before = clock_mono_ms();
 	rig_restart();
 	ck_assert_uint_eq(rig_delivered(), 0);
 	rig_until(rig_delivered() == 5);
-	ck_assert_int_ge(clock_mono_ms() - before, 100);
-	ck_assert_int_eq(rig_attempt((int)rig_attempts() - 1)->number, 2);
+	for (int i = 5; i < (int)rig_attempts(); i++) {
+		int last = i - 1;
+		while (rig_attempt(last)->seq != rig_attempt(i)->seq)
+			last--;
+		ck_assert_int_eq(rig_attempt(i)->number, rig_attempt(last)->number + 1);
+		ck_assert_int_ge(rig_attempt(i)->at_ms - rig_attempt(last)->at_ms, 350);
+	}
 	rig_close();
 }
 END_TEST

@@ -30,9 +30,9 @@ START_TEST(an_overloaded_destination_gets_nothing_until_it_wants)
 		fail_with(pausing[i], 400);
 		rig_open();
 		rig_append(20, 20);
-		rig_until(rig_attempts() == 1);
+		rig_until(rig_attempts() >= 1);
 		rig_sink.outcome = HSW_DELIVERED;
-		rig_until(rig_delivered() == 19);
+		rig_until(rig_delivered() >= 19);
 		ck_assert_int_ge(rig_attempt(1)->at_ms - rig_attempt(0)->at_ms, 395);
 		rig_close();
 	}
@@ -54,7 +54,7 @@ START_TEST(what_a_destination_asks_for_is_bounded)
 		fail_with(500, cases[i].asked_ms);
 		rig_open();
 		rig_append(1, 1);
-		rig_until(rig_attempts() == 1);
+		rig_until(rig_attempts() >= 1);
 		rig_sink.outcome = HSW_DELIVERED;
 		rig_until(rig_delivered() == 1);
 		int64_t waited = rig_attempt(1)->at_ms - rig_attempt(0)->at_ms;
@@ -75,11 +75,11 @@ START_TEST(other_failures_pause_nobody)
 		fail_with(others[i], 5000);
 		rig_open();
 		rig_append(1, 1);
-		rig_until(rig_attempts() == 1);
+		rig_until(rig_attempts() >= 1);
 		rig_sink.outcome = HSW_DELIVERED;
 		int64_t begin = clock_mono_ms();
 		rig_append(20, 20);
-		rig_until(rig_delivered() == 20);
+		rig_until(rig_delivered() >= 20);
 		ck_assert_int_lt(clock_mono_ms() - begin, 3000);
 		rig_close();
 	}
@@ -92,9 +92,9 @@ START_TEST(a_pause_that_nobody_asked_for_is_short)
 	fail_with(503, 0);
 	rig_open();
 	rig_append(20, 20);
-	rig_until(rig_attempts() == 1);
+	rig_until(rig_attempts() >= 1);
 	rig_sink.outcome = HSW_DELIVERED;
-	rig_until(rig_delivered() == 19);
+	rig_until(rig_delivered() >= 19);
 	int64_t pause = rig_attempt(1)->at_ms - rig_attempt(0)->at_ms;
 	ck_assert_int_ge(pause, 245);
 	ck_assert_int_le(pause, 2000);
@@ -194,9 +194,12 @@ START_TEST(a_rate_is_kept)
 	rig_open();
 	rig_append(40, 40);
 	rig_until(rig_delivered() == 40);
-	int64_t took = rig_attempt(39)->at_ms - rig_attempt(0)->at_ms;
-	ck_assert_int_ge(took, 39 * 20 - 25);
-	ck_assert_int_le(took, 39 * 20 * 3);
+	ck_assert_int_ge(rig_attempt(39)->at_ms - rig_attempt(0)->at_ms, 39 * 20 - 25);
+	/* Most of them are as fast as they may be, though the machine may stand still between others. */
+	int prompt = 0;
+	for (int i = 1; i < 40; i++)
+		prompt += rig_attempt(i)->at_ms - rig_attempt(i - 1)->at_ms <= 20 * 3;
+	ck_assert_int_ge(prompt, 20);
 	rig_close();
 }
 END_TEST
@@ -475,7 +478,7 @@ START_TEST(probes_take_turns_though_one_flies_at_a_time)
 	rig_append(4, 4);
 	rig_until(prints("\"circuit\":\"open\""));
 	size_t first = rig_attempts() + 4;
-	rig_until(rig_attempts() == first + 8);
+	rig_until(rig_attempts() >= first + 8);
 	for (size_t i = first; i < first + 7; i++)
 		ck_assert_int_ne(rig_attempt((int)i)->seq, rig_attempt((int)i + 1)->seq);
 	rig_close();
