@@ -21,7 +21,8 @@
  *   1.1  HSW_EUNPROCESSABLE
  *        hsw_host: is_replay, skip, postpone; hsw_outcome: HSW_HOLD
  *        sinks: broadcast, dismiss, needs, check, gathers, configure, expel, check_each,
- *        check_parts; HSW_SINK_LIVE, HSW_SINK_STATUSES, HSW_OPT_ALONE; hsw_conn: released, token, flags
+ *        check_parts; HSW_SINK_LIVE, HSW_SINK_STATUSES, HSW_OPT_ALONE, HSW_OPT_LINES; hsw_conn: released,
+ *        token, flags
  *        sources: challenge, names_instances; hsw_request: phone_of, learn, daemon; hsw_event: instance
  */
 #ifndef HOOKSWITCH_PLUGIN_H
@@ -97,6 +98,8 @@ enum hsw_opt_type {
 /* Of a sink's texts and paths: no two sections have the same one, unless it has a %, which stands for what is not the
  * same. */
 #define HSW_OPT_ALONE 4u
+/* Of secrets: @/file is the whole file, each line with its end, the last one too; else its first line alone. */
+#define HSW_OPT_LINES 8u
 
 /* One option. A table of them ends with an element whose key is NULL. Frozen for the major. */
 struct hsw_option {

@@ -125,6 +125,16 @@ def test_check_tells_that_a_batch_gets_one_event_of_each_chat(webhook):
     assert "warning" not in daemon.command("check").stderr
 
 
+def test_headers_of_a_file_are_one_a_line(webhook, tmp_path):
+    file = tmp_path / "headers"
+    file.write_text("X-A: 1|2\n\nX-B: 3\n")
+    daemon, receiver = webhook(options={"headers": f"@{file}"})
+    assert daemon.command("check").returncode == 0
+    daemon.accept(message(1))
+    receiver.wait(1)
+    assert [receiver.arrivals[0].headers.get(k) for k in ("x-a", "x-b")] == ["1|2", "3"]
+
+
 def test_a_batch_may_be_gathered_for_longer_than_the_timeout(webhook):
     daemon, receiver = webhook(options={"batch": "100/2s", "timeout": "1s", "concurrency": 200})
     for number in range(5):
