@@ -191,3 +191,14 @@ def test_expressions_of_the_file_choose_and_rewrite(make_receiver, make_daemon):
         {"text": t, "who": "Ana"} for t in ("keep 1", "drop 2", "keep 3")]
     assert chosen.numbers() == [0, 2]
     assert daemon.status()["dead"].get("chosen", 0) == 0
+
+
+@pytest.mark.skipif("jq" not in WEBHOOK_OPTIONS, reason="built without libjq")
+def test_an_expression_that_nests_deeply_ends_its_event_and_nothing_else(webhook):
+    """jq frees what is nested by recursion: whether it was stopped by then or not, that is survived."""
+    nest = "[" * 60 + "." + "]" * 60
+    daemon, receiver = webhook(options={
+        "filter": f'if .data.message.content == "deep" then reduce range(9000) as $i (.; {nest}) else true end'})
+    daemon.accept(message(1, chat=1, text="deep"))
+    daemon.accept(message(2, chat=2))
+    wait_for(lambda: 2 in receiver.numbers(), 20, "the event behind it")
