@@ -33,6 +33,7 @@ slot_free(struct slot *s)
 {
 	if (s->easy != NULL)
 		curl_easy_cleanup(s->easy);
+	variant_unref(s->variant);
 	target_unref(s->target);
 	pieces_free(&s->body);
 	free(s->packed);
@@ -166,6 +167,15 @@ slots_free(struct webhook *w)
 	}
 }
 
+static void
+set_variant(struct slot *s, struct variant *v)
+{
+	if (v != s->variant)
+		s->has_url = false;
+	variant_unref(s->variant);
+	s->variant = v;
+}
+
 int
 slot_set_target(struct slot *s, const struct webhook_conf *conf)
 {
@@ -178,9 +188,9 @@ slot_set_target(struct slot *s, const struct webhook_conf *conf)
 		w->host->log(w->handle, HSW_LOG_WARN, "%s", err.text);
 		return HSW_EINVAL;
 	}
-	target_unref(s->target);
 	if (t != s->target)
-		s->url = NULL; /* its memory is the old target's */
+		set_variant(s, NULL); /* it is the old target's */
+	target_unref(s->target);
 	s->target = t;
 	s->opener.is_guarded = conf != NULL || w->conf->allow_private != NULL;
 	s->exchange.is_guarded = s->opener.is_guarded;
@@ -196,16 +206,14 @@ slot_set_target(struct slot *s, const struct webhook_conf *conf)
 static int
 set_url(struct slot *s)
 {
-	CURLU *url = target_url(s->target, s->type);
-
-	if (url == s->url)
+	if (s->has_url)
 		return HSW_OK;
-	if (url == NULL || curl_easy_setopt(s->easy, CURLOPT_CURLU, url) != CURLE_OK)
+	if (curl_easy_setopt(s->easy, CURLOPT_CURLU, variant_url(s->variant)) != CURLE_OK)
 		return HSW_ENOMEM;
 	/* Rather wait for a connection that may turn out to be HTTP/2 than make many. Without
 	 * TLS curl would learn only from the first answer that it is not. */
 	curl_easy_setopt(s->easy, CURLOPT_PIPEWAIT, (long)target_is_tls(s->target));
-	s->url = url;
+	s->has_url = true;
 	return HSW_OK;
 }
 
@@ -273,7 +281,7 @@ start_exchange(struct slot *s)
 	struct exchange *x = &s->exchange;
 
 	x->target = s->target;
-	x->head = target_head(s->target, s->type);
+	x->head = variant_head(s->variant);
 	x->tail = target_tail(s->target);
 	if (x->head.s == NULL || x->tail.s == NULL)
 		return HSW_ENOMEM;
@@ -284,13 +292,27 @@ start_exchange(struct slot *s)
 	return wire_start(x);
 }
 
+static int
+find_variant(struct slot *s)
+{
+	const struct hsw_host *host = s->w->host;
+	const struct hsw_envelope *first = host->envelope(TAILQ_FIRST(&s->items)->delivery);
+	struct variant *v = target_variant(s->target, host->get(first, HSW_F_TYPE));
+
+	if (v == NULL)
+		return HSW_ENOMEM;
+	set_variant(s, v);
+	return HSW_OK;
+}
+
 int
 slot_start(struct slot *s)
 {
 	struct webhook *w = s->w;
-	int rc = slot_compose(s);
+	int rc = find_variant(s);
 
-	s->type = w->host->get(w->host->envelope(TAILQ_FIRST(&s->items)->delivery), HSW_F_TYPE);
+	if (rc == HSW_OK)
+		rc = slot_compose(s);
 	if (rc == HSW_OK)
 		rc = slot_set_lines(s);
 	if (rc == HSW_OK)

@@ -58,9 +58,9 @@ struct slot {
 	bool is_sections;       /* goes to the section's own receiver */
 	bool is_batch;          /* written as one, though it may have one event */
 	enum format format;
-	struct target *target; /* of the request; kept while idle */
-	CURLU *url;            /* what easy is set to; the target's */
-	struct hsw_str type;   /* of the first event; until the request is started */
+	struct target *target;   /* of the request; kept while idle */
+	struct variant *variant; /* of the target, for the first event's type; kept while idle */
+	bool has_url;            /* easy is set to that */
 	struct hsw_str id;
 	char batch_id[BATCH_ID_SIZE];
 	struct curl_slist lines[LINES];
