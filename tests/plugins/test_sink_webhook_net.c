@@ -105,6 +105,54 @@ START_TEST(drain_lets_go_of_idle_connections)
 }
 END_TEST
 
+/* n deliveries at once to another server than the section's. Returns the last one. */
+static struct hsw_delivery *
+put_to(struct hsw_handle *h, const struct http_server *other, const char *path, int n)
+{
+	const char *const options[] = { "url", url_of(other, "http", path), NULL };
+	const struct hsw_envelope *env = fake_envelope_text("{}");
+	struct hsw_error err;
+	void *conf = fake_conf_new(fake_plugin(h), options, &err);
+	struct hsw_delivery *d = NULL;
+
+	for (int i = 0; i < n; i++)
+		d = fake_deliver_to(h, env, 1, conf);
+	fake_conf_free(fake_plugin(h), conf);
+	fake_unref(env);
+	return d;
+}
+
+START_TEST(new_connections_do_not_keep_idle_ones)
+{
+	struct http_server *other = http_server_start(rules, NULL);
+	struct hsw_handle *h = OPEN("/", "allow_private", "127.0.0.0/8", NULL);
+
+	fake_wait(put(h));
+	ck_assert_uint_eq(http_server_open(server), 1);
+	struct hsw_delivery *d = put_to(h, other, "/hang", 1);
+	fake_drain(h); /* idle ones are looked at in the turn in which the new one is made */
+	wait_open(h, 0);
+	fake_cancel(d);
+	fake_close(h);
+	http_server_stop(other);
+}
+END_TEST
+
+START_TEST(of_too_many_idle_connections_the_oldest_one_goes)
+{
+	struct http_server *other = http_server_start(rules, NULL);
+	struct hsw_handle *h = OPEN("/", "allow_private", "127.0.0.0/8", NULL);
+
+	fake_wait(put(h));
+	put_to(h, other, "/", 256);
+	fake_wait_all(h);
+	wait_open(h, 0);
+	ck_assert_uint_eq(http_server_open(other), 256);
+	fake_close(h);
+	http_server_stop(other);
+}
+END_TEST
+
 START_TEST(a_cancelled_delivery_ends_its_connection_and_no_other)
 {
 	static const char *const paths[] = { "/hang", "/half-head-hang" };
@@ -500,6 +548,7 @@ UNIT_MAIN_WITH("sink-webhook-net", webhook_rig_setup, webhook_rig_teardown,
 	a_host_with_several_addresses_is_reached, connections_are_kept_and_used_again,
 	connections_that_the_receiver_closes_cost_no_delivery,
 	an_end_that_several_connections_met_costs_no_delivery, drain_lets_go_of_idle_connections,
+	new_connections_do_not_keep_idle_ones, of_too_many_idle_connections_the_oldest_one_goes,
 	a_cancelled_delivery_ends_its_connection_and_no_other,
 	a_delivery_cancelled_while_it_connects_leaves_nothing,
 	a_handle_closes_right_after_its_deliveries_were_cancelled, done_may_deliver_and_cancel,
