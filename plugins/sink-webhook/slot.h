@@ -72,10 +72,11 @@ struct slot {
 	size_t gathered_size;
 	bool resent; /* after its connection had died */
 	struct opener opener;
-	bool is_resting; /* the head of its answer came, the rest is read for a while; on w->resting */
-	bool is_settled; /* and the daemon was told: the rest changes nothing */
+	bool is_headed; /* on w->headed */
+	bool is_resting; /* the head of its answer came, the rest is read for a while; on w->settled or w->refused */
+	bool is_settled; /* the daemon was told: the rest changes nothing */
 	int64_t headed_ms;
-	TAILQ_ENTRY(slot) resting;
+	TAILQ_ENTRY(slot) headed, resting;
 	struct answer answer;
 };
 

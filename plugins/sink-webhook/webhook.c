@@ -326,7 +326,9 @@ webhook_open(const struct hsw_host *host, struct hsw_handle *handle, const void 
 	}
 	*w = (struct webhook){ .host = host, .handle = handle, .conf = conf };
 	TAILQ_INIT(&w->free_items);
-	TAILQ_INIT(&w->resting);
+	TAILQ_INIT(&w->headed);
+	TAILQ_INIT(&w->settled);
+	TAILQ_INIT(&w->refused);
 	TAILQ_INIT(&w->idle_order);
 	conf_batch(conf, &w->batch, err);
 	w->targets = targets_new(host->version);

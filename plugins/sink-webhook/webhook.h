@@ -46,10 +46,12 @@ struct webhook {
 	size_t sock_count;
 	struct slot_list busy, idle;
 	size_t slot_count, idle_count;
-	struct slot_order
-		resting; /* of busy: only the rest of an answer is read; the first one first */
-	bool has_heads;  /* of answers came to curl, since slots_look_at_heads */
-	struct hsw_timer *resting_timer; /* runs while there are some */
+	struct slot_order headed; /* of busy: a head came to curl, since slots_look_at_heads */
+	/* Of busy: only the rest of an answer is read, the first one first; of deliveries that have ended, and
+	 * of others. */
+	struct slot_order settled, refused;
+	size_t settled_count;
+	struct hsw_timer *resting_timer; /* runs while there are some of these */
 	struct item_list free_items;
 	size_t free_item_count;
 	struct conf_batch batch;

@@ -347,6 +347,35 @@ START_TEST(the_rest_of_an_answer_is_not_waited_for_long)
 }
 END_TEST
 
+/* Whatever the receiver does: what rests of those that were delivered is bounded. */
+START_TEST(answers_without_end_hold_few_connections)
+{
+	struct cert lone = cert_new("receiver", "IP:127.0.0.1", NULL);
+	SSL_CTX *tls = cert_server(&lone, NULL);
+	struct http_server *s = http_server_start(rules, tls);
+	cert_write(&lone, in_folder("cert.pem"));
+	const char *const urls[] = { url_of(server, "http", "/half-hang"),
+		url_of(s, "https", "/half-hang") };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct hsw_handle *h = OPEN_URL(
+			urls[i], i == 1 ? "ca_file" : NULL, in_folder("cert.pem"), NULL);
+		unsigned held = fake_held(h);
+		struct hsw_delivery *d[300];
+		for (int n = 0; n < 300; n++)
+			d[n] = put(h);
+		fake_wait_all(h);
+		ck_assert_uint_le(fake_held(h), held + 256);
+		for (int n = 0; n < 300; n++)
+			ck_assert_int_eq(fake_result(d[n])->outcome, HSW_DELIVERED);
+		fake_close(h);
+	}
+	http_server_stop(s);
+	SSL_CTX_free(tls);
+	cert_free(&lone);
+}
+END_TEST
+
 /* Who says no and then no more, or goes away, has said it; half a head says nothing. */
 START_TEST(a_head_of_failure_is_enough)
 {
@@ -554,5 +583,5 @@ UNIT_MAIN_WITH("sink-webhook-net", webhook_rig_setup, webhook_rig_teardown,
 	a_handle_closes_right_after_its_deliveries_were_cancelled, done_may_deliver_and_cancel,
 	handles_of_several_threads_do_not_meet, certificates_are_checked,
 	a_head_of_success_is_enough, the_rest_of_an_answer_is_not_waited_for_long,
-	a_head_of_failure_is_enough, a_failed_handshake_is_told, a_client_certificate_is_shown,
-	http_2_shares_one_connection)
+	answers_without_end_hold_few_connections, a_head_of_failure_is_enough,
+	a_failed_handshake_is_told, a_client_certificate_is_shown, http_2_shares_one_connection)
