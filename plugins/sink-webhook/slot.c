@@ -446,12 +446,19 @@ slot_settle_early(struct slot *s)
 		w, &items, answer_outcome(&s->answer, CURLE_OK, s->target, &detail, text), &detail);
 }
 
-/* Its text is waited for. */
+/* Its text is waited for, until the timer has come round twice at most: that is no time in which nobody answered. */
 static void
 slot_is_refused(struct slot *s)
 {
-	if (!s->is_resting)
-		slot_rest(s);
+	struct item *item;
+
+	if (s->is_resting)
+		return;
+	slot_rest(s);
+	TAILQ_FOREACH (item, &s->items, entry) {
+		if (item->delivery != NULL)
+			s->w->host->extend(item->delivery, 3 * REST_MS);
+	}
 }
 
 static struct slot *
