@@ -544,12 +544,11 @@ host_get_data(const struct hsw_delivery *slot)
 
 /* d->flying is in the order of deadlines. */
 static void
-host_postpone(struct hsw_delivery *slot, int64_t ms)
+set_deadline(struct hsw_delivery *slot, int64_t at_ms)
 {
 	struct destination *d = slot->d;
 
-	slot->sent_ms = clock_mono_ms();
-	slot->deadline_ms = slot->sent_ms + d->conf->timeout_ms + ms;
+	slot->deadline_ms = at_ms;
 	TAILQ_REMOVE(&d->flying, slot, link);
 	struct hsw_delivery *before = TAILQ_LAST(&d->flying, slot_list);
 	while (before != NULL && before->deadline_ms > slot->deadline_ms)
@@ -562,11 +561,28 @@ host_postpone(struct hsw_delivery *slot, int64_t ms)
 	watch_deadline(d, clock_mono_ms());
 }
 
+static void
+host_postpone(struct hsw_delivery *slot, int64_t ms)
+{
+	slot->sent_ms = clock_mono_ms();
+	set_deadline(slot, slot->sent_ms + slot->d->conf->timeout_ms + ms);
+}
+
+/* What is none of ours (a notice) is on no list, and its time is not looked at here. */
+static void
+host_extend(struct hsw_delivery *slot, int64_t ms)
+{
+	int64_t at = clock_mono_ms() + ms;
+
+	if (slot->d->ended == NULL && at > slot->deadline_ms)
+		set_deadline(slot, at);
+}
+
 void
 delivery_register(void)
 {
 	static const struct host_delivery functions = { host_envelope, host_parts, host_attempt,
 		host_target, finish, host_set_data, host_get_data, host_is_replay, skip,
-		host_postpone };
+		host_postpone, host_extend };
 	host_set_delivery(&functions);
 }

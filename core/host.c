@@ -310,6 +310,7 @@ host_set_delivery(const struct host_delivery *d)
 	functions.is_replay = d->is_replay;
 	functions.skip = d->skip;
 	functions.postpone = d->postpone;
+	functions.extend = d->extend;
 }
 
 const struct hsw_host *

@@ -42,6 +42,7 @@ struct host_delivery {
 	int (*is_replay)(const struct hsw_delivery *);
 	void (*skip)(struct hsw_delivery *);
 	void (*postpone)(struct hsw_delivery *, int64_t ms);
+	void (*extend)(struct hsw_delivery *, int64_t ms);
 };
 void host_set_delivery(const struct host_delivery *);
 

@@ -117,8 +117,25 @@ expand(const char *text, struct buf *out, struct hsw_error *err)
 	return out->failed ? err_set(err, HSW_ENOMEM, "out of memory") : HSW_OK;
 }
 
+/* What counts of the file: its first line, or all lines, each with its end. */
 static int
-read_secret_file(const char *path, struct buf *out, struct hsw_error *err)
+take_secret(
+	const char *text, bool is_lines, const char *path, struct buf *out, struct hsw_error *err)
+{
+	size_t n = is_lines ? strlen(text) : strcspn(text, "\r\n");
+
+	if (strspn(text, " \t\r\n") >= n)
+		return err_set(err, HSW_EINVAL, "%sthe file %s is empty",
+			is_lines ? "" : "the first line of ", path);
+	buf_append(out, text, n);
+	if (is_lines && text[n - 1] != '\n')
+		buf_append(out, "\n", 1);
+	buf_append(out, "", 1);
+	return out->failed ? err_set(err, HSW_ENOMEM, "out of memory") : HSW_OK;
+}
+
+static int
+read_secret_file(const char *path, bool is_lines, struct buf *out, struct hsw_error *err)
 {
 	char text[SECRET_FILE_MAX + 1];
 	FILE *f = fopen(path, "re");
@@ -134,12 +151,10 @@ read_secret_file(const char *path, struct buf *out, struct hsw_error *err)
 	if (n > SECRET_FILE_MAX)
 		return err_set(err, HSW_EINVAL, "the file %s is larger than %d bytes", path,
 			SECRET_FILE_MAX);
+	if (memchr(text, '\0', n) != NULL)
+		return err_set(err, HSW_EINVAL, "the file %s is no text: it has a NUL byte", path);
 	text[n] = '\0';
-	text[strcspn(text, "\r\n")] = '\0';
-	if (text[0] == '\0')
-		return err_set(err, HSW_EINVAL, "the first line of the file %s is empty", path);
-	buf_append(out, text, strlen(text) + 1);
-	return out->failed ? err_set(err, HSW_ENOMEM, "out of memory") : HSW_OK;
+	return take_secret(text, is_lines, path, out, err);
 }
 
 /* ---- storing ---- */
@@ -180,7 +195,7 @@ set_secret(const struct hsw_option *o, void *conf, const char *text, const char 
 		return err_set(err, HSW_EINVAL, "is empty, expected a secret");
 	if (text[0] != '@')
 		return store_string(o, conf, text, err);
-	int rc = read_secret_file(text + 1, &b, err);
+	int rc = read_secret_file(text + 1, (o->flags & HSW_OPT_LINES) != 0, &b, err);
 	if (rc == HSW_OK)
 		rc = store_string(o, conf, b.data, err);
 	buf_free(&b);

@@ -4,7 +4,7 @@
  *
  * A conf struct is filled by option_set for each key of a section and option_defaults for the rest, and
  * what it holds is freed by option_free. Values may hold ${NAME} (environment; $$ is a dollar sign);
- * secrets may be `@/path/to/file`, the file's first line.
+ * secrets may be `@/path/to/file`, the file's first line, or all of it (HSW_OPT_LINES).
  */
 #ifndef OPTION_H
 #define OPTION_H

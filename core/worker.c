@@ -19,6 +19,9 @@
 #include "sockets.h"
 
 #define DRAIN_CHECK_MS 5
+/* Plugins may recurse over what events and options make of values: libjq frees an array in an array so, and what
+ * is made in a run's time may have 500000 of them. Only what is touched takes memory. */
+#define STACK_BYTES (256u << 20)
 
 /* Mail from the main thread. */
 struct command {
@@ -392,11 +395,27 @@ worker_init(struct worker *w, struct server *server, unsigned index)
 	return mailbox_init(&w->box);
 }
 
+/* With less of a stack rather than not at all, where memory must not be promised (vm.overcommit_memory = 2). */
+static int
+start_thread(struct worker *w)
+{
+	pthread_attr_t attr;
+
+	if (pthread_attr_init(&attr) != 0)
+		return HSW_ENOMEM;
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	int rc = pthread_create(&w->thread, &attr, worker_main, w);
+	pthread_attr_destroy(&attr);
+	if (rc != 0)
+		rc = pthread_create(&w->thread, NULL, worker_main, w);
+	return rc == 0 ? HSW_OK : HSW_ENOMEM;
+}
+
 int
 worker_start(struct worker *w, struct hsw_error *err)
 {
 	catalog_view_set(&w->catalog, w->server->catalog, catalog_master(w->server->catalog)->now);
-	if (pthread_create(&w->thread, NULL, worker_main, w) != 0)
+	if (start_thread(w) != HSW_OK)
 		return err_set(err, HSW_ENOMEM, "cannot start a worker thread");
 	while (sem_wait(&w->ready) != 0)
 		;

@@ -111,7 +111,14 @@ close_bracket(struct scan *s, char bracket)
 	return false;
 }
 
-/* $name, name, or a name's field behind a dot or before a colon, which may be any. */
+/* Whether a colon after a name makes it an object's key: elsewhere it is what a slice begins with, or a definition. */
+static bool
+is_in_object(const struct scan *s)
+{
+	return s->depth > 0 && s->open[s->depth - 1] == '{';
+}
+
+/* $name, name, or a name that is a field, behind a dot, or a key, before a colon: those may be any. */
 static bool
 word(struct scan *s, bool is_field)
 {
@@ -122,7 +129,7 @@ word(struct scan *s, bool is_field)
 		s->at++;
 	size_t n = (size_t)(s->at - start);
 	const char *next = s->at + strspn(s->at, " \t\r\n");
-	if (is_field || (*start != '$' && *next == ':'))
+	if (is_field || (*start != '$' && *next == ':' && is_in_object(s)))
 		return true;
 	if (*start == '_')
 		return refuse(s, start, n);
@@ -131,6 +138,17 @@ word(struct scan *s, bool is_field)
 			return refuse(s, start, n);
 	}
 	return true;
+}
+
+/* To the end of the line. From jq 1.7.1 on one that ends with a backslash goes on, so it is neither. */
+static bool
+comment(struct scan *s)
+{
+	s->at += strcspn(s->at, "\n");
+	const char *last = s->at - 1; /* not before the # */
+	if (*last == '\r')
+		last--;
+	return *last != '\\' || refuse(s, "a comment that ends with \\", 26);
 }
 
 /* An operator that begins here; assignments are refused. */
@@ -158,10 +176,8 @@ next_token(struct scan *s, char before)
 		s->at++;
 		return string(s);
 	}
-	if (c == '#') {
-		s->at += strcspn(s->at, "\n");
-		return true;
-	}
+	if (c == '#')
+		return comment(s);
 	if (strchr("([{", c) != NULL) {
 		s->at++;
 		return push(s, c);

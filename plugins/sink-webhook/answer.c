@@ -100,7 +100,8 @@ head_came(char *bytes, size_t one, size_t len, void *arg)
 	/* Some end lines with a line feed alone (RFC 9112 section 2.2). */
 	if ((len == 1 && bytes[0] == '\n') || (len == 2 && memcmp(bytes, "\r\n", 2) == 0))
 		a->is_head_complete = a->status >= 200;
-	*a->has_news = *a->has_news || a->is_head_complete;
+	if (a->is_head_complete)
+		a->headed(a);
 	return answer_add_head(a, len) ? len : 0;
 }
 
@@ -113,9 +114,9 @@ body_came(char *bytes, size_t one, size_t len, void *arg)
 }
 
 void
-answer_set(struct answer *a, CURL *easy, bool *has_news)
+answer_set(struct answer *a, CURL *easy, void (*headed)(struct answer *))
 {
-	a->has_news = has_news;
+	a->headed = headed;
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, head_came);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, a);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, body_came);

@@ -22,7 +22,8 @@ struct answer {
 	size_t excerpt_len;
 	char excerpt[EXCERPT_BYTES + TARGET_SECRET_PREFIX];
 	char error[CURL_ERROR_SIZE];
-	bool *has_news; /* is set when curl brings the end of a head; never reset */
+	/* Of a transfer: called by curl with the end of a head, which it may only note; never reset. */
+	void (*headed)(struct answer *);
 };
 
 #define ANSWER_TEXT_SIZE 1152
@@ -37,8 +38,8 @@ bool answer_is_success(const struct answer *);
 /* The value of a Retry-After header, with white space around it or not. Of several the last one counts. */
 void answer_retry_after(struct answer *, const char *at, size_t len);
 
-/* Sets has_news, and the callbacks of a transfer's handle that fill the answer. */
-void answer_set(struct answer *, CURL *easy, bool *has_news);
+/* Sets headed, and the callbacks of a transfer's handle that fill the answer. */
+void answer_set(struct answer *, CURL *easy, void (*headed)(struct answer *));
 /* Takes over what curl knows when the transfer has ended. */
 void answer_take(struct answer *, CURL *easy);
 

@@ -52,7 +52,7 @@ const struct hsw_option conf_options[] = {
 		.help = "Sent as it stands as the Authorization header, e.g. \"Bearer abc\"." },
 	{ .key = "headers",
 		.type = HSW_OPT_SECRET,
-		.flags = HSW_OPT_PER_TARGET,
+		.flags = HSW_OPT_PER_TARGET | HSW_OPT_LINES,
 		.offset = MEMBER(headers),
 		.help = "More headers, \"Name: value\", with | between them, or one a line in a "
 			"file "

@@ -33,11 +33,23 @@ slot_free(struct slot *s)
 {
 	if (s->easy != NULL)
 		curl_easy_cleanup(s->easy);
+	variant_unref(s->variant);
 	target_unref(s->target);
 	pieces_free(&s->body);
 	free(s->packed);
 	free(s->gathered);
 	free(s);
+}
+
+static void
+head_came(struct answer *a)
+{
+	struct slot *s = (struct slot *)((char *)a - offsetof(struct slot, answer));
+
+	if (s->is_headed)
+		return;
+	s->is_headed = true;
+	TAILQ_INSERT_TAIL(&s->w->headed, s, headed);
 }
 
 /* All that never changes. */
@@ -52,7 +64,7 @@ set_constants(struct slot *s)
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, IDLE_SECONDS);
 	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, LIFETIME_SECONDS);
 	sockets_set(easy, &s->opener);
-	answer_set(&s->answer, easy, &s->w->has_heads);
+	answer_set(&s->answer, easy, head_came);
 }
 
 static void
@@ -166,6 +178,15 @@ slots_free(struct webhook *w)
 	}
 }
 
+static void
+set_variant(struct slot *s, struct variant *v)
+{
+	if (v != s->variant)
+		s->has_url = false;
+	variant_unref(s->variant);
+	s->variant = v;
+}
+
 int
 slot_set_target(struct slot *s, const struct webhook_conf *conf)
 {
@@ -178,9 +199,9 @@ slot_set_target(struct slot *s, const struct webhook_conf *conf)
 		w->host->log(w->handle, HSW_LOG_WARN, "%s", err.text);
 		return HSW_EINVAL;
 	}
-	target_unref(s->target);
 	if (t != s->target)
-		s->url = NULL; /* its memory is the old target's */
+		set_variant(s, NULL); /* it is the old target's */
+	target_unref(s->target);
 	s->target = t;
 	s->opener.is_guarded = conf != NULL || w->conf->allow_private != NULL;
 	s->exchange.is_guarded = s->opener.is_guarded;
@@ -196,16 +217,14 @@ slot_set_target(struct slot *s, const struct webhook_conf *conf)
 static int
 set_url(struct slot *s)
 {
-	CURLU *url = target_url(s->target, s->type);
-
-	if (url == s->url)
+	if (s->has_url)
 		return HSW_OK;
-	if (url == NULL || curl_easy_setopt(s->easy, CURLOPT_CURLU, url) != CURLE_OK)
+	if (curl_easy_setopt(s->easy, CURLOPT_CURLU, variant_url(s->variant)) != CURLE_OK)
 		return HSW_ENOMEM;
 	/* Rather wait for a connection that may turn out to be HTTP/2 than make many. Without
 	 * TLS curl would learn only from the first answer that it is not. */
 	curl_easy_setopt(s->easy, CURLOPT_PIPEWAIT, (long)target_is_tls(s->target));
-	s->url = url;
+	s->has_url = true;
 	return HSW_OK;
 }
 
@@ -273,7 +292,7 @@ start_exchange(struct slot *s)
 	struct exchange *x = &s->exchange;
 
 	x->target = s->target;
-	x->head = target_head(s->target, s->type);
+	x->head = variant_head(s->variant);
 	x->tail = target_tail(s->target);
 	if (x->head.s == NULL || x->tail.s == NULL)
 		return HSW_ENOMEM;
@@ -284,13 +303,27 @@ start_exchange(struct slot *s)
 	return wire_start(x);
 }
 
+static int
+find_variant(struct slot *s)
+{
+	const struct hsw_host *host = s->w->host;
+	const struct hsw_envelope *first = host->envelope(TAILQ_FIRST(&s->items)->delivery);
+	struct variant *v = target_variant(s->target, host->get(first, HSW_F_TYPE));
+
+	if (v == NULL)
+		return HSW_ENOMEM;
+	set_variant(s, v);
+	return HSW_OK;
+}
+
 int
 slot_start(struct slot *s)
 {
 	struct webhook *w = s->w;
-	int rc = slot_compose(s);
+	int rc = find_variant(s);
 
-	s->type = w->host->get(w->host->envelope(TAILQ_FIRST(&s->items)->delivery), HSW_F_TYPE);
+	if (rc == HSW_OK)
+		rc = slot_compose(s);
 	if (rc == HSW_OK)
 		rc = slot_set_lines(s);
 	if (rc == HSW_OK)
@@ -313,6 +346,12 @@ slot_postpone(struct slot *s, int64_t ms)
 	}
 }
 
+static struct slot_order *
+rests_among(struct slot *s)
+{
+	return s->is_settled ? &s->w->settled : &s->w->refused;
+}
+
 /* Takes it out of whatever it is in; its items stay. */
 static void
 slot_halt(struct slot *s)
@@ -324,9 +363,12 @@ slot_halt(struct slot *s)
 		curl_multi_remove_handle(s->w->multi, s->easy);
 	}
 	LIST_REMOVE(s, entry);
+	if (s->is_headed)
+		TAILQ_REMOVE(&s->w->headed, s, headed);
 	if (s->is_resting)
-		TAILQ_REMOVE(&s->w->resting, s, resting);
-	s->is_resting = s->is_settled = false;
+		TAILQ_REMOVE(rests_among(s), s, resting);
+	s->w->settled_count -= s->is_settled;
+	s->is_headed = s->is_resting = s->is_settled = false;
 }
 
 void
@@ -341,6 +383,8 @@ slot_stop(struct slot *s)
 /* When its head has said all that counts the rest of an answer is read for so long: of a failure for the text, else
  * so that the connection can be used again. */
 #define REST_MS 1000
+/* No more than so many of which the delivery has ended, each with its connection: the oldest one is given up. */
+#define SETTLED_MAX 256
 #define STATUS_WITHOUT_EXPECT 417 /* curl asks again by itself */
 
 /* done() may deliver and cancel others. */
@@ -375,13 +419,11 @@ slot_rest(struct slot *s)
 {
 	struct webhook *w = s->w;
 
-	if (s->is_resting)
-		return;
-	if (TAILQ_EMPTY(&w->resting))
+	if (TAILQ_EMPTY(&w->settled) && TAILQ_EMPTY(&w->refused))
 		w->host->timer_set(w->resting_timer, REST_MS);
 	s->is_resting = true;
 	s->headed_ms = w->host->now_ms(w->handle);
-	TAILQ_INSERT_TAIL(&w->resting, s, resting);
+	TAILQ_INSERT_TAIL(rests_among(s), s, resting);
 }
 
 /* Settles before the whole answer is there. Its request has been sent: nothing of the items is needed. */
@@ -395,11 +437,28 @@ slot_settle_early(struct slot *s)
 
 	if (s->is_settled)
 		return;
-	slot_rest(s);
 	s->is_settled = true;
+	slot_rest(s);
+	if (++w->settled_count > SETTLED_MAX)
+		slot_stop(TAILQ_FIRST(&w->settled));
 	items_take(s, &items);
 	tell_all(
 		w, &items, answer_outcome(&s->answer, CURLE_OK, s->target, &detail, text), &detail);
+}
+
+/* Its text is waited for, until the timer has come round twice at most: that is no time in which nobody answered. */
+static void
+slot_is_refused(struct slot *s)
+{
+	struct item *item;
+
+	if (s->is_resting)
+		return;
+	slot_rest(s);
+	TAILQ_FOREACH (item, &s->items, entry) {
+		if (item->delivery != NULL)
+			s->w->host->extend(item->delivery, 3 * REST_MS);
+	}
 }
 
 static struct slot *
@@ -417,7 +476,7 @@ exchange_succeeded(struct exchange *x)
 static void
 exchange_refused(struct exchange *x)
 {
-	slot_rest(slot_of(x));
+	slot_is_refused(slot_of(x));
 }
 
 static void
@@ -443,27 +502,16 @@ has_sent_all(const struct slot *s)
 	return sent >= (curl_off_t)s->body.len;
 }
 
-static struct slot *
-find_success(const struct webhook *w)
-{
-	struct slot *s;
-
-	LIST_FOREACH (s, &w->busy, entry) {
-		if (!s->is_settled && s->exchange.wire == NULL && answer_is_success(&s->answer))
-			return s;
-	}
-	return NULL;
-}
-
 static void
-rest_those_refused(const struct webhook *w)
+look_at_head(struct slot *s)
 {
-	struct slot *s;
-
-	LIST_FOREACH (s, &w->busy, entry) {
-		if (s->exchange.wire == NULL && s->answer.is_head_complete &&
-			!answer_is_success(&s->answer) && s->answer.status != STATUS_WITHOUT_EXPECT)
-			slot_rest(s);
+	if (!answer_is_success(&s->answer)) {
+		if (s->answer.status != STATUS_WITHOUT_EXPECT)
+			slot_is_refused(s);
+	} else if (has_sent_all(s)) {
+		slot_settle_early(s);
+	} else {
+		slot_ended(s, CURLE_OK);
 	}
 }
 
@@ -472,30 +520,31 @@ slots_look_at_heads(struct webhook *w)
 {
 	struct slot *s;
 
-	if (!w->has_heads)
-		return;
-	w->has_heads = false;
-	rest_those_refused(w);
-	while ((s = find_success(w)) != NULL) {
-		if (has_sent_all(s))
-			slot_settle_early(s);
-		else
-			slot_ended(s, CURLE_OK);
+	while ((s = TAILQ_FIRST(&w->headed)) != NULL) {
+		TAILQ_REMOVE(&w->headed, s, headed);
+		s->is_headed = false;
+		look_at_head(s);
 	}
+}
+
+static struct slot *
+first_older(const struct slot_order *resting, int64_t headed_ms)
+{
+	struct slot *s = TAILQ_FIRST(resting);
+
+	return s != NULL && s->headed_ms <= headed_ms ? s : NULL;
 }
 
 void
 slots_end_resting(struct webhook *w, int64_t older_than_ms)
 {
-	int64_t now = w->host->now_ms(w->handle);
+	int64_t headed_ms = w->host->now_ms(w->handle) - older_than_ms;
 	struct slot *s;
 
-	while ((s = TAILQ_FIRST(&w->resting)) != NULL && now - s->headed_ms >= older_than_ms) {
-		if (s->is_settled)
-			slot_stop(s);
-		else
-			slot_ended(s, CURLE_OK);
-	}
+	while ((s = first_older(&w->settled, headed_ms)) != NULL)
+		slot_stop(s);
+	while ((s = first_older(&w->refused, headed_ms)) != NULL)
+		slot_ended(s, CURLE_OK);
 }
 
 void
@@ -504,7 +553,7 @@ slots_rest_over(void *webhook)
 	struct webhook *w = webhook;
 
 	slots_end_resting(w, REST_MS);
-	if (!TAILQ_EMPTY(&w->resting))
+	if (!TAILQ_EMPTY(&w->settled) || !TAILQ_EMPTY(&w->refused))
 		w->host->timer_set(w->resting_timer, REST_MS);
 }
 

@@ -58,9 +58,9 @@ struct slot {
 	bool is_sections;       /* goes to the section's own receiver */
 	bool is_batch;          /* written as one, though it may have one event */
 	enum format format;
-	struct target *target; /* of the request; kept while idle */
-	CURLU *url;            /* what easy is set to; the target's */
-	struct hsw_str type;   /* of the first event; until the request is started */
+	struct target *target;   /* of the request; kept while idle */
+	struct variant *variant; /* of the target, for the first event's type; kept while idle */
+	bool has_url;            /* easy is set to that */
 	struct hsw_str id;
 	char batch_id[BATCH_ID_SIZE];
 	struct curl_slist lines[LINES];
@@ -72,10 +72,11 @@ struct slot {
 	size_t gathered_size;
 	bool resent; /* after its connection had died */
 	struct opener opener;
-	bool is_resting; /* the head of its answer came, the rest is read for a while; on w->resting */
-	bool is_settled; /* and the daemon was told: the rest changes nothing */
+	bool is_headed; /* on w->headed */
+	bool is_resting; /* the head of its answer came, the rest is read for a while; on w->settled or w->refused */
+	bool is_settled; /* the daemon was told: the rest changes nothing */
 	int64_t headed_ms;
-	TAILQ_ENTRY(slot) resting;
+	TAILQ_ENTRY(slot) headed, resting;
 	struct answer answer;
 };
 

@@ -92,6 +92,13 @@ sock_ready(int fd, unsigned what, void *arg)
 	webhook_transfers_ended(w);
 }
 
+void
+sockets_look_at_idle(struct webhook *w, int64_t ms)
+{
+	w->is_idle_timer_set = true;
+	w->host->timer_set(w->idle_timer, ms);
+}
+
 static struct sock *
 sock_new(struct webhook *w, int fd, bool ours)
 {
@@ -106,8 +113,9 @@ sock_new(struct webhook *w, int fd, bool ours)
 		return NULL;
 	}
 	LIST_INSERT_HEAD(chain_of(w, fd), s, entry);
-	if (w->sock_count++ == 0)
-		w->host->timer_set(w->idle_timer, SOCKETS_IDLE_MS);
+	w->sock_count++;
+	if (!w->is_idle_timer_set)
+		sockets_look_at_idle(w, SOCKETS_IDLE_MS);
 	return s;
 }
 
@@ -329,12 +337,13 @@ idle_over(void *arg)
 {
 	struct webhook *w = arg;
 
+	w->is_idle_timer_set = false;
 	wires_close_idle(w, w->used ? SOCKETS_IDLE_MS : 0);
 	if (!w->used)
 		close_idle(w);
 	w->used = false;
 	if (w->sock_count > 0 || !LIST_EMPTY(&w->wires))
-		w->host->timer_set(w->idle_timer, SOCKETS_IDLE_MS);
+		sockets_look_at_idle(w, SOCKETS_IDLE_MS);
 }
 
 int

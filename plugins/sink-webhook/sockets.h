@@ -16,6 +16,8 @@
 /* Makes w->multi and sets its callbacks. */
 int sockets_open(struct webhook *w);
 void sockets_close(struct webhook *w);
+/* Has idle connections looked at after ms; those that were used since the last time stay. */
+void sockets_look_at_idle(struct webhook *w, int64_t ms);
 /* Has connections kept for w->slot_count transfers. */
 void sockets_allow(const struct webhook *w);
 /* What a handle's new connections have to heed. */

@@ -19,6 +19,9 @@
 #define CHAINS 256
 #define CACHED_MAX 1024
 #define FIXED_HEADERS_MAX 3 /* in front, without secrets */
+/* Of a target; those in use not counted out. There are few types of events, but that of `raw` has a name that came
+ * with the request. */
+#define VARIANTS_MAX 64
 
 /* The members of the configuration that make a target. */
 static const size_t texts[] = { offsetof(struct webhook_conf, url),
@@ -34,7 +37,8 @@ static const size_t numbers[] = { offsetof(struct webhook_conf, by_events),
 #define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 
 struct variant {
-	LIST_ENTRY(variant) entry;
+	TAILQ_ENTRY(variant) entry;
+	unsigned refs;
 	CURLU *url;
 	struct hsw_str head; /* s = NULL: not made yet */
 	size_t type_len;
@@ -50,7 +54,8 @@ struct target {
 	struct webhook_conf conf; /* those members that members[] names, copied; NULL for none */
 	struct signatures *signatures;
 	CURLU *plain_url;
-	LIST_HEAD(, variant) by_type; /* a handful: there are six types of events */
+	TAILQ_HEAD(variant_order, variant) by_type; /* the last used one first */
+	size_t variant_count;
 	bool is_plain;
 	struct hsw_str tail; /* s = NULL: not made yet */
 	char *origin;        /* NULL: not made yet */
@@ -92,8 +97,10 @@ targets_new(const char *version)
 }
 
 static void
-variant_free(struct variant *v)
+variant_drop(struct target *t, struct variant *v)
 {
+	TAILQ_REMOVE(&t->by_type, v, entry);
+	t->variant_count--;
 	curl_url_cleanup(v->url);
 	free((char *)v->head.s);
 	free(v);
@@ -104,11 +111,8 @@ target_free(struct target *t)
 {
 	if (t == NULL)
 		return;
-	while (!LIST_EMPTY(&t->by_type)) {
-		struct variant *v = LIST_FIRST(&t->by_type);
-		LIST_REMOVE(v, entry);
-		variant_free(v);
-	}
+	while (!TAILQ_EMPTY(&t->by_type))
+		variant_drop(t, TAILQ_FIRST(&t->by_type));
 	curl_slist_free_all(t->headers);
 	curl_url_cleanup(t->plain_url);
 	free((char *)t->tail.s);
@@ -267,30 +271,63 @@ variant_new(const struct target *t, struct hsw_str type)
 	return NULL;
 }
 
-/* What is the same for all events of a type; for all events unless by_events is set. */
 static struct variant *
-variant_of(struct target *t, struct hsw_str type)
+find_variant(const struct target *t, struct hsw_str type)
 {
 	struct variant *v;
 
-	if (t->conf.by_events == BY_EVENTS_NO)
-		type = (struct hsw_str){ "", 0 };
-	LIST_FOREACH (v, &t->by_type, entry) {
+	TAILQ_FOREACH (v, &t->by_type, entry) {
 		if (v->type_len == type.len && memcmp(v->type, type.s, type.len) == 0)
 			return v;
 	}
-	v = variant_new(t, type);
-	if (v != NULL)
-		LIST_INSERT_HEAD(&t->by_type, v, entry);
+	return NULL;
+}
+
+/* Makes room for one more. */
+static void
+drop_unused_variants(struct target *t)
+{
+	struct variant *v = TAILQ_LAST(&t->by_type, variant_order);
+
+	while (v != NULL && t->variant_count >= VARIANTS_MAX) {
+		struct variant *before = TAILQ_PREV(v, variant_order, entry);
+		if (v->refs == 0)
+			variant_drop(t, v);
+		v = before;
+	}
+}
+
+struct variant *
+target_variant(struct target *t, struct hsw_str type)
+{
+	if (t->conf.by_events == BY_EVENTS_NO)
+		type = (struct hsw_str){ "", 0 };
+	struct variant *v = find_variant(t, type);
+	if (v == NULL) {
+		drop_unused_variants(t);
+		v = variant_new(t, type);
+		if (v == NULL)
+			return NULL;
+		t->variant_count++;
+	} else {
+		TAILQ_REMOVE(&t->by_type, v, entry);
+	}
+	TAILQ_INSERT_HEAD(&t->by_type, v, entry);
+	v->refs++;
 	return v;
 }
 
-CURLU *
-target_url(struct target *t, struct hsw_str type)
+void
+variant_unref(struct variant *v)
 {
-	const struct variant *v = variant_of(t, type);
+	if (v != NULL)
+		v->refs--;
+}
 
-	return v != NULL ? v->url : NULL;
+CURLU *
+variant_url(const struct variant *v)
+{
+	return v->url;
 }
 
 CURLU *
@@ -341,12 +378,8 @@ head_new(CURLU *url)
 }
 
 struct hsw_str
-target_head(struct target *t, struct hsw_str type)
+variant_head(struct variant *v)
 {
-	struct variant *v = variant_of(t, type);
-
-	if (v == NULL)
-		return (struct hsw_str){ NULL, 0 };
 	if (v->head.s == NULL)
 		v->head = head_new(v->url);
 	return v->head;
@@ -534,6 +567,8 @@ target_new(struct targets *all, const struct webhook_conf *conf, struct hsw_erro
 {
 	struct target *t = calloc(1, sizeof(*t));
 
+	if (t != NULL)
+		TAILQ_INIT(&t->by_type);
 	if (t == NULL || copy_conf(t, conf) != HSW_OK) {
 		snprintf(err->text, sizeof(err->text), "out of memory");
 		target_free(t);

@@ -13,6 +13,7 @@
 
 struct targets; /* those of a handle */
 struct target;
+struct variant; /* what is the same for all events of a type */
 
 struct targets *targets_new(const char *version);
 /* All targets must have been given back. */
@@ -26,9 +27,14 @@ struct target *target_get(struct targets *, const struct webhook_conf *, struct 
 struct target *target_ref(struct target *);
 void target_unref(struct target *);
 
-/* Where an event of this type goes, parsed once for CURLOPT_CURLU; the target's, the same
- * pointer for the same type. NULL: out of memory. */
-CURLU *target_url(struct target *, struct hsw_str type);
+/* That of events of this type (of all, unless by_events is set), with one reference for the caller, to be given back
+ * before that of the target. Lives as long as it has references. NULL: out of memory. */
+struct variant *target_variant(struct target *, struct hsw_str type);
+void variant_unref(struct variant *); /* NULL is allowed */
+/* Where such events go, parsed once for CURLOPT_CURLU. */
+CURLU *variant_url(const struct variant *);
+/* A request's first lines. s = NULL: out of memory. */
+struct hsw_str variant_head(struct variant *);
 /* The configured one. */
 CURLU *target_plain_url(struct target *);
 /* Whether wire.h serves it: http, and nothing that only curl can do. */
@@ -39,8 +45,7 @@ void target_leave_to_curl(struct target *);
 const char *target_origin(struct target *);
 /* Of that text, once it is made. */
 uint32_t target_origin_hash(const struct target *);
-/* A request's first lines; the header lines that never change and the empty line. s = NULL: out of memory. */
-struct hsw_str target_head(struct target *, struct hsw_str type);
+/* The header lines that never change and the empty line. s = NULL: out of memory. */
 struct hsw_str target_tail(struct target *);
 /* Whether its bodies are sent as gzip. */
 bool target_is_compressed(const struct target *);

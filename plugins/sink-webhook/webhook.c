@@ -326,7 +326,10 @@ webhook_open(const struct hsw_host *host, struct hsw_handle *handle, const void 
 	}
 	*w = (struct webhook){ .host = host, .handle = handle, .conf = conf };
 	TAILQ_INIT(&w->free_items);
-	TAILQ_INIT(&w->resting);
+	TAILQ_INIT(&w->headed);
+	TAILQ_INIT(&w->settled);
+	TAILQ_INIT(&w->refused);
+	TAILQ_INIT(&w->idle_order);
 	conf_batch(conf, &w->batch, err);
 	w->targets = targets_new(host->version);
 	w->guard = guard_new(w->conf->allow_private, err);
@@ -377,7 +380,7 @@ webhook_drain(void *self)
 
 	send_pending(w);
 	w->used = false;
-	w->host->timer_set(w->idle_timer, 0);
+	sockets_look_at_idle(w, 0);
 }
 
 static const struct hsw_sink_ops ops = {

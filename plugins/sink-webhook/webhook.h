@@ -18,6 +18,7 @@ LIST_HEAD(slot_list, slot);
 TAILQ_HEAD(slot_order, slot);
 TAILQ_HEAD(item_list, item);
 LIST_HEAD(wire_list, wire);
+TAILQ_HEAD(wire_order, wire);
 LIST_HEAD(sock_list, sock);
 
 /* Chains of sockets by fd; a handle has about as many sockets as deliveries in flight. */
@@ -35,8 +36,9 @@ struct webhook {
 	const struct webhook_conf *conf;
 	CURLM *multi;
 	struct hsw_timer *timer;      /* curl's */
-	struct hsw_timer *idle_timer; /* runs while there are sockets */
-	bool used;                    /* since idle_timer ran last */
+	struct hsw_timer *idle_timer; /* runs while there are sockets or wires */
+	bool is_idle_timer_set;
+	bool used; /* since idle_timer ran last */
 	struct targets *targets;
 	struct guard *guard;
 	struct target *target; /* the section's own */
@@ -44,10 +46,12 @@ struct webhook {
 	size_t sock_count;
 	struct slot_list busy, idle;
 	size_t slot_count, idle_count;
-	struct slot_order
-		resting; /* of busy: only the rest of an answer is read; the first one first */
-	bool has_heads;  /* of answers came to curl, since slots_look_at_heads */
-	struct hsw_timer *resting_timer; /* runs while there are some */
+	struct slot_order headed; /* of busy: a head came to curl, since slots_look_at_heads */
+	/* Of busy: only the rest of an answer is read, the first one first; of deliveries that have ended, and
+	 * of others. */
+	struct slot_order settled, refused;
+	size_t settled_count;
+	struct hsw_timer *resting_timer; /* runs while there are some of these */
 	struct item_list free_items;
 	size_t free_item_count;
 	struct conf_batch batch;
@@ -58,6 +62,7 @@ struct webhook {
 	struct resolving resolving;
 	struct wire_list wires;                   /* all */
 	struct wire_list idle_wires[WIRE_CHAINS]; /* by where they go */
+	struct wire_order idle_order; /* all of these; the one that is idle longest first */
 	size_t idle_wire_count;
 };
 

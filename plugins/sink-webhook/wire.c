@@ -33,6 +33,7 @@ struct wire {
 	struct transfer transfer; /* first */
 	LIST_ENTRY(wire) all;
 	LIST_ENTRY(wire) idle;
+	TAILQ_ENTRY(wire) order; /* while it is idle */
 	struct webhook *w;
 	struct opener opener;
 	struct wire_list *chain;
@@ -157,6 +158,16 @@ static const llhttp_settings_t settings = {
 /* ---- wires ---- */
 
 static void
+wire_wake(struct wire *wire)
+{
+	struct webhook *w = wire->w;
+
+	LIST_REMOVE(wire, idle);
+	TAILQ_REMOVE(&w->idle_order, wire, order);
+	w->idle_wire_count--;
+}
+
+static void
 wire_close(struct wire *wire)
 {
 	struct webhook *w = wire->w;
@@ -167,8 +178,7 @@ wire_close(struct wire *wire)
 		curl_multi_remove_handle(w->multi, wire->easy);
 		curl_easy_cleanup(wire->easy);
 	} else if (wire->exchange == NULL) {
-		LIST_REMOVE(wire, idle);
-		w->idle_wire_count--;
+		wire_wake(wire);
 	}
 	w->host->watch_free(wire->watch);
 	if (wire->fd >= 0)
@@ -185,8 +195,9 @@ wire_rest(struct wire *wire)
 	wire->used_ms = w->host->now_ms(w->handle);
 	wire->is_used = true;
 	LIST_INSERT_HEAD(wire->chain, wire, idle);
+	TAILQ_INSERT_TAIL(&w->idle_order, wire, order);
 	if (++w->idle_wire_count > IDLE_WIRES_MAX)
-		wire_close(wire);
+		wire_close(TAILQ_FIRST(&w->idle_order));
 }
 
 static void
@@ -518,8 +529,7 @@ wire_start(struct exchange *x)
 	/* One that met an end goes on a new one: the idle ones may have ended with it. */
 	while (!x->resent && (wire = find_idle(x, origin)) != NULL) {
 		if (is_fresh(wire)) {
-			LIST_REMOVE(wire, idle);
-			x->w->idle_wire_count--;
+			wire_wake(wire);
 			if (exchange_begin(wire, x) == 0)
 				return HSW_OK;
 		}
@@ -539,14 +549,10 @@ void
 wires_close_idle(struct webhook *w, int64_t ms)
 {
 	int64_t now = w->host->now_ms(w->handle);
-	struct wire *wire = LIST_FIRST(&w->wires);
+	struct wire *wire;
 
-	while (wire != NULL) {
-		struct wire *next = LIST_NEXT(wire, all);
-		if (wire->exchange == NULL && now - wire->used_ms >= ms)
-			wire_close(wire);
-		wire = next;
-	}
+	while ((wire = TAILQ_FIRST(&w->idle_order)) != NULL && now - wire->used_ms >= ms)
+		wire_close(wire);
 }
 
 /* One that still connects is among curl's sockets. */

@@ -131,6 +131,15 @@ host_postpone(struct hsw_delivery *d, int64_t ms)
 	d->result.n_postponed++;
 }
 
+static void
+host_extend(struct hsw_delivery *d, int64_t ms)
+{
+	live(d, "extend");
+	if (ms < 0)
+		fake_breach("extend by %lld ms", (long long)ms);
+	d->result.extended_ms = ms;
+}
+
 static const struct hsw_host host = { .size = sizeof(struct hsw_host),
 	.abi = HSW_ABI_MAJOR << 16 | HSW_ABI_MINOR,
 	.log = fake_host_log,
@@ -158,6 +167,7 @@ static const struct hsw_host host = { .size = sizeof(struct hsw_host),
 	.is_replay = host_is_replay,
 	.skip = host_skip,
 	.postpone = host_postpone,
+	.extend = host_extend,
 	.version = "1.2.3" };
 
 struct hsw_delivery *

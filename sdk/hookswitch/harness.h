@@ -63,6 +63,7 @@ struct fake_result {
 	bool is_skipped;      /* it ended by skip(); the outcome is HSW_DELIVERED then */
 	int64_t postponed_ms; /* of the last call of postpone() */
 	unsigned n_postponed; /* calls of it */
+	int64_t extended_ms;  /* of the last call of extend() */
 };
 
 /*

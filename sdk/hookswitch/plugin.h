@@ -19,9 +19,10 @@
  * was added that a plugin may use, the next release has a higher minor version: a plugin that was built
  * with it is refused by a daemon that does not have it yet, instead of calling what is not there.
  *   1.1  HSW_EUNPROCESSABLE
- *        hsw_host: is_replay, skip, postpone; hsw_outcome: HSW_HOLD
+ *        hsw_host: is_replay, skip, postpone, extend; hsw_outcome: HSW_HOLD
  *        sinks: broadcast, dismiss, needs, check, gathers, configure, expel, check_each,
- *        check_parts; HSW_SINK_LIVE, HSW_SINK_STATUSES, HSW_OPT_ALONE; hsw_conn: released, token, flags
+ *        check_parts; HSW_SINK_LIVE, HSW_SINK_STATUSES, HSW_OPT_ALONE, HSW_OPT_LINES; hsw_conn: released,
+ *        token, flags
  *        sources: challenge, names_instances; hsw_request: phone_of, learn, daemon; hsw_event: instance
  */
 #ifndef HOOKSWITCH_PLUGIN_H
@@ -97,6 +98,8 @@ enum hsw_opt_type {
 /* Of a sink's texts and paths: no two sections have the same one, unless it has a %, which stands for what is not the
  * same. */
 #define HSW_OPT_ALONE 4u
+/* Of secrets: @/file is the whole file, each line with its end, the last one too; else its first line alone. */
+#define HSW_OPT_LINES 8u
 
 /* One option. A table of them ends with an element whose key is NULL. Frozen for the major. */
 struct hsw_option {
@@ -257,6 +260,12 @@ struct hsw_host {
 	 * to have taken, and by which `concurrency = auto` tells a slow destination.
 	 */
 	void (*postpone)(struct hsw_delivery *, int64_t ms);
+
+	/*
+	 * The delivery's deadline is not before ms (0 or more) from now; nothing else begins anew. For a
+	 * sink that knows how the delivery ended and waits a moment for what is said of it.
+	 */
+	void (*extend)(struct hsw_delivery *, int64_t ms);
 };
 
 #define HSW_READ 1u  /* watch: readable, or end of file */

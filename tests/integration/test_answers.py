@@ -4,6 +4,8 @@ import datetime
 import json
 import threading
 
+import pytest
+
 from rig import message, wait_for
 
 NO_ANSWER = 0
@@ -62,7 +64,8 @@ def test_each_answer_does_what_the_options_say(target, make_daemon):
         assert (sink["lag"] == 0) is (end != "disabled"), case
 
 
-def test_an_answer_that_stops_behind_its_head_counts_by_its_status(target, make_daemon):
+@pytest.mark.parametrize("timeout", ["60s", "400ms"])
+def test_an_answer_that_stops_behind_its_head_counts_by_its_status(target, make_daemon, timeout):
     """An overloaded proxy, or one that means no good: it says the status, and then no more."""
     over = threading.Event()
 
@@ -71,7 +74,7 @@ def test_an_answer_that_stops_behind_its_head_counts_by_its_status(target, make_
         connection.sendall(f"HTTP/1.1 {status} X\r\nRetry-After: 3600\r\nContent-Length: 9\r\n\r\nso".encode())
         over.wait(120)
     receiver, url, common = target(behave)
-    common |= {"timeout": "60s", "retry": "20ms"}
+    common |= {"timeout": timeout, "retry": "20ms"}
     daemon = make_daemon({
         "gone": {**common, "url": f"{url}/410"}, "busy": {**common, "url": f"{url}/429"},
         "wrong": {**common, "url": f"{url}/422", "drop_on": "422"},

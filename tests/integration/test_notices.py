@@ -162,6 +162,21 @@ def test_a_notice_is_tried_again_with_the_same_id(start, operator, destination):
     wait_for(lambda: metric(daemon, 'hookswitch_notices_total{result="sent"}') == 1)
 
 
+def test_a_notice_may_be_refused_slowly(start, operator, destination):
+    def refuse(arrival, connection):
+        connection.sendall(b"HTTP/1.1 500 X\r\nContent-Length: 9\r\n\r\nso")
+        time.sleep(0.2)
+        connection.sendall(b" and so")
+        return True
+    operator.behave = refuse
+    destination.behave = lambda a, c: 410
+    daemon = start()
+    daemon.accept(message(1))
+    operator.wait(2)
+    assert operator.arrivals[0].headers["webhook-id"] == operator.arrivals[1].headers["webhook-id"]
+    assert "a notice failed and will be tried again" in daemon.log_text()
+
+
 def test_an_operator_that_is_down_holds_nothing(start, operator, destination):
     """Sixty-four wait; further ones are dropped, logged and counted, and events go on."""
     operator.close()

@@ -125,6 +125,16 @@ def test_check_tells_that_a_batch_gets_one_event_of_each_chat(webhook):
     assert "warning" not in daemon.command("check").stderr
 
 
+def test_headers_of_a_file_are_one_a_line(webhook, tmp_path):
+    file = tmp_path / "headers"
+    file.write_text("X-A: 1|2\n\nX-B: 3\n")
+    daemon, receiver = webhook(options={"headers": f"@{file}"})
+    assert daemon.command("check").returncode == 0
+    daemon.accept(message(1))
+    receiver.wait(1)
+    assert [receiver.arrivals[0].headers.get(k) for k in ("x-a", "x-b")] == ["1|2", "3"]
+
+
 def test_a_batch_may_be_gathered_for_longer_than_the_timeout(webhook):
     daemon, receiver = webhook(options={"batch": "100/2s", "timeout": "1s", "concurrency": 200})
     for number in range(5):
@@ -181,3 +191,14 @@ def test_expressions_of_the_file_choose_and_rewrite(make_receiver, make_daemon):
         {"text": t, "who": "Ana"} for t in ("keep 1", "drop 2", "keep 3")]
     assert chosen.numbers() == [0, 2]
     assert daemon.status()["dead"].get("chosen", 0) == 0
+
+
+@pytest.mark.skipif("jq" not in WEBHOOK_OPTIONS, reason="built without libjq")
+def test_an_expression_that_nests_deeply_ends_its_event_and_nothing_else(webhook):
+    """jq frees what is nested by recursion: whether it was stopped by then or not, that is survived."""
+    nest = "[" * 60 + "." + "]" * 60
+    daemon, receiver = webhook(options={
+        "filter": f'if .data.message.content == "deep" then reduce range(9000) as $i (.; {nest}) else true end'})
+    daemon.accept(message(1, chat=1, text="deep"))
+    daemon.accept(message(2, chat=2))
+    wait_for(lambda: 2 in receiver.numbers(), 20, "the event behind it")

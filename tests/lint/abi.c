@@ -69,6 +69,7 @@ AT(hsw_host, version, 184);
 AT(hsw_host, is_replay, 192);
 AT(hsw_host, skip, 200);
 AT(hsw_host, postpone, 208);
+AT(hsw_host, extend, 216);
 
 AT(hsw_plugin, magic, 0);
 AT(hsw_plugin, size, 4);

@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECTIONS_MAX 256
+#define CONNECTIONS_MAX 512
 #define REQUESTS_MAX 4096
 #define HEAD_MAX (64 * 1024)
 

@@ -3,6 +3,7 @@
 #include "webhook_rig.h"
 
 #include <arpa/inet.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,6 +114,52 @@ START_TEST(by_events_adds_the_name_to_the_path)
 		ck_assert_msg(strncmp(head, cases[i].expected, strlen(cases[i].expected)) == 0,
 			"%s", head);
 	}
+}
+END_TEST
+
+static void
+deliver_named(struct hsw_handle *h, const char *type)
+{
+	static const struct fake_piece piece = { "{}", 2, 0 };
+	const struct fake_event event = { .type = type, .pieces = &piece, .count = 1 };
+	const struct hsw_envelope *env = fake_envelope_new(&event);
+	struct hsw_delivery *d = fake_deliver(h, env, 1);
+
+	ck_assert_int_eq(fake_wait(d)->outcome, HSW_DELIVERED);
+	fake_forget(d);
+	fake_unref(env);
+}
+
+/* What 1500 deliveries of as many names take, after some others; the server keeps all that it got. */
+static size_t
+growth_of_names(const char *by_events)
+{
+	struct hsw_handle *h = OPEN("/", "by_events", by_events, NULL);
+	unsigned first = http_server_requests(server);
+	size_t before = 0;
+	char type[64];
+
+	for (unsigned i = 0; i < 1600; i++) {
+		if (i == 100)
+			before = mallinfo2().uordblks;
+		snprintf(type, sizeof(type), "raw.%u", i);
+		deliver_named(h, type);
+		const char *path = http_server_request(server, first + i)->head + strlen("POST /");
+		size_t len = strcmp(by_events, "no") == 0 ? 0 : strlen(type);
+		ck_assert_int_eq(strncmp(path, type, len), 0);
+		ck_assert_int_eq(path[len], ' ');
+	}
+	size_t growth = mallinfo2().uordblks - before;
+	fake_close(h);
+	return growth;
+}
+
+/* Those of raw come with the request. */
+START_TEST(names_without_end_take_no_memory)
+{
+	size_t one = growth_of_names("no"), many = growth_of_names("dotted");
+
+	ck_assert_uint_lt(many, one + 200000);
 }
 END_TEST
 
@@ -393,9 +440,9 @@ END_TEST
 UNIT_MAIN_WITH("sink-webhook", webhook_rig_setup, webhook_rig_teardown,
 	an_envelope_is_posted_with_its_headers, headers_of_the_delivery_before_do_not_stay,
 	long_bodies_of_one_or_more_pieces_arrive_whole, by_events_adds_the_name_to_the_path,
-	wrong_options_are_refused_without_telling_secrets, headers_of_a_file_stand_one_a_line,
-	destinations_with_options_of_their_own_get_them, many_destinations_are_served,
-	answers_are_judged, a_receiver_of_odd_answers_is_left_to_curl,
+	names_without_end_take_no_memory, wrong_options_are_refused_without_telling_secrets,
+	headers_of_a_file_stand_one_a_line, destinations_with_options_of_their_own_get_them,
+	many_destinations_are_served, answers_are_judged, a_receiver_of_odd_answers_is_left_to_curl,
 	answers_without_end_are_given_up, a_long_excerpt_is_cut_at_a_character,
 	retry_after_may_be_one_of_three_dates, retry_after_of_another_form_is_ignored,
 	texts_never_hold_secrets, a_receiver_that_is_not_there_is_told_in_plain_words)

@@ -184,6 +184,46 @@ START_TEST(a_machine_that_stands_still_uses_up_nothing)
 }
 END_TEST
 
+START_TEST(refused_words_may_be_names_only)
+{
+	static const struct {
+		const char *text, *expected; /* NULL: it is allowed */
+	} cases[] = { { ".data.text[now:]", "now is" }, { ".data.text[ now :1]", "now is" },
+		{ ".data[(1 | now):]", "now is" }, { ".[_implode:]", "_implode is" },
+		{ ".[halt:]", "halt is" }, { ".[input:]", "input is" },
+		{ "{a: .b[now:]}", "now is" }, { "[{a: 1}][now:]", "now is" },
+		{ "{a: 1, b: now}", "now is" }, { "{a: 1, b: (now)}", "now is" },
+		{ "{a: 1 | now}", "now is" }, { "{(now | tostring): 1}", "now is" },
+		{ "{a: \"\\(now)\"}", "now is" }, { "{now}", "now is" }, { "{$ENV}", "$ENV is" },
+		{ "def now: 1; 2", "now is" }, { "def _x: 1; 2", "_x is" },
+		{ "def f(g): g; f(now)", "now is" }, { ". as {a: $x} | $x | now", "now is" },
+		{ "now # :", "now is" },
+		{ "1 # \\\n\"\n| now # \"", "a comment that ends with \\ is" },
+		{ "1 # \\\r\n\"\n| now # \"", "a comment that ends with \\ is" },
+		{ "{now: 1, _x: 2, \"env\": 3}", NULL }, { "{a: {now: 1}}", NULL },
+		{ "[{input : 1}]", NULL }, { "\"\\({now: 1})\"", NULL },
+		{ ". as {now: $x} | $x", NULL }, { "def f: {now: 1}; f", NULL },
+		{ "def f(g): g; f({env: 1})", NULL }, { ".now, .[\"now\"]", NULL },
+		{ "{if: 1, and: 2}", NULL }, { ".data.x as $x | .data[$x:]", NULL },
+		{ ". as {a: $x} ?// [$x] | $x", NULL }, { "1 # now \\ and so on\n", NULL },
+		{ "# now", "syntax error" } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *const options[] = { "url", "http://127.0.0.1/", "filter", cases[i].text,
+			NULL };
+		struct hsw_error err = { "" };
+		struct hsw_handle *h = fake_open("sink-webhook", options, &err);
+		ck_assert_msg((h != NULL) == (cases[i].expected == NULL), "%s: %s", cases[i].text,
+			err.text);
+		if (h != NULL)
+			fake_close(h);
+		else
+			ck_assert_msg(strstr(err.text, cases[i].expected) != NULL, "%s: %s",
+				cases[i].text, err.text);
+	}
+}
+END_TEST
+
 START_TEST(wrong_expressions_stop_the_start)
 {
 	static const struct {
@@ -213,4 +253,5 @@ UNIT_MAIN_WITH("sink-webhook: jq", payload_rig_setup, payload_rig_teardown,
 	only_events_that_the_filter_wants_are_sent, what_transform_gives_is_sent_instead,
 	a_filter_goes_before_transform_batches_and_formats,
 	an_expression_that_fails_makes_a_dead_letter, an_expression_without_end_is_stopped,
-	a_machine_that_stands_still_uses_up_nothing, wrong_expressions_stop_the_start)
+	a_machine_that_stands_still_uses_up_nothing, refused_words_may_be_names_only,
+	wrong_expressions_stop_the_start)

@@ -150,6 +150,12 @@ rig_finish_in_flight(enum hsw_outcome outcome)
 	}
 }
 
+void
+rig_extend_first(int64_t ms)
+{
+	host_functions()->extend(rig.flight[0], ms);
+}
+
 static unsigned
 random_below(unsigned n)
 {

@@ -71,6 +71,8 @@ size_t rig_in_flight(void);
 size_t rig_cancelled(void);
 const struct rig_attempt *rig_attempt(int i);
 void rig_finish_in_flight(enum hsw_outcome);
+/* The sink asks for more time for the first one in flight. */
+void rig_extend_first(int64_t ms);
 /* Ends about every second delivery in flight, in no order; about so many of a hundred fail. */
 void rig_finish_some(unsigned failing_percent);
 /* Ends what is in flight, again and again, until n were delivered. */

@@ -234,6 +234,24 @@ START_TEST(an_attempt_past_its_deadline_is_cancelled_and_retried)
 }
 END_TEST
 
+START_TEST(an_attempt_that_is_extended_outlives_its_deadline)
+{
+	rig_sink.is_async = true;
+	rig_sink_conf.timeout_ms = 50;
+	rig_set_retry(60000, 60000, 60000);
+	rig_open();
+	rig_append(2, 2);
+	rig_until(rig_in_flight() == 2);
+	rig_extend_first(60000);
+	rig_extend_first(0); /* takes nothing back */
+	rig_until(rig_cancelled() == 1);
+	ck_assert_uint_eq(rig_in_flight(), 1);
+	rig_finish_in_flight(HSW_DELIVERED);
+	ck_assert(rig_attempt(0)->is_delivered);
+	rig_close();
+}
+END_TEST
+
 START_TEST(a_sink_that_takes_nothing_now_is_asked_again)
 {
 	rig_sink.eagain = 3;
@@ -403,6 +421,7 @@ UNIT_MAIN_WITH("delivery", rig_reset, memory_store_clear,
 	retries_survive_a_restart, an_outcome_that_was_written_holds_though_the_cursor_was_not,
 	what_was_in_flight_comes_again_after_a_restart,
 	an_attempt_past_its_deadline_is_cancelled_and_retried,
+	an_attempt_that_is_extended_outlives_its_deadline,
 	a_sink_that_takes_nothing_now_is_asked_again, a_store_that_refuses_loses_nothing,
 	what_a_lost_answer_left_in_the_log_is_delivered_when_it_is_repeated,
 	replayed_dead_letters_are_delivered, filters_pass_events_over_and_still_move_the_cursor,

@@ -10,7 +10,7 @@
 #include "option.h"
 
 struct conf {
-	const char *text, *secret, *url, *path;
+	const char *text, *secret, *lines, *url, *path;
 	const char **list;
 	bool flag;
 	int64_t number, size, time;
@@ -23,6 +23,7 @@ static const char *const choices[] = { "red", "green", NULL };
 static const struct hsw_option table[] = {
 	{ "text", HSW_OPT_STRING, 0, AT(text), "plain", 0, 0, NULL, "h" },
 	{ "secret", HSW_OPT_SECRET, 0, AT(secret), NULL, 0, 0, NULL, "h" },
+	{ "lines", HSW_OPT_SECRET, HSW_OPT_LINES, AT(lines), NULL, 0, 0, NULL, "h" },
 	{ "url", HSW_OPT_URL, 0, AT(url), NULL, 0, 0, NULL, "h" },
 	{ "path", HSW_OPT_PATH, 0, AT(path), NULL, 0, 0, NULL, "h" },
 	{ "list", HSW_OPT_LIST, 0, AT(list), "a, b", 0, 0, NULL, "h" },
@@ -148,6 +149,64 @@ START_TEST(environment_and_files_give_values)
 }
 END_TEST
 
+/* Sets the option to @ and a file with these bytes. */
+static int
+set_file(const char *key, const char *bytes, size_t n)
+{
+	char path[] = "/tmp/test_option.XXXXXX", at[64];
+	int fd = mkstemp(path);
+
+	ck_assert_int_eq(write(fd, bytes, n), (ssize_t)n);
+	close(fd);
+	snprintf(at, sizeof(at), "@%s", path);
+	int rc = set(key, at);
+	unlink(path);
+	return rc;
+}
+
+START_TEST(some_secrets_are_a_whole_file)
+{
+	static const struct {
+		const char *file, *lines; /* NULL: it is refused */
+	} cases[] = {
+		{ "A: 1\nB: 2\n", "A: 1\nB: 2\n" },
+		{ "A: 1|2\n", "A: 1|2\n" },
+		{ "A: 1|2", "A: 1|2\n" },
+		{ "\r\nA: 1\r\n", "\r\nA: 1\r\n" },
+		{ "", NULL },
+		{ " \n\t\r\n", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int rc = set_file("lines", cases[i].file, strlen(cases[i].file));
+		ck_assert_int_eq(rc, cases[i].lines != NULL ? HSW_OK : HSW_EINVAL);
+		if (rc == HSW_OK)
+			ck_assert_str_eq(conf.lines, cases[i].lines);
+		else
+			ck_assert_ptr_nonnull(strstr(err.text, "is empty"));
+		clear();
+	}
+	ck_assert_int_eq(set("lines", "A: 1|B: 2"), HSW_OK);
+	ck_assert_str_eq(conf.lines, "A: 1|B: 2");
+}
+END_TEST
+
+START_TEST(files_of_secrets_are_bounded_text)
+{
+	static char large[65537];
+
+	memset(large, 'x', sizeof(large));
+	ck_assert_int_eq(set_file("lines", large, sizeof(large)), HSW_EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.text, "larger than 65536"));
+	ck_assert_int_eq(set_file("lines", large, sizeof(large) - 1), HSW_OK);
+	ck_assert_uint_eq(strlen(conf.lines), sizeof(large)); /* and the line's end */
+	ck_assert_int_eq(set_file("lines", "A: 1\0B: 2\n", 10), HSW_EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.text, "NUL"));
+	ck_assert_int_eq(set_file("secret", "s3\0cret\n", 8), HSW_EINVAL);
+	ck_assert_ptr_null(strstr(err.text, "s3"));
+}
+END_TEST
+
 START_TEST(tables_that_make_no_sense_are_refused)
 {
 	struct hsw_option bad[3];
@@ -155,16 +214,16 @@ START_TEST(tables_that_make_no_sense_are_refused)
 	ck_assert_int_eq(option_check_table(table, sizeof(struct conf), &err), HSW_OK);
 	ck_assert_int_eq(option_check_table(table, 8, &err), HSW_EINVAL);
 	memset(bad, 0, sizeof(bad));
-	bad[0] = table[6];
+	bad[0] = table[7];
 	bad[0].def = "99";
 	ck_assert_int_eq(option_check_table(bad, sizeof(struct conf), &err), HSW_EINVAL);
-	bad[0] = bad[1] = table[6];
+	bad[0] = bad[1] = table[7];
 	ck_assert_int_eq(option_check_table(bad, sizeof(struct conf), &err), HSW_EINVAL);
 	ck_assert_ptr_nonnull(strstr(err.text, "twice"));
 	bad[1].key = NULL;
 	bad[0].type = (enum hsw_opt_type)99;
 	ck_assert_int_eq(option_check_table(bad, sizeof(struct conf), &err), HSW_EINVAL);
-	bad[0] = table[6];
+	bad[0] = table[7];
 	bad[0].help = NULL;
 	ck_assert_int_eq(option_check_table(bad, sizeof(struct conf), &err), HSW_EINVAL);
 }
@@ -180,4 +239,5 @@ END_TEST
 
 UNIT_MAIN_WITH("option", NULL, clear, defaults_fill_what_is_not_set,
 	durations_and_sizes_need_their_units, values_are_checked, environment_and_files_give_values,
+	some_secrets_are_a_whole_file, files_of_secrets_are_bounded_text,
 	tables_that_make_no_sense_are_refused, the_nearest_key_is_suggested)
