@@ -11,6 +11,7 @@ import random
 import re
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import threading
@@ -196,6 +197,16 @@ class Daemon:
 
     def sink(self, name):
         return next(s for s in self.status()["sinks"] if s["name"] == name)
+
+    def is_settled(self, name):
+        """The sink has done all that it knows of, and the journal, where it is the one of SQLite, has that: its cursor
+        is written a little later than it moves, and a replay goes as far as it is written."""
+        sink = self.sink(name)
+        if sink["lag"] or sink["retrying"]:
+            return False
+        with contextlib.closing(sqlite3.connect(f"file:{self.folder}/hookswitch.db?mode=ro", uri=True)) as db:
+            stored = db.execute("SELECT cursor FROM destinations WHERE name = ?", (name,)).fetchone()
+        return stored == (sink["cursor"],)
 
     def rss_mib(self):
         text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()

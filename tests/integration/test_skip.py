@@ -66,7 +66,9 @@ def test_a_backlog_behind_an_open_circuit_is_given_up(webhook, store, ordering):
     assert len(old) <= 1 and set(old) <= probed
     assert skip(daemon, "out") == "skipped 0, 0 of them in retry\n"
     receiver.arrivals.clear()
-    assert daemon.command("replay", "-s", "out", "--since", "1h", "--rate", "100000").stdout == "replayed 430\n"
+    replay = ["replay", "-s", "out", "--since", "1h", "--rate", "100000"]
+    wait_for(lambda: daemon.command(*replay, "--dry-run").stdout == "would replay 430\n", what="the cursor is stored")
+    assert daemon.command(*replay).stdout == "replayed 430\n"
     receiver.wait(430)
 
 
