@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 import rig
-from rig import TOKEN, Daemon, wait_for
+from rig import TOKEN, Daemon, wait_for, whole_lines
 
 ABI = pathlib.Path(__file__).resolve().parents[1] / "abi"
 
@@ -37,7 +37,7 @@ def plugins(folder, monkeypatch):
 
 
 def lines(path):
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [json.loads(line) for line in whole_lines(path)]
 
 
 def post(daemon, number, proof="first"):

@@ -328,7 +328,7 @@ def test_a_rest_that_one_receiver_asked_for_is_not_anothers(make, make_receiver)
     webhook = {"enabled": True, "url": tired.url}
     daemon.ok("POST", "/api/events/webhook/sales", webhook, token=OWN)
     daemon.accept(message(1))
-    tired.wait(1)
+    wait_for(lambda: daemon.sink("sales/default")["retrying"] == 1, what="the rest has begun")
     for number in range(2, 6):
         daemon.accept(message(number, chat=number))
     daemon.ok("POST", "/api/events/webhook/sales", {**webhook, "label": "default", "byEvents": True}, token=OWN)

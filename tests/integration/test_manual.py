@@ -11,7 +11,7 @@ import textwrap
 import pytest
 
 from api_rig import ApiDaemon
-from rig import BUILD, PLUGINS, SLOW, Daemon, free_port, wait_for
+from rig import BUILD, PLUGINS, SLOW, Daemon, free_port, wait_for, whole_lines
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 README = (SOURCE / "README").read_text()
@@ -72,8 +72,9 @@ def test_the_first_configuration_of_readme_works_as_printed(folder, ended):
     daemon.start()
     out = run(daemon.with_ports(block_after("a webhook as Evolution API sends it:")), folder)
     assert json.loads(out)["accepted"] == 1
-    archive = wait_for(lambda: list(folder.glob("sales-*.ndjson")), what="the envelope is in sales-<today>.ndjson")
-    assert json.loads(archive[0].read_text())["id"] == json.loads(out)["ids"][0]
+    archive, = wait_for(lambda: [line for path in folder.glob("sales-*.ndjson") for line in whole_lines(path)],
+                        what="the envelope is in sales-<today>.ndjson")
+    assert json.loads(archive)["id"] == json.loads(out)["ids"][0]
     wait_for(lambda: daemon.sink("crm")["retrying"] == 1, what="crm has one event to be tried again")
     with open(daemon.ini, "a") as ini:
         ini.write(block_after("Add to first.ini:"))

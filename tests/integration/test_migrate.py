@@ -35,7 +35,7 @@ def fill(daemon, receiver, broken):
     """Ten events that are settled, then five that wait for a retry."""
     for number in range(1, 11):
         daemon.accept(message(number))
-    receiver.wait(10)
+    wait_for(lambda: daemon.sink("out")["delivered"] == 10)
     broken.append(500)
     for number in range(11, 16):
         daemon.accept(message(number, chat=number))

@@ -240,9 +240,9 @@ def test_a_node_whose_connections_are_cut_loses_nothing(nodes, receivers, server
         time.sleep(0.7)
         server.sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
                    " WHERE application_name = 'hookswitch'")
-    time.sleep(0.5)
+    before = len(producers.accepted)
+    wait_for(lambda: len(producers.accepted) > before + 20)
     producers.stop()
-    assert len(producers.accepted) > 20
     everything_arrives(receivers, producers.accepted)
     nodes.settle()
 

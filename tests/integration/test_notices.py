@@ -124,7 +124,7 @@ def test_410_is_told_once_and_counted(start, operator, destination):
     assert types(operator) == ["sink.disabled"]
     assert notices(operator)[0]["data"]["lastStatus"] == 410
     assert metric(daemon, 'hookswitch_sink_disabled_total{sink="out"}') == 1
-    assert metric(daemon, 'hookswitch_notices_total{result="sent"}') == 1
+    wait_for(lambda: metric(daemon, 'hookswitch_notices_total{result="sent"}') == 1)
 
 
 def test_disable_after_is_told(start, operator, destination):

@@ -253,7 +253,7 @@ def test_a_journal_moves_to_it_and_back(sdk, webhook):
     broken = []
     daemon, receiver = webhook(lambda a, c: 500 if broken else 200, options={"retry": "60s"})
     daemon.accept(message(1))
-    receiver.wait(1)
+    wait_for(lambda: daemon.sink("out")["delivered"] == 1)
     broken.append(True)
     daemon.accept(message(2))
     wait_for(lambda: daemon.sink("out")["retrying"] == 1, what="a retry")

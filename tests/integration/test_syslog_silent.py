@@ -77,7 +77,7 @@ def expect_outage(machine, daemon, numbers, seconds):
     assert "dead letter" not in daemon.log_text()
     machine.revive()
     wait_for(lambda: daemon.sink("siem")["delivered"] == numbers[-1] + 1, 30, "the outage is over")
-    assert machine.numbers() == list(range(numbers[-1] + 1))
+    wait_for(lambda: machine.numbers() == list(range(numbers[-1] + 1)), what="each event is there once, in order")
 
 
 def test_a_machine_that_is_off_uses_up_no_attempts(machine, make_daemon):

@@ -204,7 +204,7 @@ def test_connections_count_until_they_are_gone(make, connect):
         client.send(close_frame(1000))
         assert client.closing() == 1000
     wait_for(lambda: daemon.request("GET", "/healthz")[0] == 200, what="the connections are counted as gone")
-    assert metric(daemon, "hookswitch_websocket_clients") == 0
+    wait_for(lambda: metric(daemon, "hookswitch_websocket_clients") == 0)
 
 
 # ---- what clients get ----
@@ -224,7 +224,7 @@ def test_events_reach_all_clients_of_the_instance_in_order(make, connect):
     assert number_of(event) == 99
     assert event["instanceData"] == {"baseUrl": "https://hooks.example.com", "instance": "support",
                                      "token": token("support")}
-    assert metric(daemon, "hookswitch_sink_messages_total") == 30 * 12 + 1
+    wait_for(lambda: metric(daemon, "hookswitch_sink_messages_total") == 30 * 12 + 1)
 
 
 def test_a_client_gets_nothing_of_before_it_came(make, connect):
