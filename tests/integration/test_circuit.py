@@ -108,10 +108,12 @@ def test_a_sink_whose_last_event_was_refused_is_failing(webhook):
 
 
 def test_a_destination_that_is_gone_is_logged_once(webhook):
+    all_there = threading.Barrier(4)
+
     def gone(arrival, connection):
-        time.sleep(0.3)
+        all_there.wait(20 * SLOW)
         return 410
-    daemon, receiver = webhook(gone, {"ordering": "none", "concurrency": 4})
+    daemon, receiver = webhook(gone, {"ordering": "none", "concurrency": 4, "timeout": f"{30 * SLOW}s"})
     for n in range(4):
         daemon.accept(message(n, chat=n))
     receiver.wait(4)

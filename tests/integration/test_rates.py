@@ -92,13 +92,15 @@ def test_a_chat_has_one_delivery_at_a_time_and_others_go_beside_it(ordering, lim
 
 def test_no_new_event_is_tried_beyond_max_retrying(make_receiver, make_daemon):
     """By what the receiver sees: an event is in retry from its first attempt until its second one, the last."""
-    receiver = make_receiver(lambda arrival, connection: 422)
+    is_held = threading.Event()
+    receiver = make_receiver(lambda arrival, connection: is_held.wait(20) and 422)
     limits = {"/two": 2, "/five": 5}
-    daemon = make_daemon({path[1:]: {"plugin": "webhook", "url": f"http://127.0.0.1:{receiver.port}{path}", "retry": "200ms",
-                                     "concurrency": 1, "ordering": "none", "max_retrying": limit}
+    daemon = make_daemon({path[1:]: {"plugin": "webhook", "url": f"http://127.0.0.1:{receiver.port}{path}", "retry": "1s",
+                                     "timeout": "60s", "concurrency": 1, "ordering": "none", "max_retrying": limit}
                           for path, limit in limits.items()})
     for n in range(12):
         daemon.accept(message(n, chat=n))
+    is_held.set()
     wait_for(lambda: all(daemon.status()["dead"].get(path[1:]) == 12 for path in limits), 30, "all are dead letters")
     for path, limit in limits.items():
         waiting, most = set(), 0

@@ -24,14 +24,9 @@ def answers(port):
 
 
 def bound(port):
-    """Whether somebody has the UDP port."""
+    """Whether somebody has the UDP port. To bind it, to see that, would keep it from who wants it."""
     def ready():
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            try:
-                s.bind(("127.0.0.1", port))
-            except OSError:
-                return True
-        return False
+        return f" 0100007F:{port:04X} " in pathlib.Path("/proc/net/udp").read_text()
     return ready
 
 
