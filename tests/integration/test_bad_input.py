@@ -42,7 +42,8 @@ BODIES = {
 def quiet(make_daemon, folder):
     """A daemon with small limits and a file sink, to see what was stored."""
     return make_daemon({"file": {"plugin": "file", "path": f"{folder}/out.ndjson"}}, ingest="max_body = 64k",
-                       server="header_timeout = 500ms\nbody_timeout = 700ms\nidle_timeout = 5s\nmax_header = 4k")
+                       server=f"header_timeout = {500 * SLOW}ms\nbody_timeout = {700 * SLOW}ms\nidle_timeout = 5s\n"
+                       "max_header = 4k")
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -238,7 +239,7 @@ def test_idle_connections_past_the_limit_are_refused_politely(make_daemon):
         wait_for(lambda: daemon.status()["connections"] > len(idle))
     answers = []
     while not answers:
-        idle.append(socket.create_connection(("127.0.0.1", daemon.port), timeout=0.5 * SLOW))
+        idle.append(socket.create_connection(("127.0.0.1", daemon.port), timeout=SLOW))
         with contextlib.suppress(TimeoutError):
             answers.append(idle[-1].recv(65536))
     assert most + 3 <= len(idle) <= limit + 1

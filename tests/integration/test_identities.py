@@ -6,7 +6,7 @@ import time
 import pytest
 
 from api_rig import ApiDaemon
-from rig import TOKEN, wait_for
+from rig import SLOW, TOKEN, wait_for
 from test_nodes import make_nodes  # noqa: F401 (a fixture)
 from test_postgres import BIN, PLUGINS, server, store  # noqa: F401 (fixtures)
 
@@ -120,6 +120,6 @@ def test_what_one_node_learns_the_others_know_within_a_second(make_nodes, make_r
     assert chat("b", 1) == {"jid": LID, "type": "private"}
     for number, (learner, phone) in enumerate([("a", PHONE), ("b", OTHER), ("a", PHONE)], start=1):
         post(nodes[learner], body(number * 100, LID, senderPn=phone))
-        time.sleep(1)
+        time.sleep(SLOW)
         for name in "ab":
             assert chat(name, number * 100 + "-ab".index(name)) == {"jid": phone, "lid": LID, "type": "private"}

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from api_rig import ApiDaemon
-from rig import PLUGINS, PROGRAM, message, wait_for
+from rig import PLUGINS, PROGRAM, SLOW, message, wait_for
 from test_postgres import pytestmark, server  # noqa: F401
 
 
@@ -45,7 +45,7 @@ def fill(daemon, receiver, broken):
 
 def test_everything_comes_along_and_back(webhook, make_daemon, folder, server, request):  # noqa: F811
     broken = []
-    daemon, receiver = webhook(lambda a, c: broken[-1] if broken else 200, options={"retry": "3s"})
+    daemon, receiver = webhook(lambda a, c: broken[-1] if broken else 200, options={"retry": f"{3 * SLOW}s"})
     fill(daemon, receiver, broken)
     daemon.stop()
     schema = "migrate_all"

@@ -10,7 +10,7 @@ import time
 
 import pytest
 from api_rig import ApiDaemon
-from rig import message, wait_for, whole_lines
+from rig import SLOW, message, wait_for, whole_lines
 
 SECRET = "notice-SECRET-key-of-its-own"
 DOWN = {"concurrency": 1, "failures_to_open": 2, "probe_interval": "50ms", "retry": "20ms, 20ms, 20ms"}
@@ -289,7 +289,8 @@ def test_a_changed_section_goes_on_with_the_circuit_open(start, operator, destin
 
 def test_disable_after_counts_over_restarts(start, operator, destination):
     destination.behave = lambda a, c: 503
-    daemon = start({**DOWN, "disable_after": "3s", "probe_interval": "1h"})
+    disable_after = 3 * SLOW
+    daemon = start({**DOWN, "disable_after": f"{disable_after}s", "probe_interval": "1h"})
     for n in range(3):
         daemon.accept(message(n, chat=n))
     operator.wait(1)
@@ -298,7 +299,7 @@ def test_disable_after_counts_over_restarts(start, operator, destination):
         daemon.stop()
         daemon.start()
         assert daemon.sink("out")["state"] != "disabled"
-    time.sleep(max(0, opened + 3 - time.monotonic()))
+    time.sleep(max(0, opened + disable_after - time.monotonic()))
     daemon.stop()
     daemon.start()
     wait_for(lambda: daemon.sink("out")["state"] == "disabled", 5)

@@ -163,7 +163,7 @@ def test_a_large_backlog_needs_little_memory_and_starts_fast(webhook, folder):
     daemon.kill()
     begin = time.monotonic()
     daemon.start()
-    assert time.monotonic() - begin < 2 * SLOW
+    assert time.monotonic() - begin < 5 * SLOW
     assert daemon.sink("out")["lag"] > events - 200
     assert daemon.rss_mib() < limit
     receiver.open()

@@ -74,7 +74,8 @@ def programs():
 
 @pytest.fixture
 def daemon(tmp_path):
-    d = ApiDaemon(tmp_path, websocket="heartbeat = 300ms\npong_timeout = 900ms", server="workers = 2").start()
+    d = ApiDaemon(tmp_path, websocket=f"heartbeat = {300 * SLOW}ms\npong_timeout = {900 * SLOW}ms",
+                  server="workers = 2").start()
     yield d
     if d.process:
         d.stop()

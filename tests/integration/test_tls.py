@@ -224,7 +224,7 @@ def test_what_is_neither_does_not_disturb(tls):
 
 
 def test_a_handshake_that_takes_too_long_is_ended(tls):
-    t = tls(server="header_timeout = 300ms")
+    t = tls(server=f"header_timeout = {500 * SLOW}ms")
     begin = time.monotonic()
     assert raw(t.port, b"\x16\x03\x01\x02\x00", timeout=20) == b""
     assert 0.2 < time.monotonic() - begin < 10 * SLOW
@@ -232,13 +232,13 @@ def test_a_handshake_that_takes_too_long_is_ended(tls):
 
 
 def test_a_slow_header_is_answered_408_under_tls(tls):
-    t = tls(server="header_timeout = 300ms")
+    t = tls(server=f"header_timeout = {500 * SLOW}ms")
     assert b" 408 " in t.ask(b"GET / HTTP/1.1\r\nHo")[0]
 
 
 def test_the_end_is_a_close_notify(tls):
     """Python raises when the stream ends without one."""
-    t = tls(server="idle_timeout = 300ms")
+    t = tls(server=f"idle_timeout = {500 * SLOW}ms")
     context = t.context()
     context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     for request in (b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", HEALTH):

@@ -18,8 +18,8 @@ NODE_MODULES = "/usr/share/nodejs"
 
 @pytest.fixture
 def daemon(make_daemon):
-    return make_daemon({}, instance="websocket = yes", websocket="heartbeat = 200ms\npong_timeout = 600ms",
-                       server="workers = 2")
+    return make_daemon({}, instance="websocket = yes", server="workers = 2",
+                       websocket=f"heartbeat = {200 * SLOW}ms\npong_timeout = {600 * SLOW}ms")
 
 
 def has_clients(daemon, n):
