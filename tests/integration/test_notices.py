@@ -13,6 +13,7 @@ from api_rig import ApiDaemon
 from rig import SLOW, message, wait_for, whole_lines
 
 SECRET = "notice-SECRET-key-of-its-own"
+DEADLINE_S = 10  # core/notice.c
 DOWN = {"concurrency": 1, "failures_to_open": 2, "probe_interval": "50ms", "retry": "20ms, 20ms, 20ms"}
 
 
@@ -175,6 +176,21 @@ def test_a_notice_may_be_refused_slowly(start, operator, destination):
     operator.wait(2)
     assert operator.arrivals[0].headers["webhook-id"] == operator.arrivals[1].headers["webhook-id"]
     assert "a notice failed and will be tried again" in daemon.log_text()
+
+
+def test_a_notice_that_is_given_up_leaves_nothing_behind(start, operator, destination):
+    """Neither what was the deadline of its attempt does anything, nor is the next one held up."""
+    operator.behave = destination.behave = lambda a, c: 410
+    daemon = start()
+    daemon.accept(message(1))
+    wait_for(lambda: metric(daemon, 'hookswitch_notices_total{result="failed"}') == 1)
+    time.sleep(DEADLINE_S + 1)
+    assert len(operator.arrivals) == 1
+    operator.behave = lambda a, c: 200
+    daemon.command("enable", "out")
+    operator.wait(2)
+    wait_for(lambda: metric(daemon, 'hookswitch_notices_total{result="sent"}') == 1)
+    assert types(operator) == ["sink.disabled"] * 2
 
 
 def test_an_operator_that_is_down_holds_nothing(start, operator, destination):
