@@ -62,8 +62,9 @@ def test_a_backlog_behind_an_open_circuit_is_given_up(webhook, store, ordering):
         daemon.accept(message(number, chat=number % 40))
     wait_for(lambda: set(range(2000, 2010)) <= set(receiver.numbers()), what="what came after")
     wait_for(lambda: daemon.sink("out")["lag"] == 0 and daemon.sink("out")["retrying"] == 0)
-    old = [n for n in receiver.numbers() if n < 2000]
-    assert len(old) <= 1 and set(old) <= probed
+    # What the killed one had sent may be read only now.
+    old = {n for n in receiver.numbers() if n < 2000}
+    assert len(old) <= 1 and old <= probed
     assert skip(daemon, "out") == "skipped 0, 0 of them in retry\n"
     receiver.arrivals.clear()
     replay = ["replay", "-s", "out", "--since", "1h", "--rate", "100000"]
