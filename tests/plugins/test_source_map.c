@@ -402,6 +402,10 @@ static const struct {
 		"{\"qr\":\"2@S3CRET\"}",
 		"[{\"data\":{\"codes\":[\"2@S3CRET\"],\"instance\":\"sales\"},\"without_parts\":{"
 		"\"codes\":\"$ABSENT\"}}]" },
+	{ "[map \"q\"]\nevent = instance.state\ndata.state = \"qr_ready\"\ndata.codes = .qr\n",
+		"{\"qr\":[\"2@S3CRET\",\"2@NEXT\",null,7]}",
+		"[{\"data\":{\"codes\":[\"2@S3CRET\",\"2@NEXT\",\"7\"]},\"without_parts\":{"
+		"\"codes\":\"$ABSENT\"}}]" },
 	/* Changes. */
 	{ MAP_START "data.message.type = \"message_edit\"\ndata.message.edit = {original_id: "
 		    "\"B\", text: \"n\"}\n",
