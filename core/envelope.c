@@ -13,6 +13,7 @@
 
 #include "buf.h"
 #include "clock.h"
+#include "shown.h"
 
 #define COUNT_ROOM 16          /* "4294967295}}" and more */
 #define PROVIDER_EVENT_MAX 128 /* bytes of a provider's event name that are kept */
@@ -258,10 +259,9 @@ envelope_new(const struct envelope_origin *o, const struct hsw_event *ev, unsign
 	*out = NULL;
 	if (rc != HSW_OK)
 		return rc;
+	const struct hsw_str given = ev->provider_event;
 	buf_json(&name,
-		(struct hsw_str){ ev->provider_event.s,
-			ev->provider_event.len < PROVIDER_EVENT_MAX ? ev->provider_event.len
-								    : PROVIDER_EVENT_MAX });
+		(struct hsw_str){ given.s, shown_cut(given.s, given.len, PROVIDER_EVENT_MAX) });
 	if (name.failed)
 		return HSW_ENOMEM;
 	const struct hsw_store_event row = { .received_ms = o->received_ms,

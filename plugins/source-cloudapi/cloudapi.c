@@ -120,10 +120,9 @@ translate_change(struct translation *t, struct hsw_str field, struct json_object
 {
 	struct json_object *metadata = cj_object(value, "metadata");
 	bool is_empty = true;
-	int rc = HSW_OK;
 
 	t->event = name_of(field, value);
-	t->contacts = cj_array(value, "contacts");
+	int rc = cloudapi_contacts(t, cj_array(value, "contacts"));
 	t->own = (struct hsw_party){ .type = HSW_JID_NONE };
 	canon_party_add(&t->own, cj_literal(metadata, "display_phone_number"));
 	t->own_id = cj_literal(metadata, "phone_number_id");
@@ -258,6 +257,7 @@ source_translate(void *self, const struct hsw_request *request,
 	if (rc != HSW_OK && err->text[0] == '\0')
 		snprintf(err->text, sizeof(err->text),
 			"entry: too many or too large events, or no memory");
+	json_object_put(t.known);
 	json_object_put(body);
 	return rc;
 }

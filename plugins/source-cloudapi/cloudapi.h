@@ -23,6 +23,7 @@ struct translation {
 	/* Of the change. */
 	struct hsw_str event;         /* its `field` */
 	struct json_object *contacts; /* who it is about */
+	struct json_object *known;    /* the same by jid and by user id; NULL: there are none */
 	struct hsw_party own;         /* the business's number */
 	struct hsw_str own_id;        /* Meta's id of that number */
 };
@@ -51,6 +52,8 @@ void cloudapi_add(struct hsw_party *, struct hsw_str id);
 /* Adds what two members of o tell: a phone number, and a user id. */
 void cloudapi_party(
 	struct hsw_party *, struct json_object *o, const char *phone, const char *user_id);
+/* Makes a list the change's contacts, in place of those of the change before. NULL: there are none. */
+int cloudapi_contacts(struct translation *, struct json_object *list);
 /* Adds what the change's contacts tell of the same person. */
 void cloudapi_known(const struct translation *, struct hsw_party *);
 void cloudapi_group(struct hsw_party *, struct hsw_str id);

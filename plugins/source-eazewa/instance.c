@@ -121,6 +121,7 @@ eazewa_disconnected(struct translation *t, struct json_object *data)
 
 /* ---- calls ---- */
 
+/* `from` is the other side, also of a call that is our own. */
 int
 eazewa_call(struct translation *t, struct json_object *data)
 {
@@ -131,10 +132,11 @@ eazewa_call(struct translation *t, struct json_object *data)
 		.is_video = cj_tri(o, "isVideo"),
 		.is_group = cj_tri(o, "isGroup") };
 
-	eazewa_add(t->canon, &call.from, cj_get(o, "from"));
-	if (call.from.type == HSW_JID_GROUP)
-		call.group = call.from;
-	if (call.id.len == 0 || canon_party_id(&call.from)[0] == '\0')
+	struct hsw_party *peer = cj_bool(o, "fromMe") ? &call.to : &call.from;
+	eazewa_add(t->canon, peer, cj_get(o, "from"));
+	if (peer->type == HSW_JID_GROUP)
+		call.group = *peer;
+	if (call.id.len == 0 || canon_party_id(peer)[0] == '\0')
 		return eazewa_ignore(t);
 	canon_call(t->canon, &call);
 	return eazewa_emit(t);

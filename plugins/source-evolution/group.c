@@ -150,7 +150,9 @@ evolution_group(struct translation *t, struct json_object *data)
 	evolution_party(&owner, cj_get(data, "ownerPn"));
 	evolution_party(&owner, cj_get(data, "ownerJid"));
 	evolution_party(&owner, cj_get(data, "owner"));
-	if (canon_party_id(&g.author)[0] == '\0' || strcmp(g.author.lid, owner.lid) == 0)
+	/* Of one who is told by a LID alone, the owner may have the phone. */
+	bool is_same = g.author.jid[0] == '\0' && strcmp(g.author.lid, owner.lid) == 0;
+	if (canon_party_id(&g.author)[0] == '\0' || is_same)
 		g.author = owner;
 	if (cj_length(cj_array(data, "participants")) > 0)
 		g.participants = (struct hsw_fill){ write_all_members, data };

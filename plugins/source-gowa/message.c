@@ -116,7 +116,7 @@ gowa_revoked(struct translation *t, struct json_object *payload)
 	return frame_emit_message(t, &m);
 }
 
-/* Only we do not see it any more; `from` wrote it. */
+/* Only we do not see it any more; `from` wrote it. It may be revoked for everyone yet, which is another event. */
 int
 gowa_deleted(struct translation *t, struct json_object *payload)
 {
@@ -131,7 +131,11 @@ gowa_deleted(struct translation *t, struct json_object *payload)
 		m.sender = t->own;
 	if (told != HSW_UNKNOWN)
 		m.is_outgoing = told == HSW_YES;
-	return frame_emit_message(t, &m);
+	if (m.id.len == 0 || canon_party_id(&m.chat)[0] == '\0')
+		return frame_ignore(t);
+	canon_message(t->canon, &m);
+	canon_identity_text(t->canon, "me");
+	return frame_emit(t);
 }
 
 /* ---- newsletters ---- */

@@ -156,13 +156,24 @@ write_group(struct hsw_canon *c, struct json_object *data)
 	return HSW_OK;
 }
 
+static void
+more_codes(struct hsw_canon *c, const void *arg)
+{
+	struct json_object *const *list = arg;
+
+	for (size_t i = 1; i < canonical_length(*list); i++)
+		canon_some(c, NULL, literal(canonical_at(*list, i)));
+}
+
 static int
 write_state(struct hsw_canon *c, struct json_object *data, struct hsw_str instance)
 {
+	struct json_object *codes = cj_get(data, "codes");
 	struct hsw_state s = { .state = cj_string(data, "state").s,
 		.time_ms = cj_time(data, "timestamp"),
 		.instance = cj_literal(data, "instance"),
-		.code = literal(canonical_at(cj_get(data, "codes"), 0)),
+		.code = literal(canonical_at(codes, 0)),
+		.more_codes = { more_codes, &codes },
 		.pairing_code = cj_literal(data, "pairingCode"),
 		.reason = cj_literal(data, "reason"),
 		.status = cj_count(data, "status"),

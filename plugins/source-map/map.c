@@ -143,16 +143,17 @@ explain(const struct map *m, const char *fmt, ...)
 
 /* ---- one event ---- */
 
-/* A name is short text; s = NULL: it is none. */
+/* A name is short text, of whole characters; s = NULL: it is none. */
 static struct hsw_str
 name_of(struct json_object *o)
 {
 	bool is_text = json_object_is_type(o, json_type_string) ||
 		json_object_is_type(o, json_type_int) || json_object_is_type(o, json_type_double);
 	const char *text = is_text ? json_object_get_string(o) : NULL;
-	size_t n = text != NULL ? strlen(text) : 0;
+	size_t n = text != NULL ? strnlen(text, NAME_MAX_BYTES) : 0;
 
-	return (struct hsw_str){ n > 0 ? text : NULL, n < NAME_MAX_BYTES ? n : NAME_MAX_BYTES };
+	return (struct hsw_str){ n > 0 ? text : NULL,
+		canon_utf8_length((struct hsw_str){ text, n }) };
 }
 
 /* What the section says; else what the request is called; else the section's own name. */

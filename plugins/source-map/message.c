@@ -229,6 +229,16 @@ fill_change(struct hsw_message *m, struct json_object *message, struct hsw_error
 	return HSW_OK;
 }
 
+/* With the message's own id, when it was edited tells an edit from an earlier one. */
+static struct hsw_str
+edit_id(const struct hsw_message *m, struct json_object *data)
+{
+	bool is_own = m->id.len != m->target_id.len ||
+		memcmp(m->id.s, m->target_id.s, m->id.len) != 0;
+
+	return is_own ? m->id : cj_literal(data, "timestamp");
+}
+
 int
 canonical_message(struct hsw_canon *c, struct json_object *data, struct hsw_error *err)
 {
@@ -264,6 +274,7 @@ canonical_message(struct hsw_canon *c, struct json_object *data, struct hsw_erro
 	int rc = fill_change(&m, message, err);
 	if (rc != HSW_OK)
 		return rc;
+	m.edit_id = edit_id(&m, data);
 	canon_message(c, &m);
 	return HSW_OK;
 }

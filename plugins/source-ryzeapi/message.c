@@ -138,6 +138,16 @@ read_content(struct hsw_canon *c, const struct content *content, struct hsw_mess
 	read_change(content, m);
 }
 
+/* An edit has an id of its own; else the id may be the message's, and when it was edited tells it from others. */
+static struct hsw_str
+edit_id(const struct hsw_message *m, struct json_object *route)
+{
+	bool is_own = m->target_id.len > 0 &&
+		(m->id.len != m->target_id.len || memcmp(m->id.s, m->target_id.s, m->id.len) != 0);
+
+	return is_own ? m->id : cj_literal(route, as(route, "timestamp"));
+}
+
 int
 ryzeapi_message(struct translation *t, struct json_object *data)
 {
@@ -152,6 +162,7 @@ ryzeapi_message(struct translation *t, struct json_object *data)
 	read_parties(&content, &m);
 	read_references(&content, &m);
 	read_content(t->canon, &content, &m);
+	m.edit_id = edit_id(&m, route);
 	if (m.id.len == 0 || canon_party_id(&m.chat)[0] == '\0')
 		return ryzeapi_ignore(t);
 	canon_message(t->canon, &m);

@@ -76,7 +76,9 @@ canon_status(struct hsw_canon *c, const struct hsw_status *s)
 void
 canon_call(struct hsw_canon *c, const struct hsw_call *call)
 {
-	begin(c, "call.update", &call->from);
+	bool has_caller = canon_party_key(&call->from)[0] != '\0';
+
+	begin(c, "call.update", has_caller ? &call->from : &call->to);
 	canon_text(c, "type", call->type);
 	canon_string(c, "callId", call->id);
 	canon_party(c, "from", &call->from);

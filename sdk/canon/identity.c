@@ -329,17 +329,19 @@ read_fraction(const char *s, int64_t *ms)
 	return s;
 }
 
-/* "Z", or "+03:00" and the like; in minutes. A time without a zone tells nothing. */
+/* "Z", or "+03:00", "+0300", "+03" and the like; in minutes. A time without a zone tells nothing. */
 static bool
 read_zone(const char *s, int64_t *minutes)
 {
-	int64_t hours, rest;
+	int64_t hours, rest = 0;
 
 	*minutes = 0;
 	if (strcmp(s, "Z") == 0 || strcmp(s, "z") == 0)
 		return true;
-	if ((*s != '+' && *s != '-') || strlen(s) != 6 || s[3] != ':' ||
-		!read_number(s + 1, 2, &hours) || !read_number(s + 4, 2, &rest))
+	if ((*s != '+' && *s != '-') || !read_number(s + 1, 2, &hours))
+		return false;
+	const char *at = s + 3 + (s[3] == ':');
+	if (s[3] != '\0' && (!read_number(at, 2, &rest) || at[2] != '\0'))
 		return false;
 	*minutes = (hours * 60 + rest) * (*s == '-' ? -1 : 1);
 	return true;

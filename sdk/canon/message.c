@@ -283,16 +283,37 @@ until(struct hsw_str s, const char *ends)
 	return (struct hsw_str){ s.s, n };
 }
 
-/* "TEL;type=CELL;waid=5511999999999:+55 11 99999-9999": what WhatsApp knows it by, else the number itself. */
+/* Of a line of a vCard that tells a phone ("TEL;...", "item1.TEL:..."), what follows the name; s = NULL: it does not. */
+static struct hsw_str
+behind_tel(struct hsw_str line)
+{
+	size_t n = until(line, ":;").len;
+	bool is_tel = n < line.len && n >= 3 && memcmp(line.s + n - 3, "TEL", 3) == 0 &&
+		(n == 3 || line.s[n - 4] == '.');
+
+	return is_tel ? (struct hsw_str){ line.s + n, line.len - n } : (struct hsw_str){ NULL, 0 };
+}
+
+/* "TEL;type=CELL;waid=5511999999999:+55 11 99999-9999": what WhatsApp knows it by, else the first number itself. */
 static size_t
 vcard_phone(struct hsw_str vcard, char out[PHONE_MAX])
 {
-	struct hsw_str waid = until(behind(vcard, "waid=", 5), ":;\r\n");
-	size_t n = canon_phone_digits(waid, out, PHONE_MAX);
-	struct hsw_str line = until(behind(vcard, "TEL", 3), "\r\n");
-	struct hsw_str number = behind(line, ":", 1);
+	char number[PHONE_MAX];
+	size_t n = 0;
 
-	return n > 0 ? n : canon_phone_digits(number, out, PHONE_MAX);
+	for (size_t at = 0; at < vcard.len;) {
+		struct hsw_str rest = { vcard.s + at, vcard.len - at };
+		struct hsw_str line = until(rest, "\r\n"), tel = behind_tel(line);
+		size_t known = canon_phone_digits(
+			until(behind(tel, ";waid=", 6), ":;"), out, PHONE_MAX);
+		if (known > 0)
+			return known;
+		if (n == 0)
+			n = canon_phone_digits(behind(tel, ":", 1), number, PHONE_MAX);
+		at += line.len + 1;
+	}
+	memcpy(out, number, n);
+	return n;
 }
 
 void

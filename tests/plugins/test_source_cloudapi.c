@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "source_rig.h"
 
@@ -219,6 +220,41 @@ START_TEST(history_is_translated_where_it_is_wanted)
 	ck_assert_str_ne(text_at(events, "/0/identity"), text_at(events, "/3/identity"));
 	ck_assert_ptr_null(json_object_object_get(json_object_array_get_idx(events, 6), "type"));
 	json_object_put(events);
+}
+END_TEST
+
+/* ---- many contacts ---- */
+
+#define MANY 20000
+
+/* Each status is of another contact: going through all of them for each is a matter of many seconds. */
+START_TEST(time_grows_with_the_body_and_not_with_contacts_times_elements)
+{
+	struct hsw_error err;
+	char *body = NULL;
+	size_t len;
+	FILE *out = open_memstream(&body, &len);
+
+	fputs("{\"entry\":[{\"changes\":[{\"field\":\"messages\",\"value\":{\"contacts\":[", out);
+	for (int i = 0; i < MANY; i++)
+		fprintf(out, "%s{\"wa_id\":\"%d\",\"user_id\":\"US.%d\"}", i > 0 ? "," : "",
+			i + MANY, i);
+	fputs("],\"statuses\":[", out);
+	for (int i = 0; i < MANY; i++)
+		fprintf(out, "%s{\"id\":\"A\",\"status\":\"%s\",\"recipient_user_id\":\"US.%d\"}",
+			i > 0 ? "," : "", i < MANY - 1 ? "deleted" : "read", i);
+	fputs("]}}]}]}", out);
+	fclose(out);
+	clock_t start = clock();
+	struct json_object *events = events_translate(
+		plugin(), &plain, "", (struct hsw_str){ body, len }, &err);
+	double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+	ck_assert_msg(events != NULL, "%s", err.text);
+	ck_assert_uint_eq(json_object_array_length(events), MANY);
+	ck_assert_str_eq(text_at(events, "/19999/data/recipient"), "39999@s.whatsapp.net");
+	ck_assert_msg(seconds < 2, "%f s", seconds);
+	json_object_put(events);
+	free(body);
 }
 END_TEST
 
@@ -468,6 +504,7 @@ UNIT_MAIN("source-cloudapi", every_payload_becomes_the_events_beside_it, what_no
 	identity_is_the_same_for_the_same_event_alone,
 	bodies_that_cannot_be_read_are_refused_with_the_reason,
 	a_body_that_was_cut_anywhere_is_refused, history_is_translated_where_it_is_wanted,
+	time_grows_with_the_body_and_not_with_contacts_times_elements,
 	each_change_is_of_its_numbers_instance, events_name_instances_where_it_is_asked_for,
 	numbers_that_cannot_be_read_are_refused_with_the_reason,
 	signature_is_checked_over_the_raw_bytes_where_a_secret_is_set,

@@ -303,6 +303,9 @@ check_map(const char *map, const char *body, const char *pattern)
 	json_object_put(wanted);
 }
 
+#define NAME_16 "nnnnnnnnnnnnnnnn"
+#define NAME_127 NAME_16 NAME_16 NAME_16 NAME_16 NAME_16 NAME_16 NAME_16 "nnnnnnnnnnnnnnn"
+
 static const struct {
 	const char *map, *body, *events;
 } maps[] = {
@@ -324,6 +327,11 @@ static const struct {
 	{ "name = .n\n[map \"a\"]\nwhen = .x\nevent = ignore\n", "{\"n\":7,\"event\":\"e\"}",
 		"[{\"type\":null,\"provider_event\":\"7\"}]" },
 	{ "[map \"a\"]\nevent = ignore\n", "{}", "[{\"type\":null,\"provider_event\":\"a\"}]" },
+	/* A name has 128 bytes at most, and no half character. */
+	{ "[map \"a\"]\nevent = ignore\n", "{\"event\":\"" NAME_127 "xy\"}",
+		"[{\"type\":null,\"provider_event\":\"" NAME_127 "x\"}]" },
+	{ "[map \"a\"]\nevent = ignore\n", "{\"event\":\"" NAME_127 "\303\251\"}",
+		"[{\"type\":null,\"provider_event\":\"" NAME_127 "\"}]" },
 	/* null, "" and nothing are left out; the first value counts. */
 	{ MESSAGE "data.sender.name = .no\ndata.sender.jid = \"\"\ndata.reply.text = empty\n"
 		  "data.message.content = \"a\", \"b\"\n",
@@ -401,6 +409,10 @@ static const struct {
 	{ "[map \"q\"]\nevent = instance.state\ndata.state = \"qr_ready\"\ndata.codes = .qr\n",
 		"{\"qr\":\"2@S3CRET\"}",
 		"[{\"data\":{\"codes\":[\"2@S3CRET\"],\"instance\":\"sales\"},\"without_parts\":{"
+		"\"codes\":\"$ABSENT\"}}]" },
+	{ "[map \"q\"]\nevent = instance.state\ndata.state = \"qr_ready\"\ndata.codes = .qr\n",
+		"{\"qr\":[\"2@S3CRET\",\"2@NEXT\",null,7]}",
+		"[{\"data\":{\"codes\":[\"2@S3CRET\",\"2@NEXT\",\"7\"]},\"without_parts\":{"
 		"\"codes\":\"$ABSENT\"}}]" },
 	/* Changes. */
 	{ MAP_START "data.message.type = \"message_edit\"\ndata.message.edit = {original_id: "

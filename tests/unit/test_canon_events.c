@@ -507,6 +507,47 @@ START_TEST(chat_of_a_status_that_is_not_known_has_no_type)
 }
 END_TEST
 
+START_TEST(phone_of_a_contact_is_in_a_line_that_tells_one)
+{
+	static const struct {
+		const char *vcard, *phone; /* phone: "": none */
+	} cases[] = {
+		{ "BEGIN:VCARD\r\nFN:HOTEL: 12\r\nTEL;type=CELL;waid=5511:+55 12\r\nEND:VCARD",
+			"5511" },
+		{ "FN:GRAND HOTEL\nTEL:+55 (11) 9-8\n", "551198" },
+		{ "FN:HOTEL;waid=77:88\nTEL:+55", "55" },
+		{ "NOTE:A.TEL:77\nORG.TELS:88\nHOTEL:99", "" },
+		{ "item1.TEL;waid=5511:+55 11\nitem1.X-ABLabel:Cell", "5511" },
+		{ "item1.TEL:+55 11", "5511" },
+		{ "TEL:unknown\nTEL:\nTEL:+55 11", "5511" },
+		{ "TEL:+55 1\nTEL:+55 2", "551" },
+		{ "TEL:+55 1\nTEL;waid=552:+55 2", "552" },
+		{ "TEL;waid=:+55 1", "551" },
+		{ "TEL", "" },
+		{ "TEL\n:77", "" },
+		{ "TE", "" },
+		{ "TEL:", "" },
+		{ "\n\r\n.TEL:7", "7" },
+		{ "", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char expected[64];
+		canon_begin(&canon, "t", str(""));
+		canon_open_object(&canon, NULL);
+		canon_contact(&canon, "contact", str("n"), str(cases[i].vcard));
+		canon_close_object(&canon);
+		canon_finish();
+		snprintf(expected, sizeof(expected), "\"phone_number\":\"%s\"", cases[i].phone);
+		bool has_phone = strstr(out.text, "phone_number") != NULL;
+		ck_assert_msg(has_phone == (cases[i].phone[0] != '\0'), "%s: %s", cases[i].vcard,
+			out.text);
+		ck_assert_msg(!has_phone || strstr(out.text, expected) != NULL, "%s: %s",
+			cases[i].vcard, out.text);
+	}
+}
+END_TEST
+
 UNIT_MAIN_WITH("canon events", canon_setup, canon_teardown, message_has_its_members_in_order,
 	message_with_nothing_known_has_its_nulls, other_events_have_their_members_in_order,
 	who_has_no_number_has_a_user_id_alone, codes_that_follow_each_other_stay_in_order,
@@ -515,4 +556,5 @@ UNIT_MAIN_WITH("canon events", canon_setup, canon_teardown, message_has_its_memb
 	pairs_are_learned_of_people_alone, a_daemon_of_before_remembers_nothing,
 	time_of_a_natural_key, what_follows_is_of_the_instance_that_was_named,
 	an_instance_is_named_to_a_daemon_of_before_too,
-	parts_of_a_natural_key_do_not_run_into_each_other, what_is_ignored_leaves_nothing_behind)
+	parts_of_a_natural_key_do_not_run_into_each_other, what_is_ignored_leaves_nothing_behind,
+	phone_of_a_contact_is_in_a_line_that_tells_one)

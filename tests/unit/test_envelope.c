@@ -240,6 +240,25 @@ START_TEST(ids_are_read_back_from_text)
 }
 END_TEST
 
+/* 127 letters, and one of two bytes, of which 128 bytes would have the first. */
+START_TEST(long_name_of_an_event_is_cut_between_characters)
+{
+	static const char wanted[] = "n\",\"index\"";
+	struct hsw_event ev = event();
+	char name[130];
+	int n;
+
+	memset(name, 'n', 127);
+	strcpy(name + 127, "\xc3\xa9");
+	ev.provider_event = str_of(name);
+	struct hsw_envelope *e = make(&ev);
+	char *text = text_of(e, 0, &n);
+	ck_assert_msg(strstr(text, wanted) != NULL, "%s", text);
+	free(text);
+	envelope_unref(e);
+}
+END_TEST
+
 START_TEST(malformed_events_of_a_source_are_refused)
 {
 	static const struct hsw_piece no_object = { { "[1]", 3 }, 0 }, empty = { { "", 0 }, 0 };
@@ -443,5 +462,5 @@ UNIT_MAIN_WITH("envelope", make_hasher, free_hasher, text_without_parts_is_exact
 	raw_with_codes_of_a_later_event_in_it_is_for_who_gets_codes,
 	most_pieces_and_raw_come_back_from_a_row, row_and_back_gives_the_same_text,
 	of_a_broken_layout_nothing_is_sent, id_depends_on_type_and_identity_alone,
-	ids_are_read_back_from_text, malformed_events_of_a_source_are_refused,
-	emit_counts_events_and_the_ignored)
+	ids_are_read_back_from_text, long_name_of_an_event_is_cut_between_characters,
+	malformed_events_of_a_source_are_refused, emit_counts_events_and_the_ignored)
