@@ -184,7 +184,9 @@ next_token(struct scan *s, char before)
 	}
 	if (strchr(")]}", c) != NULL)
 		return close_bracket(s, c);
-	if (is_letter(c) || (c == '$' && is_letter(s->at[1])))
+	if (c == '$' && !is_letter(s->at[1])) /* to jq 1.6 the name may follow later */
+		return refuse(s, "a $ without a name", 18);
+	if (is_letter(c) || c == '$')
 		return word(s, before == '.');
 	return other(s);
 }

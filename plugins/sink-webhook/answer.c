@@ -88,20 +88,29 @@ read_retry_after(struct answer *a, const char *line, size_t len)
 		answer_retry_after(a, line + n, len - n);
 }
 
-/* CURLOPT_HEADERFUNCTION */
+static void
+read_line(struct answer *a, const char *line, size_t len)
+{
+	read_status(a, line, len);
+	read_retry_after(a, line, len);
+	/* Some end lines with a line feed alone (RFC 9112 section 2.2). */
+	if ((len == 1 && line[0] == '\n') || (len == 2 && memcmp(line, "\r\n", 2) == 0))
+		a->is_head_complete = a->status >= 200;
+	if (a->is_head_complete)
+		a->headed(a);
+}
+
+/* CURLOPT_HEADERFUNCTION. Trailers come here as well, and say nothing that counts. */
 static size_t
 head_came(char *bytes, size_t one, size_t len, void *arg)
 {
 	struct answer *a = arg;
 
 	(void)one;
-	read_status(a, bytes, len);
-	read_retry_after(a, bytes, len);
-	/* Some end lines with a line feed alone (RFC 9112 section 2.2). */
-	if ((len == 1 && bytes[0] == '\n') || (len == 2 && memcmp(bytes, "\r\n", 2) == 0))
-		a->is_head_complete = a->status >= 200;
-	if (a->is_head_complete)
-		a->headed(a);
+	if (a->is_head_complete && a->status == STATUS_WITHOUT_EXPECT)
+		a->is_head_complete = false;
+	if (!a->is_head_complete)
+		read_line(a, bytes, len);
 	return answer_add_head(a, len) ? len : 0;
 }
 

@@ -26,6 +26,7 @@ struct answer {
 	void (*headed)(struct answer *);
 };
 
+#define STATUS_WITHOUT_EXPECT 417 /* curl asks again by itself */
 #define ANSWER_TEXT_SIZE 1152
 
 /* Forgets the answer before. */

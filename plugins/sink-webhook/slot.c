@@ -385,7 +385,6 @@ slot_stop(struct slot *s)
 #define REST_MS 1000
 /* No more than so many of which the delivery has ended, each with its connection: the oldest one is given up. */
 #define SETTLED_MAX 256
-#define STATUS_WITHOUT_EXPECT 417 /* curl asks again by itself */
 
 /* done() may deliver and cancel others. */
 static void
@@ -435,7 +434,7 @@ slot_settle_early(struct slot *s)
 	char text[ANSWER_TEXT_SIZE];
 	struct item_list items;
 
-	if (s->is_settled)
+	if (s->is_resting)
 		return;
 	s->is_settled = true;
 	slot_rest(s);

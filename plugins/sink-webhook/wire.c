@@ -96,7 +96,7 @@ on_value_complete(llhttp_t *p)
 {
 	struct wire *wire = p->data;
 
-	if (is_retry_after(wire))
+	if (is_retry_after(wire) && !wire->is_head_complete) /* in no trailer */
 		answer_retry_after(
 			wire->exchange->answer, wire->retry_after, wire->retry_after_len);
 	wire->name_len = wire->retry_after_len = 0;

@@ -3,6 +3,7 @@
 import datetime
 import json
 import threading
+import time
 
 import pytest
 
@@ -94,3 +95,22 @@ def test_an_answer_that_stops_behind_its_head_counts_by_its_status(target, make_
         assert len(receiver.arrivals) == 4
     finally:
         over.set()
+
+
+def test_a_trailer_says_nothing_of_the_answer(target, make_daemon):
+    """Not that it was another one, nor when to come again."""
+    def behave(arrival, connection):
+        status = arrival.path.rpartition("/")[2]
+        connection.sendall(f"HTTP/1.1 {status} X\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n".encode())
+        time.sleep(0.2)
+        connection.sendall(b"0\r\nHTTP/1.1 500: no\r\nHTTP/1.1 200: OK\r\nRetry-After: 3600\r\n")
+        time.sleep(3)
+    receiver, url, common = target(behave)
+    daemon = make_daemon({f"s{status}": {**common, "url": f"{url}/{status}", "retry": "20ms"} for status in (200, 500)})
+    for number in 1, 2:
+        daemon.accept(message(number))
+        wait_for(lambda: (s := daemon.sink("s500"))["lag"] == s["retrying"] == s["inFlight"] == 0, what="it is dead")
+        wait_for(lambda: daemon.sink("s200")["lag"] == 0, what="it is delivered")
+    letters = [json.loads(line) for line in daemon.command("dead", "list", "--json").stdout.splitlines()]
+    assert [(x["sink"], x["attempts"], x["status"]) for x in letters] == [("s500", 2, 500)] * 2
+    assert sorted(a.path for a in receiver.arrivals) == ["/200"] * 2 + ["/500"] * 4

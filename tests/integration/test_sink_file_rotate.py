@@ -201,7 +201,8 @@ def test_a_new_hour_or_day_begins_a_new_file_while_the_daemon_runs(make_daemon, 
 
 @pytest.mark.parametrize("sample", ["contrib/logrotate/hookswitch", "contrib/debian/hookswitch.logrotate"])
 def test_logrotate_takes_every_file_once_but_those_of_a_day(tmp_path, sample):
-    rotated_names = ["archive", "sales2", "sales22", "sales-1", "sales-12", "sales-123", "5511912345678", "7", "42"]
+    rotated_names = ["archive", "sales2", "sales22", "sales-1", "sales-12", "sales-123", "5511912345678", "7", "42",
+                     "shop1-02", "branch10-01", "5511-22", "1-02", "12-03"]
     for name in rotated_names + ["2026-11-21", "sales-2026-11-21"]:
         (tmp_path / f"{name}.ndjson").touch()
     text = re.sub("(?m)^#.*", "", (SOURCE / sample).read_text())

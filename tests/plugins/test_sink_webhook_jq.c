@@ -198,6 +198,8 @@ START_TEST(refused_words_may_be_names_only)
 		{ "def now: 1; 2", "now is" }, { "def _x: 1; 2", "_x is" },
 		{ "def f(g): g; f(now)", "now is" }, { ". as {a: $x} | $x | now", "now is" },
 		{ "now # :", "now is" },
+		{ "$ ENV", "a $ without a name is" }, { "$\nENV", "a $ without a name is" },
+		{ "$#x\nENV", "a $ without a name is" },
 		{ "1 # \\\n\"\n| now # \"", "a comment that ends with \\ is" },
 		{ "1 # \\\r\n\"\n| now # \"", "a comment that ends with \\ is" },
 		{ "{now: 1, _x: 2, \"env\": 3}", NULL }, { "{a: {now: 1}}", NULL },
