@@ -193,11 +193,16 @@ static const char *const statements[ST_COUNT] = {
 			   " ORDER BY destination DESC, seq DESC LIMIT 1",
 	[ST_NEXT] = "SELECT seq, received_at FROM events WHERE seq >= $1 ORDER BY seq LIMIT 1",
 	[ST_NAMED] = "SELECT " NTH_EXCEPTION("$3::bigint", "$2::bigint"),
-	/* $1, $2: after and up to which seq; $3: received before; $4: at most. */
-	[ST_DELETE] =
-		"DELETE FROM events WHERE seq = ANY (ARRAY(SELECT seq FROM events e WHERE seq > $1"
-		" AND seq <= $2 AND received_at < $3" UNNAMED("$2") " ORDER BY seq LIMIT $4))"
-								    " RETURNING seq",
+	/* $1, $2: after and up to which seq; $3: received before; $4: at most. Of those that are found another node that
+	 * prunes may have deleted some. */
+	[ST_DELETE] = "WITH found AS (SELECT seq FROM events e WHERE seq > $1 AND seq <= $2"
+		      " AND received_at < $3" UNNAMED(
+			      "$2") " ORDER BY seq LIMIT $4),"
+				    " gone AS (DELETE FROM events WHERE seq ="
+				    " ANY (ARRAY(SELECT seq FROM found))"
+				    " RETURNING seq)"
+				    " SELECT (SELECT count(*) FROM gone),"
+				    " count(*), max(seq) FROM found",
 	[ST_TOO_NEW] = "SELECT seq FROM events e WHERE seq > $1 AND seq <= $2"
 		       " AND received_at >= $3" UNNAMED("$2") " ORDER BY seq LIMIT 1",
 	[ST_FORGET_IDS] = "DELETE FROM ids WHERE word = ANY (ARRAY("

@@ -267,6 +267,33 @@ START_TEST(what_is_in_use_falls_with_each_batch_though_a_retry_ends_behind)
 }
 END_TEST
 
+static void *
+run_prune(void *last)
+{
+	return (void *)(uintptr_t)prune(*(int64_t *)last, 1000, 10);
+}
+
+/* Both find the same events; what the other one deletes is none that was looked at and kept. */
+START_TEST(nodes_that_prune_at_once_leave_nothing)
+{
+	static const struct timespec pause = { 0, 1000000 };
+	int64_t last = append_many(100, 10);
+	pthread_t thread;
+	void *n;
+
+	sql("BEGIN");
+	sql("DELETE FROM events WHERE seq <= 10");
+	ck_assert_int_eq(pthread_create(&thread, NULL, run_prune, &last), 0);
+	while (strcmp(sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), "0") == 0)
+		nanosleep(&pause, NULL);
+	sql("COMMIT");
+	pthread_join(thread, &n);
+	ck_assert_uint_eq((uintptr_t)n, SIZE_MAX); /* it goes on with the next call */
+	prune_all(last, 1000);
+	ck_assert_str_eq(sql("SELECT count(*) FROM events"), "0");
+}
+END_TEST
+
 /* ---- one daemon ---- */
 
 static void
@@ -823,6 +850,7 @@ UNIT_MAIN_WITH("store-postgres", start, end, an_id_that_came_before_is_not_appen
 	an_event_that_was_too_new_before_many_dead_letters_goes_when_it_is_old,
 	a_dead_letter_that_ends_makes_the_log_look_no_longer,
 	what_is_in_use_falls_with_each_batch_though_a_retry_ends_behind,
+	nodes_that_prune_at_once_leave_nothing,
 	what_nodes_want_is_kept_by_one_that_has_not_joined_yet,
 	a_second_daemon_of_the_same_name_is_refused_until_the_first_ends,
 	thousands_of_destinations_are_taken_in_the_time_of_a_beat, failed_attempts_are_no_settings,
