@@ -117,7 +117,7 @@ struct postgres_store {
 		int64_t destination, seq;
 	} expired_upto; /* where the pass over the dead letters is */
 	struct usage usage;
-	int64_t last_seq; /* that this daemon gave an event */
+	int64_t last_seq; /* that this daemon gave an event, or knew of when it connected */
 	/* of the last connection; it changes when a standby takes over */
 	char timeline[TIMELINE_LEN + 1];
 	int64_t ids_since_ms; /* older ids are of no use any more */
