@@ -117,6 +117,10 @@ go_on_among_others(struct postgres_store *s, const char *timeline, struct hsw_er
 		"SELECT setval(numbers, nextval(numbers) + $1::bigint) FROM log,"
 		" pg_get_serial_sequence('memos', 'n') AS numbers" IS_ANOTHER,
 		&p);
+	/* A version that nodes have read must not stand for what is changed from now on. */
+	query_add_text(s,
+		"UPDATE settings SET version = settings.version + $1::bigint FROM log" IS_ANOTHER,
+		&p);
 	query_add_text(s, "UPDATE log SET last_seq = last_seq + $1::bigint" IS_ANOTHER, &p);
 	p = (struct params){ 0 };
 	params_bytes(&p, (struct hsw_str){ timeline, strlen(timeline) });
