@@ -204,7 +204,7 @@ node_want(void *self, const struct hsw_str *names, size_t count, struct hsw_erro
 
 	pthread_mutex_lock(&n->lock);
 	bool is_done = share_want(&n->share, names, count);
-	n->must_tell_wants = true;
+	n->has_wants = n->must_tell_wants = true;
 	pthread_mutex_unlock(&n->lock);
 	poke(n);
 	return is_done ? HSW_OK : pg_error(err, HSW_ENOMEM, "out of memory");

@@ -650,6 +650,56 @@ START_TEST(a_session_that_ended_between_two_calls_is_replaced)
 }
 END_TEST
 
+/* Until the node holds it by the table, too: what it had before it has to release first. */
+static void
+wait_until_taken(const char *destination)
+{
+	static const struct timespec pause = { 0, 20000000 };
+	int64_t end_ms = session_now_ms() + 10000;
+	char text[200];
+
+	snprintf(text, sizeof(text),
+		"SELECT count(*) FROM claims c JOIN destinations d ON d.id = c.destination"
+		" WHERE d.name = '%s' AND c.node <> ''",
+		destination);
+	while (strcmp(sql(text), "1") != 0) {
+		ck_assert_msg(session_now_ms() < end_ms, "%s is nobody's", destination);
+		ops->release(store, str(destination));
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* As the server has it that took over without the last transactions. */
+START_TEST(what_a_node_wants_is_told_to_a_server_that_knows_less)
+{
+	const struct hsw_str names[] = { str("crm"), str("old"), str("sales/hook") };
+	int64_t seq;
+
+	attach("old");
+	assert_ok(append_event("one", 1, 0, &seq));
+	attach("crm");
+	attach("sales/hook");
+	assert_ok(join());
+	assert_ok(ops->want(store, names, 3, &error));
+	wait_until_held(3);
+	sql("BEGIN");
+	sql("DELETE FROM destinations WHERE name <> 'old'");
+	sql("DELETE FROM claims");
+	sql("DELETE FROM wants");
+	sql("COMMIT");
+	sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+	    " WHERE application_name = 'hookswitch'");
+	wait_until_it_works(); /* perhaps before the node has told it */
+	wait_until_taken("crm");
+	wait_until_taken("old");
+	ck_assert_int_eq(attach("old"), 0);
+	/* It gets what came since. */
+	ck_assert_int_eq(attach("crm"), 1);
+	/* A webhook that is not there is one that others deleted. */
+	ck_assert_str_eq(sql("SELECT count(*) FROM destinations"), "2");
+}
+END_TEST
+
 START_TEST(a_server_that_starts_anew_is_found_again)
 {
 	int64_t seq;
@@ -861,6 +911,7 @@ UNIT_MAIN_WITH("store-postgres", start, end, an_id_that_came_before_is_not_appen
 	an_older_schema_is_brought_up_to_date_with_all_that_it_holds,
 	daemons_that_start_together_bring_it_up_to_date_once,
 	a_session_that_ended_between_two_calls_is_replaced,
+	what_a_node_wants_is_told_to_a_server_that_knows_less,
 	a_server_that_starts_anew_is_found_again, a_server_that_does_not_answer_is_given_up_in_time,
 	failures_are_told_as_what_they_are,
 	a_transaction_that_was_in_the_way_of_another_is_done_again,
