@@ -289,14 +289,3 @@ node_has_company(const struct postgres_store *s)
 {
 	return s->node != NULL && atomic_load(&s->node->has_company);
 }
-
-bool
-node_holds(const struct postgres_store *s, struct hsw_str destination)
-{
-	if (s->node == NULL)
-		return true;
-	pthread_mutex_lock(&s->node->lock);
-	bool is_held = share_holds(&s->node->share, destination);
-	pthread_mutex_unlock(&s->node->lock);
-	return is_held;
-}

@@ -62,7 +62,6 @@ enum statement {
 	ST_TOUCH,
 	ST_SETTINGS,
 	ST_NOTIFY_EVENTS,
-	ST_NOTIFY_CLAIMS,
 	ST_WANTED_FROM,
 	ST_GAPS,
 	ST_COUNT
@@ -280,8 +279,8 @@ int lock_look(struct postgres_store *, enum lock, struct lock_holder *, struct h
 
 int store_commit(void *self, struct hsw_write *const *writes, size_t n, struct hsw_error *err);
 
-/* Queues word to the nodes that serve these destinations (by ids, from first to last): their exceptions
- * changed. */
+/* Queues word to the other nodes that serve these destinations (by ids, from first to last), as the tables have it
+ * then: their exceptions changed. */
 void touch_add(struct postgres_store *, int64_t first, int64_t last);
 
 /* ---- read.c ---- */

@@ -229,13 +229,13 @@ static const char *const statements[ST_COUNT] = {
 		      " w AS (DELETE FROM wants WHERE destination = $1)"
 		      " DELETE FROM destinations WHERE id = $1",
 	/* $1, $2: ids of the first and the last destination; $3: this node, which knows. */
-	[ST_TOUCH] = "UPDATE claims SET touched = touched + 1 WHERE destination >= $1::int"
-		     " AND destination <= $2::int AND node <> $3::text",
+	[ST_TOUCH] = "WITH t AS (UPDATE claims SET touched = touched + 1 WHERE destination >="
+		     " $1::int AND destination <= $2::int AND node <> $3::text RETURNING 1)"
+		     " SELECT pg_notify('hookswitch', 'c ' || current_schema()) FROM t LIMIT 1",
 	[ST_SETTINGS] = "WITH v AS (UPDATE settings SET version = version + 1 RETURNING version)"
 			" SELECT pg_notify('hookswitch', 's ' || current_schema()) FROM v",
 	[ST_NOTIFY_EVENTS] = "SELECT pg_notify('hookswitch', 'e' || last_seq || ' ' ||"
 			     " current_schema()) FROM log",
-	[ST_NOTIFY_CLAIMS] = "SELECT pg_notify('hookswitch', 'c ' || current_schema())",
 	/* What a node that is away for a while will want is kept for it. */
 	[ST_WANTED_FROM] = "SELECT min(cursor) FROM destinations d JOIN wants w ON w.destination ="
 			   " d.id JOIN nodes n ON n.name = w.node WHERE n.until >"
@@ -286,7 +286,6 @@ static const char *const names[ST_COUNT] = {
 	[ST_TOUCH] = "touch",
 	[ST_SETTINGS] = "settings",
 	[ST_NOTIFY_EVENTS] = "notify_events",
-	[ST_NOTIFY_CLAIMS] = "notify_claims",
 	[ST_WANTED_FROM] = "wanted_from",
 	[ST_GAPS] = "gaps",
 };

@@ -464,6 +464,29 @@ START_TEST(what_a_node_wanted_stands_while_it_starts_though_a_beat_fails)
 }
 END_TEST
 
+/* As a process that stood still: it does not know yet who has the destination. */
+START_TEST(a_retry_is_told_to_the_node_that_took_the_destination)
+{
+	const struct hsw_str crm = str("crm");
+
+	attach("crm");
+	assert_ok(join());
+	assert_ok(ops->want(store, &crm, 1, &error));
+	wait_until_held(1);
+	set_retry("crm", 1, 1, 10);
+	ck_assert_str_eq(sql("SELECT touched FROM claims"), "0");
+	sql("SELECT pg_advisory_lock('claims'::regclass::bigint)"); /* no beat is done */
+	sql("UPDATE claims SET node = 'b'");
+	sql("LISTEN hookswitch");
+	set_retry("crm", 2, 1, 10);
+	ck_assert_str_eq(sql("SELECT touched FROM claims"), "1");
+	PGnotify *notice = PQnotifies(admin);
+	ck_assert_ptr_nonnull(notice);
+	ck_assert_int_eq(notice->extra[0], 'c');
+	PQfreemem(notice);
+}
+END_TEST
+
 START_TEST(dead_letters_of_a_destination_that_another_node_attached_are_found)
 {
 	const struct hsw_dead_query q = { .destination = str("crm"), .limit = 1 };
@@ -905,6 +928,7 @@ UNIT_MAIN_WITH("store-postgres", start, end, an_id_that_came_before_is_not_appen
 	a_second_daemon_of_the_same_name_is_refused_until_the_first_ends,
 	thousands_of_destinations_are_taken_in_the_time_of_a_beat, failed_attempts_are_no_settings,
 	what_a_node_wanted_stands_while_it_starts_though_a_beat_fails,
+	a_retry_is_told_to_the_node_that_took_the_destination,
 	dead_letters_of_a_destination_that_another_node_attached_are_found,
 	who_needs_the_schema_alone_waits_for_the_others,
 	a_newer_schema_and_one_of_somebody_else_are_refused,
