@@ -41,7 +41,6 @@ touch_add(struct postgres_store *s, int64_t first, int64_t last)
 	params_int(&p, (int)last);
 	params_bytes(&p, (struct hsw_str){ s->node_name, strlen(s->node_name) });
 	query_add(s, ST_TOUCH, &p);
-	query_add(s, ST_NOTIFY_CLAIMS, NULL);
 }
 
 static void
@@ -57,7 +56,8 @@ add_write(struct postgres_store *s, const struct hsw_write *w)
 		return;
 	case HSW_WRITE_RETRY:
 		add_exception(s, ST_RETRY, w, id, w->due_ms);
-		if (!node_holds(s, w->destination))
+		/* Also where this node serves it, as it thinks: it may have stood still for a while. */
+		if (s->node != NULL)
 			touch_add(s, id, id);
 		return;
 	case HSW_WRITE_SETTLED:

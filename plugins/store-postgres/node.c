@@ -204,7 +204,7 @@ node_want(void *self, const struct hsw_str *names, size_t count, struct hsw_erro
 
 	pthread_mutex_lock(&n->lock);
 	bool is_done = share_want(&n->share, names, count);
-	n->must_tell_wants = true;
+	n->has_wants = n->must_tell_wants = true;
 	pthread_mutex_unlock(&n->lock);
 	poke(n);
 	return is_done ? HSW_OK : pg_error(err, HSW_ENOMEM, "out of memory");
@@ -288,15 +288,4 @@ bool
 node_has_company(const struct postgres_store *s)
 {
 	return s->node != NULL && atomic_load(&s->node->has_company);
-}
-
-bool
-node_holds(const struct postgres_store *s, struct hsw_str destination)
-{
-	if (s->node == NULL)
-		return true;
-	pthread_mutex_lock(&s->node->lock);
-	bool is_held = share_holds(&s->node->share, destination);
-	pthread_mutex_unlock(&s->node->lock);
-	return is_held;
 }

@@ -21,8 +21,6 @@ int node_each(void *self, hsw_node_fn *, void *arg);
 
 /* Whether there was another node when last looked. */
 bool node_has_company(const struct postgres_store *);
-/* Whether this node delivers the destination, as far as it knows. */
-bool node_holds(const struct postgres_store *, struct hsw_str destination);
 /* Ends the thread. NULL is allowed. */
 void node_free(struct node *);
 

@@ -70,6 +70,13 @@ is_wanted(const struct share_item *item)
 	return item->is_wanted;
 }
 
+/* A webhook that is not in the tables was deleted; a [sink] was lost with a server. */
+static bool
+is_wanted_sink(const struct share_item *item)
+{
+	return item->is_wanted && memchr(item->name.s, '/', item->name.len) == NULL;
+}
+
 static bool
 is_known(const struct share_item *item)
 {
@@ -88,11 +95,10 @@ is_due(const struct share_item *item)
 	return item->is_due;
 }
 
-/* Queues a statement. $1: this node; $2: the names of the items that are meant. */
+/* Queues a statement. $1: the parameter; $2: the names of the items that are meant. */
 static void
-add_for_items(struct node *n, const char *sql, item_is_fn *is_meant)
+add_for_items(struct node *n, struct params p, const char *sql, item_is_fn *is_meant)
 {
-	struct params p = params_of(n);
 	size_t count = 0, bytes = ARRAY_HEAD_BYTES;
 
 	for (size_t i = 0; i < n->share.n; i++) {
@@ -121,19 +127,27 @@ add_for_items(struct node *n, const char *sql, item_is_fn *is_meant)
 static int
 add_wants(struct node *n)
 {
-	struct params p = params_of(n);
+	struct params p = params_of(n), last_seq = { 0 };
 
+	/* A server that took over may not know a sink that was attached last. It has none of the events that came after
+	 * that, and this sink gets what other nodes have appended there since: all behind what this one saw before. */
+	params_bigint(&last_seq, n->news.last_seq);
+	add_for_items(n, last_seq,
+		"INSERT INTO destinations (name, cursor) SELECT x, LEAST(last_seq, $1::bigint)"
+		" FROM log, unnest($2::bytea[]) x WHERE NOT EXISTS"
+		" (SELECT FROM destinations WHERE name = x) ON CONFLICT (name) DO NOTHING",
+		is_wanted_sink);
 	query_add_text(&n->link, "DELETE FROM wants WHERE node = $1", &p);
-	add_for_items(n,
+	add_for_items(n, p,
 		"INSERT INTO wants SELECT $1::text, id FROM destinations"
 		" WHERE name = ANY ($2::bytea[])",
 		is_wanted);
 	/* One that the last daemon of this name had, or that was taken while it came off the list. */
-	add_for_items(n,
+	add_for_items(n, p,
 		"UPDATE claims SET node = '' WHERE node = $1 AND destination NOT IN"
 		" (SELECT id FROM destinations WHERE name = ANY ($2::bytea[]))",
 		is_known);
-	return 3;
+	return 4;
 }
 
 static int
@@ -149,7 +163,7 @@ add_releases(struct node *n)
 	}
 	if (!is_any)
 		return 0;
-	add_for_items(n,
+	add_for_items(n, params_of(n),
 		"UPDATE claims SET node = '' WHERE node = $1 AND destination IN"
 		" (SELECT id FROM destinations WHERE name = ANY ($2::bytea[]))",
 		is_released);
@@ -186,7 +200,7 @@ take(struct node *n, struct hsw_error *err)
 	query_add(&n->link, ST_BEGIN, NULL);
 	query_add_text(&n->link, LOCK, NULL);
 	pthread_mutex_lock(&n->lock);
-	add_for_items(n,
+	add_for_items(n, params_of(n),
 		"INSERT INTO claims AS c SELECT id, $1::text, 0 FROM destinations"
 		" WHERE name = ANY ($2::bytea[]) ORDER BY id"
 		" ON CONFLICT (destination) DO UPDATE SET node = EXCLUDED.node WHERE"
@@ -254,13 +268,28 @@ try_beat(struct node *n, PGresult **r, bool *is_conflict, struct hsw_error *err)
 	return rc;
 }
 
+/* A connection, perhaps to a server that took over without what was told to the one before. */
+static int
+connect_link(struct node *n, struct hsw_error *err)
+{
+	int64_t connected_at = n->link.connect_at;
+	int rc = session_need(&n->link, err);
+
+	if (n->link.connect_at != connected_at) {
+		pthread_mutex_lock(&n->lock);
+		n->must_tell_wants = n->has_wants;
+		pthread_mutex_unlock(&n->lock);
+	}
+	return rc;
+}
+
 /* A node that was cut off in the middle of its beat is not waited for. */
 static int
 beat_until_done(struct node *n, int64_t *asked_ms, PGresult **r, struct hsw_error *err)
 {
 	struct lock_holder holder = { 0 };
 	bool is_conflict = true;
-	int rc = session_need(&n->link, err);
+	int rc = connect_link(n, err);
 
 	for (int i = 0; i < CONFLICT_TRIES && is_conflict && n->link.db != NULL; i++) {
 		if (i > 0)

@@ -22,6 +22,7 @@ struct node {
 	pthread_mutex_t lock;
 	struct share share; /* who has what */
 	struct hsw_store_news news;
+	bool has_wants; /* the daemon has said what it wants */
 	bool must_tell_wants, is_leaving, must_stop;
 	_Atomic bool has_company;
 };

@@ -62,7 +62,6 @@ enum statement {
 	ST_TOUCH,
 	ST_SETTINGS,
 	ST_NOTIFY_EVENTS,
-	ST_NOTIFY_CLAIMS,
 	ST_WANTED_FROM,
 	ST_GAPS,
 	ST_COUNT
@@ -117,7 +116,7 @@ struct postgres_store {
 		int64_t destination, seq;
 	} expired_upto; /* where the pass over the dead letters is */
 	struct usage usage;
-	int64_t last_seq; /* that this daemon gave an event */
+	int64_t last_seq; /* that this daemon gave an event, or knew of when it connected */
 	/* of the last connection; it changes when a standby takes over */
 	char timeline[TIMELINE_LEN + 1];
 	int64_t ids_since_ms; /* older ids are of no use any more */
@@ -280,8 +279,8 @@ int lock_look(struct postgres_store *, enum lock, struct lock_holder *, struct h
 
 int store_commit(void *self, struct hsw_write *const *writes, size_t n, struct hsw_error *err);
 
-/* Queues word to the nodes that serve these destinations (by ids, from first to last): their exceptions
- * changed. */
+/* Queues word to the other nodes that serve these destinations (by ids, from first to last), as the tables have it
+ * then: their exceptions changed. */
 void touch_add(struct postgres_store *, int64_t first, int64_t last);
 
 /* ---- read.c ---- */

@@ -96,7 +96,7 @@ find_stop(struct pass *p, int64_t *stop)
 	return rc;
 }
 
-/* *upto: the last seq that was looked at. */
+/* *upto: the last seq that was looked at. What another node deleted meanwhile was found, but is not in *n. */
 static int
 delete_batch(struct pass *p, int64_t stop, size_t max, size_t *n, int64_t *upto)
 {
@@ -108,12 +108,9 @@ delete_batch(struct pass *p, int64_t stop, size_t max, size_t *n, int64_t *upto)
 	params_bigint(&params, p->before_ms);
 	params_bigint(&params, (int64_t)max);
 	int rc = query_one(p->store, ST_DELETE, &params, "deleting old events", &r, p->err);
-	*n = (size_t)PQntuples(r);
-	*upto = *n < max ? stop : p->looked;
-	for (int i = 0; i < PQntuples(r) && *n == max; i++) {
-		int64_t seq = result_bigint(r, i, 0);
-		if (seq > *upto)
-			*upto = seq;
+	if (rc == HSW_OK) {
+		*n = (size_t)result_bigint(r, 0, 0);
+		*upto = (size_t)result_bigint(r, 0, 1) < max ? stop : result_bigint(r, 0, 2);
 	}
 	PQclear(r);
 	return rc;

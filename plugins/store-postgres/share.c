@@ -311,14 +311,6 @@ share_has_lost(const struct share *s)
 	return has_lost;
 }
 
-bool
-share_holds(const struct share *s, struct hsw_str name)
-{
-	const struct share_item *item = find(s, name);
-
-	return item != NULL && item->state == SHARE_HELD;
-}
-
 void
 share_release(struct share *s, struct hsw_str name)
 {

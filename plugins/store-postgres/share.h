@@ -68,7 +68,6 @@ void share_row(struct share *, const struct share_row *);
 bool share_end(struct share *, int64_t now_ms, int64_t adopt_ms);
 
 bool share_has_lost(const struct share *);
-bool share_holds(const struct share *, struct hsw_str name);
 /* One that is ENDING is not delivered any more. */
 void share_release(struct share *, struct hsw_str name);
 /* All that is held is ENDING. */

@@ -193,11 +193,16 @@ static const char *const statements[ST_COUNT] = {
 			   " ORDER BY destination DESC, seq DESC LIMIT 1",
 	[ST_NEXT] = "SELECT seq, received_at FROM events WHERE seq >= $1 ORDER BY seq LIMIT 1",
 	[ST_NAMED] = "SELECT " NTH_EXCEPTION("$3::bigint", "$2::bigint"),
-	/* $1, $2: after and up to which seq; $3: received before; $4: at most. */
-	[ST_DELETE] =
-		"DELETE FROM events WHERE seq = ANY (ARRAY(SELECT seq FROM events e WHERE seq > $1"
-		" AND seq <= $2 AND received_at < $3" UNNAMED("$2") " ORDER BY seq LIMIT $4))"
-								    " RETURNING seq",
+	/* $1, $2: after and up to which seq; $3: received before; $4: at most. Of those that are found another node that
+	 * prunes may have deleted some. */
+	[ST_DELETE] = "WITH found AS (SELECT seq FROM events e WHERE seq > $1 AND seq <= $2"
+		      " AND received_at < $3" UNNAMED(
+			      "$2") " ORDER BY seq LIMIT $4),"
+				    " gone AS (DELETE FROM events WHERE seq ="
+				    " ANY (ARRAY(SELECT seq FROM found))"
+				    " RETURNING seq)"
+				    " SELECT (SELECT count(*) FROM gone),"
+				    " count(*), max(seq) FROM found",
 	[ST_TOO_NEW] = "SELECT seq FROM events e WHERE seq > $1 AND seq <= $2"
 		       " AND received_at >= $3" UNNAMED("$2") " ORDER BY seq LIMIT 1",
 	[ST_FORGET_IDS] = "DELETE FROM ids WHERE word = ANY (ARRAY("
@@ -224,13 +229,13 @@ static const char *const statements[ST_COUNT] = {
 		      " w AS (DELETE FROM wants WHERE destination = $1)"
 		      " DELETE FROM destinations WHERE id = $1",
 	/* $1, $2: ids of the first and the last destination; $3: this node, which knows. */
-	[ST_TOUCH] = "UPDATE claims SET touched = touched + 1 WHERE destination >= $1::int"
-		     " AND destination <= $2::int AND node <> $3::text",
+	[ST_TOUCH] = "WITH t AS (UPDATE claims SET touched = touched + 1 WHERE destination >="
+		     " $1::int AND destination <= $2::int AND node <> $3::text RETURNING 1)"
+		     " SELECT pg_notify('hookswitch', 'c ' || current_schema()) FROM t LIMIT 1",
 	[ST_SETTINGS] = "WITH v AS (UPDATE settings SET version = version + 1 RETURNING version)"
 			" SELECT pg_notify('hookswitch', 's ' || current_schema()) FROM v",
 	[ST_NOTIFY_EVENTS] = "SELECT pg_notify('hookswitch', 'e' || last_seq || ' ' ||"
 			     " current_schema()) FROM log",
-	[ST_NOTIFY_CLAIMS] = "SELECT pg_notify('hookswitch', 'c ' || current_schema())",
 	/* What a node that is away for a while will want is kept for it. */
 	[ST_WANTED_FROM] = "SELECT min(cursor) FROM destinations d JOIN wants w ON w.destination ="
 			   " d.id JOIN nodes n ON n.name = w.node WHERE n.until >"
@@ -281,7 +286,6 @@ static const char *const names[ST_COUNT] = {
 	[ST_TOUCH] = "touch",
 	[ST_SETTINGS] = "settings",
 	[ST_NOTIFY_EVENTS] = "notify_events",
-	[ST_NOTIFY_CLAIMS] = "notify_claims",
 	[ST_WANTED_FROM] = "wanted_from",
 	[ST_GAPS] = "gaps",
 };

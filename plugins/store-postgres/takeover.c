@@ -3,7 +3,7 @@
  * takeover.c - seqs go on above those of a server that was lost, and what is passed over for that is written down:
  * no event has a seq of a gap.
  */
-#include "postgres.h"
+#include "node.h"
 
 #include <string.h>
 
@@ -60,7 +60,20 @@ forget_gaps(struct postgres_store *s)
 		NULL);
 }
 
-/* Above all that this daemon was given. */
+/* A node's destinations pass what it reads as well as what it appends. */
+static void
+note_what_was_read(struct postgres_store *s)
+{
+	struct hsw_store_news news;
+
+	if (s->node == NULL)
+		return;
+	node_news(s, &news);
+	if (news.last_seq > s->last_seq)
+		s->last_seq = news.last_seq;
+}
+
+/* Above all that this daemon knows of. */
 static int
 go_on_alone(struct postgres_store *s, struct hsw_error *err)
 {
@@ -104,6 +117,10 @@ go_on_among_others(struct postgres_store *s, const char *timeline, struct hsw_er
 		"SELECT setval(numbers, nextval(numbers) + $1::bigint) FROM log,"
 		" pg_get_serial_sequence('memos', 'n') AS numbers" IS_ANOTHER,
 		&p);
+	/* A version that nodes have read must not stand for what is changed from now on. */
+	query_add_text(s,
+		"UPDATE settings SET version = settings.version + $1::bigint FROM log" IS_ANOTHER,
+		&p);
 	query_add_text(s, "UPDATE log SET last_seq = last_seq + $1::bigint" IS_ANOTHER, &p);
 	p = (struct params){ 0 };
 	params_bytes(&p, (struct hsw_str){ timeline, strlen(timeline) });
@@ -126,6 +143,7 @@ takeover_go_on(struct postgres_store *s, struct hsw_error *err)
 	bool is_known = true;
 	int rc = s->node != NULL ? read_timeline(s, timeline, &is_known, err) : HSW_OK;
 
+	note_what_was_read(s);
 	if (rc == HSW_OK && s->last_seq != 0)
 		rc = go_on_alone(s, err);
 	if (rc != HSW_OK || s->node == NULL)

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is told of the journal after a server of PostgreSQL took over: the first node passes a million seqs over for all."""
+"""What is told of the journal after a server of PostgreSQL took over: the first node passes a million seqs over for all.
+And what a node tells to a server that knows less than the one before."""
 import json
 import re
+import signal
 import time
 
 import pytest
 
 from rig import message, wait_for
+from test_reload import reload_sinks
 from test_store_trouble import (  # noqa: F401 (fixtures)
     PairOfNodes, kill_9, needs_postgres, pair, post, server)
 
@@ -81,3 +84,36 @@ def test_what_was_passed_over_is_neither_used_nor_owed(small_nodes, pair, operat
     down.behave = lambda arrival, connection: 200
     wait_for(lambda: set(range(1, 101)) <= set(down.numbers()), 60, "all arrive there, too")
     wait_for(lambda: lag_of(small_nodes, "both") == 0, 20, "nothing is owed")
+
+
+@needs_postgres
+def test_a_sink_that_was_lost_with_the_server_gets_what_comes(small_nodes, pair, make_receiver):  # noqa: F811
+    """b appends before a, the only one that knows the sink, has come back."""
+    primary, replica = pair
+    a, b = small_nodes.daemons["a"], small_nodes.daemons["b"]
+    receivers = {**small_nodes.receivers, "late": make_receiver()}
+    a.accept(message(1))
+    for receiver in small_nodes.receivers.values():
+        receiver.wait(1)
+    wait_for(lambda: replica.sql("SELECT count(*) FROM hookswitch.events") == "1", 10, "the replica has it")
+    replica.sql("ALTER SYSTEM SET primary_conninfo = ''")
+    replica.sql("SELECT pg_reload_conf()")
+    wait_for(lambda: primary.sql("SELECT count(*) FROM pg_stat_replication") == "0", 10, "they are separated")
+    reload_sinks(a, {n: {"plugin": "webhook", "url": receivers[n].url} for n in ("a", "both", "late")}, [])
+    wait_for(lambda: "late" in [s["name"] for s in a.status()["sinks"]], 10, "it is served")
+    a.accept(message(2))
+    receivers["late"].wait(1)
+    a.process.send_signal(signal.SIGSTOP)
+    try:
+        kill_9(primary)
+        replica.promote()
+        wait_for(lambda: post(b, 3)[0] == 202, 20, "b goes on")
+        for number in range(4, 9):
+            b.accept(message(number))
+        wait_for(lambda: b.status()["nodes"] == ["b"], 20, "a is given up, and may deliver nothing that it has in memory")
+    finally:
+        a.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: post(a, 9)[0] == 202, 20, "a goes on")
+    for name, receiver in receivers.items():
+        wait_for(lambda r=receiver: set(range(3, 10)) <= set(r.numbers()), 20, f"all arrives at {name}")
+    assert 1 not in receivers["late"].numbers()

@@ -615,7 +615,9 @@ def test_failover_to_a_synchronous_replica_loses_nothing(webhook, pair):
 
 
 @needs_postgres
-def test_after_a_failover_that_lost_transactions_what_comes_is_delivered(webhook, pair):
+@pytest.mark.parametrize("is_started", [False, True], ids=["running", "just_started"])
+def test_after_a_failover_that_lost_transactions_what_comes_is_delivered(webhook, pair, is_started):
+    """Whether it appended them itself, or the daemon before it."""
     primary, replica = pair
     daemon, receiver = webhook(store=both(primary, replica))
     daemon.accept(message(1))
@@ -628,6 +630,9 @@ def test_after_a_failover_that_lost_transactions_what_comes_is_delivered(webhook
     for number in range(2, 22):
         daemon.accept(message(number))
     receiver.wait(21)
+    if is_started:
+        daemon.stop()
+        daemon.start()
     kill_9(primary)
     replica.promote()
     wait_for(lambda: post(daemon, 22)[0] == 202, 15, "it goes on by itself")

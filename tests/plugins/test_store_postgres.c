@@ -273,6 +273,33 @@ START_TEST(what_is_in_use_falls_with_each_batch_though_a_retry_ends_behind)
 }
 END_TEST
 
+static void *
+run_prune(void *last)
+{
+	return (void *)(uintptr_t)prune(*(int64_t *)last, 1000, 10);
+}
+
+/* Both find the same events; what the other one deletes is none that was looked at and kept. */
+START_TEST(nodes_that_prune_at_once_leave_nothing)
+{
+	static const struct timespec pause = { 0, 1000000 };
+	int64_t last = append_many(100, 10);
+	pthread_t thread;
+	void *n;
+
+	sql("BEGIN");
+	sql("DELETE FROM events WHERE seq <= 10");
+	ck_assert_int_eq(pthread_create(&thread, NULL, run_prune, &last), 0);
+	while (strcmp(sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), "0") == 0)
+		nanosleep(&pause, NULL);
+	sql("COMMIT");
+	pthread_join(thread, &n);
+	ck_assert_uint_eq((uintptr_t)n, SIZE_MAX); /* it goes on with the next call */
+	prune_all(last, 1000);
+	ck_assert_str_eq(sql("SELECT count(*) FROM events"), "0");
+}
+END_TEST
+
 /* ---- one daemon ---- */
 
 static void
@@ -440,6 +467,29 @@ START_TEST(what_a_node_wanted_stands_while_it_starts_though_a_beat_fails)
 	int64_t end_ms = session_now_ms() + 10000;
 	while (strcmp(sql("SELECT count(*) FROM wants"), "0") != 0)
 		ck_assert_msg(session_now_ms() < end_ms, "never told");
+}
+END_TEST
+
+/* As a process that stood still: it does not know yet who has the destination. */
+START_TEST(a_retry_is_told_to_the_node_that_took_the_destination)
+{
+	const struct hsw_str crm = str("crm");
+
+	attach("crm");
+	assert_ok(join());
+	assert_ok(ops->want(store, &crm, 1, &error));
+	wait_until_held(1);
+	set_retry("crm", 1, 1, 10);
+	ck_assert_str_eq(sql("SELECT touched FROM claims"), "0");
+	sql("SELECT pg_advisory_lock('claims'::regclass::bigint)"); /* no beat is done */
+	sql("UPDATE claims SET node = 'b'");
+	sql("LISTEN hookswitch");
+	set_retry("crm", 2, 1, 10);
+	ck_assert_str_eq(sql("SELECT touched FROM claims"), "1");
+	PGnotify *notice = PQnotifies(admin);
+	ck_assert_ptr_nonnull(notice);
+	ck_assert_int_eq(notice->extra[0], 'c');
+	PQfreemem(notice);
 }
 END_TEST
 
@@ -626,6 +676,56 @@ START_TEST(a_session_that_ended_between_two_calls_is_replaced)
 	assert_ok(append_event("one", 1, 0, &seq));
 	set_cursor("crm", seq);
 	ck_assert_int_eq(attach("crm"), seq);
+}
+END_TEST
+
+/* Until the node holds it by the table, too: what it had before it has to release first. */
+static void
+wait_until_taken(const char *destination)
+{
+	static const struct timespec pause = { 0, 20000000 };
+	int64_t end_ms = session_now_ms() + 10000;
+	char text[200];
+
+	snprintf(text, sizeof(text),
+		"SELECT count(*) FROM claims c JOIN destinations d ON d.id = c.destination"
+		" WHERE d.name = '%s' AND c.node <> ''",
+		destination);
+	while (strcmp(sql(text), "1") != 0) {
+		ck_assert_msg(session_now_ms() < end_ms, "%s is nobody's", destination);
+		ops->release(store, str(destination));
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* As the server has it that took over without the last transactions. */
+START_TEST(what_a_node_wants_is_told_to_a_server_that_knows_less)
+{
+	const struct hsw_str names[] = { str("crm"), str("old"), str("sales/hook") };
+	int64_t seq;
+
+	attach("old");
+	assert_ok(append_event("one", 1, 0, &seq));
+	attach("crm");
+	attach("sales/hook");
+	assert_ok(join());
+	assert_ok(ops->want(store, names, 3, &error));
+	wait_until_held(3);
+	sql("BEGIN");
+	sql("DELETE FROM destinations WHERE name <> 'old'");
+	sql("DELETE FROM claims");
+	sql("DELETE FROM wants");
+	sql("COMMIT");
+	sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+	    " WHERE application_name = 'hookswitch'");
+	wait_until_it_works(); /* perhaps before the node has told it */
+	wait_until_taken("crm");
+	wait_until_taken("old");
+	ck_assert_int_eq(attach("old"), 0);
+	/* It gets what came since. */
+	ck_assert_int_eq(attach("crm"), 1);
+	/* A webhook that is not there is one that others deleted. */
+	ck_assert_str_eq(sql("SELECT count(*) FROM destinations"), "2");
 }
 END_TEST
 
@@ -832,16 +932,19 @@ UNIT_MAIN_WITH("store-postgres", start, end, an_id_that_came_before_is_not_appen
 	an_event_that_was_too_new_before_many_dead_letters_goes_when_it_is_old,
 	a_dead_letter_that_ends_makes_the_log_look_no_longer,
 	what_is_in_use_falls_with_each_batch_though_a_retry_ends_behind,
+	nodes_that_prune_at_once_leave_nothing,
 	what_nodes_want_is_kept_by_one_that_has_not_joined_yet,
 	a_second_daemon_of_the_same_name_is_refused_until_the_first_ends,
 	thousands_of_destinations_are_taken_in_the_time_of_a_beat, failed_attempts_are_no_settings,
 	what_a_node_wanted_stands_while_it_starts_though_a_beat_fails,
+	a_retry_is_told_to_the_node_that_took_the_destination,
 	dead_letters_of_a_destination_that_another_node_attached_are_found,
 	who_needs_the_schema_alone_waits_for_the_others,
 	a_newer_schema_and_one_of_somebody_else_are_refused,
 	an_older_schema_is_brought_up_to_date_with_all_that_it_holds,
 	daemons_that_start_together_bring_it_up_to_date_once,
 	a_session_that_ended_between_two_calls_is_replaced,
+	what_a_node_wants_is_told_to_a_server_that_knows_less,
 	a_server_that_starts_anew_is_found_again, a_server_that_does_not_answer_is_given_up_in_time,
 	failures_are_told_as_what_they_are,
 	a_transaction_that_was_in_the_way_of_another_is_done_again,

@@ -286,10 +286,13 @@ START_TEST(a_node_that_was_just_started_gives_no_seq_of_a_lost_server_away)
 	ck_assert_int_eq(append(1), 1 * MILLION + 6);
 	ck_assert_str_eq(
 		sql("SELECT nextval(pg_get_serial_sequence('memos', 'n')) > 1000000"), "t");
+	/* A version that another node has read may be among what was lost, too. */
+	ck_assert_str_eq(sql("SELECT version FROM settings"), "1000001");
 	/* It did that for all. */
 	start_node("a");
 	start_node("b");
 	ck_assert_str_eq(gaps(), "5-1000005");
+	ck_assert_str_eq(sql("SELECT version FROM settings"), "1000001");
 	ck_assert_int_eq(append(1), 1 * MILLION + 7);
 }
 END_TEST
@@ -315,6 +318,20 @@ START_TEST(a_node_alone_passes_nothing_over)
 	start_node("a");
 	ck_assert_str_eq(gaps(), "");
 	ck_assert_str_eq(sql("SELECT convert_from(timeline, 'UTF8') FROM log"), "00000001");
+}
+END_TEST
+
+/* What was appended before it started may be lost as well. */
+START_TEST(a_node_alone_gives_no_seq_again_that_it_only_read)
+{
+	append(5);
+	start_node("a");
+	sql("DELETE FROM events WHERE seq > 3");
+	sql("UPDATE log SET last_seq = 3");
+	store->connect_at = 0;
+	session_drop(store);
+	ck_assert_int_eq(append(1), 6);
+	ck_assert_str_eq(gaps(), "3-5");
 }
 END_TEST
 
@@ -345,4 +362,5 @@ UNIT_MAIN_WITH("store-postgres-gaps", start, end, what_was_passed_over_is_no_eve
 	gaps_that_nobody_has_before_him_any_more_are_forgotten, gaps_of_an_older_schema_are_found,
 	a_node_that_was_just_started_gives_no_seq_of_a_lost_server_away,
 	a_node_that_meets_an_earlier_server_again_passes_over_what_came_since,
-	a_node_alone_passes_nothing_over, where_no_timeline_was_kept_the_first_node_only_notes_it)
+	a_node_alone_passes_nothing_over, a_node_alone_gives_no_seq_again_that_it_only_read,
+	where_no_timeline_was_kept_the_first_node_only_notes_it)
