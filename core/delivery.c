@@ -279,6 +279,14 @@ may_start(const struct destination *d, int64_t now)
 		pace_allows(&d->pace, d->n_flying, now);
 }
 
+/* Those that were read wait behind events of the log, where none of them is ready, on its way or being stored. */
+static bool
+retries_wait_for_the_log(const struct destination *d)
+{
+	return d->n_retries_held > 0 && d->n_flying == 0 && d->n_saving == 0 &&
+		TAILQ_EMPTY(&d->unsaved);
+}
+
 /* Retries that are due go first, also those that are still being read. A new event of the log must not
  * go where it would only add to what is in retry already. */
 static struct hsw_delivery *
@@ -294,10 +302,9 @@ next_slot(struct destination *d, int64_t now)
 		return TAILQ_FIRST(&d->retries_ready);
 	if (d->n_loading > 0)
 		return NULL;
-	bool has_room = destination_has_room_for_retries(d);
-	if (has_room && due != NULL && due->due_ms <= now)
+	if (due != NULL && due->due_ms <= now && destination_has_room_for_retries(d))
 		return NULL;
-	if (!has_room && d->n_flying == 0) /* events of the log are what they wait behind */
+	if (retries_wait_for_the_log(d))
 		return TAILQ_FIRST(&d->ready);
 	if (d->conf->ordering == ORDERING_STRICT && d->in_retry > 0)
 		return NULL;

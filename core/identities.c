@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * identities.c - see identities.h. A memo is "instance NUL lid NUL phone". Readers share the lock; it is only
+ * identities.c - see identities.h. A memo is "owner NUL lid NUL phone". Readers share the lock; it is only
  * taken for writing when a pair is new, or was last noted NOTE_AGAIN_MS ago. Where several nodes tell of one LID, the
  * memo that the store has last holds on all of them: each node reads its own back, too.
  */
@@ -18,7 +18,7 @@
 #define KIND "identity"
 #define DAY_MS INT64_C(86400000)
 #define NOTE_AGAIN_MS (30 * DAY_MS)
-#define KEY_MAX 256   /* bytes of instance, NUL and LID */
+#define KEY_MAX 256   /* bytes of owner, NUL and LID */
 #define PHONE_MAX 128 /* bytes */
 
 struct pair {
@@ -36,14 +36,14 @@ struct identities {
 };
 
 static size_t
-make_key(char out[KEY_MAX], struct hsw_str instance, struct hsw_str lid)
+make_key(char out[KEY_MAX], struct hsw_str owner, struct hsw_str lid)
 {
-	if (instance.len + 1 + lid.len > KEY_MAX)
+	if (owner.len + 1 + lid.len > KEY_MAX)
 		return 0;
-	memcpy(out, instance.s, instance.len);
-	out[instance.len] = '\0';
-	memcpy(out + instance.len + 1, lid.s, lid.len);
-	return instance.len + 1 + lid.len;
+	memcpy(out, owner.s, owner.len);
+	out[owner.len] = '\0';
+	memcpy(out + owner.len + 1, lid.s, lid.len);
+	return owner.len + 1 + lid.len;
 }
 
 static struct pair *
@@ -91,11 +91,11 @@ put(struct identities *ids, const char *key, size_t len, struct hsw_str phone, i
 }
 
 void
-identities_learn(struct identities *ids, unsigned port, struct hsw_str instance, struct hsw_str lid,
+identities_learn(struct identities *ids, unsigned port, struct hsw_str owner, struct hsw_str lid,
 	struct hsw_str phone)
 {
 	char key[KEY_MAX];
-	size_t len = make_key(key, instance, lid);
+	size_t len = make_key(key, owner, lid);
 	int64_t now = clock_wall_ms();
 
 	if (len == 0 || phone.len > PHONE_MAX)
@@ -120,10 +120,10 @@ identities_learn(struct identities *ids, unsigned port, struct hsw_str instance,
 
 size_t
 identities_phone(
-	struct identities *ids, struct hsw_str instance, struct hsw_str lid, char *out, size_t size)
+	struct identities *ids, struct hsw_str owner, struct hsw_str lid, char *out, size_t size)
 {
 	char key[KEY_MAX];
-	size_t len = make_key(key, instance, lid), found = 0;
+	size_t len = make_key(key, owner, lid), found = 0;
 
 	if (len == 0)
 		return 0;

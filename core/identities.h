@@ -22,11 +22,12 @@ struct identities *identities_open(struct journal *, struct hsw_error *err);
 /* After journal_close. NULL is allowed. */
 void identities_close(struct identities *);
 
-/* An event said that they are one; port: the worker's. */
-void identities_learn(struct identities *, unsigned port, struct hsw_str instance,
+/* An event said that they are one; port: the worker's. owner: the id of the event's instance, its name where it has
+ * none. */
+void identities_learn(struct identities *, unsigned port, struct hsw_str owner,
 	struct hsw_str lid, struct hsw_str phone);
 /* Writes the phone jid into out, with a NUL. Its length; 0: not known (or larger than out). */
 size_t identities_phone(
-	struct identities *, struct hsw_str instance, struct hsw_str lid, char *out, size_t size);
+	struct identities *, struct hsw_str owner, struct hsw_str lid, char *out, size_t size);
 
 #endif

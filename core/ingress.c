@@ -91,7 +91,7 @@ static void
 view_init(struct view *view, const struct ingress_env *env, const struct http_request *r,
 	const struct instance *instance, struct hsw_str name, struct hsw_str rest)
 {
-	bool remembers = env->identities != NULL;
+	bool remembers = env->identities != NULL && name.len > 0;
 
 	*view = (struct view){
 		.request = { .size = sizeof(struct hsw_request),

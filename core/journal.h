@@ -22,7 +22,7 @@
 struct journal_port {
 	struct mailbox *box;
 	/* Committed envelopes, ascending, on the worker's thread; borrowed (ref to keep). NULL, 0: the log has
-	 * some that are not fed. */
+	 * some that are not fed: live clients miss them. */
 	void (*feed)(void *arg, struct hsw_envelope *const *envelopes, size_t n);
 	void *arg;
 	bool is_idle; /* the worker serves no destination yet: it is fed from journal_feed on */

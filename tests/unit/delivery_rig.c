@@ -18,6 +18,7 @@
 struct rig_sink rig_sink;
 struct sink_conf rig_sink_conf;
 int64_t rig_crash_cursor = -1;
+size_t rig_body_bytes;
 
 static struct {
 	struct event_base *base;
@@ -294,10 +295,13 @@ on_stored(void *arg, int rc, size_t duplicates)
 static void
 append_one(int chat)
 {
-	static const struct hsw_piece data = { { "{}", 2 }, 0 };
+	char *body = NULL;
 	struct hasher *hasher = hasher_new();
 	char key[32], identity[32];
 
+	int len = asprintf(&body, "{\"x\":\"%*s\"}", (int)rig_body_bytes, "");
+	ck_assert_int_gt(len, 0);
+	const struct hsw_piece data = { { body, (size_t)len }, 0 };
 	snprintf(key, sizeof(key), "%d@c", chat);
 	snprintf(identity, sizeof(identity), "%d", rig.next_id++);
 	struct hsw_emit emit = { .origin = { .base_url_json = str_of("\"u\""),
@@ -319,6 +323,7 @@ append_one(int chat)
 	emit.n = 0;
 	emit_free(&emit);
 	hasher_free(hasher);
+	free(body);
 }
 
 void
@@ -395,6 +400,7 @@ void
 rig_reset(void)
 {
 	memset(&rig, 0, sizeof(rig));
+	rig_body_bytes = 0;
 	atomic_init(&rig.readers, 1);
 	memory_store_clear();
 	rig_sink = (struct rig_sink){ .outcome = HSW_DELIVERED };

@@ -35,6 +35,8 @@ extern struct rig_sink rig_sink;
 extern struct sink_conf rig_sink_conf;
 /* Where the next restart finds the cursor, as after a crash; -1: where it was written. */
 extern int64_t rig_crash_cursor;
+/* About so many bytes have the events that are appended. */
+extern size_t rig_body_bytes;
 
 /* Back to the defaults: every delivery succeeds at once. */
 void rig_reset(void);

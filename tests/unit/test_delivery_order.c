@@ -197,6 +197,25 @@ retry_all_of(int64_t first, int64_t last)
 	rig_retry(seqs, n);
 }
 
+/* One retry alone is as much as may be in memory: while it is stored nothing goes in its place. */
+START_TEST(strict_lets_none_overtake_a_large_event)
+{
+	rig_sink_conf.ordering = ORDERING_STRICT;
+	rig_sink.fail_always_seq = 1;
+	rig_set_retry(20, 20, 20);
+	rig_body_bytes = WINDOW_BYTES;
+	rig_open();
+	rig_append(1, 1);
+	rig_body_bytes = 0;
+	rig_append(2, 1);
+	rig_until(rig_attempts() == 6);
+	rig_assert_goes_up_from(3);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(rig_attempt(i)->seq, 1);
+	rig_close();
+}
+END_TEST
+
 START_TEST(retries_of_one_chat_do_not_all_come_into_memory)
 {
 	rig_sink_conf.ordering = ORDERING_CHAT;
@@ -246,5 +265,5 @@ UNIT_MAIN_WITH("delivery_order", rig_reset, memory_store_clear,
 	a_held_chat_waits_through_a_store_that_refuses, one_that_drains_is_fed_nothing_more,
 	held_chats_fill_no_more_than_max_retrying,
 	after_a_crash_none_overtakes_what_failed_before_it,
-	retries_of_one_chat_do_not_all_come_into_memory,
+	strict_lets_none_overtake_a_large_event, retries_of_one_chat_do_not_all_come_into_memory,
 	an_event_of_the_log_that_many_retries_wait_behind_goes)
