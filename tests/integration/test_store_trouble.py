@@ -395,13 +395,16 @@ STOPPED_AFTER_MS = 100
 
 
 def ask_and_stop(daemon, *requests):
-    """The daemon is stopped while the requests are at the store, and its time is up; gives what will come of them."""
+    """The daemon is stopped while the requests are at the store, the first one before the others, and its time is up;
+    gives what will come of them."""
     own = itertools.count(1)
 
     def asked():
         return metric(daemon, "hookswitch_http_requests_total") - next(own)
     pool = concurrent.futures.ThreadPoolExecutor(len(requests))
-    before, answers = asked(), [pool.submit(request) for request in requests]
+    before, answers = asked(), [pool.submit(requests[0])]
+    wait_for(lambda: asked() == before + 1, what="the first request is there")
+    answers += [pool.submit(request) for request in requests[1:]]
     wait_for(lambda: asked() == before + len(requests), what="the requests are there")
     daemon.process.send_signal(signal.SIGTERM)
     time.sleep(4 * STOPPED_AFTER_MS / 1000)
