@@ -27,7 +27,6 @@ struct view {
 	struct hsw_request request;
 	const struct http_request *http;
 	const struct ingress_env *env;
-	struct hsw_str who; /* what is known of LIDs is this one's, not of another instance that had the name */
 };
 
 /* ---- paths ---- */
@@ -70,12 +69,22 @@ get_header(const struct hsw_request *request, const char *name)
 	return http_header(view->http, lower);
 }
 
+/* What is known of LIDs is this instance's, not of another one that had the name. */
+static struct hsw_str
+who(const struct hsw_request *request)
+{
+	const struct view *view = request->daemon;
+	const struct instance *i = catalog_find_known(view->env->catalog, request->instance);
+
+	return i != NULL && i->id[0] != '\0' ? str_of(i->id) : request->instance;
+}
+
 static size_t
 phone_of(const struct hsw_request *request, struct hsw_str lid, char *out, size_t size)
 {
 	const struct view *view = request->daemon;
 
-	return identities_phone(view->env->identities, view->who, lid, out, size);
+	return identities_phone(view->env->identities, who(request), lid, out, size);
 }
 
 static void
@@ -83,15 +92,15 @@ learn(const struct hsw_request *request, struct hsw_str lid, struct hsw_str phon
 {
 	const struct view *view = request->daemon;
 
-	identities_learn(view->env->identities, view->env->port, view->who, lid, phone);
+	identities_learn(view->env->identities, view->env->port, who(request), lid, phone);
 }
 
-/* name: the instance's; empty: the events name theirs. instance: NULL: or it is not made yet. */
+/* name: the instance's, which may not be made yet; empty: the events name theirs. */
 static void
 view_init(struct view *view, const struct ingress_env *env, const struct http_request *r,
-	const struct instance *instance, struct hsw_str name, struct hsw_str rest)
+	struct hsw_str name, struct hsw_str rest)
 {
-	bool remembers = env->identities != NULL && name.len > 0;
+	bool remembers = env->identities != NULL;
 
 	*view = (struct view){
 		.request = { .size = sizeof(struct hsw_request),
@@ -107,13 +116,12 @@ view_init(struct view *view, const struct ingress_env *env, const struct http_re
 			.daemon = view },
 		.http = r,
 		.env = env,
-		.who = instance != NULL && instance->id[0] != '\0' ? str_of(instance->id) : name,
 	};
 }
 
 static void
-challenge(struct ingress *in, struct source *source, const struct instance *instance,
-	struct hsw_str name, struct http_request *r, struct hsw_str rest)
+challenge(struct ingress *in, struct source *source, struct hsw_str name, struct http_request *r,
+	struct hsw_str rest)
 {
 	struct view view;
 	struct hsw_reply reply = {
@@ -121,7 +129,7 @@ challenge(struct ingress *in, struct source *source, const struct instance *inst
 	};
 	struct hsw_error err = { "the source could not answer it" };
 
-	view_init(&view, &in->env, r, instance, name, rest);
+	view_init(&view, &in->env, r, name, rest);
 	int rc = source->ops->challenge(source->self, &view.request, &reply, &err);
 
 	if (rc == HSW_OK)
@@ -152,7 +160,7 @@ translate(struct ingress *in, struct source *source, struct instance *instance, 
 	struct hsw_error err = { "the source could not read it" };
 	int rc = HSW_OK;
 
-	view_init(&view, &in->env, r, instance, name, rest);
+	view_init(&view, &in->env, r, name, rest);
 	if (source->ops->verify != NULL)
 		rc = source->ops->verify(source->self, &view.request, &err);
 	if (rc != HSW_OK) {
@@ -207,7 +215,7 @@ handle_by_event(struct ingress *in, struct source *source, struct http_request *
 	if (auth != AUTH_OK)
 		ingress_refuse(source, r, 401, "", auth_message(auth));
 	else if (is_challenge)
-		challenge(in, source, NULL, (struct hsw_str){ "", 0 }, r, rest);
+		challenge(in, source, (struct hsw_str){ "", 0 }, r, rest);
 	else
 		translate(in, source, NULL, (struct hsw_str){ "", 0 }, r, rest);
 }
@@ -263,7 +271,7 @@ ingress_handle(struct ingress *in, struct http_request *r)
 	if (instance == NULL && !catalog_may_make(in->env.catalog, name))
 		ingress_refuse(source, r, 404, "", unknown_instance);
 	else if (is_challenge)
-		challenge(in, source, instance, name, r, rest);
+		challenge(in, source, name, r, rest);
 	else
 		translate(in, source, instance, name, r, rest);
 }
